@@ -1,0 +1,83 @@
+"""Files that ragimpute writes for itself: atomic, versioned, memory-mapped, never executing code when they are read.
+
+Every array artefact is one safetensors file whose metadata names its kind and format version.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ragimpute.errors import InputError
+
+FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """The arrays and the string metadata of one artefact file."""
+
+    arrays: dict[str, np.ndarray]
+    metadata: dict[str, str]
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it otherwise.
+
+    The temporary file is private to the user (mode 0600 until it is renamed) and keeps the suffixes of `path`, from
+    which some writers infer the format.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
+        temporary = Path(folder) / final.name
+        yield temporary
+        os.replace(temporary, final)
+
+
+def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write `arrays` as an artefact of `kind`; same content, same bytes."""
+    header = {"kind": kind, "format_version": FORMAT_VERSION, **metadata}
+    with atomic_path(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, metadata=header)
+
+
+def load(path: str | os.PathLike, kind: str) -> Artefact:
+    """Read an artefact of `kind`.
+
+    Raises InputError when the file is missing, damaged, of another kind or of another format version.
+    """
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            metadata = dict(handle.metadata() or {})
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error}); delete it and run again") from None
+    if metadata.get("kind") != kind:
+        raise InputError(f"{path}: expected a {kind} file, found {metadata.get('kind', 'something else')!r}")
+    if metadata.get("format_version") != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: format version {metadata.get('format_version')}, this ragimpute reads {FORMAT_VERSION}; "
+            "delete it and run again"
+        )
+    return Artefact(arrays, metadata)
+
+
+def encode_strings(values: Sequence[str]) -> np.ndarray:
+    """Pack strings without line breaks into one uint8 array, for storage in an artefact."""
+    return np.frombuffer("\n".join(values).encode(), dtype=np.uint8)
+
+
+def decode_strings(array: np.ndarray) -> list[str]:
+    """Undo `encode_strings`."""
+    text = array.tobytes().decode()
+    return text.split("\n") if text else []

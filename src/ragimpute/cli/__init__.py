@@ -1,0 +1,64 @@
+"""`ragimpute VERB`: each rule of the workflow is one of these commands and can be run by hand."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from ragimpute import __version__
+from ragimpute.errors import InputError
+
+# verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
+VERBS = {
+    "read-panel": "panels",
+    "assign-roles": "panels",
+    "mask": "panels",
+    "frequencies": "panels",
+    "phase": "imputation",
+    "baseline": "imputation",
+    "tune-beagle": "imputation",
+    "retrieve": "training",
+    "train": "training",
+    "predict": "training",
+    "evaluate": "evaluation",
+    "collect": "evaluation",
+    "summarise": "evaluation",
+    "plot": "reporting",
+    "report": "reporting",
+}
+
+
+class VerbGroup(click.Group):
+    """The verbs, in the order of the workflow, each loaded on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"ragimpute.cli.{VERBS[cmd_name]}")
+        return getattr(module, cmd_name.replace("-", "_"))
+
+
+@click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ragimpute")
+def ragimpute() -> None:
+    """Impute genotypes with a retrieval-augmented network.
+
+    Verbs are listed in the order in which the workflow runs them. Exit codes: 0 done, 1 a problem with an input (the
+    message names the file and the fix), 2 an unusable command line.
+    """
+
+
+def main() -> None:
+    """Console entry point: an InputError becomes one line on standard error and exit code 1."""
+    try:
+        ragimpute.main(prog_name="ragimpute")
+    except InputError as error:
+        click.echo(f"ragimpute: error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,80 @@
+"""The reference panel in memory and on disk: sites, people and their phased alleles."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragimpute import artefacts
+from ragimpute.errors import InputError
+
+KIND = "panel"
+
+
+@dataclass(frozen=True)
+class Sites:
+    """S biallelic sites, sorted by position within each chromosome. One site is one (CHROM, POS, REF, ALT)."""
+
+    chrom: np.ndarray  # [S] str
+    pos: np.ndarray  # [S] int64, 1-based as in VCF
+    id: np.ndarray  # [S] str, "." when absent
+    ref: np.ndarray  # [S] str
+    alt: np.ndarray  # [S] str
+    cm: np.ndarray  # [S] float64, genetic position in centimorgan
+
+    def __len__(self) -> int:
+        return len(self.pos)
+
+    def keys(self) -> list[tuple[str, int, str, str]]:
+        """The identities (CHROM, POS, REF, ALT) of all sites, in order."""
+        return list(zip(self.chrom.tolist(), self.pos.tolist(), self.ref.tolist(), self.alt.tolist(), strict=True))
+
+    def take(self, index: np.ndarray) -> "Sites":
+        """The sites at `index` (integers or a boolean mask), in that order."""
+        return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Phased people at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""
+
+    sites: Sites
+    samples: tuple[str, ...]
+    alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
+    contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
+
+    def people(self, names: Sequence[str]) -> "Panel":
+        """The panel of `names` only, in that order. Raises InputError when a name is unknown."""
+        row = {name: i for i, name in enumerate(self.samples)}
+        unknown = [name for name in names if name not in row]
+        if unknown:
+            raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
+        haplotypes = haplotype_index(np.array([row[name] for name in names], dtype=np.int64))
+        return Panel(self.sites, tuple(names), np.ascontiguousarray(self.alleles[:, haplotypes]), self.contigs)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""
+        sites = self.sites
+        arrays = {name: artefacts.encode_strings(getattr(sites, name).tolist()) for name in ("chrom", "id", "ref", "alt")}
+        arrays |= {"pos": sites.pos, "cm": sites.cm, "alleles": np.packbits(self.alleles, axis=1)}
+        arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
+        artefacts.save(path, KIND, arrays, {})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Panel":
+        """Read a panel written by `save`."""
+        arrays = artefacts.load(path, KIND).arrays
+        text = {name: np.array(artefacts.decode_strings(arrays[name])) for name in ("chrom", "id", "ref", "alt")}
+        samples = tuple(artefacts.decode_strings(arrays["samples"]))
+        return cls(
+            Sites(text["chrom"], arrays["pos"], text["id"], text["ref"], text["alt"], arrays["cm"]),
+            samples,
+            np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
+            tuple(artefacts.decode_strings(arrays["contigs"])),
+        )
+
+
+def haplotype_index(people: np.ndarray) -> np.ndarray:
+    """Indices [2P] of the haplotypes of people [P], the two of each person side by side."""
+    return (2 * people[:, None] + np.arange(2)).reshape(-1)

@@ -1,0 +1,19 @@
+"""Imputed genotypes of N people at S sites, as every method returns them and the VCF writer takes them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Imputed:
+    """The joint distribution of a person's two alleles at a site is given by three numbers.
+
+    P(h1=1) and P(h2=1) are `hds`, P(h1=1, h2=1) is `both`; GP, DS and GT follow (DS = sum of HDS = GP1 + 2 GP2).
+    """
+
+    samples: tuple[str, ...]
+    hds: np.ndarray  # [S, N, 2] float32 in [0, 1]
+    both: np.ndarray  # [S, N] float32
+    typed: np.ndarray  # [S] bool
+    r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
