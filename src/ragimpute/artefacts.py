@@ -3,6 +3,7 @@
 Every array artefact is one safetensors file whose metadata names its kind and format version.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,23 @@ def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], m
     header = {"kind": kind, "format_version": FORMAT_VERSION, **metadata}
     with atomic_path(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, metadata=header)
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata of a safetensors file in the order of its keys, in place.
+
+    safetensors keeps metadata in a hash map of random order, so that equal content would give unequal bytes.
+    """
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise RuntimeError(f"{path}: the sorted header is longer than the original")
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def load(path: str | os.PathLike, kind: str) -> Artefact:
