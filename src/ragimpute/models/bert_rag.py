@@ -1,0 +1,120 @@
+"""bert_rag, the original system: a BERT over the sites of a window that also reads retrieved reference haplotypes.
+
+Each haplotype is a sequence of tokens {ref, alt, mask, pad}; untyped sites are masked. The retrieved haplotypes pass
+the same encoder unmasked, and an AF-gated residual fuses them in:
+after = x + s * MLP([x, rag]) * sigmoid(gate(AF)), with s learnt from .1.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ragimpute.folds import Fold
+from ragimpute.models.bert_rag_data import BertRagData, retrieve_windows
+from ragimpute.models.embedding import PAD, SiteEmbedding
+from ragimpute.models.outputs import ImputationOutputs
+
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": 1},
+    "full": {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": 1},
+}
+
+
+class Fusion(nn.Module):
+    """Adds to each site what the retrieved haplotypes say there, gated by the site's allele frequency."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attention = nn.Linear(width, width, bias=False)
+        self.mix = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width))
+        self.gate = nn.Sequential(nn.Linear(1, 16), nn.GELU(), nn.Linear(16, width))
+        self.scale = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x: Tensor, rag: Tensor, frequency: Tensor) -> Tensor:
+        """x [B, 2, L, D], rag [B, 2, K, L, D], frequency [B, L] -> [B, 2, L, D]."""
+        if rag.shape[2] > 1:
+            score = (self.attention(x)[:, :, None] * rag).sum(dim=-1) / x.shape[-1] ** 0.5  # [B, 2, K, L]
+            pooled = (score.softmax(dim=2)[..., None] * rag).sum(dim=2)
+        else:
+            pooled = rag[:, :, 0]
+        gate = self.gate(frequency[..., None]).sigmoid()[:, None]  # [B, 1, L, D]
+        return x + self.scale * self.mix(torch.cat((x, pooled), dim=-1)) * gate
+
+
+class BertRag(nn.Module):
+    """The network; `inputs` are those of `BertRagData.batch`.
+
+    One haplotype head serves both haplotypes, because which of a person's haplotypes is called the first is
+    arbitrary; the genotype head sees both haplotypes side by side.
+    """
+
+    def __init__(self, width: int, blocks: int, heads: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.embedding = SiteEmbedding(width)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, blocks, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        for block in self.encoder.layers:  # TransformerEncoder clones one layer: give each block its own start
+            for parameter in block.parameters():
+                if parameter.dim() > 1:
+                    nn.init.xavier_uniform_(parameter)
+        self.fusion = Fusion(width)
+        self.haplotype_head = nn.Linear(width, 2)
+        self.genotype_head = nn.Linear(2 * width, 4)
+
+    def encode(self, embedded: Tensor, padding: Tensor) -> Tensor:
+        """Embedded sequences [..., L, D] through the encoder; padding [L] bool is never attended to."""
+        sequences = embedded.flatten(0, -3)
+        mask = padding.expand(len(sequences), -1) if bool(padding.any()) else None
+        return self.encoder(sequences, src_key_padding_mask=mask).view(embedded.shape)
+
+    def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
+        """inputs: tokens [B, 2, L], neighbours [B, 2, K, L] int64, position [L], frequency [B, L], padding [L]."""
+        tokens, neighbours, padding = inputs["tokens"], inputs["neighbours"], inputs["padding"]
+        site = self.embedding.site(inputs["position"], inputs["frequency"])  # [B, L, D]
+        before = self.embedding(tokens, site[:, None])  # [B, 2, L, D]
+        retrieved = self.embedding(neighbours, site[:, None, None])  # [B, 2, K, L, D]
+        # one pass over queries and neighbours: the same encoder, and fewer and larger operations
+        encoded = self.encode(torch.cat((before[:, :, None], retrieved), dim=2), padding)
+        after = self.fusion(encoded[:, :, 0], encoded[:, :, 1:], inputs["frequency"])
+        # the heads read the very tensors that are returned, so that gradients can be watched at `after`
+        after1, after2 = after.unbind(1)
+        genotype = self.genotype_head(torch.cat((after1, after2), dim=-1))
+        hap1, hap2 = self.haplotype_head(after1), self.haplotype_head(after2)
+        return ImputationOutputs(hap1, hap2, genotype, before[:, 0], before[:, 1], after1, after2)
+
+    def embed_truth(self, inputs: dict[str, Tensor], alleles: Tensor) -> tuple[Tensor, Tensor]:
+        """`before1, before2` [B, L, D] as if the true alleles [B, 2, L] were the tokens."""
+        site = self.embedding.site(inputs["position"], inputs["frequency"])
+        tokens = alleles.masked_fill(inputs["padding"], PAD)
+        embedded = self.embedding(tokens, site[:, None])
+        return embedded[:, 0], embedded[:, 1]
+
+
+class BertRagArchitecture:
+    """The `bert_rag` entry of the registry."""
+
+    name = "bert_rag"
+    sizes = SIZES
+    training: dict[str, dict[str, Any]] = {  # noqa: RUF012 (a registry entry, never changed)
+        "small": {"epochs": 10, "steps_per_epoch": 80, "batch_people": 16, "learning_rate": 3e-3},
+        "full": {"epochs": 60, "steps_per_epoch": 500, "batch_people": 32, "learning_rate": 5e-4, "patience": 10},
+    }
+
+    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, object]:
+        """`neighbours` [W, 2P, K] int32: the nearest reference haplotypes of each window."""
+        config = self.sizes[size]
+        return {"neighbours": retrieve_windows(fold, config["window"], config["neighbours"])}
+
+    def fold_data(self, size: str, fold: Fold, segments: dict) -> BertRagData:
+        """The fold's people cut into windows."""
+        return BertRagData(fold, segments["neighbours"], self.sizes[size]["window"])
+
+    def build(self, size: str, seed: int) -> BertRag:
+        """A network with weights drawn from `seed` alone; the global random state is left as it was."""
+        config = {key: value for key, value in self.sizes[size].items() if key not in ("window", "neighbours")}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return BertRag(**config)

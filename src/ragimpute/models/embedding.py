@@ -1,0 +1,48 @@
+"""The embedding of bert_rag: token + position + allele frequency."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+REF, ALT, MASK, PAD = 0, 1, 2, 3
+VOCABULARY = 4
+FREQUENCY_FEATURES = 32
+POSITION_FEATURES = 32
+
+
+class SiteEmbedding(nn.Module):
+    """Embeds tokens [..., L] at genetic positions and allele frequencies of the same shape into [..., L, width].
+
+    Position enters as sines and cosines of the centimorgans from the window's start, with periods from 8 cM down to
+    that of a few hundred bases; allele frequency as an MLP of 32 Fourier features (Tancik et al. 2020).
+    """
+
+    position_waves: Tensor
+    frequency_waves: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.token = nn.Embedding(VOCABULARY, width)
+        self.position = nn.Linear(POSITION_FEATURES, width)
+        self.frequency = nn.Sequential(nn.Linear(FREQUENCY_FEATURES, width), nn.GELU(), nn.Linear(width, width))
+        octaves = torch.arange(POSITION_FEATURES // 2, dtype=torch.float32)
+        self.register_buffer("position_waves", 2 * math.pi * 2 ** (octaves - 3), persistent=False)
+        half_octaves = torch.arange(FREQUENCY_FEATURES // 2, dtype=torch.float32) / 2
+        self.register_buffer("frequency_waves", math.pi * 2**half_octaves, persistent=False)
+
+    def site(self, position: Tensor, frequency: Tensor) -> Tensor:
+        """The part that does not depend on alleles: position [L] and frequency [B, L] -> [B, L, width]."""
+        return self.position(waves(position, self.position_waves)) + self.frequency(
+            waves(frequency, self.frequency_waves)
+        )
+
+    def forward(self, tokens: Tensor, site: Tensor) -> Tensor:
+        """Tokens [..., L] int64 plus the site part, broadcastable to [..., L, width]."""
+        return self.token(tokens) + site
+
+
+def waves(values: Tensor, rates: Tensor) -> Tensor:
+    """Sines and cosines [..., 2F] of values [...] at `rates` [F] (radians per unit)."""
+    phase = values[..., None] * rates
+    return torch.cat((phase.sin(), phase.cos()), dim=-1)

@@ -1,0 +1,47 @@
+"""Impute the people of a fold with a trained network."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ragimpute.folds import Fold
+from ragimpute.models.outputs import FoldData
+from ragimpute.training.device import autocast, to_device
+from ragimpute.vcf.imputed import Imputed
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, data: FoldData, fold: Fold, device: torch.device, batch_people: int = 32, amp: bool = True
+) -> Imputed:
+    """The imputed genotypes of all people of `fold` at all panel sites.
+
+    Genotype probabilities are the softmax of the genotype head; haplotype dosages are its marginals. Typed sites keep
+    the observed phased alleles; a site that is monomorphic in the reference gets its only allele, because no such site
+    can be learnt from. Memory is bounded by the result, [S, N, 3] float32.
+    """
+    n_sites, n_people = len(fold.typed), fold.n_people
+    hds = np.zeros((n_sites, n_people, 2), dtype=np.float32)
+    both = np.zeros((n_sites, n_people), dtype=np.float32)
+    model.to(device).eval()
+    for window in range(data.n_windows):
+        for start in range(0, n_people, batch_people):
+            people = np.arange(start, min(start + batch_people, n_people))
+            batch = to_device(data.batch(people, window), device)
+            with autocast(device, amp):
+                logits = model(batch.inputs).genotype_logits
+            p = logits.float().softmax(dim=-1).cpu().numpy()  # [B, L, 4], class = 2 * h1 + h2
+            real = batch.sites >= 0
+            rows = np.ix_(batch.sites[real], people)
+            p = p[:, real].transpose(1, 0, 2)  # [L, B, 4]
+            hds[rows] = np.stack((p[..., 2] + p[..., 3], p[..., 1] + p[..., 3]), axis=-1)
+            both[rows] = p[..., 3]
+    observed = fold.observed.reshape(len(fold.observed), n_people, 2)
+    hds[fold.typed] = observed
+    both[fold.typed] = observed.all(axis=2)
+    count, number = fold.reference.alleles.sum(axis=1, dtype=np.int64), fold.reference.alleles.shape[1]
+    for constant, value in ((count == 0, 0.0), (count == number, 1.0)):
+        hds[constant & ~fold.typed] = value
+        both[constant & ~fold.typed] = value
+    np.clip(hds, 0.0, 1.0, out=hds)
+    return Imputed(fold.samples, hds, both, fold.typed)

@@ -1,0 +1,37 @@
+"""Where to compute, and making it repeatable."""
+
+import os
+
+import torch
+
+from ragimpute.errors import InputError
+from ragimpute.models.outputs import Batch
+
+
+def choose_device(name: str, threads: int) -> torch.device:
+    """The device called auto, cpu or cuda, with torch set to `threads` threads and deterministic algorithms.
+
+    Raises InputError when cuda is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU-only build"
+        raise InputError(f"--device cuda: torch {torch.__version__} ({built}) sees no CUDA device; use --device auto")
+    torch.set_num_threads(max(1, threads))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    use_cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if use_cuda else "cpu")
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on `device`."""
+    if device.type == "cpu":
+        return batch
+    inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.inputs.items()}
+    return Batch(inputs, batch.sites, batch.alleles.to(device), batch.scored.to(device))
+
+
+def autocast(device: torch.device, amp: bool) -> torch.autocast:
+    """bfloat16 autocast on CUDA devices that have it; a no-op elsewhere."""
+    enabled = amp and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,59 @@
+"""The history of one training: a long table with columns seed, step, epoch, metric, value."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import nn
+
+from ragimpute import artefacts
+from ragimpute.models.outputs import Batch
+
+COLUMNS = ("seed", "step", "epoch", "metric", "value")
+
+
+@dataclass
+class History:
+    """Rows (step, epoch, metric, value) in the order of their making."""
+
+    seed: int
+    rows: list[tuple[int, int, str, float]] = field(default_factory=list)
+
+    def add(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
+        """Append one row per metric."""
+        self.rows.extend((step, epoch, metric, float(value)) for metric, value in metrics.items())
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write the table as TSV; the same rows give the same bytes."""
+        with artefacts.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.write("\t".join(COLUMNS) + "\n")
+            for step, epoch, metric, value in self.rows:
+                file.write(f"{self.seed}\t{step}\t{epoch}\t{metric}\t{_number(value)}\n")
+
+
+def _number(value: float) -> str:
+    """Nine significant digits; whole numbers (hashes, flags) in full."""
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{value:.9g}"
+
+
+def short(digest: bytes) -> int:
+    """The first 48 bits of a digest: a whole number that a float64 column holds exactly."""
+    return int.from_bytes(digest[:6], "big")
+
+
+def weights_digest(model: nn.Module) -> bytes:
+    """SHA-256 of all parameters and persistent buffers, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    return digest.digest()
+
+
+def chain_batch(digest: bytes, batch: Batch, people: np.ndarray) -> bytes:
+    """Fold a batch (its people, sites, truth and scored places) into the running `digest` of all batches so far."""
+    chained = hashlib.sha256(digest)
+    for array in (people, batch.sites, batch.alleles.numpy(), batch.scored.numpy()):
+        chained.update(np.ascontiguousarray(array).tobytes())
+    return chained.digest()

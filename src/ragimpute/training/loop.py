@@ -1,0 +1,246 @@
+"""The trainer: one network, one loss, one seed; resumable to the last bit."""
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ragimpute.errors import InputError
+from ragimpute.losses import LossSpec, LossTerms, compute
+from ragimpute.models.outputs import FoldData
+from ragimpute.training import checkpoint, monitors
+from ragimpute.training.device import autocast, to_device
+from ragimpute.training.history import History, chain_batch, short, weights_digest
+from ragimpute.training.progress import Progress
+from ragimpute.training.schedule import Schedule, learning_rate
+from ragimpute.training.settings import TrainingSettings
+from ragimpute.training.validation import SiteStrata, evaluate, spread
+
+MONITOR = "val_r2"  # early stopping and the choice of the best epoch: one metric, common to all losses
+DROPOUT_STREAM = 2
+
+
+class Interrupted(Exception):
+    """Training was told to stop (SIGTERM) and has saved its checkpoint."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights of the best epoch."""
+
+    weights: dict[str, np.ndarray]
+    history: History
+    best_epoch: int
+    best_value: float
+
+
+@dataclass
+class Trainer:
+    """Trains `model` in place. All randomness comes from `seed`; two losses of one seed see the same of it.
+
+    `signature` names everything that the result depends on: a checkpoint of another signature is not resumed.
+    """
+
+    model: nn.Module
+    spec: LossSpec
+    settings: TrainingSettings
+    seed: int
+    folds: Sequence[FoldData]
+    validation: FoldData
+    strata: SiteStrata
+    device: torch.device
+    checkpoint_path: Path | None = None
+    signature: str = ""
+    log: Callable[[str], None] = print
+    on_step: Callable[[int], None] | None = None  # called after each step; for tests and callers that watch
+
+    history: History = field(init=False)
+    _stop: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        people = min(self.settings.batch_people, self.folds[0].n_people)
+        if people < self.spec.min_people:
+            raise InputError(
+                f"this loss needs batches of at least {self.spec.min_people} people, there are {people}; "
+                "raise training.batch_people or train on more people"
+            )
+        self.history = History(self.seed)
+        self.model.to(self.device).train()
+        settings = self.settings
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = Schedule(self.folds, settings.batch_people, self.seed)
+        self._step = 0
+        self._best: dict[str, Tensor] = {}
+        self._best_epoch, self._best_value = 0, -math.inf
+        self._batches = b""
+        self._last_total = math.nan
+
+    def run(self) -> Trained:
+        """Train until the budget is spent or patience is out.
+
+        Raises Interrupted after SIGTERM (the checkpoint is saved) and InputError when the loss is not finite.
+        """
+        settings = self.settings
+        self._start()
+        with (
+            self._heed_sigterm(),
+            Progress(settings.total_steps, self._step, settings.steps_per_epoch, self.log) as progress,
+        ):
+            while self._step < settings.total_steps and not self._patience_is_out():
+                scalars = self._train_step()
+                if self._step % settings.steps_per_epoch == 0:
+                    scores = self._finish_epoch()
+                    progress.epoch(self._epoch(), scalars["loss"], scores)
+                    self._save()
+                progress.step(scalars["loss"])
+                if self.on_step is not None:
+                    self.on_step(self._step)
+                if self._stop:
+                    self._save()
+                    raise Interrupted(f"stopped after step {self._step}; run the same command again to go on")
+        weights = {name: tensor.cpu().numpy() for name, tensor in self._best.items()}
+        return Trained(weights, self.history, self._best_epoch, self._best_value)
+
+    def _epoch(self) -> int:
+        """The epoch, from 1, that the latest step belongs to."""
+        return math.ceil(self._step / self.settings.steps_per_epoch)
+
+    def _patience_is_out(self) -> bool:
+        at_epoch_end = self._step % self.settings.steps_per_epoch == 0
+        waited = self._epoch() - self._best_epoch
+        return at_epoch_end and self._step > 0 and 0 < self.settings.patience <= waited
+
+    def _start(self) -> None:
+        state = checkpoint.load(self.checkpoint_path, self.signature) if self.checkpoint_path else None
+        if state is not None:
+            self._restore(state)
+            self.log(f"resumed from {self.checkpoint_path} after step {self._step}")
+            return
+        torch.manual_seed(int(np.random.default_rng([DROPOUT_STREAM, self.seed]).integers(2**62)))
+        self.history.add(0, 0, {"weights_hash": short(weights_digest(self.model))})
+
+    def _train_step(self) -> dict[str, float]:
+        settings, spec = self.settings, self.spec
+        step = self.schedule.step(self._step)
+        on_cpu = self.folds[step.fold].batch(step.people, step.window)
+        self._batches = chain_batch(self._batches, on_cpu, step.people)
+        batch = to_device(on_cpu, self.device)
+        rate = learning_rate(self._step, settings.total_steps, settings.learning_rate, settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        truth = None
+        with autocast(self.device, settings.amp):
+            outputs = self.model(batch.inputs)
+            if spec.recon_target == "truth":
+                with torch.no_grad():
+                    truth = self.model.embed_truth(batch.inputs, batch.alleles)  # type: ignore[operator]
+        terms = compute(spec, outputs, batch, truth)
+        watched = {}
+        if settings.monitor_every and self._step % settings.monitor_every == 0:
+            watched = monitors.gradient_monitors(spec, terms, outputs, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms.total.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        scalars = _to_floats({**_scalars(terms), "grad_norm": norm, **watched})
+        if not math.isfinite(scalars["loss"]) or not math.isfinite(scalars["grad_norm"]):
+            raise InputError(f"the loss or its gradient is not finite at step {self._step + 1}; lower learning_rate")
+        self.optimizer.step()
+        scalars["loss_jump"] = scalars["loss"] / self._last_total if self._last_total > 0 else math.nan
+        self._last_total = scalars["loss"]
+        self._step += 1
+        self.history.add(self._step, self._epoch(), scalars)
+        return scalars
+
+    def _finish_epoch(self) -> dict[str, float]:
+        """Evaluate on validation people and on as many train people, keep the best weights."""
+        settings, epoch = self.settings, self._epoch()
+        scores: dict[str, float] = {}
+        n_people = min(self.validation.n_people, self.folds[0].n_people)
+        for prefix, data in (("val", self.validation), ("train", self.folds[0])):
+            people = spread(data.n_people, n_people if prefix == "train" else 0)
+            windows = spread(data.n_windows, settings.evaluation_windows)
+            values = evaluate(self.model, data, self.strata, people, windows, self.device, settings.amp)
+            scores |= {f"{prefix}_{name}": value for name, value in values.items()}
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.history.add(self._step, epoch, {**scores, "rate": rate, "batch_hash": short(self._batches)})
+        value = scores[MONITOR]
+        if not self._best or value > self._best_value:
+            self._best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+            self._best_epoch, self._best_value = epoch, value if math.isfinite(value) else -math.inf
+        return scores
+
+    def _save(self) -> None:
+        if self.checkpoint_path is None:
+            return
+        state = {
+            "step": self._step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": checkpoint.random_state(self.device),
+            "best": self._best,
+            "best_epoch": self._best_epoch,
+            "best_value": self._best_value,
+            "batches": self._batches.hex(),
+            "last_total": self._last_total,
+            "history": self.history.rows,
+        }
+        checkpoint.save(self.checkpoint_path, self.signature, state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        checkpoint.set_random_state(state["random"], self.device)
+        self._best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
+        self._best_epoch, self._best_value = state["best_epoch"], state["best_value"]
+        self._batches, self._last_total = bytes.fromhex(state["batches"]), state["last_total"]
+        self.history.rows = [tuple(row) for row in state["history"]]
+
+    @contextmanager
+    def _heed_sigterm(self) -> Iterator[None]:
+        """Turn SIGTERM (what schedulers send before they kill) into a checkpoint after the current step."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: object) -> None:
+            self._stop = True
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _scalars(terms: LossTerms) -> dict[str, Tensor]:
+    """The per-step metrics of the history."""
+    switched = terms.switched if isinstance(terms.switched, Tensor) else terms.total.new_tensor(float(terms.switched))
+    return {
+        "loss": terms.total,
+        "loss_hap1": terms.hap1,
+        "loss_hap2": terms.hap2,
+        "loss_genotype": terms.genotype,
+        "loss_recon1": terms.recon1,
+        "loss_recon2": terms.recon2,
+        "loss_normalised": terms.normalised,
+        "recon_ratio": monitors.recon_ratio(terms),
+        "switched": switched,
+        **{f"loss_{name}": term for name, term in terms.extra.items()},
+    }
+
+
+def _to_floats(scalars: dict[str, Tensor]) -> dict[str, float]:
+    """All scalars in one transfer from the device."""
+    values = torch.stack([value.detach().float() for value in scalars.values()]).tolist()
+    return dict(zip(scalars, values, strict=True))

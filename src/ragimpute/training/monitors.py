@@ -1,0 +1,68 @@
+"""Watching the losses at work: gradients where the losses meet, and how the focal loss spreads its gradient."""
+
+import torch
+from torch import Tensor
+
+from ragimpute.losses import LossSpec, LossTerms
+from ragimpute.models.outputs import Batch, ImputationOutputs
+
+
+def recon_ratio(terms: LossTerms) -> Tensor:
+    """Reconstruction loss over haplotype loss, each the mean of its two haplotypes, unweighted."""
+    return (terms.recon1 + terms.recon2) / (terms.hap1 + terms.hap2).clamp(min=1e-12)
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine of two gradients of equal shape; NaN when one of them is zero."""
+    return (a * b).sum() / (a.norm() * b.norm())
+
+
+def gradient_share(norms: Tensor, share: float = 0.9) -> Tensor:
+    """The smallest part of the elements [n] >= 0 whose sum is `share` of the whole sum, over n; NaN when all are 0."""
+    ordered = norms.sort(descending=True).values.cumsum(0)
+    if len(norms) == 0 or ordered[-1] <= 0:
+        return norms.new_tensor(float("nan"))
+    return ((ordered < share * ordered[-1]).sum() + 1) / len(norms)
+
+
+def embedding_variance(outputs: ImputationOutputs, batch: Batch) -> Tensor:
+    """Variance of `before` over the scored places, mean of the widths: near zero when the embedding has collapsed."""
+    before = torch.stack((outputs.before1, outputs.before2), dim=1)[batch.scored].float()
+    return before.var(dim=0, unbiased=False).mean() if len(before) else before.new_tensor(float("nan"))
+
+
+def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutputs, batch: Batch) -> dict[str, Tensor]:
+    """Scalars about the gradients at `after` (taken through the heads only, so they cost little).
+
+    grad_classification, grad_recon: norms of the gradients of the classification part (weighted as it is active) and
+    of the plain reconstruction losses; grad_cosine: their cosine. focal_share_90: the share of scored places that
+    carries 90 % of the gradient norm of the haplotype logits. effective_gradient: that share times the part of the
+    weights that classification has.
+    """
+    after = [outputs.after1, outputs.after2]
+    logits = [outputs.hap1_logits, outputs.hap2_logits]
+    gradients = torch.autograd.grad(terms.classification, after + logits, retain_graph=True, allow_unused=True)
+    recon = torch.autograd.grad(terms.recon1 + terms.recon2, after, retain_graph=True)
+    classification = _joined(gradients[:2], after)
+    places = torch.stack([g.float().norm(dim=-1) for g in _filled(gradients[2:], logits)], dim=1)[batch.scored]
+    share = gradient_share(places)
+    weights = spec.weights
+    if spec.after_switch is not None and bool(terms.switched):
+        weights = spec.after_switch
+    vector = weights.vector()
+    return {
+        "grad_classification": classification.norm(),
+        "grad_recon": _joined(recon, after).norm(),
+        "grad_cosine": cosine(classification, _joined(recon, after)),
+        "focal_share_90": share,
+        "effective_gradient": share * (sum(vector[:3]) / sum(vector)),
+        "embedding_variance": embedding_variance(outputs, batch).detach(),
+    }
+
+
+def _filled(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Tensor]:
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, like, strict=True)]
+
+
+def _joined(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> Tensor:
+    return torch.cat([g.float().flatten() for g in _filled(gradients, like)])

@@ -1,0 +1,59 @@
+"""Which people and window each step sees: a function of the seed and the step's number, and of nothing else.
+
+So the order is the same for all losses of one seed, is not moved by validation, and needs no state to resume.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragimpute.models.outputs import FoldData
+
+SCHEDULE_STREAM = 1  # separates this use of the seed from the others
+
+
+@dataclass(frozen=True)
+class Step:
+    fold: int  # index of the training fold (the study's mask first, then random masks)
+    window: int
+    people: np.ndarray  # [B] int64, distinct
+
+
+class Schedule:
+    """Passes over all windows of all training folds; in each pass every window meets every person once, shuffled."""
+
+    def __init__(self, folds: Sequence[FoldData], batch_people: int, seed: int) -> None:
+        self._windows = [(number, window) for number, fold in enumerate(folds) for window in range(fold.n_windows)]
+        self._n_people = folds[0].n_people
+        self._size = min(batch_people, self._n_people)
+        self._batches = math.ceil(self._n_people / self._size)
+        self._seed = seed
+        self._pass = -1
+        self._steps: list[Step] = []
+
+    def step(self, number: int) -> Step:
+        """The step `number` (from 0)."""
+        which, place = divmod(number, len(self._windows) * self._batches)
+        if which != self._pass:
+            self._steps, self._pass = self._shuffled(which), which
+        return self._steps[place]
+
+    def _shuffled(self, which: int) -> list[Step]:
+        generator = np.random.default_rng([SCHEDULE_STREAM, self._seed, which])
+        steps = []
+        for fold, window in self._windows:
+            order = generator.permutation(self._n_people)
+            # the last batch of a window is filled up from the front of the order: still distinct people
+            order = np.resize(order, self._batches * self._size)
+            steps += [Step(fold, window, people) for people in order.reshape(self._batches, self._size)]
+        return [steps[i] for i in generator.permutation(len(steps))]
+
+
+def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
+    """Linear warm-up over the first `warmup` share of `total` steps, then half a cosine down to zero."""
+    rising = max(1, round(warmup * total))
+    if step < rising:
+        return peak * (step + 1) / rising
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))

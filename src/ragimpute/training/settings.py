@@ -1,0 +1,47 @@
+"""The training settings: the `training.<architecture>` section of the config."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ragimpute.errors import InputError
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """A fixed budget of steps and how to spend it. The same for all losses of a study."""
+
+    size: str = "small"
+    epochs: int = 10
+    steps_per_epoch: int = 80
+    batch_people: int = 16  # people per step, at one window
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05  # share of all steps with a rising rate; cosine decay to zero afterwards
+    clip_norm: float = 1.0
+    patience: int = 0  # epochs without a better val_r2 before stopping; 0: never
+    evaluation_windows: int = 48  # windows, evenly spread, of the evaluation after each epoch; 0: all
+    monitor_every: int = 10  # steps between the gradient monitors; 0: never
+    amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> "TrainingSettings":
+        """`config` over the `defaults` of the architecture's size over those of this class.
+
+        Raises InputError for unknown keys and values out of range.
+        """
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(config) - known)
+        if unknown:
+            raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        settings = cls(**{**defaults, **config})
+        for name, least in (("epochs", 1), ("steps_per_epoch", 1), ("batch_people", 1), ("patience", 0)):
+            if getattr(settings, name) < least:
+                raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")
+        if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:
+            raise InputError("training: learning_rate and clip_norm must be > 0 and warmup in [0, 1)")
+        return settings
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
