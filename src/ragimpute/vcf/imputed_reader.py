@@ -1,0 +1,85 @@
+"""Reading imputed VCFs back: the dosages of a file that ragimpute or a baseline wrote."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragimpute.errors import InputError
+from ragimpute.panel import Sites
+from ragimpute.vcf.genotype_reader import _sample_order
+from ragimpute.vcf.source import read_header, records
+
+
+@dataclass(frozen=True)
+class ImputedVcf:
+    """What an imputed VCF says about N people at the panel's S sites; NaN where the file lacks a record."""
+
+    samples: tuple[str, ...]
+    ds: np.ndarray  # [S, N] float32 in [0, 2]
+    hds: np.ndarray | None  # [S, N, 2] float32 in [0, 1]; None when the file has no HDS
+    gp_both: np.ndarray | None  # [S, N] float32, the probability of two alternate alleles; None when it has no GP
+    r2: np.ndarray  # [S] float32, the file's own estimate; NaN when absent
+    typed: np.ndarray  # [S] bool
+
+
+def read_imputed(
+    path: str | os.PathLike, sites: Sites, samples: Sequence[str] | None = None, *, complete: bool = True
+) -> ImputedVcf:
+    """Read DS, HDS and GP of `samples` (default: all, in file order), aligned to the panel by CHROM, POS, REF, ALT.
+
+    Raises InputError when the file is unreadable, lacks a sample, has neither DS nor HDS, names a site twice or (with
+    `complete`) lacks a site of the panel.
+    """
+    header = read_header(path)
+    wanted = tuple(header.samples if samples is None else samples)
+    order = _sample_order(path, header.samples, wanted)
+    if not header.formats & {"DS", "HDS"}:
+        raise InputError(f"{path}: FORMAT has neither DS nor HDS: this is not an imputed VCF")
+    has_hds, has_gp = "HDS" in header.formats, "GP" in header.formats
+    n_sites, n = len(sites), len(wanted)
+    ds = np.full((n_sites, n), np.nan, dtype=np.float32)
+    hds = np.full((n_sites, n, 2), np.nan, dtype=np.float32) if has_hds else None
+    both = np.full((n_sites, n), np.nan, dtype=np.float32) if has_gp else None
+    r2 = np.full(n_sites, np.nan, dtype=np.float32)
+    typed = np.zeros(n_sites, dtype=bool)
+    seen = np.zeros(n_sites, dtype=bool)
+    lookup = {key: i for i, key in enumerate(sites.keys())}
+    for record in records(path, samples=None if samples is None else wanted):
+        alts = record.ALT
+        site = lookup.get((record.CHROM, record.POS, record.REF, alts[0] if alts else "."), -1)
+        if site < 0:
+            continue
+        if seen[site]:
+            raise InputError(f"{path}: {record.CHROM}:{record.POS} {record.REF}>{alts[0]} occurs twice")
+        seen[site] = True
+        if hds is not None:
+            hds[site] = _field(path, record, "HDS", 2)[order]
+            ds[site] = hds[site].sum(axis=1)
+        else:
+            ds[site] = _field(path, record, "DS", 1)[order, 0]
+        if both is not None:
+            both[site] = _field(path, record, "GP", 3)[order, 2]
+        info = record.INFO
+        estimate = info.get("R2")
+        r2[site] = np.nan if estimate is None else estimate
+        typed[site] = info.get("TYPED") is not None
+    if complete and not seen.all():
+        first = int(np.argmin(seen))
+        where = f"{sites.chrom[first]}:{sites.pos[first]} {sites.ref[first]}>{sites.alt[first]}"
+        raise InputError(
+            f"{path}: {int((~seen).sum())} of the panel's {n_sites} sites are absent, the first is {where}"
+        )
+    return ImputedVcf(wanted, ds, hds, both, r2, typed)
+
+
+def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """FORMAT field [N, width] of a record."""
+    try:
+        values = record.format(name)
+    except KeyError:
+        values = None
+    if values is None or values.shape[1] != width:
+        raise InputError(f"{path}: {record.CHROM}:{record.POS}: FORMAT/{name} is absent or has not {width} values")
+    return values

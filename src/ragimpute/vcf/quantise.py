@@ -1,0 +1,51 @@
+"""One quantisation of imputed genotypes to integer thousandths, from which every printed field follows exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+UNIT = 1000
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Thousandths of the marginal and joint probabilities of a person's two alleles at a site."""
+
+    a: np.ndarray  # [S, N] int16, P(h1 = 1)
+    b: np.ndarray  # [S, N] int16, P(h2 = 1)
+    both: np.ndarray  # [S, N] int16, P(h1 = 1, h2 = 1) = GP2
+
+    @property
+    def gp(self) -> np.ndarray:
+        """GP [S, N, 3] int16; sums to 1000, and a + b = GP1 + 2 GP2."""
+        one = self.a + self.b - 2 * self.both
+        return np.stack([UNIT - one - self.both, one, self.both], axis=-1)
+
+
+def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
+    """Round `hds` [S, N, 2] and `both` [S, N] so that the four joint probabilities are whole and not negative.
+
+    `both` is moved into [max(0, a + b - 1), min(a, b)], the Fréchet bounds of two marginals. Raises ValueError for NaN
+    or values outside [0, 1].
+    """
+    if not (hds.min(initial=0) >= -1e-4 and hds.max(initial=0) <= 1 + 1e-4):  # also false for NaN
+        raise ValueError("haplotype dosages must lie in [0, 1]")
+    if not np.isfinite(both).all():
+        raise ValueError("genotype probabilities must be finite")
+    thousandths = np.clip(np.rint(hds * np.float32(UNIT)), 0, UNIT).astype(np.int16)
+    a, b = thousandths[..., 0], thousandths[..., 1]
+    joint = np.clip(np.rint(both * np.float32(UNIT)), -1, UNIT + 1).astype(np.int16)
+    return Quantised(a, b, np.clip(joint, np.maximum(0, a + b - UNIT), np.minimum(a, b)))
+
+
+def minimac_r2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Minimac's estimated R2 [S] from thousandths [S, N]: mean((hds - p)^2) / (p (1 - p)); 0 where monomorphic.
+
+    Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
+    same frequency.
+    """
+    haplotypes = np.concatenate([a, b], axis=1).astype(np.float64) / UNIT
+    mean = haplotypes.mean(axis=1)
+    variance = ((haplotypes - mean[:, None]) ** 2).mean(axis=1)
+    expected = mean * (1 - mean)
+    return np.divide(variance, expected, out=np.zeros_like(mean), where=expected > 0)

@@ -1,0 +1,150 @@
+"""Opening VCF and BCF files so that every defect becomes one clear message.
+
+htslib reports damage on standard error and in return codes, cyvcf2 turns some of it into bare exceptions, and both
+take a file that was cut between two compressed blocks for a complete one. All of this is dealt with here.
+"""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragimpute.errors import InputError
+
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a VCF or BCF says."""
+
+    samples: tuple[str, ...]
+    contigs: tuple[str, ...]  # ##contig lines, verbatim
+    formats: frozenset[str]  # IDs of ##FORMAT lines
+
+
+@dataclass(frozen=True)
+class Region:
+    """CHROM, or CHROM:START-END with 1-based inclusive ends."""
+
+    chrom: str
+    start: int = 1
+    end: int = 2**31 - 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Region":
+        """Parse 'CHROM' or 'CHROM:START-END' (thousands separators allowed). Raises InputError otherwise."""
+        match = re.fullmatch(r"(.+):([\d,]+)-([\d,]+)", text)
+        if not match:
+            if ":" in text or not text.strip():
+                raise InputError(f"region {text!r}: write it as CHROM:START-END, such as 20:1000000-4000000")
+            return cls(text)
+        start, end = (int(part.replace(",", "")) for part in match.groups()[1:])
+        if not 1 <= start <= end:
+            raise InputError(f"region {text!r}: START must be at least 1 and not beyond END")
+        return cls(match[1], start, end)
+
+    def __str__(self) -> str:
+        return f"{self.chrom}:{self.start}-{self.end}"
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """Read and check the header of a VCF, VCF.gz or BCF.
+
+    Raises InputError when the file is missing, empty, truncated, not a VCF, or names a sample twice.
+    """
+    text = _header_text(path)
+    lines = text.split("\n")
+    if not lines[0].startswith("##fileformat=VCF"):
+        raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
+    columns = next((line for line in lines if line.startswith("#CHROM")), None)
+    if columns is None:
+        raise InputError(f"{path}: the header has no #CHROM line")
+    samples = columns.rstrip("\r").split("\t")[FIXED_COLUMNS:]
+    seen: set[str] = set()
+    for sample in samples:
+        if sample in seen:
+            raise InputError(f"{path}: sample {sample!r} occurs twice in the header; give every person their own name")
+        if not sample.strip():
+            raise InputError(f"{path}: the #CHROM line has an empty sample name")
+        seen.add(sample)
+    contigs = tuple(line.rstrip("\r") for line in lines if line.startswith("##contig="))
+    formats = frozenset(re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE))
+    return Header(tuple(samples), contigs, formats)
+
+
+def records(
+    path: str | os.PathLike, region: Region | None = None, samples: Sequence[str] | None = None
+) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
+    """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
+
+    `samples` limits the genotypes to these people, *in file order*. Raises InputError for anything unreadable, naming
+    the record after which reading failed.
+    """
+    import cyvcf2
+
+    last = "the header"
+    indexed = region is not None and any(os.path.exists(f"{path}{suffix}") for suffix in (".tbi", ".csi"))
+    try:
+        vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+        for record in vcf(str(region)) if indexed else vcf:
+            chrom, pos = record.CHROM, record.POS
+            last = f"{chrom}:{pos}"
+            if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
+                yield record
+        vcf.close()
+    except (InputError, GeneratorExit):
+        raise
+    except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
+        raise InputError(f"{path}: unreadable record after {last}: {error}") from None
+
+
+def genotypes(record) -> np.ndarray | None:  # type: ignore[no-untyped-def]
+    """`genotype.array()` of a cyvcf2 record: [N, ploidy + 1] int16, -1 missing, -2 absent; None without GT."""
+    try:
+        return record.genotype.array()
+    except Exception:  # cyvcf2 raises bare Exception when FORMAT has no GT
+        return None
+
+
+def _header_text(path: str | os.PathLike) -> str:
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as handle:
+            start = handle.read(18)
+            if size >= len(BGZF_END):
+                handle.seek(-len(BGZF_END), os.SEEK_END)
+            end = handle.read()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if size == 0:
+        raise InputError(f"{path}: the file is empty")
+    compressed = start[:2] == b"\x1f\x8b"
+    if compressed and start[12:14] == b"BC" and end[-len(BGZF_END) :] != BGZF_END:
+        raise InputError(f"{path}: the file is truncated (it lacks the end-of-file block); copy or create it again")
+    try:
+        with gzip.open(path) if compressed else open(path, "rb") as handle:
+            magic = handle.read(5)
+            if magic[:3] == b"BCF":
+                length = int.from_bytes(handle.read(4), "little")
+                return handle.read(length).rstrip(b"\0").decode()
+            content = []
+            if not magic.startswith(b"##fil"):
+                raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
+            handle.seek(0)
+            for line in handle:
+                content.append(line)
+                if line.startswith(b"#CHROM") or not line.startswith(b"#"):
+                    break
+            return b"".join(content).decode().rstrip("\n")
+    except (OSError, EOFError, zlib.error):
+        raise InputError(f"{path}: damaged or truncated compressed file; copy or create it again") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the header is not UTF-8 text; is this a VCF?") from None

@@ -1,0 +1,200 @@
+"""Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomically and byte for byte repeatable."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from ragimpute.artefacts import atomic_path
+from ragimpute.errors import InputError
+from ragimpute.panel import Sites
+from ragimpute.vcf import bgzf, format_kernel
+from ragimpute.vcf.imputed import Imputed
+from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
+
+TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
+CHUNK_BYTES = 1 << 24
+HEADER_LINES = {
+    "GT": '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the most probable of the four allele pairs">',
+    "DS": '##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage of the alternate allele, the sum of HDS">',
+    "HDS": '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Alternate allele dosage of each haplotype">',
+    "GP": '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Genotype probabilities 0, 1, 2">',
+}
+INFO_LINES = (
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated alternate allele frequency, the mean of HDS">',
+    '##INFO=<ID=R2,Number=1,Type=Float,Description="Estimated imputation accuracy (squared correlation)">',
+    '##INFO=<ID=TYPED,Number=0,Type=Flag,Description="The site was genotyped in the targets">',
+    '##INFO=<ID=IMPUTED,Number=0,Type=Flag,Description="The site was imputed">',
+)
+
+
+def write_imputed(
+    path: str | os.PathLike,
+    sites: Sites,
+    contigs: Sequence[str],
+    imputed: Imputed,
+    source: str = "ragimpute",
+    *,
+    fields: Sequence[str] = format_kernel.FIELDS,
+    threads: int = 1,
+) -> None:
+    """Write one record per site, in order, as VCF.gz (or BCF when `path` ends in .bcf) with an index.
+
+    Everything is printed from integer thousandths, so that DS = sum of HDS = GP1 + 2 GP2 and the GP sum to 1 exactly.
+    `fields` chooses among GT, DS, HDS and GP. INFO/AF and, unless the method has its own, INFO/R2 (Minimac's
+    estimator) are those of the printed HDS. Raises InputError for an unknown field, ValueError for shapes that differ.
+    """
+    unknown = [field for field in fields if field not in format_kernel.FIELDS]
+    if unknown or not fields:
+        raise InputError(f"FORMAT fields {','.join(fields)!r}: choose from {','.join(format_kernel.FIELDS)}")
+    shape = (len(sites), len(imputed.samples))
+    if imputed.hds.shape != (*shape, 2) or imputed.both.shape != shape or imputed.typed.shape != shape[:1]:
+        raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} people")
+    ordered = sorted(fields, key=format_kernel.FIELDS.index)  # GT must come first
+    codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
+    header = [*INFO_LINES, *(HEADER_LINES[field] for field in ordered)]
+    table, lengths = format_kernel.decimal_table()
+    buffer = np.empty(0, dtype=np.uint8)
+
+    def chunk(start: int, stop: int) -> bytes:
+        nonlocal buffer
+        numbers = quantise(imputed.hds[start:stop], imputed.both[start:stop])
+        frequency = (numbers.a.mean(axis=1, dtype=np.float64) + numbers.b.mean(axis=1, dtype=np.float64)) / (2 * UNIT)
+        r2 = minimac_r2(numbers.a, numbers.b) if imputed.r2 is None else np.nan_to_num(imputed.r2[start:stop])
+        tails = [
+            f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};{'TYPED' if is_typed else 'IMPUTED'}\t{':'.join(ordered)}"
+            for af, estimate, is_typed in zip(
+                frequency.tolist(), r2.tolist(), imputed.typed[start:stop].tolist(), strict=True
+            )
+        ]
+        prefixes, starts = _prefixes(sites, start, stop, "PASS", tails)
+        needed = len(prefixes) + (stop - start) * (shape[1] * format_kernel.WIDEST + 1)
+        if len(buffer) < needed:
+            buffer = np.empty(needed, dtype=np.uint8)
+        size = format_kernel.format_imputed(
+            buffer, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, table, lengths
+        )
+        return buffer[:size].tobytes()
+
+    _write(path, _header(sites, contigs, source, header, imputed.samples), sites, contigs, chunk, shape[1], threads)
+
+
+def write_genotypes(
+    path: str | os.PathLike,
+    sites: Sites,
+    contigs: Sequence[str],
+    samples: Sequence[str],
+    alleles: np.ndarray,
+    phased: np.ndarray | bool,
+    *,
+    source: str = "ragimpute",
+    threads: int = 1,
+) -> None:
+    """Write GT of `samples` at M `sites`: alleles [M, N, 2] in {-1, 0, 1} (-1 = missing), phased [M, N] or one bool."""
+    if alleles.shape != (len(sites), len(samples), 2):
+        raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} people x 2")
+    whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])
+
+    def chunk(start: int, stop: int) -> bytes:
+        prefixes, starts = _prefixes(sites, start, stop, ".", [".\tGT"] * (stop - start))
+        out = np.empty(len(prefixes) + (stop - start) * (4 * len(samples) + 1), dtype=np.uint8)
+        block = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
+        size = format_kernel.format_genotypes(out, prefixes, starts, block, np.ascontiguousarray(whole[start:stop]))
+        return out[:size].tobytes()
+
+    header = _header(sites, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
+    _write(path, header, sites, contigs, chunk, len(samples), threads)
+
+
+def _write(
+    path: str | os.PathLike,
+    header: bytes,
+    sites: Sites,
+    contigs: Sequence[str],
+    chunk: Callable[[int, int], bytes],
+    n_samples: int,
+    threads: int,
+) -> None:
+    """Compress header and chunks, index, and rename file and index together at the end."""
+    import pysam
+
+    name = os.fspath(path)
+    if not name.endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{name}: the output must be named .vcf.gz or .bcf")
+    step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
+
+    def content() -> Iterator[bytes]:
+        yield header
+        for start in range(0, len(sites), step):
+            yield chunk(start, min(start + step, len(sites)))
+
+    is_bcf = name.endswith(".bcf")
+    suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
+    with ExitStack() as stack, ThreadPoolExecutor(max(1, threads)) as pool:
+        final = stack.enter_context(atomic_path(name))
+        index = stack.enter_context(atomic_path(name + suffix))
+        plain = final.with_suffix(".vcf.gz") if is_bcf else final
+        bgzf.write(plain, content(), pool)
+        if is_bcf:
+            _convert_to_bcf(plain, final, index)
+        else:
+            pysam.tabix_index(
+                str(final), preset="vcf", force=True, keep_original=True, csi=suffix == ".csi", index=str(index)
+            )
+    for other in {".tbi", ".csi"} - {suffix}:  # an index of an earlier run would belong to other bytes
+        Path(name + other).unlink(missing_ok=True)
+
+
+def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
+    import pysam.bcftools
+
+    pysam.bcftools.view("--no-version", "-Ob", "-o", str(final), str(plain), catch_stdout=False)
+    plain.unlink()
+    pysam.bcftools.index("-f", "-o", str(index), str(final), catch_stdout=False)
+
+
+def _header(sites: Sites, contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]) -> bytes:
+    lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
+    named = {_contig_id(line) for line in contigs}
+    lines += contigs
+    lines += [f"##contig=<ID={chrom}>" for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom not in named]
+    lines += fields
+    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _contig_id(line: str) -> str:
+    match = re.search(r"[<,]ID=([^,>]+)", line)
+    return match[1] if match else ""
+
+
+def _longest(sites: Sites, contigs: Sequence[str]) -> int:
+    """The largest coordinate that the index must address."""
+    used = set(sites.chrom.tolist())
+    lengths = [
+        int(match[1])
+        for line in contigs
+        if _contig_id(line) in used and (match := re.search(r"[<,]length=(\d+)", line)) is not None
+    ]
+    return max([*lengths, int(sites.pos.max(initial=0))])
+
+
+def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The fixed columns of records start..stop as one byte array, and where each starts [stop - start + 1]."""
+    columns = [getattr(sites, name)[start:stop].tolist() for name in ("chrom", "pos", "id", "ref", "alt")]
+    texts = [
+        f"{chrom}\t{pos}\t{name}\t{ref}\t{alt}\t.\t{verdict}\t{tail}".encode()
+        for chrom, pos, name, ref, alt, tail in zip(*columns, tails, strict=True)
+    ]
+    starts = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    return np.frombuffer(b"".join(texts), dtype=np.uint8), starts
+
+
+def _decimal(value: float, places: int) -> str:
+    """Shortest text of a value rounded to `places` decimals."""
+    text = f"{value:.{places}f}".rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
