@@ -1,0 +1,165 @@
+"""How long the carriers of an allele share their haplotypes around it: a sign of the allele's age.
+
+A young allele sits on long haplotypes that its carriers share with each other, an old one on short haplotypes
+(Slatkin & Rannala 2000, Annu Rev Genomics 1:225). The segment that two haplotypes share around a site ends on each
+side at their second mismatch (one mismatch is forgiven: a genotyping error or a mutation).
+"""
+
+import numba
+import numpy as np
+from numba import njit, prange
+
+MAX_CARRIERS = 32  # the pairs are quadratic in the carriers: above this, evenly spaced ones stand for all
+MIN_CM = 1e-3  # added to lengths before the logarithm
+
+
+def pack_by_haplotype(alleles: np.ndarray) -> np.ndarray:
+    """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
+    n_sites, n_hap = alleles.shape
+    padded = np.zeros((n_hap, -(-n_sites // 64) * 64), np.uint8)
+    padded[:, :n_sites] = alleles.T
+    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+
+
+@njit(cache=True)
+def highest_bit(word):
+    """Index of the highest set bit of a non-zero uint64."""
+    index = 0
+    for step in (32, 16, 8, 4, 2, 1):
+        if word >> np.uint64(step):
+            word >>= np.uint64(step)
+            index += step
+    return index
+
+
+@njit(cache=True)
+def second_mismatch_left(first, second, m):
+    """Index of the second mismatch of two bit rows before site `m`, -1 when there are fewer than two."""
+    found = 0
+    w = (m - 1) // 64
+    keep = m - 64 * w  # bits of the first word that lie before m
+    mask = ~np.uint64(0) if keep == 64 else (np.uint64(1) << np.uint64(keep)) - np.uint64(1)
+    while w >= 0:
+        different = (first[w] ^ second[w]) & mask
+        while different:
+            bit = highest_bit(different)
+            found += 1
+            if found == 2:
+                return 64 * w + bit
+            different ^= np.uint64(1) << np.uint64(bit)
+        mask = ~np.uint64(0)
+        w -= 1
+    return -1
+
+
+@njit(cache=True)
+def second_mismatch_right(first, second, m, n_sites):
+    """Index of the second mismatch of two bit rows at or after site `m`, `n_sites` when there are fewer than two."""
+    found = 0
+    w = m // 64
+    mask = ~np.uint64(0) << np.uint64(m - 64 * w)
+    while w < len(first):
+        different = (first[w] ^ second[w]) & mask
+        while different:
+            lowest = different & (~different + np.uint64(1))
+            found += 1
+            if found == 2:
+                return 64 * w + highest_bit(lowest)
+            different ^= lowest
+        mask = ~np.uint64(0)
+        w += 1
+    return n_sites
+
+
+@njit(cache=True)
+def shared_cm(first, second, m_left, m_right, position, cm):
+    """Log length in centimorgan of the segment shared around a site at `position`, compared at sites with map `cm`.
+
+    m_left: number of compared sites before the site; m_right: index of the first compared site after it.
+    """
+    n_sites = len(cm)
+    left = second_mismatch_left(first, second, m_left) if m_left > 0 else -1
+    right = second_mismatch_right(first, second, m_right, n_sites) if m_right < n_sites else n_sites
+    start = cm[left] if left >= 0 else min(cm[0], position)
+    end = cm[right] if right < n_sites else max(cm[n_sites - 1], position)
+    return np.float32(np.log(end - start + MIN_CM))
+
+
+@njit(parallel=True, cache=True)
+def _mutual_sharing(bits, cm, minor, group, positions, m_left, m_right, shared, left_out):
+    n_sites, n_hap = minor.shape
+    for s in prange(n_sites):
+        n_carriers = 0
+        for h in range(n_hap):
+            n_carriers += minor[s, h]
+        n_kept = min(n_carriers, MAX_CARRIERS)
+        kept = np.empty(n_kept, np.int64)
+        i, rank = 0, 0
+        for h in range(n_hap):
+            if minor[s, h]:
+                # evenly spaced: carrier number floor(i * n_carriers / n_kept) is the i-th one kept
+                if i < n_kept and rank == i * n_carriers // n_kept:
+                    kept[i] = h
+                    i += 1
+                rank += 1
+        rows = np.zeros(n_kept, np.float32)
+        pairs = np.zeros((n_kept, n_kept), np.float32)
+        total = np.float32(0.0)
+        for i in range(n_kept):
+            for j in range(i):
+                value = shared_cm(bits[kept[i]], bits[kept[j]], m_left[s], m_right[s], positions[s], cm)
+                pairs[i, j] = value
+                pairs[j, i] = value
+                rows[i] += value
+                rows[j] += value
+                total += value
+        n_pairs = n_kept * (n_kept - 1) // 2
+        shared[s] = total / n_pairs if n_pairs > 0 else np.nan
+        left_out[s, :] = shared[s]
+        for i in range(n_kept):
+            member = group[kept[i]]
+            rest, n_rest = total, n_kept
+            for j in range(n_kept):
+                if group[kept[j]] == member:
+                    rest -= rows[j]
+                    n_rest -= 1
+                    for other in range(j):  # a pair within the group was subtracted with both of its rows
+                        if group[kept[other]] == member:
+                            rest += pairs[j, other]
+            n_pairs = n_rest * (n_rest - 1) // 2
+            left_out[s, member] = rest / n_pairs if n_pairs > 0 else np.nan
+
+
+def mutual_sharing(
+    compared: np.ndarray,
+    compared_cm: np.ndarray,
+    minor: np.ndarray,
+    positions: np.ndarray,
+    m_left: np.ndarray,
+    m_right: np.ndarray,
+    group: np.ndarray,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
+
+    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; minor [S, H] uint8:
+    who carries; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared sites before each
+    site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of people left out together.
+    Returns shared [S] float32 and left_out [S, G] float32: the same without that group's haplotypes. NaN where fewer
+    than two carriers are left.
+    """
+    numba.set_num_threads(threads)
+    shared = np.empty(len(minor), np.float32)
+    left_out = np.empty((len(minor), int(group.max()) + 1), np.float32)
+    _mutual_sharing(
+        pack_by_haplotype(compared),
+        np.asarray(compared_cm, dtype=np.float64),
+        minor,
+        np.asarray(group, dtype=np.int64),
+        np.asarray(positions, dtype=np.float64),
+        np.asarray(m_left, dtype=np.int64),
+        np.asarray(m_right, dtype=np.int64),
+        shared,
+        left_out,
+    )
+    return shared, left_out
