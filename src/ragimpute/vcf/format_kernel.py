@@ -1,4 +1,4 @@
-"""Sample columns of a VCF as bytes, by lookup tables in a compiled loop (cyvcf2's writer takes several times longer)."""
+"""Sample columns of a VCF as bytes, by lookup tables in a compiled loop (cyvcf2's writer is far slower)."""
 
 import numpy as np
 from numba import njit

@@ -79,7 +79,8 @@ def read_genotypes(
         rows.append(array[order].astype(np.int8))
     if met and not chroms & met.keys():
         raise InputError(
-            f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has {_some(chroms)}{_prefix_hint(met, chroms)}"
+            f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has "
+            f"{_some(chroms)}{_prefix_hint(met, chroms)}"
         )
     if require_match and not index:
         counts = pd.Series([row[-1] for row in dropped], dtype=object).value_counts()

@@ -1,4 +1,4 @@
-"""Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomically and byte for byte repeatable."""
+"""Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomic and byte for byte repeatable."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 24
 HEADER_LINES = {
-    "GT": '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the most probable of the four allele pairs">',
+    "GT": '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the most probable of four pairs">',
     "DS": '##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage of the alternate allele, the sum of HDS">',
     "HDS": '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Alternate allele dosage of each haplotype">',
     "GP": '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Genotype probabilities 0, 1, 2">',

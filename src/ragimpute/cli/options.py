@@ -1,0 +1,28 @@
+"""Options that several verbs share, and the start of logging."""
+
+import logging
+from pathlib import Path
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT = click.Path(dir_okay=False, path_type=Path)
+
+panel_option = click.option("--panel", type=FILE, required=True, help="The panel from `ragimpute read-panel`.")
+roles_option = click.option("--roles", type=FILE, required=True, help="The table from `ragimpute assign-roles`.")
+typed_option = click.option(
+    "--typed", "typed_path", type=FILE, required=True, help="The table from `ragimpute mask --out`."
+)
+map_option = click.option(
+    "--map", "map_path", type=FILE, help="Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
+)
+seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads to use.")
+memory_option = click.option(
+    "--memory-mb", type=click.IntRange(200), default=4000, show_default=True, help="Memory limit of Java programs."
+)
+
+
+def start_logging() -> None:
+    """Send the package's progress to standard error as plain lines."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")

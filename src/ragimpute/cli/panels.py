@@ -1,0 +1,158 @@
+"""Verbs that turn VCFs into a panel, roles, typed sites and allele counts."""
+
+from pathlib import Path
+
+import click
+
+from ragimpute.cli.options import FILE, OUT, map_option, panel_option, roles_option, seed_option, start_logging
+
+
+@click.command("read-panel")
+@click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
+@map_option
+@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all of the file.")
+@click.option("--out", type=OUT, required=True, help="The panel (safetensors).")
+@click.option("--dropped", type=OUT, required=True, help="TSV of the records that were not kept, with the reason.")
+def read_panel(reference: Path, map_path: Path | None, region: str | None, out: Path, dropped: Path) -> None:
+    """Read a phased reference panel once, checking it, into a compact file.
+
+    Kept are biallelic records whose genotypes are phased, complete and diploid. All others are listed in --dropped:
+    split multiallelic records beforehand (bcftools norm -m -any) if you want them imputed.
+    """
+    start_logging()
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.genetic_map import GeneticMap
+    from ragimpute.vcf.reader import read_panel as read
+
+    genetic_map = GeneticMap.read(map_path) if map_path else GeneticMap.uniform()
+    panel, table = read(reference, region, genetic_map)
+    with atomic_path(dropped) as temporary:
+        table.to_csv(temporary, sep="\t", index=False)
+    panel.save(out)
+
+
+@click.command("assign-roles")
+@panel_option
+@click.option("--targets", type=FILE, help="VCF of the people to impute; none of them may be in the panel.")
+@click.option("--holdout", help="Instead of --targets: a fraction of the panel's people, or a file of their names.")
+@click.option("--samples", type=FILE, help="TSV of sample, population and (optional) family, with or without header.")
+@click.option("--validation-fraction", default=0.1, show_default=True, help="Share of reference people kept aside.")
+@seed_option
+@click.option("--out", type=OUT, required=True, help="TSV: sample role fold population family.")
+def assign_roles(
+    panel: Path,
+    targets: Path | None,
+    holdout: str | None,
+    samples: Path | None,
+    validation_fraction: float,
+    seed: int,
+    out: Path,
+) -> None:
+    """Decide who is reference, who is validation and who is to be imputed.
+
+    Families of the samples table stay together. Validation people choose between models; targets only ever give the
+    final figures.
+    """
+    start_logging()
+    import numpy as np
+
+    from ragimpute import roles
+    from ragimpute.errors import InputError
+    from ragimpute.panel import Panel
+    from ragimpute.vcf.reader import read_header
+
+    if (targets is None) == (holdout is None):
+        raise click.UsageError("give either --targets or --holdout")
+    held_out: float | list[str] | None = None
+    if holdout is not None:
+        if Path(holdout).is_file():
+            held_out = Path(holdout).read_text().split()
+        else:
+            try:
+                held_out = float(holdout)
+            except ValueError:
+                raise InputError(f"--holdout {holdout}: neither an existing file nor a fraction") from None
+    names = read_header(targets).samples if targets else None
+    if targets and not names:
+        raise InputError(f"{targets}: the file has no samples")
+    table = roles.assign_roles(
+        Panel.load(panel),
+        np.random.default_rng(seed),
+        targets=names,
+        holdout=held_out,
+        people=roles.read_samples(samples) if samples else None,
+        validation_fraction=validation_fraction,
+    )
+    roles.write_roles(table, out)
+
+
+@click.command("mask")
+@panel_option
+@roles_option
+@click.option("--sites", required=True, help="A table 'chrom position', BED or VCF; or 'targets'; or a fraction.")
+@click.option("--targets", type=FILE, required=True, help="VCF with the target people (the reference for a hold-out).")
+@click.option("--random-masks", default=0, show_default=True, type=click.IntRange(0), help="Extra random site sets.")
+@click.option(
+    "--phase",
+    type=click.Choice(["keep", "erase"]),
+    help="Keep the targets' phase or erase it. Default: erase for a hold-out, keep otherwise.",
+)
+@seed_option
+@click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt typed random1.. (0/1), all panel sites.")
+@click.option("--targets-out", type=OUT, required=True, help="VCF.gz of the target people at typed sites only.")
+@click.option("--dropped", type=OUT, help="TSV of target records that match no panel site, with the reason.")
+def mask(
+    panel: Path,
+    roles: Path,
+    sites: str,
+    targets: Path,
+    random_masks: int,
+    phase: str | None,
+    seed: int,
+    out: Path,
+    targets_out: Path,
+    dropped: Path | None,
+) -> None:
+    """Choose the typed sites and write the only target genotypes that later steps may see.
+
+    With a list of positions, typed are the panel's biallelic SNVs at these positions that the targets have. All
+    other genotypes of the targets are withheld from phasing, imputation and baselines.
+    """
+    start_logging()
+    import numpy as np
+
+    from ragimpute import mask as masks
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.panel import Panel
+    from ragimpute.roles import read_roles, reference_people, target_people
+    from ragimpute.vcf.reader import read_genotypes
+    from ragimpute.vcf.writer import write_genotypes
+
+    people, table = Panel.load(panel), read_roles(roles)
+    reference = reference_people(table)
+    found = read_genotypes(targets, people.sites, target_people(table))
+    chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
+    typed = masks.typed_sites(people, reference, found, masks.parse_spec(sites), chosen)
+    is_holdout = set(found.samples) <= set(people.samples)
+    visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
+    extra = masks.random_masks(people, reference, typed, random_masks, drawn)
+    if dropped is not None:
+        with atomic_path(dropped) as temporary:
+            found.dropped.to_csv(temporary, sep="\t", index=False)
+    kept = people.sites.take(visible.index)
+    write_genotypes(targets_out, kept, people.contigs, visible.samples, visible.alleles, visible.phased)
+    masks.write_typed(out, people.sites, typed, extra)
+
+
+@click.command("frequencies")
+@panel_option
+@roles_option
+@click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt ac an train_ac train_an.")
+def frequencies(panel: Path, roles: Path, out: Path) -> None:
+    """Count alleles among the reference people (and among those outside the validation fold); never among targets."""
+    start_logging()
+    from ragimpute.frequencies import count_alleles, write_frequencies
+    from ragimpute.panel import Panel
+    from ragimpute.roles import read_roles
+
+    write_frequencies(count_alleles(Panel.load(panel), read_roles(roles)), out)
