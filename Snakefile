@@ -1,0 +1,56 @@
+# Impute genotypes with retrieval-augmented networks, trained once for each loss, beside the usual tools.
+#
+# Paths of results (docs/how_it_works.md explains each file; NAME = [A-Za-z][A-Za-z0-9_]*):
+#   results/config.yaml                                                the effective configuration
+#   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
+#   results/masks/{mask}/{typed.tsv,dropped.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
+#   results/masks/{mask}/segments/{architecture}/{fold}.safetensors    temporary; fold: train, random1.., validation, targets
+#   results/models/{mask}/{architecture}.{loss}/seed{seed}.{safetensors,history.tsv}
+#   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss} or a baseline (seed 0)
+#   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}
+#   results/{metrics,comparisons,summary}.tsv, results/figures/{figure}.{mask}.{svg,png}, results/report.html
+#   results/logs/{rule}/..., results/benchmarks/{rule}/...
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+wildcard_constraints:
+    panel=r"[A-Za-z][A-Za-z0-9_]*",
+    mask=r"[A-Za-z][A-Za-z0-9_]*",
+    architecture=r"[A-Za-z][A-Za-z0-9_]*",
+    loss=r"[A-Za-z][A-Za-z0-9_]*",
+    baseline=r"[A-Za-z][A-Za-z0-9_]*",
+    fold=r"[a-z]+[0-9]*",
+    method=r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,2}",
+    seed=r"[0-9]+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/panel.smk"
+include: "workflow/rules/mask.smk"
+include: "workflow/rules/frequencies.smk"
+include: "workflow/rules/retrieval.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/imputation.smk"
+include: "workflow/rules/baselines.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        results("results/imputed/{run}.vcf.gz"),
+        "results/metrics.tsv",
+        "results/comparisons.tsv",
+        "results/summary.tsv",
+        expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
+        "results/report.html",

@@ -1,0 +1,5 @@
+"""`python -m ragimpute VERB`, the same as the installed command."""
+
+from ragimpute.cli import main
+
+main()

@@ -1,0 +1,32 @@
+"""The verb `config`: what a run will really use."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--effective", metavar="JSON", help="Write this configuration, made by the workflow, as it is.")
+@click.option(
+    "--configfile",
+    "configfiles",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Your configuration, as for snakemake --configfile; may be repeated.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: standard output.")
+def config(effective: str | None, configfiles: tuple[Path, ...], out: Path | None) -> None:
+    """Check a configuration and print what it means: merged, paths resolved, defaults filled in."""
+    import yaml
+
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.config import load
+
+    content = json.loads(effective) if effective else load(Path(__file__).parents[3], configfiles)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    with atomic_path(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")

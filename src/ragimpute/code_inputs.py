@@ -1,0 +1,76 @@
+"""Which modules of this package a verb runs, so that the workflow can name them as inputs of its rules.
+
+Snakemake does not see edits under src/. Imports are followed in the source text: those at the top of the verb's module
+and inside the verb's own function, then all imports of every module reached. Editing a figure's code thus redraws
+figures, and editing a loss trains again.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGE = "ragimpute"
+ROOT = Path(__file__).parent
+# the dispatcher of the verbs and the version say nothing about any result
+LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli"})
+
+
+def modules_of(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> list[str]:
+    """Paths of the modules that `verb`, a function of ragimpute.cli.`cli_module`, can reach, sorted.
+
+    `without` names modules that are not followed: those that the verb reaches and, called as it is, does not run.
+    Raises FileNotFoundError when there is no such module, and KeyError when it has no such function.
+    """
+    start = f"{PACKAGE}.cli.{cli_module}"
+    tree = _tree(start)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    verb_function = functions[verb.replace("-", "_")]
+    # other verbs live beside this one: their function bodies are not read, those of plain helpers are
+    others = [node for node in functions.values() if node is not verb_function and node.decorator_list]
+    found = {start}
+    queue = [name for node in tree.body if node not in others for name in _imports(node, start)]
+    while queue:
+        name = queue.pop()
+        if name not in found and name not in without:
+            found.add(name)
+            queue += _imports(_tree(name), name)
+    return sorted(str(_path(name)) for name in found - LEFT_OUT)
+
+
+def _path(name: str) -> Path:
+    path = ROOT.joinpath(*name.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@lru_cache(maxsize=None)
+def _tree(name: str) -> ast.Module:
+    return ast.parse(_path(name).read_text(encoding="utf-8"))
+
+
+def _imports(tree: ast.AST, module: str) -> Iterator[str]:
+    """Modules of the package that are imported anywhere in `tree`, with the packages around them."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == PACKAGE:
+                yield from (
+                    parent for end in range(1, len(parts) + 1) if _path(parent := ".".join(parts[:end])).is_file()
+                )
+
+
+def of_other_architectures(architecture: str) -> tuple[str, ...]:
+    """Modules of `ragimpute.models` that belong to architectures other than `architecture`.
+
+    A module belongs to the architecture that starts its name (bert_rag, bert_rag_data).
+    """
+    return tuple(
+        f"{PACKAGE}.models.{path.stem}"
+        for path in sorted((ROOT / "models").glob("*_rag*.py"))
+        if not path.stem.startswith(architecture)
+    )

@@ -1,0 +1,63 @@
+rule tune_beagle:
+    input:
+        code=code("tune-beagle", "imputation"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        map=panel_input("genetic_map"),
+    output:
+        parameters="results/masks/{mask}/beagle_tuned.json",
+    log:
+        "results/logs/tune_beagle/{mask}.log",
+    benchmark:
+        "results/benchmarks/tune_beagle/{mask}.tsv"
+    params:
+        map=given("--map", "map"),
+    threads: 2
+    resources:
+        runtime=grow(240),
+        mem_mb=grow(4000),
+        disk_mb=2000,
+    conda:
+        "../../envs/baselines.yaml"
+    shell:
+        "ragimpute tune-beagle --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb}"
+        " --out {output.parameters:q} > {log:q} 2>&1"
+
+
+rule baseline:
+    input:
+        code=code("baseline", "imputation"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        frequencies=panel_file("frequencies.tsv"),
+        targets="results/masks/{mask}/phased.vcf.gz",
+        map=panel_input("genetic_map"),
+        parameters=lambda wildcards: (
+            f"results/masks/{wildcards.mask}/beagle_tuned.json" if wildcards.baseline == "beagle_tuned" else []
+        ),
+    output:
+        vcf="results/imputed/{mask}/{baseline}/seed0.vcf.gz",
+        index="results/imputed/{mask}/{baseline}/seed0.vcf.gz.tbi",
+    log:
+        "results/logs/baseline/{mask}/{baseline}.log",
+    benchmark:
+        "results/benchmarks/baseline/{mask}/{baseline}.tsv"
+    params:
+        map=given("--map", "map"),
+        parameters=given("--parameters", "parameters"),
+        seed=CONFIG["data_seed"],
+    threads: 2
+    resources:
+        runtime=grow(240),
+        mem_mb=grow(4000),
+        disk_mb=2000,
+    conda:
+        "../../envs/baselines.yaml"
+    shell:
+        "ragimpute baseline {wildcards.baseline:q} --panel {input.panel:q} --roles {input.roles:q}"
+        " --typed {input.typed:q} --frequencies {input.frequencies:q} --targets {input.targets:q}"
+        " {params.map:q} {params.parameters:q} --threads {threads} --memory-mb {resources.mem_mb}"
+        " --seed {params.seed:q} --out {output.vcf:q} > {log:q} 2>&1"

@@ -1,0 +1,178 @@
+# What the rules share: the effective configuration, names, and small functions for inputs and options.
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+
+from ragimpute.code_inputs import modules_of, of_other_architectures
+from ragimpute.config import ConfigError, load
+from ragimpute.study import runs, truth_file
+
+# A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
+IS_MODULE = workflow.modifier.skip_configfile
+try:
+    CONFIG = load(
+        ROOT,
+        [] if IS_MODULE else workflow.overwrite_configfiles,
+        config if IS_MODULE else workflow.config_settings.config,
+        check_files=not IS_MODULE,
+    )
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+RUNS = {run.path: run for run in runs(CONFIG)}
+TRAINED = {path: run for path, run in RUNS.items() if run.trained}
+MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
+PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
+FOLDS = ["train", *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"]))]
+FIGURES = ["r2_by_mac", "accuracy", "calibration", "estimated_r2", "differences", "training"]
+
+# In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
+# rule's conda environment. -P keeps the working directory off the import path.
+USES_CONDA = "conda" in {str(method) for method in workflow.deployment_settings.deployment_method}
+PYTHON = "python" if USES_CONDA else shlex.quote(sys.executable)
+SOURCE = shlex.quote(str(ROOT / "src"))
+shell.prefix("set -euo pipefail; " f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; ')
+
+
+# Inputs
+def code(verb, module):
+    """Input function: the modules of src/ that `ragimpute verb` runs, so that an edit of them reruns the rule."""
+
+    def modules(wildcards):
+        architecture = getattr(wildcards, "architecture", None)
+        return modules_of(verb, module, of_other_architectures(architecture) if architecture else ())
+
+    return modules
+
+
+def panel_settings(wildcards):
+    """The entry of the panel that the wildcards name, directly or through their mask."""
+    name = getattr(wildcards, "panel", None) or CONFIG["masks"][wildcards.mask]["panel"]
+    return CONFIG["panels"][name]
+
+
+def panel_file(name):
+    """Input function: a file of results/panels/{panel} for a rule that knows its mask."""
+    return lambda wildcards: f"results/panels/{CONFIG['masks'][wildcards.mask]['panel']}/{name}"
+
+
+def panel_input(key):
+    """Input function: the file that the panel's entry gives under `key`, or nothing."""
+    return lambda wildcards: panel_settings(wildcards)[key] or []
+
+
+def targets_input(wildcards):
+    """The VCF with the targets' genotypes; that of the reference when they are held out of it."""
+    settings = panel_settings(wildcards)
+    return settings["reference"] if is_holdout(wildcards) else settings["targets"]
+
+
+def is_holdout(wildcards):
+    return isinstance(panel_settings(wildcards)["targets"], dict)
+
+
+def holdout(wildcards):
+    """The hold-out of the panel, a fraction or a file; None when the targets have a file of their own."""
+    return panel_settings(wildcards)["targets"]["holdout"] if is_holdout(wildcards) else None
+
+
+def roles_inputs(wildcards):
+    """What decides who is who: the targets' file, or the list of held-out people, if any; and the people's table."""
+    held_out = holdout(wildcards)
+    files = {} if isinstance(held_out, float) else {"people": held_out or panel_settings(wildcards)["targets"]}
+    samples = panel_settings(wildcards)["samples"]
+    return files | ({"samples": samples} if samples else {})
+
+
+def sites_input(wildcards):
+    """The list of typed sites, when it is a file."""
+    sites = CONFIG["masks"][wildcards.mask]["sites"]
+    return sites if isinstance(sites, str) and sites != "targets" else []
+
+
+def truth_input(wildcards):
+    """The VCF of the true genotypes, when there is one."""
+    return truth_file(panel_settings(wildcards), CONFIG["masks"][wildcards.mask]["sites"]) or []
+
+
+def results(pattern, chosen=RUNS):
+    """The file of each run that `pattern` gives for its {run}."""
+    return [pattern.format(run=path) for path in chosen]
+
+
+# Options: lists of words, quoted one by one by {params.x:q}
+def given(option, key):
+    """Params function: `option` with the input `key`, or nothing when there is no such input."""
+    return lambda wildcards, input: [option, str(input.get(key))] if input.get(key) else []
+
+
+def option(name, value):
+    """`name` and `value`, or nothing when there is no value."""
+    return [] if value is None else [name, str(value)]
+
+
+def people_option(wildcards):
+    """Who the targets are: the people of a file, or those held out."""
+    held_out = holdout(wildcards)
+    return option("--targets", targets_input(wildcards)) if held_out is None else option("--holdout", held_out)
+
+
+def sites_option(wildcards):
+    """What the mask types: a file, `targets`, or a fraction."""
+    sites = CONFIG["masks"][wildcards.mask]["sites"]
+    return sites if isinstance(sites, str) else sites["fraction"]
+
+
+def names_options(wildcards):
+    """The names under which a run's metrics are filed."""
+    run = RUNS[f"{wildcards.mask}/{wildcards.method}/seed{wildcards.seed}"]
+    names = {"--panel-name": CONFIG["masks"][run.mask]["panel"], "--mask-name": run.mask, "--method": run.method}
+    names |= {"--architecture": run.architecture, "--loss": run.loss, "--weights": run.weights, "--seed": run.seed}
+    return [str(word) for pair in names.items() for word in pair]
+
+
+def repeated(option, key):
+    """Params function: `option` before each file of the input `key`."""
+    return lambda wildcards, input: [word for path in input[key] for word in (option, str(path))]
+
+
+def named(option, names, key):
+    """Params function: `option`, the name, and the file, for each file of the input `key`."""
+    return lambda wildcards, input: [word for name, path in zip(names, input[key]) for word in (option, *name, str(path))]
+
+
+def histories():
+    """The mask and the method of each trained run."""
+    return [(run.mask, run.method) for run in TRAINED.values()]
+
+
+def compact(value):
+    """JSON of `value` on one line, keys sorted, so that equal settings are equal text."""
+    return json.dumps(value, sort_keys=True)
+
+
+def loss_json(wildcards):
+    return compact(CONFIG["losses"][wildcards.loss])
+
+
+def training_json(wildcards):
+    """The architecture's settings; those left to its size are not passed on."""
+    settings = CONFIG["training"][wildcards.architecture]
+    return compact({key: value for key, value in settings.items() if value is not None})
+
+
+# Resources
+def grow(amount):
+    """Resource function: more with each attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def gpus():
+    """GPUs of a job that runs a network: 1 when the configuration asks for one or this machine has one."""
+    return int(CONFIG["device"] == "cuda" or (CONFIG["device"] == "auto" and Path("/dev", "nvidia0").exists()))

@@ -1,0 +1,90 @@
+rule evaluate:
+    input:
+        code=code("evaluate", "evaluation"),
+        imputed="results/imputed/{mask}/{method}/seed{seed}.vcf.gz",
+        truth=truth_input,
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        frequencies=panel_file("frequencies.tsv"),
+    output:
+        metrics="results/evaluation/{mask}/{method}/seed{seed}.tsv",
+        statistics="results/evaluation/{mask}/{method}/seed{seed}.statistics.safetensors",
+    log:
+        "results/logs/evaluate/{mask}/{method}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{mask}/{method}/seed{seed}.tsv"
+    params:
+        truth=given("--truth", "truth"),
+        names=names_options,
+        bootstraps=CONFIG["evaluation"]["bootstraps"],
+        bootstrap_seed=CONFIG["evaluation"]["seed"],
+    threads: 1
+    resources:
+        runtime=grow(60),
+        mem_mb=grow(3000),
+        disk_mb=500,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute evaluate --imputed {input.imputed:q} {params.truth:q} --panel {input.panel:q}"
+        " --roles {input.roles:q} --typed {input.typed:q} --frequencies {input.frequencies:q} {params.names:q}"
+        " --bootstraps {params.bootstraps:q} --bootstrap-seed {params.bootstrap_seed:q}"
+        " --out {output.metrics:q} --statistics {output.statistics:q} > {log:q} 2>&1"
+
+
+rule collect:
+    input:
+        code=code("collect", "evaluation"),
+        evaluation=results("results/evaluation/{run}.tsv"),
+        statistics=results("results/evaluation/{run}.statistics.safetensors"),
+    output:
+        metrics="results/metrics.tsv",
+        comparisons="results/comparisons.tsv",
+    log:
+        "results/logs/collect.log",
+    benchmark:
+        "results/benchmarks/collect.tsv"
+    params:
+        evaluation=repeated("--evaluation", "evaluation"),
+        statistics=repeated("--statistics", "statistics"),
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=500,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute collect {params.evaluation:q} {params.statistics:q}"
+        " --out {output.metrics:q} --comparisons {output.comparisons:q} > {log:q} 2>&1"
+
+
+rule summarise:
+    input:
+        code=code("summarise", "evaluation"),
+        metrics="results/metrics.tsv",
+        histories=results("results/models/{run}.history.tsv", TRAINED),
+    output:
+        summary=report(
+            "results/summary.tsv",
+            caption="../report/summary.rst",
+            category="Accuracy",
+            labels={"table": "summary"},
+        ),
+    log:
+        "results/logs/summarise.log",
+    benchmark:
+        "results/benchmarks/summarise.tsv"
+    params:
+        histories=named("--history", histories(), "histories"),
+    threads: 1
+    resources:
+        runtime=grow(10),
+        mem_mb=grow(1000),
+        disk_mb=100,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute summarise --metrics {input.metrics:q} {params.histories:q}"
+        " --out {output.summary:q} > {log:q} 2>&1"

@@ -1,0 +1,32 @@
+rule predict:
+    input:
+        code=code("predict", "training"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        frequencies=panel_file("frequencies.tsv"),
+        segments="results/masks/{mask}/segments/{architecture}/targets.safetensors",
+        targets="results/masks/{mask}/phased.vcf.gz",
+        model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
+    output:
+        vcf="results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz",
+        index="results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz.tbi",
+    log:
+        "results/logs/predict/{mask}/{architecture}.{loss}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/predict/{mask}/{architecture}.{loss}/seed{seed}.tsv"
+    params:
+        device=CONFIG["device"],
+    threads: 1
+    resources:
+        runtime=grow(60),
+        mem_mb=grow(3000),
+        disk_mb=1000,
+        gpu=gpus(),
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " --frequencies {input.frequencies:q} --segments {input.segments:q} --targets {input.targets:q}"
+        " --model {input.model:q} --device {params.device:q} --threads {threads}"
+        " --out {output.vcf:q} > {log:q} 2>&1"

@@ -1,0 +1,61 @@
+rule mask:
+    input:
+        code=code("mask", "panels"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        targets=targets_input,
+        sites=sites_input,
+    output:
+        typed="results/masks/{mask}/typed.tsv",
+        targets="results/masks/{mask}/targets.vcf.gz",
+        dropped="results/masks/{mask}/dropped.tsv",
+    log:
+        "results/logs/mask/{mask}.log",
+    benchmark:
+        "results/benchmarks/mask/{mask}.tsv"
+    params:
+        sites=sites_option,
+        random_masks=CONFIG["training"]["random_masks"],
+        phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
+        seed=CONFIG["data_seed"],
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=1000,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute mask --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
+        " --sites {params.sites:q} --random-masks {params.random_masks:q} --phase {params.phase:q}"
+        " --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
+        " --dropped {output.dropped:q} > {log:q} 2>&1"
+
+
+rule phase:
+    input:
+        code=code("phase", "imputation"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        targets="results/masks/{mask}/targets.vcf.gz",
+        map=panel_input("genetic_map"),
+    output:
+        phased="results/masks/{mask}/phased.vcf.gz",
+    log:
+        "results/logs/phase/{mask}.log",
+    benchmark:
+        "results/benchmarks/phase/{mask}.tsv"
+    params:
+        map=given("--map", "map"),
+        seed=CONFIG["data_seed"],
+    threads: 2
+    resources:
+        runtime=grow(120),
+        mem_mb=grow(4000),
+        disk_mb=2000,
+    conda:
+        "../../envs/baselines.yaml"
+    shell:
+        "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
+        " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
+        " --out {output.phased:q} > {log:q} 2>&1"

@@ -1,0 +1,54 @@
+rule read_panel:
+    input:
+        code=code("read-panel", "panels"),
+        reference=panel_input("reference"),
+        map=panel_input("genetic_map"),
+    output:
+        panel="results/panels/{panel}/panel.safetensors",
+        dropped="results/panels/{panel}/dropped.tsv",
+    log:
+        "results/logs/read_panel/{panel}.log",
+    benchmark:
+        "results/benchmarks/read_panel/{panel}.tsv"
+    params:
+        map=given("--map", "map"),
+        region=lambda wildcards: option("--region", panel_settings(wildcards)["region"]),
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=2000,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute read-panel --reference {input.reference:q} {params.map:q} {params.region:q}"
+        " --out {output.panel:q} --dropped {output.dropped:q} > {log:q} 2>&1"
+
+
+rule assign_roles:
+    input:
+        unpack(roles_inputs),
+        code=code("assign-roles", "panels"),
+        panel="results/panels/{panel}/panel.safetensors",
+    output:
+        roles="results/panels/{panel}/roles.tsv",
+    log:
+        "results/logs/assign_roles/{panel}.log",
+    benchmark:
+        "results/benchmarks/assign_roles/{panel}.tsv"
+    params:
+        people=people_option,
+        samples=given("--samples", "samples"),
+        validation_fraction=CONFIG["training"]["validation_fraction"],
+        seed=CONFIG["data_seed"],
+    threads: 1
+    resources:
+        runtime=grow(10),
+        mem_mb=grow(1000),
+        disk_mb=100,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute assign-roles --panel {input.panel:q} {params.people:q} {params.samples:q}"
+        " --validation-fraction {params.validation_fraction:q} --seed {params.seed:q}"
+        " --out {output.roles:q} > {log:q} 2>&1"

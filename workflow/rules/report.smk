@@ -1,0 +1,90 @@
+rule config:
+    input:
+        code=code("config", "config"),
+    output:
+        config="results/config.yaml",
+    log:
+        "results/logs/config.log",
+    benchmark:
+        "results/benchmarks/config.tsv"
+    params:
+        effective=compact(CONFIG),
+    threads: 1
+    resources:
+        runtime=grow(5),
+        mem_mb=grow(500),
+        disk_mb=10,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute config --effective {params.effective:q} --out {output.config:q} > {log:q} 2>&1"
+
+
+rule plot:
+    input:
+        code=code("plot", "reporting"),
+        metrics="results/metrics.tsv",
+        summary="results/summary.tsv",
+        comparisons="results/comparisons.tsv",
+        histories=results("results/models/{run}.history.tsv", TRAINED),
+    output:
+        svg=report(
+            expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
+            caption="../report/figure.rst",
+            category="Figures",
+        ),
+        png=expand("results/figures/{figure}.{mask}.png", figure=FIGURES, mask=MASKS),
+    log:
+        "results/logs/plot.log",
+    benchmark:
+        "results/benchmarks/plot.tsv"
+    params:
+        histories=named("--history", histories(), "histories"),
+        folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
+    threads: 1
+    resources:
+        runtime=grow(15),
+        mem_mb=grow(2000),
+        disk_mb=100,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute plot --metrics {input.metrics:q} --summary {input.summary:q}"
+        " --comparisons {input.comparisons:q} {params.histories:q}"
+        " --out-dir {params.folder:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        code=code("report", "reporting"),
+        templates=sorted(ROOT.glob("src/ragimpute/reporting/*.jinja")),
+        metrics="results/metrics.tsv",
+        summary="results/summary.tsv",
+        comparisons="results/comparisons.tsv",
+        figures=expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
+        config="results/config.yaml",
+        panels=expand("results/panels/{panel}/dropped.tsv", panel=PANELS),
+        masks=expand("results/masks/{mask}/dropped.tsv", mask=MASKS),
+    output:
+        report="results/report.html",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    params:
+        panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
+        masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
+        figures=lambda wildcards, input: str(Path(input.figures[0]).parent),
+        benchmarks=lambda wildcards, output: str(Path(output.report).parent / "benchmarks"),
+    threads: 1
+    resources:
+        runtime=grow(15),
+        mem_mb=grow(2000),
+        disk_mb=100,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
+        " --comparisons {input.comparisons:q} --figures {params.figures:q} --config {input.config:q}"
+        " {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
+        " --out {output.report:q} > {log:q} 2>&1"

@@ -1,0 +1,30 @@
+rule retrieve:
+    input:
+        code=code("retrieve", "training"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        targets=lambda wildcards: (
+            f"results/masks/{wildcards.mask}/phased.vcf.gz" if wildcards.fold == "targets" else []
+        ),
+    output:
+        segments=temp("results/masks/{mask}/segments/{architecture}/{fold}.safetensors"),
+    log:
+        "results/logs/retrieve/{mask}/{architecture}/{fold}.log",
+    benchmark:
+        "results/benchmarks/retrieve/{mask}/{architecture}/{fold}.tsv"
+    params:
+        targets=given("--targets", "targets"),
+        size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
+    threads: 2
+    priority: 10
+    resources:
+        runtime=grow(120),
+        mem_mb=grow(3000),
+        disk_mb=5000,
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " {params.targets:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
+        " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"

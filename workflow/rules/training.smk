@@ -1,0 +1,39 @@
+# The loss and the settings are parameters, so that a change of one loss trains that loss alone again. The checkpoint is
+# no output: Snakemake deletes the outputs of a job that was stopped, and the next attempt resumes from the checkpoint.
+rule train:
+    input:
+        code=code("train", "training"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        frequencies=panel_file("frequencies.tsv"),
+        segments=expand("results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors", fold=FOLDS),
+        validation="results/masks/{mask}/segments/{architecture}/validation.safetensors",
+    output:
+        model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
+        history="results/models/{mask}/{architecture}.{loss}/seed{seed}.history.tsv",
+    log:
+        "results/logs/train/{mask}/{architecture}.{loss}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{mask}/{architecture}.{loss}/seed{seed}.tsv"
+    params:
+        segments=repeated("--segments", "segments"),
+        loss=loss_json,
+        training=training_json,
+        device=CONFIG["device"],
+        checkpoint=lambda wildcards, output: str(Path(output.model).with_suffix(".checkpoint")),
+    threads: 1
+    priority: 10
+    resources:
+        runtime=grow(240),
+        mem_mb=grow(4000),
+        disk_mb=1000,
+        gpu=gpus(),
+    conda:
+        "../../envs/ragimpute.yaml"
+    shell:
+        "ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
+        " --architecture {wildcards.architecture:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
+        " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"
+        " --checkpoint {params.checkpoint:q} --out {output.model:q} --history {output.history:q} > {log:q} 2>&1"
