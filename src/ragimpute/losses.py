@@ -58,6 +58,7 @@ class LossSpec:
             raise InputError(f"losses.{name}: unknown key {', '.join(unknown)}; known are {known}")
         if (config.get("switch_threshold") is None) != (config.get("after_switch") is None):
             raise InputError(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
+        config = {key: value for key, value in config.items() if value is not None}
         if config.get("recon_target", "before") not in ("before", "truth"):
             raise InputError(f"losses.{name}: recon_target is {config['recon_target']!r}, expected before or truth")
         after = config.get("after_switch")

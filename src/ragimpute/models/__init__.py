@@ -1,0 +1,23 @@
+"""The architectures, by name. Each is imported when it is asked for, because torch is slow to import."""
+
+from typing import TYPE_CHECKING
+
+from ragimpute.errors import InputError
+
+if TYPE_CHECKING:
+    from ragimpute.models.architecture import Architecture
+
+ARCHITECTURES = ("bert_rag", "copy_rag")
+
+
+def architecture(name: str) -> "Architecture":
+    """The architecture called `name`. Raises InputError when there is none."""
+    if name == "bert_rag":
+        from ragimpute.models.bert_rag import BertRagArchitecture
+
+        return BertRagArchitecture()
+    if name == "copy_rag":
+        from ragimpute.models.copy_rag_data import CopyRagArchitecture
+
+        return CopyRagArchitecture()
+    raise InputError(f"unknown architecture {name!r}; known are {', '.join(ARCHITECTURES)}")

@@ -19,8 +19,16 @@ def choose_device(name: str, threads: int) -> torch.device:
     torch.set_num_threads(max(1, threads))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time at every operation
+    torch.set_flush_denormal(True)
     use_cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if use_cuda else "cpu")
+
+
+def describe(device: torch.device) -> str:
+    """One line for the log: an environment made on a computer without GPU silently holds a CPU-only torch."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"torch {torch.__version__} (CUDA {torch.version.cuda}), computing on {device.type} ({name})"
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

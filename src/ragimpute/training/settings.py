@@ -20,7 +20,7 @@ class TrainingSettings:
     warmup: float = 0.05  # share of all steps with a rising rate; cosine decay to zero afterwards
     clip_norm: float = 1.0
     patience: int = 0  # epochs without a better val_r2 before stopping; 0: never
-    evaluation_windows: int = 48  # windows, evenly spread, of the evaluation after each epoch; 0: all
+    evaluation_windows: int = 16  # windows, evenly spread, of the evaluation after each epoch; 0: all
     monitor_every: int = 10  # steps between the gradient monitors; 0: never
     amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
 
@@ -34,7 +34,7 @@ class TrainingSettings:
         unknown = sorted(set(config) - known)
         if unknown:
             raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        settings = cls(**{**defaults, **config})
+        settings = cls(**{**defaults, **{key: value for key, value in config.items() if value is not None}})
         for name, least in (("epochs", 1), ("steps_per_epoch", 1), ("batch_people", 1), ("patience", 0)):
             if getattr(settings, name) < least:
                 raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")

@@ -1,0 +1,218 @@
+"""Verbs that retrieve neighbours, train a network and impute with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ragimpute.cli.options import (
+    FILE,
+    OUT,
+    panel_option,
+    roles_option,
+    seed_option,
+    start_logging,
+    threads_option,
+    typed_option,
+)
+
+architecture_option = click.option("--architecture", required=True, help="bert_rag or copy_rag.")
+frequencies_option = click.option("--frequencies", type=FILE, required=True, help="Allele counts (TSV).")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)
+
+
+class JsonMapping(click.ParamType):
+    """A JSON object given as text."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        try:
+            content = json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON ({error})", param, ctx)
+        if not isinstance(content, dict):
+            self.fail("not a JSON object", param, ctx)
+        return content
+
+
+@click.command("retrieve")
+@panel_option
+@roles_option
+@typed_option
+@click.option("--targets", type=FILE, help="Phased typed genotypes of the targets; needed by fold targets only.")
+@architecture_option
+@click.option("--size", default="small", show_default=True, help="The architecture's size: small or full.")
+@click.option("--fold", "fold_name", required=True, help="train, random1.., validation or targets.")
+@threads_option
+@click.option("--out", type=OUT, required=True, help="The segments (safetensors).")
+def retrieve(
+    panel: Path,
+    roles: Path,
+    typed_path: Path,
+    targets: Path | None,
+    architecture: str,
+    size: str,
+    fold_name: str,
+    threads: int,
+    out: Path,
+) -> None:
+    """Find the reference haplotypes that each person of a fold matches best at the typed sites.
+
+    A person's own sample and declared relatives are never among them. Training and validation people are matched with
+    the training fold, targets with all reference people.
+    """
+    start_logging()
+    from ragimpute import artefacts
+    from ragimpute.errors import InputError
+    from ragimpute.models import architecture as find_architecture
+    from ragimpute.training.session import SEGMENTS, Study
+
+    found = find_architecture(architecture)
+    if size not in found.sizes:
+        raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
+    study = Study.load(panel, roles, typed_path)
+    arrays = found.retrieve(size, study.fold(fold_name, targets), threads)
+    metadata = {"architecture": architecture, "size": size, "fold": fold_name, **study.provenance()}
+    artefacts.save(out, SEGMENTS, arrays, metadata)
+
+
+@click.command("train")
+@panel_option
+@roles_option
+@typed_option
+@frequencies_option
+@click.option("--segments", type=FILE, required=True, multiple=True, help="Segments of train, random1..; repeat it.")
+@click.option("--validation-segments", type=FILE, required=True, help="Segments of fold validation.")
+@architecture_option
+@click.option("--loss-name", required=True, help="Name of the loss, for the model's metadata.")
+@click.option("--loss", type=JsonMapping(), required=True, help='Weights, as JSON: {"hap": 0.3, "genotype": 0.4, ...}.')
+@click.option("--training", type=JsonMapping(), default="{}", help="Training settings, as JSON.")
+@seed_option
+@device_option
+@threads_option
+@click.option("--checkpoint", type=OUT, help="Where to save state to resume from; removed at the end.")
+@click.option("--out", type=OUT, required=True, help="The model (safetensors).")
+@click.option("--history", type=OUT, required=True, help="Losses and scores: TSV of seed step epoch metric value.")
+def train(
+    panel: Path,
+    roles: Path,
+    typed_path: Path,
+    frequencies: Path,
+    segments: tuple[Path, ...],
+    validation_segments: Path,
+    architecture: str,
+    loss_name: str,
+    loss: dict[str, Any],
+    training: dict[str, Any],
+    seed: int,
+    device: str,
+    threads: int,
+    checkpoint: Path | None,
+    out: Path,
+    history: Path,
+) -> None:
+    """Train one network with one loss and one seed, and keep the epoch with the best validation dosage r2.
+
+    For one seed all losses start from the same weights and see the same batches. On one machine the result is the same
+    to the last bit, whether the training was interrupted or not; another number of threads may change the last digits.
+    """
+    start_logging()
+    from ragimpute import artefacts
+    from ragimpute.frequencies import read_frequencies
+    from ragimpute.losses import LossSpec
+    from ragimpute.models import architecture as find_architecture
+    from ragimpute.training import session
+    from ragimpute.training.device import choose_device, describe
+    from ragimpute.training.loop import Interrupted, Trainer
+    from ragimpute.training.validation import SiteStrata
+
+    settings = session.training_settings(architecture, training)
+    spec = LossSpec.from_config(loss, loss_name)
+    where = choose_device(device, threads)
+    click.echo(describe(where), err=True)
+    study = session.Study.load(panel, roles, typed_path)
+    counts = read_frequencies(frequencies, study.panel.sites)
+    loaded = [session.load_segments(path, study, architecture, settings.size, ("train", "random")) for path in segments]
+    held_out = session.load_segments(validation_segments, study, architecture, settings.size, ("validation",))
+    provenance = {
+        "architecture": architecture,
+        "size": settings.size,
+        "loss_name": loss_name,
+        "loss": json.dumps(loss, sort_keys=True),
+        "training": json.dumps(training, sort_keys=True),
+        "seed": str(seed),
+        **study.provenance(),
+    }
+    folds = [part.metadata["fold"] for part in loaded]
+    trainer = Trainer(
+        model=find_architecture(architecture).build(settings.size, seed),
+        spec=spec,
+        settings=settings,
+        seed=seed,
+        folds=[session.fold_data(study, study.fold(part.metadata["fold"]), part) for part in loaded],
+        validation=session.fold_data(study, study.fold("validation"), held_out),
+        strata=SiteStrata.from_counts(counts["train_ac"].to_numpy(), counts["train_an"].to_numpy()),
+        device=where,
+        checkpoint_path=checkpoint,
+        signature=session.signature({**provenance, "folds": folds, "device": where.type}, settings),
+        log=lambda line: click.echo(line, err=True),
+    )
+    try:
+        result = trainer.run()
+    except Interrupted as stop:
+        click.echo(str(stop), err=True)
+        raise SystemExit(143) from None
+    metadata = {**provenance, "best_epoch": str(result.best_epoch), "best_val_r2": f"{result.best_value:.9g}"}
+    result.history.write(history)
+    artefacts.save(out, session.MODEL, result.weights, metadata)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+
+
+@click.command("predict")
+@panel_option
+@roles_option
+@typed_option
+@frequencies_option
+@click.option("--segments", type=FILE, required=True, help="Segments of fold targets.")
+@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
+@click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
+@device_option
+@threads_option
+@click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) with index: GT DS HDS GP at all panel sites.")
+def predict(
+    panel: Path,
+    roles: Path,
+    typed_path: Path,
+    frequencies: Path,
+    segments: Path,
+    targets: Path,
+    model_path: Path,
+    device: str,
+    threads: int,
+    out: Path,
+) -> None:
+    """Impute the targets with a trained network.
+
+    Typed sites keep their genotypes; a site with one allele in the whole reference gets that allele.
+    """
+    start_logging()
+    from ragimpute.frequencies import read_frequencies
+    from ragimpute.predict import predict as impute
+    from ragimpute.training import session
+    from ragimpute.training.device import choose_device, describe
+    from ragimpute.vcf.writer import write_imputed
+
+    where = choose_device(device, threads)
+    click.echo(describe(where), err=True)
+    study = session.Study.load(panel, roles, typed_path)
+    read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel
+    model, metadata = session.load_model(model_path)
+    found = session.load_segments(segments, study, metadata["architecture"], metadata["size"], ("targets",))
+    fold = study.fold("targets", targets)
+    imputed = impute(model, session.fold_data(study, fold, found), fold, where)
+    write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)
