@@ -7,7 +7,7 @@ figures, and editing a loss trains again.
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "ragimpute"
@@ -43,7 +43,7 @@ def _path(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tree(name: str) -> ast.Module:
     return ast.parse(_path(name).read_text(encoding="utf-8"))
 

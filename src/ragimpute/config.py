@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import ValidationError
 
 from ragimpute.errors import InputError
 
@@ -70,7 +70,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def resolve_paths(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A copy of `config` whose relative paths are absolute, taken from `folder`. Malformed parts stay as they are."""
-    config = copy.deepcopy(dict(config))
+    resolved = copy.deepcopy(dict(config))
 
     def absolute(value: Any) -> Any:
         if not isinstance(value, str) or not value:
@@ -79,16 +79,16 @@ def resolve_paths(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         # resolve links of the folder only: the name that the user gave stays, and `..` goes
         return str(path.parent.resolve() / path.name)
 
-    for panel in _mappings(config.get("panels")):
+    for panel in _mappings(resolved.get("panels")):
         for key in PANEL_FILES:
             if key in panel:
                 panel[key] = absolute(panel[key])
         if isinstance(panel.get("targets"), dict) and "holdout" in panel["targets"]:
             panel["targets"]["holdout"] = absolute(panel["targets"]["holdout"])
-    for mask in _mappings(config.get("masks")):
+    for mask in _mappings(resolved.get("masks")):
         if mask.get("sites") != "targets":
             mask["sites"] = absolute(mask.get("sites"))
-    return config
+    return resolved
 
 
 def _mappings(section: Any) -> list[dict]:
@@ -115,6 +115,18 @@ def _deep_merge(base: dict, update: Mapping[str, Any]) -> dict:
     return base
 
 
+def _typed(value: Any, nested: bool = False) -> Any:
+    """Numbers and booleans inside a list or mapping of `--config`, where Snakemake leaves all scalars as text."""
+    if isinstance(value, Mapping):
+        return {key: _typed(child, True) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_typed(child, True) for child in value]
+    if not nested or not isinstance(value, str):
+        return value
+    read = yaml.safe_load(value)
+    return read if isinstance(read, int | float | None) else value
+
+
 def load_schema(root: Path) -> dict[str, Any]:
     """The closed schema of the repository at `root`."""
     with open(root / "workflow" / "schemas" / "config.schema.yaml", encoding="utf-8") as handle:
@@ -134,12 +146,12 @@ def load(
     it names must exist. Raises ConfigError with all problems at once.
     """
     default = root / "config.yaml"
-    files = [Path(path).absolute() for path in configfiles]
+    files = [Path(path).resolve() for path in configfiles]
     config = read_file(default)
     for path in files:
         config = merge(config, read_file(path))
     if overrides:
-        config = merge(config, resolve_paths(overrides, Path.cwd()))
+        config = merge(config, resolve_paths(_typed(overrides), Path.cwd()))
     sources = [str(path) for path in files or [default]] + (["--config"] if overrides else [])
     schema = load_schema(root)
     problems = schema_problems(config, schema)
@@ -173,7 +185,9 @@ def fill_defaults(value: Any, node: Mapping[str, Any], schema: Mapping[str, Any]
             result[key] = fill_defaults(value.get(key, copy.deepcopy(child.get("default"))), child, schema)
     names = [key for key in value if key not in result]
     extra = node.get("additionalProperties")
-    result |= {key: fill_defaults(value[key], extra, schema) if isinstance(extra, dict) else value[key] for key in names}
+    result |= {
+        key: fill_defaults(value[key], extra, schema) if isinstance(extra, dict) else value[key] for key in names
+    }
     return result
 
 
@@ -212,8 +226,7 @@ def _explain(error: ValidationError) -> list[Problem]:
         branches = [child for child in error.context or [] if child.validator != "type"]
         if branches:
             return [problem for child in branches for problem in _explain(child)]
-        match = best_match(error.context or [])
-        return [f"{where}: {_shown(error.instance)} is neither of the forms that docs/configuration.md gives"] * bool(match)
+        return [f"{where}: {_shown(error.instance)} has none of the forms that docs/configuration.md gives"]
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = [key for key in error.instance if key not in known]
@@ -284,7 +297,9 @@ def file_problems(config: Mapping[str, Any]) -> list[Problem]:
         for name, panel in config["panels"].items()
         if isinstance(panel["targets"], dict)
     ]
-    named += [(f"masks.{name}.sites", mask["sites"]) for name, mask in config["masks"].items() if mask["sites"] != "targets"]
+    named += [
+        (f"masks.{name}.sites", mask["sites"]) for name, mask in config["masks"].items() if mask["sites"] != "targets"
+    ]
     return [
         f"{where}: no such file {path} (a relative path is taken from the folder of the file that names it)"
         for where, path in named

@@ -11,15 +11,15 @@ rule tune_beagle:
         "results/logs/tune_beagle/{mask}.log",
     benchmark:
         "results/benchmarks/tune_beagle/{mask}.tsv"
-    params:
-        map=given("--map", "map"),
+    conda:
+        "../../envs/baselines.yaml"
     threads: 2
     resources:
         runtime=grow(240),
         mem_mb=grow(4000),
         disk_mb=2000,
-    conda:
-        "../../envs/baselines.yaml"
+    params:
+        map=given("--map", "map"),
     shell:
         "ragimpute tune-beagle --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb}"
@@ -36,7 +36,9 @@ rule baseline:
         targets="results/masks/{mask}/phased.vcf.gz",
         map=panel_input("genetic_map"),
         parameters=lambda wildcards: (
-            f"results/masks/{wildcards.mask}/beagle_tuned.json" if wildcards.baseline == "beagle_tuned" else []
+            f"results/masks/{wildcards.mask}/beagle_tuned.json"
+            if wildcards.baseline == "beagle_tuned"
+            else []
         ),
     output:
         vcf="results/imputed/{mask}/{baseline}/seed0.vcf.gz",
@@ -45,17 +47,17 @@ rule baseline:
         "results/logs/baseline/{mask}/{baseline}.log",
     benchmark:
         "results/benchmarks/baseline/{mask}/{baseline}.tsv"
-    params:
-        map=given("--map", "map"),
-        parameters=given("--parameters", "parameters"),
-        seed=CONFIG["data_seed"],
+    conda:
+        "../../envs/baselines.yaml"
     threads: 2
     resources:
         runtime=grow(240),
         mem_mb=grow(4000),
         disk_mb=2000,
-    conda:
-        "../../envs/baselines.yaml"
+    params:
+        map=given("--map", "map"),
+        parameters=given("--parameters", "parameters"),
+        seed=CONFIG["data_seed"],
     shell:
         "ragimpute baseline {wildcards.baseline:q} --panel {input.panel:q} --roles {input.roles:q}"
         " --typed {input.typed:q} --frequencies {input.frequencies:q} --targets {input.targets:q}"

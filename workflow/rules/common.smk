@@ -1,5 +1,6 @@
 # What the rules share: the effective configuration, names, and small functions for inputs and options.
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -29,15 +30,30 @@ RUNS = {run.path: run for run in runs(CONFIG)}
 TRAINED = {path: run for path, run in RUNS.items() if run.trained}
 MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
 PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
-FOLDS = ["train", *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"]))]
-FIGURES = ["r2_by_mac", "accuracy", "calibration", "estimated_r2", "differences", "training"]
+FOLDS = [
+    "train",
+    *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"])),
+]
+FIGURES = [
+    "r2_by_mac",
+    "accuracy",
+    "calibration",
+    "estimated_r2",
+    "differences",
+    "training",
+]
 
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
 # rule's conda environment. -P keeps the working directory off the import path.
-USES_CONDA = "conda" in {str(method) for method in workflow.deployment_settings.deployment_method}
+USES_CONDA = "conda" in {
+    str(method) for method in workflow.deployment_settings.deployment_method
+}
 PYTHON = "python" if USES_CONDA else shlex.quote(sys.executable)
 SOURCE = shlex.quote(str(ROOT / "src"))
-shell.prefix("set -euo pipefail; " f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; ')
+shell.prefix(
+    "set -euo pipefail; "
+    f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; '
+)
 
 
 # Inputs
@@ -46,7 +62,9 @@ def code(verb, module):
 
     def modules(wildcards):
         architecture = getattr(wildcards, "architecture", None)
-        return modules_of(verb, module, of_other_architectures(architecture) if architecture else ())
+        return modules_of(
+            verb, module, of_other_architectures(architecture) if architecture else ()
+        )
 
     return modules
 
@@ -59,7 +77,9 @@ def panel_settings(wildcards):
 
 def panel_file(name):
     """Input function: a file of results/panels/{panel} for a rule that knows its mask."""
-    return lambda wildcards: f"results/panels/{CONFIG['masks'][wildcards.mask]['panel']}/{name}"
+    return (
+        lambda wildcards: f"results/panels/{CONFIG['masks'][wildcards.mask]['panel']}/{name}"
+    )
 
 
 def panel_input(key):
@@ -79,13 +99,21 @@ def is_holdout(wildcards):
 
 def holdout(wildcards):
     """The hold-out of the panel, a fraction or a file; None when the targets have a file of their own."""
-    return panel_settings(wildcards)["targets"]["holdout"] if is_holdout(wildcards) else None
+    return (
+        panel_settings(wildcards)["targets"]["holdout"]
+        if is_holdout(wildcards)
+        else None
+    )
 
 
 def roles_inputs(wildcards):
     """What decides who is who: the targets' file, or the list of held-out people, if any; and the people's table."""
     held_out = holdout(wildcards)
-    files = {} if isinstance(held_out, float) else {"people": held_out or panel_settings(wildcards)["targets"]}
+    files = (
+        {}
+        if isinstance(held_out, float)
+        else {"people": held_out or panel_settings(wildcards)["targets"]}
+    )
     samples = panel_settings(wildcards)["samples"]
     return files | ({"samples": samples} if samples else {})
 
@@ -98,7 +126,10 @@ def sites_input(wildcards):
 
 def truth_input(wildcards):
     """The VCF of the true genotypes, when there is one."""
-    return truth_file(panel_settings(wildcards), CONFIG["masks"][wildcards.mask]["sites"]) or []
+    return (
+        truth_file(panel_settings(wildcards), CONFIG["masks"][wildcards.mask]["sites"])
+        or []
+    )
 
 
 def results(pattern, chosen=RUNS):
@@ -109,7 +140,9 @@ def results(pattern, chosen=RUNS):
 # Options: lists of words, quoted one by one by {params.x:q}
 def given(option, key):
     """Params function: `option` with the input `key`, or nothing when there is no such input."""
-    return lambda wildcards, input: [option, str(input.get(key))] if input.get(key) else []
+    return lambda wildcards, input: (
+        [option, str(input.get(key))] if input.get(key) else []
+    )
 
 
 def option(name, value):
@@ -120,7 +153,11 @@ def option(name, value):
 def people_option(wildcards):
     """Who the targets are: the people of a file, or those held out."""
     held_out = holdout(wildcards)
-    return option("--targets", targets_input(wildcards)) if held_out is None else option("--holdout", held_out)
+    return (
+        option("--targets", targets_input(wildcards))
+        if held_out is None
+        else option("--holdout", held_out)
+    )
 
 
 def sites_option(wildcards):
@@ -132,19 +169,34 @@ def sites_option(wildcards):
 def names_options(wildcards):
     """The names under which a run's metrics are filed."""
     run = RUNS[f"{wildcards.mask}/{wildcards.method}/seed{wildcards.seed}"]
-    names = {"--panel-name": CONFIG["masks"][run.mask]["panel"], "--mask-name": run.mask, "--method": run.method}
-    names |= {"--architecture": run.architecture, "--loss": run.loss, "--weights": run.weights, "--seed": run.seed}
+    names = {
+        "--panel-name": CONFIG["masks"][run.mask]["panel"],
+        "--mask-name": run.mask,
+        "--method": run.method,
+    }
+    names |= {
+        "--architecture": run.architecture,
+        "--loss": run.loss,
+        "--weights": run.weights,
+        "--seed": run.seed,
+    }
     return [str(word) for pair in names.items() for word in pair]
 
 
 def repeated(option, key):
     """Params function: `option` before each file of the input `key`."""
-    return lambda wildcards, input: [word for path in input[key] for word in (option, str(path))]
+    return lambda wildcards, input: [
+        word for path in input[key] for word in (option, str(path))
+    ]
 
 
 def named(option, names, key):
     """Params function: `option`, the name, and the file, for each file of the input `key`."""
-    return lambda wildcards, input: [word for name, path in zip(names, input[key]) for word in (option, *name, str(path))]
+    return lambda wildcards, input: [
+        word
+        for name, path in zip(names, input[key])
+        for word in (option, *name, str(path))
+    ]
 
 
 def histories():
@@ -175,4 +227,7 @@ def grow(amount):
 
 def gpus():
     """GPUs of a job that runs a network: 1 when the configuration asks for one or this machine has one."""
-    return int(CONFIG["device"] == "cuda" or (CONFIG["device"] == "auto" and Path("/dev", "nvidia0").exists()))
+    return int(
+        CONFIG["device"] == "cuda"
+        or (CONFIG["device"] == "auto" and Path(os.sep, "dev", "nvidia0").exists())
+    )

@@ -14,18 +14,18 @@ rule evaluate:
         "results/logs/evaluate/{mask}/{method}/seed{seed}.log",
     benchmark:
         "results/benchmarks/evaluate/{mask}/{method}/seed{seed}.tsv"
-    params:
-        truth=given("--truth", "truth"),
-        names=names_options,
-        bootstraps=CONFIG["evaluation"]["bootstraps"],
-        bootstrap_seed=CONFIG["evaluation"]["seed"],
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(60),
         mem_mb=grow(3000),
         disk_mb=500,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        truth=given("--truth", "truth"),
+        names=names_options,
+        bootstraps=CONFIG["evaluation"]["bootstraps"],
+        bootstrap_seed=CONFIG["evaluation"]["seed"],
     shell:
         "ragimpute evaluate --imputed {input.imputed:q} {params.truth:q} --panel {input.panel:q}"
         " --roles {input.roles:q} --typed {input.typed:q} --frequencies {input.frequencies:q} {params.names:q}"
@@ -45,16 +45,16 @@ rule collect:
         "results/logs/collect.log",
     benchmark:
         "results/benchmarks/collect.tsv"
-    params:
-        evaluation=repeated("--evaluation", "evaluation"),
-        statistics=repeated("--statistics", "statistics"),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(30),
         mem_mb=grow(2000),
         disk_mb=500,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        evaluation=repeated("--evaluation", "evaluation"),
+        statistics=repeated("--statistics", "statistics"),
     shell:
         "ragimpute collect {params.evaluation:q} {params.statistics:q}"
         " --out {output.metrics:q} --comparisons {output.comparisons:q} > {log:q} 2>&1"
@@ -76,15 +76,15 @@ rule summarise:
         "results/logs/summarise.log",
     benchmark:
         "results/benchmarks/summarise.tsv"
-    params:
-        histories=named("--history", histories(), "histories"),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(10),
         mem_mb=grow(1000),
         disk_mb=100,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        histories=named("--history", histories(), "histories"),
     shell:
         "ragimpute summarise --metrics {input.metrics:q} {params.histories:q}"
         " --out {output.summary:q} > {log:q} 2>&1"

@@ -9,13 +9,13 @@ rule frequencies:
         "results/logs/frequencies/{panel}.log",
     benchmark:
         "results/benchmarks/frequencies/{panel}.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(10),
         mem_mb=grow(2000),
         disk_mb=500,
-    conda:
-        "../../envs/ragimpute.yaml"
     shell:
         "ragimpute frequencies --panel {input.panel:q} --roles {input.roles:q}"
         " --out {output.frequencies:q} > {log:q} 2>&1"

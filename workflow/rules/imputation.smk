@@ -15,16 +15,16 @@ rule predict:
         "results/logs/predict/{mask}/{architecture}.{loss}/seed{seed}.log",
     benchmark:
         "results/benchmarks/predict/{mask}/{architecture}.{loss}/seed{seed}.tsv"
-    params:
-        device=CONFIG["device"],
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(60),
         mem_mb=grow(3000),
         disk_mb=1000,
         gpu=gpus(),
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        device=CONFIG["device"],
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} --segments {input.segments:q} --targets {input.targets:q}"

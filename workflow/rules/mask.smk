@@ -13,18 +13,18 @@ rule mask:
         "results/logs/mask/{mask}.log",
     benchmark:
         "results/benchmarks/mask/{mask}.tsv"
-    params:
-        sites=sites_option,
-        random_masks=CONFIG["training"]["random_masks"],
-        phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
-        seed=CONFIG["data_seed"],
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(30),
         mem_mb=grow(2000),
         disk_mb=1000,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        sites=sites_option,
+        random_masks=CONFIG["training"]["random_masks"],
+        phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
+        seed=CONFIG["data_seed"],
     shell:
         "ragimpute mask --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " --sites {params.sites:q} --random-masks {params.random_masks:q} --phase {params.phase:q}"
@@ -45,16 +45,16 @@ rule phase:
         "results/logs/phase/{mask}.log",
     benchmark:
         "results/benchmarks/phase/{mask}.tsv"
-    params:
-        map=given("--map", "map"),
-        seed=CONFIG["data_seed"],
+    conda:
+        "../../envs/baselines.yaml"
     threads: 2
     resources:
         runtime=grow(120),
         mem_mb=grow(4000),
         disk_mb=2000,
-    conda:
-        "../../envs/baselines.yaml"
+    params:
+        map=given("--map", "map"),
+        seed=CONFIG["data_seed"],
     shell:
         "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb} --seed {params.seed:q}"

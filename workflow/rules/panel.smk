@@ -10,16 +10,16 @@ rule read_panel:
         "results/logs/read_panel/{panel}.log",
     benchmark:
         "results/benchmarks/read_panel/{panel}.tsv"
-    params:
-        map=given("--map", "map"),
-        region=lambda wildcards: option("--region", panel_settings(wildcards)["region"]),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(30),
         mem_mb=grow(2000),
         disk_mb=2000,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        map=given("--map", "map"),
+        region=lambda wildcards: option("--region", panel_settings(wildcards)["region"]),
     shell:
         "ragimpute read-panel --reference {input.reference:q} {params.map:q} {params.region:q}"
         " --out {output.panel:q} --dropped {output.dropped:q} > {log:q} 2>&1"
@@ -36,18 +36,18 @@ rule assign_roles:
         "results/logs/assign_roles/{panel}.log",
     benchmark:
         "results/benchmarks/assign_roles/{panel}.tsv"
-    params:
-        people=people_option,
-        samples=given("--samples", "samples"),
-        validation_fraction=CONFIG["training"]["validation_fraction"],
-        seed=CONFIG["data_seed"],
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(10),
         mem_mb=grow(1000),
         disk_mb=100,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        people=people_option,
+        samples=given("--samples", "samples"),
+        validation_fraction=CONFIG["training"]["validation_fraction"],
+        seed=CONFIG["data_seed"],
     shell:
         "ragimpute assign-roles --panel {input.panel:q} {params.people:q} {params.samples:q}"
         " --validation-fraction {params.validation_fraction:q} --seed {params.seed:q}"

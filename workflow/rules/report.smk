@@ -7,15 +7,15 @@ rule config:
         "results/logs/config.log",
     benchmark:
         "results/benchmarks/config.tsv"
-    params:
-        effective=compact(CONFIG),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(5),
         mem_mb=grow(500),
         disk_mb=10,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        effective=compact(CONFIG),
     shell:
         "ragimpute config --effective {params.effective:q} --out {output.config:q} > {log:q} 2>&1"
 
@@ -38,16 +38,16 @@ rule plot:
         "results/logs/plot.log",
     benchmark:
         "results/benchmarks/plot.tsv"
-    params:
-        histories=named("--history", histories(), "histories"),
-        folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(15),
         mem_mb=grow(2000),
         disk_mb=100,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        histories=named("--history", histories(), "histories"),
+        folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
     shell:
         "ragimpute plot --metrics {input.metrics:q} --summary {input.summary:q}"
         " --comparisons {input.comparisons:q} {params.histories:q}"
@@ -61,7 +61,9 @@ rule report:
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",
-        figures=expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
+        figures=expand(
+            "results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS
+        ),
         config="results/config.yaml",
         panels=expand("results/panels/{panel}/dropped.tsv", panel=PANELS),
         masks=expand("results/masks/{mask}/dropped.tsv", mask=MASKS),
@@ -71,18 +73,20 @@ rule report:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
-    params:
-        panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
-        masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
-        figures=lambda wildcards, input: str(Path(input.figures[0]).parent),
-        benchmarks=lambda wildcards, output: str(Path(output.report).parent / "benchmarks"),
+    conda:
+        "../../envs/ragimpute.yaml"
     threads: 1
     resources:
         runtime=grow(15),
         mem_mb=grow(2000),
         disk_mb=100,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
+        masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
+        figures=lambda wildcards, input: str(Path(input.figures[0]).parent),
+        benchmarks=lambda wildcards, output: str(
+            Path(output.report).parent / "benchmarks"
+        ),
     shell:
         "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
         " --comparisons {input.comparisons:q} --figures {params.figures:q} --config {input.config:q}"

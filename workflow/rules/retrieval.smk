@@ -5,7 +5,9 @@ rule retrieve:
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         targets=lambda wildcards: (
-            f"results/masks/{wildcards.mask}/phased.vcf.gz" if wildcards.fold == "targets" else []
+            f"results/masks/{wildcards.mask}/phased.vcf.gz"
+            if wildcards.fold == "targets"
+            else []
         ),
     output:
         segments=temp("results/masks/{mask}/segments/{architecture}/{fold}.safetensors"),
@@ -13,17 +15,17 @@ rule retrieve:
         "results/logs/retrieve/{mask}/{architecture}/{fold}.log",
     benchmark:
         "results/benchmarks/retrieve/{mask}/{architecture}/{fold}.tsv"
-    params:
-        targets=given("--targets", "targets"),
-        size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
-    threads: 2
     priority: 10
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 2
     resources:
         runtime=grow(120),
         mem_mb=grow(3000),
         disk_mb=5000,
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        targets=given("--targets", "targets"),
+        size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
     shell:
         "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " {params.targets:q} --architecture {wildcards.architecture:q} --size {params.size:q}"

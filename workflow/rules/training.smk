@@ -7,7 +7,10 @@ rule train:
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments=expand("results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors", fold=FOLDS),
+        segments=expand(
+            "results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors",
+            fold=FOLDS,
+        ),
         validation="results/masks/{mask}/segments/{architecture}/validation.safetensors",
     output:
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
@@ -16,21 +19,23 @@ rule train:
         "results/logs/train/{mask}/{architecture}.{loss}/seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{mask}/{architecture}.{loss}/seed{seed}.tsv"
-    params:
-        segments=repeated("--segments", "segments"),
-        loss=loss_json,
-        training=training_json,
-        device=CONFIG["device"],
-        checkpoint=lambda wildcards, output: str(Path(output.model).with_suffix(".checkpoint")),
-    threads: 1
     priority: 10
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
     resources:
         runtime=grow(240),
         mem_mb=grow(4000),
         disk_mb=1000,
         gpu=gpus(),
-    conda:
-        "../../envs/ragimpute.yaml"
+    params:
+        segments=repeated("--segments", "segments"),
+        loss=loss_json,
+        training=training_json,
+        device=CONFIG["device"],
+        checkpoint=lambda wildcards, output: str(
+            Path(output.model).with_suffix(".checkpoint")
+        ),
     shell:
         "ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
