@@ -1,6 +1,6 @@
 """What an architecture brings: retrieval, its view of a fold's people, and its network."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import nn
@@ -17,8 +17,8 @@ class Architecture(Protocol):
     """
 
     name: str
-    sizes: dict[str, dict[str, Any]]
-    training: dict[str, dict[str, Any]]
+    sizes: ClassVar[dict[str, dict[str, Any]]]
+    training: ClassVar[dict[str, dict[str, Any]]]
 
     def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
         """The arrays of the fold's segments artefact: neighbours with their features, own sample left out."""

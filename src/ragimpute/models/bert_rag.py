@@ -5,8 +5,9 @@ the same encoder unmasked, and an AF-gated residual fuses them in:
 after = x + s * MLP([x, rag]) * sigmoid(gate(AF)), with s learnt from .1.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -100,18 +101,18 @@ class BertRagArchitecture:
     """The `bert_rag` entry of the registry."""
 
     name = "bert_rag"
-    sizes = SIZES
-    training: dict[str, dict[str, Any]] = {  # noqa: RUF012 (a registry entry, never changed)
+    sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
+    training: ClassVar[dict[str, dict[str, Any]]] = {
         "small": {"epochs": 6, "steps_per_epoch": 90, "batch_people": 8, "learning_rate": 3e-3},
         "full": {"epochs": 60, "steps_per_epoch": 500, "batch_people": 32, "learning_rate": 5e-4, "patience": 10},
     }
 
-    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, object]:
+    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
         """`neighbours` [W, 2P, K] int32: the nearest reference haplotypes of each window."""
         config = self.sizes[size]
         return {"neighbours": retrieve_windows(fold, config["window"], config["neighbours"])}
 
-    def fold_data(self, size: str, fold: Fold, segments: dict) -> BertRagData:
+    def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> BertRagData:
         """The fold's people cut into windows."""
         return BertRagData(fold, segments["neighbours"], self.sizes[size]["window"])
 
