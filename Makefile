@@ -1,0 +1,62 @@
+# make report [CONFIG=mine.yaml]  set up, run the study, print the summary table and where the report is
+# make test | make test-long      set up and run the tests (<= 15 minutes on two cores) | the rest of them
+# make bench                      set up and run the benchmarks
+# make lint                       formatters, linters, type checker
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: report test test-long bench lint setup programs
+
+report: setup
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	@cat results/logs/summarise.log
+	@echo "Report: $(CURDIR)/results/report.html"
+
+test: setup
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadgroup
+
+test-long: setup
+	$(BIN)/python -m pytest -m long
+
+bench: setup
+	@shopt -s nullglob; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+setup: .venv/.installed programs
+
+# pip runs again when the lock or the package's metadata change; a set-up that was interrupted starts afresh
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: Python 3.11 or newer is needed; name one with PYTHON=python3.11" >&2; exit 1; }
+	@[ -x $(BIN)/pip ] || { rm -rf .venv && $(PYTHON) -m venv .venv; } \
+	  || { echo "make: no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing requirements.lock into .venv (a few minutes)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The programs of the baselines, which pip does not have: each one's package has its name.
+programs:
+	@missing=$$(for name in beagle minimac4 bcftools tabix; do command -v $$name > /dev/null || echo $$name; done | xargs); \
+	[ -n "$$missing" ] || exit 0; \
+	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "Installing with apt: $$missing"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null; \
+	else \
+	  echo "make: programs not found: $$missing" >&2; \
+	  echo "  Debian or Ubuntu, as root:  apt-get install $$missing" >&2; \
+	  echo "  or with conda:              snakemake --cores all --use-conda (see envs/baselines.yaml)" >&2; \
+	  exit 1; \
+	fi
