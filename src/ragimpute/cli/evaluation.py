@@ -1,0 +1,105 @@
+"""Verbs that measure: evaluate, collect, summarise."""
+
+from pathlib import Path
+
+import click
+
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF.")
+@click.option("--truth", type=EXISTING, help="VCF with the targets' true genotypes; without it only estimated R2.")
+@click.option("--panel", type=EXISTING, required=True, help="panel.safetensors of read-panel.")
+@click.option("--roles", type=EXISTING, required=True, help="roles.tsv of assign-roles.")
+@click.option("--typed", type=EXISTING, required=True, help="typed.tsv of mask; only untyped sites are scored.")
+@click.option("--frequencies", type=EXISTING, required=True, help="frequencies.tsv: strata are the reference's counts.")
+@click.option("--panel-name", required=True, help="Name in the panel column.")
+@click.option("--mask-name", required=True, help="Name in the mask column.")
+@click.option("--method", required=True, help="Name in the method column.")
+@click.option("--architecture", default="NA", show_default=True, help="Architecture; NA for a baseline.")
+@click.option("--loss", default="NA", show_default=True, help="Loss; NA for a baseline.")
+@click.option("--weights", default="NA", show_default=True, help="scratch, pretrained, fine_tuned or NA (baselines).")
+@click.option("--seed", type=int, required=True, help="Seed of the method, in the seed column.")
+@click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of people.")
+@click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
+@click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
+@click.option("--statistics", type=NEW, required=True, help="Per-person statistics for paired comparisons.")
+def evaluate(
+    imputed: Path,
+    truth: Path | None,
+    panel: Path,
+    roles: Path,
+    typed: Path,
+    frequencies: Path,
+    panel_name: str,
+    mask_name: str,
+    bootstraps: int,
+    bootstrap_seed: int,
+    out: Path,
+    statistics: Path,
+    **names,
+) -> None:
+    """Score one imputed VCF against the truth at the untyped sites, with intervals over target people."""
+    from ragimpute.evaluation import collect as store
+    from ragimpute.evaluation import scorer, tables
+    from ragimpute.evaluation.inputs import read_untyped
+    from ragimpute.panel import Panel
+
+    run = tables.Run(panel_name, mask_name, **names)
+    setting = scorer.Setting(bootstraps, bootstrap_seed)
+    found = read_untyped(imputed, truth, Panel.load(panel).sites, roles, typed, frequencies)
+    scored = None
+    if found.genotypes is None:
+        table = scorer.estimate(run, found.counts, found.info_r2, len(found.people))
+    else:
+        table, scored = scorer.score(
+            run, found.genotypes, found.counts, found.info_r2, found.people, found.populations, setting
+        )
+    tables.write(table, tables.METRIC_COLUMNS, out)
+    store.save(statistics, store.Evaluation(run, setting, scored))
+
+
+@click.command()
+@click.option("--evaluation", "evaluations", type=EXISTING, multiple=True, required=True, help="TSV of evaluate; many.")
+@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics.")
+@click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
+@click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")
+def collect(evaluations: tuple[Path, ...], statistics: tuple[Path, ...], out: Path, comparisons: Path) -> None:
+    """Join the evaluations of all methods and compare them pairwise on the same people, sites and resamples."""
+    from ragimpute.evaluation import collect as store
+    from ragimpute.evaluation import tables
+
+    measured = [tables.read(path, tables.METRIC_COLUMNS) for path in evaluations]
+    tables.write(tables.join(measured, tables.METRIC_COLUMNS), tables.METRIC_COLUMNS, out)
+    compared = store.compare([store.load(path) for path in statistics])
+    tables.write(compared, tables.COMPARISON_COLUMNS, comparisons)
+
+
+@click.command()
+@click.option("--metrics", type=EXISTING, required=True, help="metrics.tsv of collect.")
+@click.option(
+    "--history",
+    "histories",
+    type=(str, str, EXISTING),
+    multiple=True,
+    metavar="MASK METHOD TSV",
+    help="history.tsv of train with its mask and method; repeat.",
+)
+@click.option("--out", type=NEW, required=True, help="Summary table, TSV.")
+@click.option("--quiet", is_flag=True, help="Do not print the table.")
+def summarise(metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: Path, quiet: bool) -> None:
+    """One row per method, averaged over seeds; `selected` marks the trained row with the best validation r2."""
+    from ragimpute.evaluation import summary, tables
+
+    measured = tables.read(metrics, tables.METRIC_COLUMNS)
+    read: dict[tuple[str, str], list] = {}
+    for mask, method, path in histories:
+        read.setdefault((mask, method), []).append(tables.read(path, tables.HISTORY_COLUMNS))
+    table = summary.summarise(measured, read)
+    tables.write(table, tables.SUMMARY_COLUMNS, out)
+    if not quiet:
+        from ragimpute.reporting.terminal import print_summary
+
+        print_summary(table)

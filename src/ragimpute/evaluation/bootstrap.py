@@ -1,0 +1,42 @@
+"""95 % intervals by resampling target people; the same resamples for every method, so that differences are paired."""
+
+import zlib
+
+import numpy as np
+
+LEVEL = 0.95
+
+
+def resampling_weights(n_people: int, bootstraps: int, seed: int, group: str = "all") -> np.ndarray:
+    """How often each of P people (ordered by name) is drawn in each of B resamples: [B, P] float64, rows sum to P.
+
+    Depends on nothing but its arguments: every method, evaluated in its own process, sees the same resamples. `group`
+    names the population, so that populations of equal size get resamples of their own.
+    """
+    generator = np.random.default_rng([seed, zlib.crc32(group.encode())])
+    return generator.multinomial(n_people, np.full(n_people, 1 / n_people), size=bootstraps).astype(float)
+
+
+def interval(resamples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval over axis 0 of resamples [B, ...]; resamples where the metric is undefined are left out.
+
+    NaN where fewer than half of the resamples are defined: such an interval would describe a different question.
+    """
+    tail = (1 - LEVEL) / 2
+    usable = np.isfinite(resamples).sum(axis=0) * 2 >= max(len(resamples), 1)
+    filled = np.where(usable, resamples, 0.0) if len(resamples) else np.full((1, *resamples.shape[1:]), np.nan)
+    low, high = np.nanquantile(filled, [tail, 1 - tail], axis=0)
+    return np.where(usable, low, np.nan), np.where(usable, high, np.nan)
+
+
+def p_value(differences: np.ndarray) -> np.ndarray:
+    """Two-sided bootstrap p-value [...] of differences [B, ...] against 0: twice the smaller tail, (k + 1) / (B + 1).
+
+    The smallest possible value is 2 / (B + 1); NaN where no resample is defined.
+    """
+    defined = np.isfinite(differences)
+    count = defined.sum(axis=0)
+    below = (defined & (differences <= 0)).sum(axis=0)
+    above = (defined & (differences >= 0)).sum(axis=0)
+    value = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (count + 1))
+    return np.where(count > 0, value, np.nan)

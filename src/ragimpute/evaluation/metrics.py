@@ -1,0 +1,142 @@
+"""Metrics as pure functions of sums (`statistics.FIELDS`), for one person, all people or weighted resamples alike.
+
+Every function takes sums [..., F] and returns values [...]; NaN where the metric is undefined.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ragimpute.evaluation.statistics import FIELDS
+
+_COLUMN = {name: i for i, name in enumerate(FIELDS)}
+
+
+def field(sums: np.ndarray, name: str) -> np.ndarray:
+    """The sum called `name` [...] of sums [..., F]."""
+    return sums[..., _COLUMN[name]]
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """numerator / denominator; NaN, never 1 or infinity, where the denominator is 0."""
+    numerator, denominator = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
+    return np.divide(numerator, denominator, out=np.full(denominator.shape, np.nan), where=denominator != 0)
+
+
+def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """n * sum of squares - sum^2, with rounding noise of a constant set to exactly 0."""
+    value = n * squares - total * total
+    return np.where(value > 1e-11 * np.abs(n * squares), value, 0.0)
+
+
+def r2(sums: np.ndarray) -> np.ndarray:
+    """Squared Pearson correlation of dosage and truth over all genotypes of the stratum."""
+    n, x, y = field(sums, "n"), field(sums, "x"), field(sums, "y")
+    covariance = n * field(sums, "xy") - x * y
+    return ratio(covariance**2, _variance(n, x, field(sums, "xx")) * _variance(n, y, field(sums, "yy")))
+
+
+def _minor_alleles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True positives, called and true minor alleles."""
+    table = {(i, j): field(sums, f"c{i}{j}") for i in range(3) for j in range(3)}
+    shared, called, true = (
+        sum(weight(i, j) * count for (i, j), count in table.items()) for weight in (min, lambda i, j: i, lambda i, j: j)
+    )
+    return np.asarray(shared), np.asarray(called), np.asarray(true)
+
+
+def precision(sums: np.ndarray) -> np.ndarray:
+    """TP / called minor alleles, TP = sum of min(call, truth)."""
+    shared, called, _ = _minor_alleles(sums)
+    return ratio(shared, called)
+
+
+def recall(sums: np.ndarray) -> np.ndarray:
+    """TP / true minor alleles."""
+    shared, _, true = _minor_alleles(sums)
+    return ratio(shared, true)
+
+
+def f1(sums: np.ndarray) -> np.ndarray:
+    """Harmonic mean of precision and recall over minor-allele counts: 2 TP / (called + true)."""
+    shared, called, true = _minor_alleles(sums)
+    return ratio(2 * shared, called + true)
+
+
+def _right(sums: np.ndarray) -> np.ndarray:
+    """Genotypes whose rounded dosage is the truth."""
+    return field(sums, "c00") + field(sums, "c11") + field(sums, "c22")
+
+
+def concordance(sums: np.ndarray) -> np.ndarray:
+    """Share of genotypes whose rounded dosage is the truth."""
+    return ratio(_right(sums), field(sums, "n"))
+
+
+def nrd(sums: np.ndarray) -> np.ndarray:
+    """Non-reference discordance ("reference": the major allele): wrong genotypes / all but those rightly called 0."""
+    both_major = field(sums, "c00")
+    wrong = field(sums, "n") - _right(sums)
+    return ratio(wrong, field(sums, "n") - both_major)
+
+
+def iqs(sums: np.ndarray) -> np.ndarray:
+    """Imputation quality score (Lin et al. 2010, PLoS ONE 5:e9697): chance-corrected agreement (Po - Pc) / (1 - Pc).
+
+    Po is the mean probability of the true genotype, Pc that of independent draws from both margins; over all genotypes
+    of the stratum.
+    """
+    n = field(sums, "n")
+    observed = ratio(field(sums, "p_true"), n)
+    true = [field(sums, f"c0{g}") + field(sums, f"c1{g}") + field(sums, f"c2{g}") for g in range(3)]
+    parts = [ratio(field(sums, f"p{g}"), n) * ratio(true[g], n) for g in range(3)]
+    chance = parts[0] + parts[1] + parts[2]
+    return ratio(observed - chance, 1 - chance)
+
+
+def brier(sums: np.ndarray) -> np.ndarray:
+    """Brier score over the three genotype classes, sum of squared errors per genotype: 0 (best) to 2."""
+    return ratio(field(sums, "brier"), field(sums, "n"))
+
+
+def dosage_ratio(sums: np.ndarray) -> np.ndarray:
+    """Summed minor-allele dosage / true minor alleles: 1 when unbiased."""
+    return ratio(field(sums, "x"), field(sums, "y"))
+
+
+def truth_minor_alleles(sums: np.ndarray) -> np.ndarray:
+    """Minor alleles in the truth of the stratum: how much its value stands on."""
+    return np.asarray(field(sums, "y"), dtype=float)
+
+
+def missing_truth(sums: np.ndarray) -> np.ndarray:
+    """Genotypes left out because their truth is missing."""
+    return np.asarray(field(sums, "missing"), dtype=float)
+
+
+# metric name of metrics.tsv -> function of sums
+METRICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "r2": r2,
+    "f1": f1,
+    "precision": precision,
+    "recall": recall,
+    "concordance": concordance,
+    "nrd": nrd,
+    "iqs": iqs,
+    "brier": brier,
+    "dosage_ratio": dosage_ratio,
+}
+# counts: they have no interval
+COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "truth_minor_alleles": truth_minor_alleles,
+    "missing_truth": missing_truth,
+}
+
+
+def ece(calibration: np.ndarray) -> np.ndarray:
+    """Expected calibration error of haplotype dosages: mean over them of |mean dosage - mean allele| of their bin.
+
+    Args: calibration [..., bins, 3] as in PersonStatistics, summed over people. Returns [...].
+    """
+    gaps = np.abs(calibration[..., 1] - calibration[..., 2]).sum(axis=-1)
+    return ratio(gaps, calibration[..., 0].sum(axis=-1))

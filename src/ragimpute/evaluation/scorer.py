@@ -1,0 +1,214 @@
+"""The one scorer for every method: imputed dosages against the truth at the untyped sites of the target people.
+
+Scored are untyped sites that are polymorphic in the reference; sites monomorphic there are reported in `mac_0` only.
+Genotypes whose truth is missing are left out and counted (`missing_truth`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.evaluation import bootstrap, metrics, tables, variants
+from ragimpute.evaluation.statistics import CALIBRATION_BINS, Genotypes, PersonStatistics, person_statistics
+from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
+from ragimpute.evaluation.tables import Run
+
+ALL = "all"
+POPULATION_METRICS = ("r2", "f1", "precision", "recall", "concordance", "dosage_ratio")
+INFO_MIN_MAC = 5  # estimated against true r2 is judged at sites with at least this many minor reference alleles
+INFO_BINS = 10
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the metrics of one file rest on, kept for paired comparisons."""
+
+    people: tuple[str, ...]  # [P] sorted by name
+    populations: tuple[str, ...]  # [P]
+    n_sites: np.ndarray  # [13] int64, sites per stratum with at least one known genotype
+    statistics: PersonStatistics
+    r2_variant: np.ndarray  # [13]
+    r2_variant_resamples: np.ndarray  # [B, 13]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How intervals are drawn."""
+
+    bootstraps: int = 1000
+    seed: int = 1
+
+
+def score(
+    run: Run,
+    genotypes: Genotypes,
+    counts: ReferenceCounts,
+    info_r2: np.ndarray,
+    people: Sequence[str],
+    populations: Sequence[str],
+    setting: Setting,
+) -> tuple[pd.DataFrame, Scored]:
+    """Score one method at untyped sites.
+
+    Args:
+        genotypes: S untyped sites x P people, as in the VCF (counting ALT).
+        counts: reference counts of the same sites.
+        info_r2: [S] float, the file's INFO R2 (NaN where absent).
+        people, populations: [P] names and labels; "NA" where there is none.
+    Returns: rows with the columns of metrics.tsv, and what comparisons need.
+    """
+    order = np.argsort(np.asarray(people, dtype=str), kind="stable")
+    genotypes = _people(genotypes, order)
+    names = tuple(str(people[i]) for i in order)
+    labels = tuple(str(populations[i]) for i in order)
+    known_sites = np.flatnonzero((genotypes.truth >= 0).any(axis=1))
+    genotypes, info_r2 = genotypes.take(known_sites), info_r2[known_sites]
+    counts = ReferenceCounts(counts.ac[known_sites], counts.an[known_sites])
+    if not len(known_sites):
+        raise InputError("nothing to score: the truth has no known genotype at an untyped site")
+
+    member = membership(counts)
+    statistics = person_statistics(genotypes, counts)
+    per_site = variants.site_r2(genotypes.ds, genotypes.truth)
+    scored = Scored(
+        names,
+        labels,
+        member.sum(axis=1),
+        statistics,
+        _stratum_means(per_site, member),
+        variants.resampled_mean_r2(
+            genotypes.ds,
+            genotypes.truth,
+            member,
+            bootstrap.resampling_weights(len(names), setting.bootstraps, setting.seed),
+        ),
+    )
+    rows = _rows_all(scored, setting)
+    rows += _calibration_rows(scored)
+    rows += _info_rows(counts, member, per_site, info_r2)
+    for label in population_labels(labels):
+        rows += _rows_population(scored, label, setting)
+    return _table(run, rows), scored
+
+
+def estimate(run: Run, counts: ReferenceCounts, info_r2: np.ndarray, n_people: int) -> pd.DataFrame:
+    """Without truth: the mean INFO R2 of the untyped sites of each stratum, nothing else."""
+    member = membership(counts)
+    means = _stratum_means(info_r2, member)
+    sizes = member.sum(axis=1)
+    rows = [_row(ALL, k, "r2_info", value, sizes[k], sizes[k] * n_people) for k, value in enumerate(means)]
+    return _table(run, rows)
+
+
+def population_labels(populations: Sequence[str]) -> list[str]:
+    """The labels worth a row of their own: known, and at least two of them."""
+    known = sorted({label for label in populations if label not in ("NA", "", ".", ALL)})
+    return known if len(known) > 1 else []
+
+
+def _people(genotypes: Genotypes, order: np.ndarray) -> Genotypes:
+    gp = None if genotypes.gp is None else genotypes.gp[:, order]
+    return Genotypes(genotypes.ds[:, order], genotypes.hds[:, order], gp, genotypes.truth[:, order])
+
+
+def _stratum_means(values: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Mean of the defined `values` [S] of each stratum, [13]."""
+    defined = np.isfinite(values)
+    return metrics.ratio(member @ np.where(defined, values, 0.0), member @ defined.astype(float))
+
+
+def _row(
+    population: str, stratum: int, metric: str, value: float, n_sites: int, n_genotypes: float, low=np.nan, high=np.nan
+) -> dict:
+    return {
+        "population": population,
+        "stratum": STRATA[stratum],
+        "metric": metric,
+        "value": float(value),
+        "ci_low": float(low),
+        "ci_high": float(high),
+        "n_sites": int(n_sites),
+        "n_genotypes": round(float(n_genotypes)),
+    }
+
+
+def _table(run: Run, rows: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame([{**run.columns(), **row} for row in rows], columns=list(tables.METRIC_COLUMNS))
+
+
+def _rows_all(scored: Scored, setting: Setting) -> list[dict]:
+    sums = scored.statistics.sums
+    weights = bootstrap.resampling_weights(len(scored.people), setting.bootstraps, setting.seed)
+    rows = _sum_rows(ALL, sums, scored.n_sites, weights, tuple(metrics.METRICS))
+    n = metrics.field(sums.sum(axis=0), "n")
+    calibration = scored.statistics.calibration
+    drawn = np.tensordot(weights, calibration, axes=1)
+    extra = {
+        "ece": (metrics.ece(calibration.sum(axis=0)), metrics.ece(drawn)),
+        "r2_variant": (scored.r2_variant, scored.r2_variant_resamples),
+    }
+    for name, (values, resamples) in extra.items():
+        low, high = bootstrap.interval(resamples)
+        rows += [_row(ALL, k, name, values[k], scored.n_sites[k], n[k], low[k], high[k]) for k in range(len(STRATA))]
+    people = float(len(scored.people))
+    rows.append(_row(ALL, 0, "n_people", people, scored.n_sites[0], n[0]))
+    return rows
+
+
+def _rows_population(scored: Scored, label: str, setting: Setting) -> list[dict]:
+    inside = np.array([population == label for population in scored.populations])
+    weights = bootstrap.resampling_weights(int(inside.sum()), setting.bootstraps, setting.seed, label)
+    return _sum_rows(label, scored.statistics.sums[inside], scored.n_sites, weights, POPULATION_METRICS)
+
+
+def _sum_rows(
+    population: str, sums: np.ndarray, n_sites: np.ndarray, weights: np.ndarray, names: Sequence[str]
+) -> list[dict]:
+    """Rows of the metrics that are functions of per-person sums [P, 13, F], with intervals from weights [B, P]."""
+    total, drawn = sums.sum(axis=0), np.tensordot(weights, sums, axes=1)
+    n = metrics.field(total, "n")
+    rows = []
+    for name in names:
+        values, (low, high) = metrics.METRICS[name](total), bootstrap.interval(metrics.METRICS[name](drawn))
+        rows += [_row(population, k, name, values[k], n_sites[k], n[k], low[k], high[k]) for k in range(len(STRATA))]
+    for name, count in metrics.COUNTS.items():
+        rows += [_row(population, k, name, value, n_sites[k], n[k]) for k, value in enumerate(count(total))]
+    return rows
+
+
+def _calibration_rows(scored: Scored) -> list[dict]:
+    """Mean dosage and mean expected allele of each calibration bin, strata overall and rare."""
+    rows = []
+    for stratum in (STRATA.index("overall"), STRATA.index("rare")):
+        bins = scored.statistics.calibration[:, stratum].sum(axis=0)
+        for j in range(CALIBRATION_BINS):
+            for name, value in (("predicted", bins[j, 1]), ("observed", bins[j, 2])):
+                mean = metrics.ratio(value, bins[j, 0])
+                metric = f"calibration_{name}_{j + 1:02d}"
+                # n_genotypes counts the haplotypes of the bin here
+                rows.append(_row(ALL, stratum, metric, float(mean), scored.n_sites[stratum], bins[j, 0]))
+    return rows
+
+
+def _info_rows(counts: ReferenceCounts, member: np.ndarray, per_site: np.ndarray, info_r2: np.ndarray) -> list[dict]:
+    """Estimated r2: its mean per stratum, its correlation with the true per-variant r2, and means in bins of it."""
+    sizes = member.sum(axis=1)
+    rows = [_row(ALL, k, "r2_info", v, sizes[k], 0) for k, v in enumerate(_stratum_means(info_r2, member))]
+    chosen = (counts.mac >= INFO_MIN_MAC) & np.isfinite(per_site) & np.isfinite(info_r2)
+    estimated, true = info_r2[chosen].astype(float), per_site[chosen]
+    n = len(true)
+    varies = n > 2 and np.ptp(estimated) > 0 and np.ptp(true) > 0
+    correlation = float(np.corrcoef(estimated, true)[0, 1]) if varies else np.nan
+    rows.append(_row(ALL, 0, "r2_info_correlation", correlation, n, 0))
+    if n == 0:
+        return rows
+    edges = np.quantile(estimated, np.arange(1, INFO_BINS) / INFO_BINS)
+    code = np.searchsorted(edges, estimated, side="right")
+    size = np.bincount(code, minlength=INFO_BINS)
+    for name, values in (("r2_info_bin", estimated), ("r2_true_bin", true)):
+        means = metrics.ratio(np.bincount(code, values, minlength=INFO_BINS), size)
+        rows += [_row(ALL, 0, f"{name}_{j + 1:02d}", means[j], size[j], 0) for j in range(INFO_BINS)]
+    return rows

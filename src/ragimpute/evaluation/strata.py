@@ -1,0 +1,68 @@
+"""Strata of sites by the allele counts of the reference people, and the turn to the reference's minor allele."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RARE_BELOW = 0.05  # reference minor allele frequency
+
+# stratum -> smallest and largest reference minor allele count
+MAC_BINS: dict[str, tuple[int, int]] = {
+    "mac_0": (0, 0),
+    "mac_1": (1, 1),
+    "mac_2": (2, 2),
+    "mac_3_5": (3, 5),
+    "mac_6_10": (6, 10),
+    "mac_11_20": (11, 20),
+    "mac_21_50": (21, 50),
+    "mac_51_100": (51, 100),
+    "mac_101_200": (101, 200),
+    "mac_201_plus": (201, np.iinfo(np.int64).max),
+}
+STRATA: tuple[str, ...] = ("overall", "rare", "common", *MAC_BINS)
+
+
+@dataclass(frozen=True)
+class ReferenceCounts:
+    """Alternate allele counts of the reference people at S sites."""
+
+    ac: np.ndarray  # [S] int64
+    an: np.ndarray  # [S] int64
+
+    @property
+    def mac(self) -> np.ndarray:
+        """Minor allele count [S] int64."""
+        return np.minimum(self.ac, self.an - self.ac)
+
+    @property
+    def maf(self) -> np.ndarray:
+        """Minor allele frequency [S] float64; NaN where nobody has a genotype."""
+        return np.divide(self.mac, self.an, out=np.full(len(self.an), np.nan), where=self.an > 0)
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """[S] bool: the reference allele is the minor one. A tie keeps the alternate allele."""
+        return 2 * self.ac > self.an
+
+
+def membership(counts: ReferenceCounts) -> np.ndarray:
+    """[13, S] bool: which sites belong to each of `STRATA`.
+
+    Sites that are monomorphic in the reference belong to `mac_0` and to nothing else.
+    """
+    mac = counts.mac
+    polymorphic = mac > 0
+    rare = polymorphic & (counts.maf < RARE_BELOW)
+    rows = [polymorphic, rare, polymorphic & ~rare]
+    rows += [(mac >= low) & (mac <= high) for low, high in MAC_BINS.values()]
+    return np.stack(rows)
+
+
+def cells(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut sites into disjoint cells so that every stratum is a union of cells.
+
+    Args: member [13, S] bool as `membership` returns it. Returns the cell of each site [S] int64 and the cells of each
+    stratum [13, C] bool. Sums are taken once per cell instead of once per stratum.
+    """
+    patterns, cell = np.unique(member.T, axis=0, return_inverse=True)
+    return cell.reshape(-1).astype(np.int64), np.ascontiguousarray(patterns.T)
