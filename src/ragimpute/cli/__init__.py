@@ -11,6 +11,7 @@ from ragimpute.errors import InputError
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
+    "config": "config",
     "read-panel": "panels",
     "assign-roles": "panels",
     "mask": "panels",
