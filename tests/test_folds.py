@@ -1,0 +1,69 @@
+"""One leave-out for everything."""
+
+import numpy as np
+import pytest
+
+from ragimpute.errors import InputError
+from ragimpute.folds import Person, exclusions, load_fold
+
+
+@pytest.fixture(scope="module")
+def people(tiny_panel):
+    return [
+        Person(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(tiny_panel.samples)
+    ]
+
+
+def test_train_people_are_left_out_of_their_own_counts(tiny_panel, tiny_typed, people):
+    fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "train")
+    count, number = fold.left_out_count(np.array([2, 0]), np.arange(60))
+    others = [i for i in range(len(fold.reference.samples)) if i != 2]
+    rest = fold.reference.people([fold.reference.samples[i] for i in others]).alleles
+    assert np.array_equal(count[:, 0], rest.sum(axis=1))
+    assert number.tolist() == [rest.shape[1]] * 2
+    assert fold.excluded_haplotypes(np.array([2])).tolist() == [[4, 5]]
+
+
+def test_a_singleton_is_not_scored_in_its_carrier(tiny_panel, tiny_typed, people):
+    alleles = tiny_panel.alleles
+    assert alleles[0].sum() == 1
+    assert alleles[0, 3] == 1  # person 1 carries it
+    fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "train")
+    scored = fold.scored(np.arange(fold.n_people), np.arange(60))
+    assert not scored[1, 0]
+    assert scored[[0, *range(2, fold.n_people)], 0].all()
+    assert not scored[:, tiny_typed].any()
+
+
+def test_validation_people_are_in_no_reference_and_see_only_train(tiny_panel, tiny_typed, people):
+    fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "validation")
+    assert not set(fold.samples) & set(fold.reference.samples)
+    assert (fold.excluded == -1).all()
+    count, number = fold.left_out_count(np.array([0]), slice(0, 60))
+    assert np.array_equal(count[:, 0], fold.reference.alleles.sum(axis=1))
+    assert number[0] == 2 * len(fold.reference.samples)
+
+
+def test_targets_use_all_reference_people_and_their_typed_alleles_only(tiny_panel, tiny_typed, people):
+    observed = np.ones((int(tiny_typed.sum()), 4), dtype=np.uint8)
+    fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "targets", observed, ["X", "Y"])
+    assert fold.truth is None
+    assert fold.reference.samples == tiny_panel.samples
+    with pytest.raises(InputError, match="--targets"):
+        load_fold(tiny_panel, people, {"typed": tiny_typed}, "targets")
+
+
+def test_random_masks_have_their_own_column(tiny_panel, tiny_typed, people):
+    masks = {"typed": tiny_typed, "random1": ~tiny_typed}
+    assert np.array_equal(load_fold(tiny_panel, people, masks, "random1").typed, ~tiny_typed)
+    with pytest.raises(InputError, match="random2"):
+        load_fold(tiny_panel, people, masks, "random2")
+    with pytest.raises(InputError, match="unknown fold"):
+        load_fold(tiny_panel, people, masks, "training")
+
+
+def test_relatives_are_left_out_with_the_sample_itself_first():
+    reference = [Person("a", "reference", "train", family="F"), Person("b", "reference", "train")]
+    reference.append(Person("c", "reference", "train", family="F"))
+    queries = [reference[2], reference[1], Person("t", "target", "targets", family="F")]
+    assert exclusions(queries, reference).tolist() == [[2, 0], [1, -1], [0, 2]]

@@ -1,0 +1,78 @@
+"""Monitors and training scores against hand-worked values."""
+
+import numpy as np
+import pytest
+import torch
+
+from ragimpute.losses import LossSpec, compute
+from ragimpute.models.outputs import Batch, ImputationOutputs
+from ragimpute.training.monitors import cosine, gradient_monitors, gradient_share
+from ragimpute.training.validation import SiteStrata, dosage_sums, genotype_dosage, r2_and_f1, spread
+
+
+def test_opposite_gradients_have_cosine_minus_one():
+    a = torch.tensor([1.0, -2.0, 3.0])
+    assert cosine(a, -5 * a).item() == pytest.approx(-1.0)
+    assert cosine(a, 2 * a).item() == pytest.approx(1.0)
+    assert torch.isnan(cosine(a, torch.zeros(3)))
+
+
+def test_share_of_the_elements_that_carry_the_gradient():
+    # 8 + 1.5 of 10 reach 90 % with two of five elements
+    assert gradient_share(torch.tensor([0.1, 8.0, 0.2, 1.5, 0.2])).item() == pytest.approx(2 / 5)
+    assert gradient_share(torch.ones(10)).item() == pytest.approx(0.9)
+    assert torch.isnan(gradient_share(torch.zeros(3)))
+
+
+def test_gradients_at_after_of_an_analytic_example():
+    """logit of ALT = after and truth REF, so classification pushes `after` down; `before` lies above."""
+    after = torch.zeros(1, 1, 1, requires_grad=True)
+    after2 = torch.zeros(1, 1, 1, requires_grad=True)
+    before = torch.full((1, 1, 1), 2.0)
+    hap1, hap2 = (torch.cat((torch.zeros(1, 1, 1), x), dim=-1) for x in (after, after2))
+    genotype = torch.zeros(1, 1, 4)
+    outputs = ImputationOutputs(hap1, hap2, genotype, before, before, after, after2)
+    alleles, scored = torch.zeros(1, 2, 1, dtype=torch.int64), torch.ones(1, 2, 1, dtype=torch.bool)
+    batch = Batch({}, np.array([0]), alleles, scored)
+    spec = LossSpec.from_config({"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 0})
+    watched = gradient_monitors(spec, compute(spec, outputs, batch), outputs, batch)
+    # d(.25 * CE)/d after = .25 * p(ALT) = .125 in each haplotype; d(recon)/d after = 2 (0 - 2) = -4 in each
+    assert watched["grad_classification"].item() == pytest.approx(0.125 * 2**0.5)
+    assert watched["grad_recon"].item() == pytest.approx(4 * 2**0.5)
+    assert watched["grad_cosine"].item() == pytest.approx(-1.0)
+    assert watched["focal_share_90"].item() == pytest.approx(1.0)
+    assert watched["effective_gradient"].item() == pytest.approx(0.9)  # classification has .9 of the weights
+    assert watched["embedding_variance"].item() == pytest.approx(0.0)
+
+
+def test_r2_and_f1_by_hand_and_additive():
+    dosage, truth = np.array([0.1, 1.2, 1.9, 0.4, 0.9]), np.array([0, 1, 2, 1, 0])
+    sums = dosage_sums(dosage, truth)
+    r2, f1 = r2_and_f1(sums)
+    assert r2 == pytest.approx(np.corrcoef(dosage, truth)[0, 1] ** 2)
+    # calls 0 1 2 0 1: shared 0 + 1 + 2 + 0 + 0 = 3, called 4, true 4
+    assert f1 == pytest.approx(2 * 3 / 8)
+    assert np.allclose(sums, dosage_sums(dosage[:2], truth[:2]) + dosage_sums(dosage[2:], truth[2:]))
+
+
+def test_undefined_scores_are_nan():
+    r2, f1 = r2_and_f1(dosage_sums(np.full(4, 0.2), np.zeros(4)))
+    assert np.isnan(r2)
+    assert np.isnan(f1)
+
+
+def test_dosage_of_the_four_classes():
+    logits = torch.log(torch.tensor([[[0.1, 0.2, 0.3, 0.4]]]))
+    assert genotype_dosage(logits).item() == pytest.approx(0.2 + 0.3 + 2 * 0.4)
+
+
+def test_strata_turn_to_the_minor_allele():
+    strata = SiteStrata.from_counts(np.array([1, 20, 10, 5]), np.full(4, 20))
+    assert strata.flipped.tolist() == [False, True, False, False]
+    assert strata.rare.tolist() == [False, True, False, False]
+    assert SiteStrata.from_counts(np.array([4, 5]), np.array([100, 100])).rare.tolist() == [True, False]
+
+
+def test_spread_is_even_and_fixed():
+    assert spread(10, 0).tolist() == list(range(10))
+    assert spread(10, 3).tolist() == [0, 4, 9]
