@@ -17,6 +17,18 @@ def resampling_weights(n_people: int, bootstraps: int, seed: int, group: str = "
     return generator.multinomial(n_people, np.full(n_people, 1 / n_people), size=bootstraps).astype(float)
 
 
+def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Shift resamples [B, ...] so that their mean is the measured value [...].
+
+    For statistics that resampling itself moves: the per-variant r2 rises when a rare site's carrier is drawn twice (and
+    the site leaves when nobody is drawn), the calibration error rises with repeated people. The spread is kept.
+    """
+    defined = np.isfinite(resamples)
+    count = defined.sum(axis=0)
+    mean = np.divide(np.where(defined, resamples, 0).sum(axis=0), count, out=np.zeros(count.shape), where=count > 0)
+    return resamples - mean + values
+
+
 def interval(resamples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval over axis 0 of resamples [B, ...]; resamples where the metric is undefined are left out.
 

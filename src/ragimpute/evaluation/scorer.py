@@ -73,19 +73,11 @@ def score(
     member = membership(counts)
     statistics = person_statistics(genotypes, counts)
     per_site = variants.site_r2(genotypes.ds, genotypes.truth)
-    scored = Scored(
-        names,
-        labels,
-        member.sum(axis=1),
-        statistics,
-        _stratum_means(per_site, member),
-        variants.resampled_mean_r2(
-            genotypes.ds,
-            genotypes.truth,
-            member,
-            bootstrap.resampling_weights(len(names), setting.bootstraps, setting.seed),
-        ),
-    )
+    r2_variant = _stratum_means(per_site, member)
+    weights = bootstrap.resampling_weights(len(names), setting.bootstraps, setting.seed)
+    resamples = variants.resampled_mean_r2(genotypes.ds, genotypes.truth, member, weights)
+    resamples = bootstrap.recentred(resamples, r2_variant)
+    scored = Scored(names, labels, member.sum(axis=1), statistics, r2_variant, resamples)
     rows = _rows_all(scored, setting)
     rows += _calibration_rows(scored)
     rows += _info_rows(counts, member, per_site, info_r2)
@@ -146,8 +138,9 @@ def _rows_all(scored: Scored, setting: Setting) -> list[dict]:
     n = metrics.field(sums.sum(axis=0), "n")
     calibration = scored.statistics.calibration
     drawn = np.tensordot(weights, calibration, axes=1)
+    error = metrics.ece(calibration.sum(axis=0))
     extra = {
-        "ece": (metrics.ece(calibration.sum(axis=0)), metrics.ece(drawn)),
+        "ece": (error, np.maximum(bootstrap.recentred(metrics.ece(drawn), error), 0)),
         "r2_variant": (scored.r2_variant, scored.r2_variant_resamples),
     }
     for name, (values, resamples) in extra.items():

@@ -123,7 +123,8 @@ def _uncertain_haplotypes(chunk: Genotypes, cell: int) -> tuple[np.ndarray, np.n
     For a calibrated method the expectation of that share is a itself (ab + a(1-b) = a), so it scores 0.
     """
     low, high = CALIBRATION_RANGE
-    hds = chunk.hds.astype(float)
+    # float32's 1 - (1 - h) is not h: without rounding, a swap of REF and ALT moves values across the edges of bins
+    hds = chunk.hds.astype(float).round(6)
     inside = (hds > low) & (hds < high) & (chunk.truth >= 0)[:, :, None]
     site, person, haplotype = np.nonzero(inside)
     a, b, y = hds[site, person, haplotype], hds[site, person, 1 - haplotype], chunk.truth[site, person]

@@ -1,0 +1,138 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluation_data import synthetic, truth_as_result
+from ragimpute.errors import InputError
+from ragimpute.evaluation import collect, tables
+from ragimpute.evaluation.scorer import Setting, estimate, population_labels, score
+from ragimpute.evaluation.strata import STRATA
+from ragimpute.evaluation.tables import Run
+
+SETTING = Setting(bootstraps=100, seed=1)
+PEOPLE = [f"P{i:02d}" for i in range(24)]
+LABELS = ["GBR", "FIN"] * 12
+
+
+def evaluated(method="beagle", architecture="NA", loss="NA", seed=0, noise=0.3, labels=LABELS):
+    genotypes, counts = synthetic(200, 24, noise=noise)
+    weights = "NA" if architecture == "NA" else "scratch"
+    run = Run("example", "omni", method, architecture, loss, weights, seed)
+    info = np.linspace(0, 1, 200)
+    table, scored = score(run, genotypes, counts, info, PEOPLE, labels, SETTING)
+    return table, collect.Evaluation(run, SETTING, scored)
+
+
+def value(table: pd.DataFrame, metric: str, stratum="overall", population="all") -> pd.Series:
+    rows = table[(table.metric == metric) & (table.stratum == stratum) & (table.population == population)]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_rows_have_the_contracts_columns_and_intervals_hold_the_value():
+    table, _ = evaluated()
+    assert list(table.columns) == list(tables.METRIC_COLUMNS)
+    for metric in ("r2", "f1", "ece", "r2_variant", "iqs"):
+        row = value(table, metric)
+        assert row.ci_low <= row.value <= row.ci_high
+        assert row.n_sites > 0
+        assert row.n_genotypes == row.n_sites * 24
+
+
+def test_the_truth_scores_1_through_the_whole_scorer():
+    genotypes, counts = synthetic(200, 24)
+    run = Run("example", "omni", "truth", "NA", "NA", "NA", 0)
+    perfect = truth_as_result(genotypes.truth)
+    table, _ = score(run, perfect, counts, np.ones(200), PEOPLE, LABELS, SETTING)
+    for metric in ("r2", "f1", "r2_variant"):
+        values = table.loc[table.metric == metric, "value"].dropna()
+        assert len(values) > 5
+        assert values.to_numpy() == pytest.approx(1, abs=1e-6)
+
+
+def test_populations_get_rows_only_when_there_are_labels():
+    table, _ = evaluated()
+    assert set(table.population) == {"all", "GBR", "FIN"}
+    table, _ = evaluated(labels=["NA"] * 24)
+    assert set(table.population) == {"all"}
+    assert population_labels(["GBR", "GBR", "NA"]) == []  # one label says no more than `all`
+
+
+def test_order_of_people_changes_no_byte(tmp_path):
+    genotypes, counts = synthetic(200, 24)
+    run = Run("example", "omni", "beagle", "NA", "NA", "NA", 0)
+    order = np.random.default_rng(0).permutation(24)
+    moved = dataclasses.replace(
+        genotypes, ds=genotypes.ds[:, order], hds=genotypes.hds[:, order], truth=genotypes.truth[:, order]
+    )
+    info = np.linspace(0, 1, 200)
+    for name, g, index in (("a", genotypes, np.arange(24)), ("b", moved, order)):
+        table, _ = score(run, g, counts, info, [PEOPLE[i] for i in index], [LABELS[i] for i in index], SETTING)
+        tables.write(table, tables.METRIC_COLUMNS, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_statistics_survive_the_disk(tmp_path):
+    _, evaluation = evaluated()
+    collect.save(tmp_path / "s.safetensors", evaluation)
+    again = collect.load(tmp_path / "s.safetensors")
+    assert again.run == evaluation.run
+    assert again.setting == SETTING
+    assert again.scored.people == evaluation.scored.people
+    assert np.array_equal(again.scored.statistics.sums, evaluation.scored.statistics.sums)
+
+
+def test_a_method_against_itself_differs_by_exactly_0():
+    _, baseline = evaluated("beagle")
+    _, trained = evaluated("copy_rag.no_recon", "copy_rag", "no_recon", seed=1)
+    table = collect.compare([baseline, trained])
+    assert list(table.columns) == list(tables.COMPARISON_COLUMNS)
+    defined = table[table.difference.notna()]
+    assert len(defined) > 20
+    for column in ("difference", "ci_low", "ci_high"):
+        assert (defined[column].dropna() == 0).all()
+    assert (defined.p_value == 1).all()
+
+
+def test_a_better_method_is_ahead_and_the_difference_is_that_of_the_values():
+    a, better = evaluated("copy_rag.no_recon", "copy_rag", "no_recon", seed=1, noise=0.1)
+    b, baseline = evaluated("beagle", noise=0.4)
+    row = (
+        collect.compare([better, baseline])
+        .query("metric == 'r2' and stratum == 'rare' and population == 'all'")
+        .iloc[0]
+    )
+    assert (row.method_a, row.method_b) == ("copy_rag.no_recon", "beagle")
+    assert row.difference == pytest.approx(value(a, "r2", "rare").value - value(b, "r2", "rare").value)
+    assert 0 < row.ci_low < row.difference < row.ci_high
+    assert row.p_value == pytest.approx(2 / 101)
+
+
+def test_seeds_are_averaged_and_paired():
+    runs = [evaluated(f"copy_rag.{loss}", "copy_rag", loss, seed) for loss in ("no_recon", "focal") for seed in (1, 2)]
+    _, extra = evaluated("copy_rag.focal", "copy_rag", "focal", 3)
+    table = collect.compare([one for _, one in runs] + [extra])
+    assert set(zip(table.method_a, table.method_b, strict=True)) == {("copy_rag.focal", "copy_rag.no_recon")}
+    assert set(table.seed_a) == set(table.seed_b) == {"1,2"}
+
+
+def test_files_that_answer_different_questions_are_not_compared():
+    _, baseline = evaluated("beagle")
+    _, other = evaluated("minimac4")
+    scored = dataclasses.replace(other.scored, people=tuple(reversed(other.scored.people)))
+    with pytest.raises(InputError, match="different people"):
+        collect.compare([baseline, dataclasses.replace(other, scored=scored)])
+
+
+def test_without_truth_only_estimated_r2_is_given(tmp_path):
+    _, counts = synthetic(200, 24)
+    run = Run("example", "omni", "beagle", "NA", "NA", "NA", 0)
+    table = estimate(run, counts, np.full(200, 0.7), 24)
+    assert set(table.metric) == {"r2_info"}
+    assert list(table.stratum) == list(STRATA)
+    assert value(table, "r2_info").value == pytest.approx(0.7)
+    collect.save(tmp_path / "s", collect.Evaluation(run, SETTING, None))
+    assert collect.load(tmp_path / "s").scored is None
+    assert len(collect.compare([collect.load(tmp_path / "s")])) == 0
