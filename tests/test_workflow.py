@@ -1,0 +1,272 @@
+"""The workflow end to end on the tiny study, run once in a copy of the checkout whose files tests may edit."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("Snakefile", "config.yaml", "config", "workflow", "profiles", "envs", "src", "resources", "tests/studies")
+RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+SUMMARY_COLUMNS = {
+    *("panel", "mask", "method", "architecture", "loss", "weights", "selected", "n_seeds", "r2_overall", "r2_rare"),
+    *("r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common", "r2_overall_sd", "r2_rare_sd"),
+    *("r2_common_sd", "r2_variant_rare_sd", "f1_overall_sd", "f1_rare_sd", "f1_common_sd"),
+    *("epochs_to_best", "loss_sd", "f1_gap"),
+}
+METRICS_COLUMNS = [
+    *("panel", "mask", "method", "architecture", "loss", "weights", "seed", "population", "stratum", "metric"),
+    *("value", "ci_low", "ci_high", "n_sites", "n_genotypes"),
+]
+TRAINED = ["bert_rag.recon_switch", "bert_rag.no_recon", "copy_rag.recon_switch", "copy_rag.cross_entropy"]
+BASELINES = ["beagle", "minimac4", "li_stephens", "frequency"]
+RUNS = [f"{method}/seed1" for method in TRAINED] + [f"{method}/seed0" for method in BASELINES]
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A copy of the checkout and the folder in which it ran the tiny study."""
+
+    checkout: Path
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def snakemake(self, *words: str, cwd: Path | None = None, config: str | None = None) -> subprocess.CompletedProcess:
+        """Run snakemake in the copy's tiny study; both streams in stdout."""
+        configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
+        command += ["--directory", str(self.folder), "--configfile", configfile, *words]
+        return subprocess.run(
+            command, cwd=cwd or self.checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    def would_run(self, *words: str) -> Counter:
+        """How many jobs of each rule a dry run lists, `all` left out."""
+        done = self.snakemake("--dry-run", *words)
+        assert done.returncode == 0, done.stdout[-4000:]
+        return Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE)) - Counter(["all"])
+
+    @contextmanager
+    def edited(self, path: Path, text: str) -> Iterator[None]:
+        """`path` of the copy with `text` in it; afterwards as it was, times included."""
+        before, stat = path.read_bytes(), path.stat()
+        path.write_text(text)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def copy_checkout(target: Path) -> None:
+    """What the workflow needs of this checkout, compiled numba kernels included."""
+    for name in COPIED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(source, target / name)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    # names that a shell would cut up, if anything were not quoted
+    base = tmp_path_factory.mktemp("tiny")
+    study = Study(base / "a copy; it's", base / "a run & more")
+    copy_checkout(study.checkout)
+    study.folder.mkdir()
+    done = study.snakemake()
+    assert done.returncode == 0, done.stdout[-6000:]
+    return study
+
+
+@pytest.mark.slow
+def test_the_files_of_the_contract_are_there(tiny: Study) -> None:
+    for run in RUNS:
+        vcf = tiny.results / "imputed" / "tiny_omni" / f"{run}.vcf.gz"
+        assert vcf.is_file(), vcf
+        assert vcf.with_name(vcf.name + ".tbi").is_file(), vcf
+    metrics = pd.read_csv(tiny.results / "metrics.tsv", sep="\t", keep_default_na=False)
+    assert list(metrics.columns[: len(METRICS_COLUMNS)]) == METRICS_COLUMNS
+    assert set(metrics["method"]) == {*TRAINED, *BASELINES}
+    assert {"overall", "rare", "common", "mac_1"} <= set(metrics["stratum"])
+    assert len(pd.read_csv(tiny.results / "comparisons.tsv", sep="\t")) > 0
+    report = (tiny.results / "report.html").read_text()
+    assert all(method in report for method in (*TRAINED, *BASELINES))
+    figures = list((tiny.results / "figures").glob("*.svg"))
+    assert figures
+    assert all("<svg" in figure.read_text() for figure in figures)
+
+
+@pytest.mark.slow
+def test_the_summary_has_a_full_row_for_each_method(tiny: Study) -> None:
+    summary = pd.read_csv(tiny.results / "summary.tsv", sep="\t")
+    assert set(summary.columns) >= SUMMARY_COLUMNS
+    assert sorted(summary["method"]) == sorted([*TRAINED, *BASELINES])
+    counts = ["n_seeds", *(name for name in summary.columns if re.fullmatch(r"(r2|f1)_\w+(?<!_sd)", name))]
+    assert not summary[counts].isna().any().any(), summary[counts]
+    chosen = summary[summary["selected"].astype(str).str.lower().isin(["true", "1", "yes"])]
+    assert len(chosen) == 1
+    assert chosen["method"].iloc[0] in TRAINED
+
+
+@pytest.mark.slow
+def test_bcftools_reads_every_vcf_without_a_warning(tiny: Study) -> None:
+    vcfs = sorted(tiny.results.rglob("*.vcf.gz"))
+    assert len(vcfs) == len(RUNS) + 2
+    for vcf in vcfs:
+        done = subprocess.run(
+            ["bcftools", "view", str(vcf)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), vcf
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do_from_any_directory(tiny: Study) -> None:
+    assert "Nothing to be done" in tiny.snakemake("--dry-run").stdout
+    relative = os.path.relpath(tiny.checkout / "tests" / "studies" / "tiny.yaml", tiny.folder)
+    assert "Nothing to be done" in tiny.snakemake("--dry-run", cwd=tiny.folder, config=relative).stdout
+
+
+@pytest.mark.slow
+def test_large_features_are_gone_and_checkpoints_too(tiny: Study) -> None:
+    assert not list(tiny.results.rglob("segments/*/*.safetensors"))
+    assert not list(tiny.results.rglob("*.checkpoint*"))
+
+
+@pytest.mark.slow
+def test_each_rule_leaves_its_log_and_benchmark(tiny: Study) -> None:
+    for kind in ("logs", "benchmarks"):
+        found = {
+            path.relative_to(tiny.results / kind).parts[0].split(".")[0] for path in (tiny.results / kind).rglob("*.*")
+        }
+        assert {"read_panel", "phase", "retrieve", "train", "predict", "baseline", "evaluate", "report"} <= found
+
+
+@pytest.mark.slow
+def test_editing_plotting_code_redraws_figures_and_does_not_train(tiny: Study) -> None:
+    figures = tiny.checkout / "src" / "ragimpute" / "reporting" / "figures.py"
+    with tiny.edited(figures, figures.read_text() + "\n# another colour\n"):
+        jobs = tiny.would_run()
+    assert jobs == Counter(plot=1, report=1)
+
+
+@pytest.mark.slow
+def test_editing_one_architecture_trains_that_one_again(tiny: Study) -> None:
+    network = tiny.checkout / "src" / "ragimpute" / "models" / "copy_rag.py"
+    with tiny.edited(network, network.read_text() + "\n# another layer\n"):
+        done = tiny.snakemake("--dry-run").stdout
+    assert set(re.findall(r"output: results/models/tiny_omni/(\w+)\.", done)) == {"copy_rag"}
+
+
+@pytest.mark.slow
+def test_changing_one_loss_trains_that_loss_alone(tiny: Study) -> None:
+    study = tiny.checkout / "tests" / "studies" / "tiny.yaml"
+    with tiny.edited(study, study.read_text() + "losses: {no_recon: {hap: 0.31, genotype: 0.4, gamma: 5}}\n"):
+        done = tiny.snakemake("--dry-run").stdout
+    assert re.findall(r"output: results/models/tiny_omni/([\w.]+)/seed1.safetensors", done) == ["bert_rag.no_recon"]
+    assert re.findall(r"output: results/imputed/tiny_omni/([\w.]+)/seed\d.vcf.gz,", done) == ["bert_rag.no_recon"]
+
+
+@pytest.mark.slow
+def test_snakemakes_own_report_works(tiny: Study, tmp_path: Path) -> None:
+    done = tiny.snakemake("--report", str(tmp_path / "report.html"))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_a_failed_rule_says_which_log_to_read_and_shows_it(tiny: Study, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.tsv"
+    samples.write_text("sample\tpopulation\tpopulation\nnobody\n")
+    content = yaml.safe_load((tiny.checkout / "tests" / "studies" / "tiny.yaml").read_text())
+    panel = content["panels"]["tiny"]
+    for key in ("reference", "genetic_map"):
+        panel[key] = str((tiny.checkout / "tests" / "studies" / panel[key]).resolve())
+    content["masks"]["tiny_omni"]["sites"] = {"fraction": 0.1}
+    panel["samples"] = str(samples)
+    config = tmp_path / "bad.yaml"
+    config.write_text(yaml.safe_dump(content))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    done = Study(tiny.checkout, folder).snakemake("results/panels/tiny/roles.tsv", config=str(config))
+    assert done.returncode == 1
+    assert "log: results/logs/assign_roles/tiny.log (check log file(s) for error details)" in done.stdout
+    shown = done.stdout.split("Logfile results/logs/assign_roles/tiny.log", 1)[1]
+    assert "ragimpute: error: " in shown
+    assert str(samples) in shown
+
+
+@pytest.mark.long
+def test_two_runs_are_equal_byte_for_byte(tiny: Study, tmp_path: Path) -> None:
+    again = Study(tiny.checkout, tmp_path)
+    done = again.snakemake()
+    assert done.returncode == 0, done.stdout[-4000:]
+    compared = 0
+    for path in sorted(tiny.results.rglob("*.*")):
+        name = path.relative_to(tiny.results)
+        if name.parts[0] not in ("logs", "benchmarks") and path.suffix in (".gz", ".tsv", ".safetensors", ".svg"):
+            assert path.read_bytes() == (again.results / name).read_bytes(), name
+            compared += 1
+    assert compared > 40
+
+
+def rule_blocks() -> dict[str, str]:
+    """The text of each rule."""
+    text = "\n".join(path.read_text() for path in RULES)
+    parts = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", list(rule_blocks()))
+def test_each_rule_is_one_verb_with_all_that_a_cluster_needs(name: str) -> None:
+    block = rule_blocks()[name]
+    for key in ("log", "benchmark", "threads", "resources", "conda", "input", "output", "shell"):
+        assert re.search(rf"^    {key}:", block, re.MULTILINE), key
+    for key in ("runtime", "mem_mb", "disk_mb"):
+        assert f"{key}=" in block, key
+    shell = block.split("shell:", 1)[1]
+    assert shell.count("ragimpute ") == 1, shell
+    unquoted = [field for field in re.findall(r"{([^}]*)}", shell) if not field.endswith(":q")]
+    assert set(unquoted) <= {"threads", "resources.mem_mb"}, unquoted
+
+
+def test_the_verb_that_trains_has_train_in_the_names_of_its_rules() -> None:
+    training = [name for name, block in rule_blocks().items() if "ragimpute train " in block]
+    assert training
+    assert all("train" in name for name in training)
+
+
+def test_the_linter_and_the_formatter_have_nothing_to_say() -> None:
+    # without --directory: the linter takes paths in messages from the working directory
+    done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    snakefmt = Path(sys.executable).with_name("snakefmt")
+    done = subprocess.run([snakefmt, "--check", "Snakefile", "workflow"], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_configuration_ends_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: [1]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", str(tmp_path / "mine.yaml")],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode != 0
+    assert "seed: unknown key; did you mean 'seeds'?" in done.stdout + done.stderr
