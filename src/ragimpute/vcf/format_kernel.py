@@ -20,14 +20,14 @@ def decimal_table(largest: int = 2000) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def _put(out, at, text, length):  # type: ignore[no-untyped-def]
+def _put(out, at, text, length):
     for i in range(length):
         out[at + i] = text[i]
     return at + length
 
 
 @njit(cache=True, nogil=True)
-def format_imputed(out, prefixes, starts, a, b, both, fields, table, lengths):  # type: ignore[no-untyped-def]
+def format_imputed(out, prefixes, starts, a, b, both, fields, table, lengths):
     """Write records to `out` [bytes] uint8 and return how many bytes they take.
 
     `prefixes` [bytes] holds the fixed columns of the records, that of record i at starts[i]:starts[i + 1]; `a`, `b`,
@@ -77,7 +77,7 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, table, lengths):  
 
 
 @njit(cache=True, nogil=True)
-def format_genotypes(out, prefixes, starts, alleles, phased):  # type: ignore[no-untyped-def]
+def format_genotypes(out, prefixes, starts, alleles, phased):
     """Write GT-only records to `out` and return the bytes taken; alleles [M, N, 2] int8 (-1: './.'), phased [M, N]."""
     at = 0
     for site in range(alleles.shape[0]):

@@ -61,7 +61,7 @@ def read_genotypes(
     dropped: list[tuple] = []
     met: dict[str, None] = {}
     taken: set[int] = set()
-    for record in records(path, samples=None if samples is None else wanted):
+    for record in records(path, samples=None if samples is None else wanted, chroms=sorted(chroms)):
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         met[chrom] = None
         site = lookup.get((chrom, pos, ref, alts[0]), -1) if len(alts) == 1 else -1
@@ -137,7 +137,7 @@ def _mismatch(present: list[tuple[str, str]] | None, ref: str, alt: str) -> str:
     return "alleles swapped" if (alt, ref) in present else "alleles differ"
 
 
-def _some(names) -> str:  # type: ignore[no-untyped-def]
+def _some(names) -> str:
     listed = list(names)
     return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "")
 

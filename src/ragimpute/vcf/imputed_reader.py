@@ -74,7 +74,7 @@ def read_imputed(
     return ImputedVcf(wanted, ds, hds, both, r2, typed)
 
 
-def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:
     """FORMAT field [N, width] of a record."""
     try:
         values = record.format(name)

@@ -81,7 +81,7 @@ class _Collector:
         self._here: set[tuple[str, str]] = set()  # alleles kept at the current position
         self._finished: set[str] = set()
 
-    def add(self, record) -> None:  # type: ignore[no-untyped-def]
+    def add(self, record) -> None:
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         self._check_order(chrom, pos)
         key = (ref, alts[0] if alts else "")
@@ -94,7 +94,7 @@ class _Collector:
         elif array is not None and array.shape[1] != 3:
             reason = "missing" if array.shape[1] == 2 and (array[:, 0] < 0).all() else "haploid"
             reason = "polyploid" if array.shape[1] > 3 else reason
-        if reason:
+        if reason or array is None:
             self.dropped.append((chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason))
             return
         self._here.add(key)
@@ -110,8 +110,8 @@ class _Collector:
         missing = ((first == -1) | (second == -1)).any(axis=1)
         haploid = (second == -2).any(axis=1) & ~missing
         unphased = ((first != second) & (phased == 0)).any(axis=1)
-        outside = (block[..., :2] > 1).any(axis=(1, 2))
-        keep = ~(missing | haploid | unphased | outside)
+        outside: np.ndarray = (block[..., :2] > 1).any(axis=(1, 2))
+        keep: np.ndarray = ~(missing | haploid | unphased | outside)
         self.alleles.append(block[keep][..., :2].reshape(int(keep.sum()), -1).astype(np.uint8))
         for row, kept, is_missing, is_haploid, is_outside in zip(
             self._pending, keep.tolist(), missing.tolist(), haploid.tolist(), outside.tolist(), strict=True

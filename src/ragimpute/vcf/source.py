@@ -8,7 +8,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,11 +79,15 @@ def read_header(path: str | os.PathLike) -> Header:
 
 
 def records(
-    path: str | os.PathLike, region: Region | None = None, samples: Sequence[str] | None = None
+    path: str | os.PathLike,
+    region: Region | None = None,
+    samples: Sequence[str] | None = None,
+    chroms: Iterable[str] = (),
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these people, *in file order*. Raises InputError for anything unreadable, naming
+    `samples` limits the genotypes to these people, *in file order*. `chroms` are added to a header that lacks them
+    (Beagle writes no ##contig lines, and htslib complains). Raises InputError for anything unreadable, naming
     the record after which reading failed.
     """
     import cyvcf2
@@ -92,6 +96,9 @@ def records(
     indexed = region is not None and any(os.path.exists(f"{path}{suffix}") for suffix in (".tbi", ".csi"))
     try:
         vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+        for name in chroms:
+            if f"##contig=<ID={name}" not in vcf.raw_header:
+                vcf.add_to_header(f"##contig=<ID={name}>")
         for record in vcf(str(region)) if indexed else vcf:
             chrom, pos = record.CHROM, record.POS
             last = f"{chrom}:{pos}"
@@ -104,7 +111,7 @@ def records(
         raise InputError(f"{path}: unreadable record after {last}: {error}") from None
 
 
-def genotypes(record) -> np.ndarray | None:  # type: ignore[no-untyped-def]
+def genotypes(record) -> np.ndarray | None:
     """`genotype.array()` of a cyvcf2 record: [N, ploidy + 1] int16, -1 missing, -2 absent; None without GT."""
     try:
         return record.genotype.array()

@@ -1,0 +1,58 @@
+"""Running the programs that we compare with and phase by (Beagle, Minimac4): found, fed and failing clearly."""
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ragimpute.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = {"beagle": "beagle", "minimac4": "minimac4", "bcftools": "bcftools"}  # the same names in Debian and bioconda
+TAIL = 2000  # characters of a failed program's output that the error shows
+
+
+def run_program(
+    name: str, arguments: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None, stdout: str | None = None
+) -> None:
+    """Run a program in `folder` (arguments name files relative to it, so that no path needs quoting).
+
+    `extra` is added to its environment; `stdout` names a file in `folder` for its standard output. Raises InputError
+    when it is not installed, naming the packages, or when it fails, with the end of what it wrote.
+    """
+    program = shutil.which(name)
+    if program is None:
+        package = PACKAGES[name]
+        raise InputError(
+            f"{name} is not installed; install Debian's package (apt-get install {package}) or bioconda's "
+            f"(conda install -c conda-forge -c bioconda {package})"
+        )
+    with open(folder / (stdout or "stdout"), "wb") as output, open(folder / "stderr", "wb") as errors:
+        code = subprocess.run(
+            [program, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env={**os.environ, **(extra or {})},
+            check=False,
+        ).returncode
+    if code != 0:
+        said = "" if stdout else _tail(folder / "stdout")
+        said = "\n".join(part for part in (said, _tail(folder / "stderr")) if part)
+        raise InputError(f"{name} failed (exit code {code}); its last words:\n{said}")
+
+
+def java_memory(memory_mb: int) -> dict[str, str]:
+    """The environment that limits Java's heap to nine tenths of `memory_mb`; the rest is Java's own overhead.
+
+    _JAVA_OPTIONS wins over the command line: Debian's wrapper of Beagle takes no memory option, conda's sets 1 GB.
+    """
+    return {"_JAVA_OPTIONS": f"{os.environ.get('_JAVA_OPTIONS', '')} -Xmx{memory_mb * 9 // 10}m".strip()}
+
+
+def _tail(path: Path) -> str:
+    return path.read_bytes()[-TAIL:].decode(errors="replace").strip()
