@@ -141,3 +141,12 @@ def _person(panel: Panel, n: int):
     from ragimpute.folds import Person
 
     return [Person(name, "reference", "train") for name in panel.samples[:n]]
+
+
+def test_encoding_distinct_sequences_once_changes_nothing(tiny_panel, tiny_typed):
+    batch = windows_of(fold_of(tiny_panel, tiny_typed, "validation")).batch(np.arange(6), 0)
+    model = small_network(dropout=0.0)
+    with torch.no_grad():
+        whole, distinct = model.train()(batch.inputs), model.eval()(batch.inputs)
+    for name in ("hap1_logits", "genotype_logits", "before2", "after2"):
+        torch.testing.assert_close(getattr(distinct, name), getattr(whole, name))

@@ -12,7 +12,7 @@ from ragimpute.vcf.imputed import Imputed
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, data: FoldData, fold: Fold, device: torch.device, batch_people: int = 32, amp: bool = True
+    model: nn.Module, data: FoldData, fold: Fold, device: torch.device, batch_people: int = 128, amp: bool = True
 ) -> Imputed:
     """The imputed genotypes of all people of `fold` at all panel sites.
 
