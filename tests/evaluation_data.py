@@ -34,3 +34,53 @@ def truth_as_result(truth: np.ndarray) -> Genotypes:
     ds = np.maximum(truth, 0).astype(np.float32)
     gp = (np.maximum(truth, 0)[:, :, None] == np.arange(3)).astype(np.float32)
     return Genotypes(ds, np.repeat(ds[:, :, None] / 2, 2, axis=2), gp, truth)
+
+
+def write_study(folder, truth: bool = True) -> dict[str, list]:
+    """A small study's metrics.tsv, summary.tsv, comparisons.tsv and histories in `folder`, for plots and the report.
+
+    Returns the arguments of --history as {"history": [(mask, method, path), ...]}.
+    """
+    import pandas as pd
+
+    from ragimpute.evaluation import collect, scorer, summary, tables
+
+    people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
+    methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
+    methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
+    methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
+    measured, evaluations, paths = [], [], []
+    histories: dict[tuple[str, str], list] = {}
+    for method, architecture, loss, noise in methods:
+        genotypes, counts = synthetic(500, 40, noise=noise)
+        weights = "NA" if architecture == "NA" else "scratch"
+        run = tables.Run("example", "omni", method, architecture, loss, weights, int(architecture != "NA"))
+        info = np.random.default_rng(2).random(500)
+        if truth:
+            table, scored = scorer.score(run, genotypes, counts, info, people, ["NA"] * 40, setting)
+            evaluations.append(collect.Evaluation(run, setting, scored))
+        else:
+            table = scorer.estimate(run, counts, info, 40)
+        measured.append(table)
+        if architecture != "NA":
+            path = folder / f"{method}.history.tsv"
+            rows = []
+            for step in range(1, 61):
+                epoch = (step + 9) // 10
+                rows += [
+                    (1, step, epoch, "loss", 1 / step + noise),
+                    (1, step, epoch, "loss_normalised", 1 / step + noise),
+                ]
+                rows += [(1, step, epoch, "switched", float(loss == "recon_switch" and step > 25 and step % 3 == 0))]
+                if step % 10 == 0:
+                    quality = 1 - noise - 1 / step
+                    rows += [(1, step, epoch, f"val_{name}", quality) for name in ("r2", "f1")]
+                    rows += [(1, step, epoch, "train_f1", quality + 0.01)]
+            pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS)).to_csv(path, sep="\t", index=False)
+            histories[("omni", method)] = [tables.read(path, tables.HISTORY_COLUMNS)]
+            paths.append(("omni", method, path))
+    table = tables.join(measured, tables.METRIC_COLUMNS)
+    tables.write(table, tables.METRIC_COLUMNS, folder / "metrics.tsv")
+    tables.write(collect.compare(evaluations), tables.COMPARISON_COLUMNS, folder / "comparisons.tsv")
+    tables.write(summary.summarise(table, histories), tables.SUMMARY_COLUMNS, folder / "summary.tsv")
+    return {"history": paths}

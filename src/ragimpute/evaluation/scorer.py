@@ -79,6 +79,7 @@ def score(
     resamples = bootstrap.recentred(resamples, r2_variant)
     scored = Scored(names, labels, member.sum(axis=1), statistics, r2_variant, resamples)
     rows = _rows_all(scored, setting)
+    rows.append(_row(ALL, 0, "reference_haplotypes", counts.an.max(), scored.n_sites[0], 0))
     rows += _calibration_rows(scored)
     rows += _info_rows(counts, member, per_site, info_r2)
     for label in population_labels(labels):
