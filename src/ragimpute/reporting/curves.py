@@ -1,6 +1,7 @@
 """Training curves of all losses on common axes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def training(
     if not columns:
         return empty(figure, "Nothing to show: no training history was given.")
     grid = figure.subplots(3, len(columns), sharex="col", sharey="row", squeeze=False)
-    handles: dict[str, object] = {}
+    handles: dict[str, Any] = {}
     for j, architecture in enumerate(columns):
         methods = [method for method in sorted(histories) if architectures.get(method) == architecture]
         for i, method in enumerate(methods):
@@ -46,7 +47,7 @@ def training(
     for axes, (_, label) in zip(grid[:, 0], _ROWS, strict=True):
         axes.set_ylabel(label)
     _log_when_positive(grid[2])
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper")
+    figure.legend(handles=list(handles.values()), labels=list(handles), loc="outside right upper")
     return figure
 
 
@@ -55,7 +56,7 @@ def _by_epoch(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.groupby("epoch").agg(step=("step", "max"), value=("value", "mean"))
 
 
-def _mark_switches(axes, table: pd.DataFrame, colour: str, row: int) -> None:  # type: ignore[no-untyped-def]
+def _mark_switches(axes, table: pd.DataFrame, colour: str, row: int) -> None:
     steps = table.loc[(table["metric"] == SWITCHED) & (table["value"] > 0), "step"].to_numpy()
     if len(steps):
         height = 0.985 - 0.03 * row
@@ -73,10 +74,9 @@ def _mark_switches(axes, table: pd.DataFrame, colour: str, row: int) -> None:  #
         )
 
 
-def _log_when_positive(row) -> None:  # type: ignore[no-untyped-def]
-    values = np.concatenate(
-        [np.asarray(drawn.get_ydata(), float) for axes in row for drawn in axes.get_lines()] or [[]]
-    )
+def _log_when_positive(row) -> None:
+    drawn = [curve for axes in row for curve in axes.get_lines()]
+    values = np.concatenate([np.zeros(0), *(np.asarray(curve.get_ydata(), dtype=float) for curve in drawn)])
     if len(values) and np.nanmin(values) > 0:
         row[0].set_yscale("log")
 

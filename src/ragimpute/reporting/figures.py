@@ -56,8 +56,8 @@ def r2_by_mac(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
     axes.set(xlabel="minor allele count in the reference", ylabel="r² with truth", ylim=(0, 1))
     if np.isfinite(haplotypes):
         axes.axvline(RARE_BELOW * haplotypes, color="#888888", linewidth=0.8, linestyle=":")
-        axes.text(RARE_BELOW * haplotypes, 0.02, " common (MAF ≥ 5 %) →", color="#555555", fontsize=8)
-        axes.text(RARE_BELOW * haplotypes, 0.02, "← rare ", color="#555555", fontsize=8, ha="right")
+        axes.text(RARE_BELOW * haplotypes, 0.06, " common (MAF ≥ 5 %) →", color="#555555", fontsize=8)
+        axes.text(RARE_BELOW * haplotypes, 0.06, "← rare ", color="#555555", fontsize=8, ha="right")
         top = axes.secondary_xaxis("top", functions=(lambda c: c / haplotypes, lambda f: f * haplotypes))
         top.set_xlabel("minor allele frequency")
         top.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -83,6 +83,12 @@ def accuracy(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
                 style = styles[method]
                 axes.plot([low, high], [at, at], color=style.colour, linewidth=2, alpha=0.6, solid_capstyle="round")
                 axes.plot(value, at, marker=style.marker, color=style.colour, markersize=7 if style.selected else 5)
+            values = {
+                float(at): tables[metric].loc[(method, stratum), "value"]
+                for at, method in zip(y, methods, strict=True)
+                if (method, stratum) in tables[metric].index
+            }
+            _clip(axes, values, max(values.values()), 0.15)
             axes.set(title=f"{label}, {stratum}", ylim=(-0.7, len(methods) - 0.3))
             axes.set_yticks(y, methods)
             axes.xaxis.set_major_locator(_few_ticks())
@@ -91,7 +97,29 @@ def accuracy(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
     return figure
 
 
-def _few_ticks():  # type: ignore[no-untyped-def]
+def _clip(axes, values: dict[float, float], centre: float, reach: float) -> None:
+    """Zoom on centre ± reach; values (row -> value) to the left of it are named at the edge instead of drawn.
+
+    One method far behind would otherwise press all others into a few pixels.
+    """
+    inside = [value for value in values.values() if value >= centre - reach]
+    low, high = min(inside, default=centre), max(inside, default=centre)
+    margin = max(0.15 * (high - low), 0.02 * reach)
+    left, right = axes.get_xlim()
+    axes.set_xlim(max(left, low - margin), right)
+    for row, value in values.items():
+        if value < centre - reach:
+            axes.annotate(
+                f"◂ {value:.3f}",
+                (0.02, row),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color="#444444",
+            )
+
+
+def _few_ticks():
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(4)
@@ -172,6 +200,12 @@ def differences(comparisons: pd.DataFrame, styles: dict[str, Style]) -> Figure:
             row, style = rows.loc[(method, stratum)], styles[method]
             axes.plot([row["ci_low"], row["ci_high"]], [at, at], color=style.colour, linewidth=2, alpha=0.6)
             axes.plot(row["difference"], at, marker=style.marker, color=style.colour, markersize=6)
+        values = {
+            float(at): rows.loc[(method, stratum), "difference"]
+            for at, method in zip(y, methods, strict=True)
+            if (method, stratum) in rows.index
+        }
+        _clip(axes, values, 0.0, 0.15)
         axes.set(title=stratum, xlabel="difference in r² from Beagle", ylim=(-0.7, len(methods) - 0.3))
         axes.set_yticks(y, methods)
         axes.xaxis.set_major_locator(_few_ticks())

@@ -25,7 +25,7 @@ OTHER_COLOURS = ("#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("P", "X", "v", "<", ">", "h", "*", "p", "d")
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 5)), (0, (1, 3)))
 
-_RC = {
+_RC: dict[Any, Any] = {
     "svg.hashsalt": "ragimpute",
     "font.family": "DejaVu Sans",
     "font.size": 9,
