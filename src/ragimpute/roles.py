@@ -182,7 +182,7 @@ def _draw_families(names: Sequence[str], family: dict[str, str], wanted: int, rn
         else:
             left.append(group)
     if len(drawn) < wanted and left:
-        drawn.update(min(left, key=lambda group: len(group)))
+        drawn.update(left[int(np.argmin([len(group) for group in left]))])
     return [name for name in names if name in drawn]
 
 

@@ -110,12 +110,11 @@ class _Collector:
         missing = ((first == -1) | (second == -1)).any(axis=1)
         haploid = (second == -2).any(axis=1) & ~missing
         unphased = ((first != second) & (phased == 0)).any(axis=1)
-        outside: np.ndarray = (block[..., :2] > 1).any(axis=(1, 2))
-        keep: np.ndarray = ~(missing | haploid | unphased | outside)
-        self.alleles.append(block[keep][..., :2].reshape(int(keep.sum()), -1).astype(np.uint8))
-        for row, kept, is_missing, is_haploid, is_outside in zip(
-            self._pending, keep.tolist(), missing.tolist(), haploid.tolist(), outside.tolist(), strict=True
-        ):
+        outside = (block[..., :2].reshape(len(block), 2 * block.shape[1]) > 1).any(axis=1)
+        keep = ~(missing | haploid | unphased | outside)
+        self.alleles.append(block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1]).astype(np.uint8))
+        flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
+        for row, (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
             if is_outside:
                 raise InputError(f"{self.path}: record {row[0]}:{row[1]}: a genotype names an allele that ALT lacks")
             if kept:

@@ -16,6 +16,7 @@ import numpy as np
 from ragimpute.errors import InputError
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
 
@@ -92,23 +93,34 @@ def records(
     """
     import cyvcf2
 
-    last = "the header"
+    declared = {contig_id(line) for line in read_header(path).contigs} | set(chroms)
     indexed = region is not None and any(os.path.exists(f"{path}{suffix}") for suffix in (".tbi", ".csi"))
-    try:
-        vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
-        for name in chroms:
-            if f"##contig=<ID={name}" not in vcf.raw_header:
-                vcf.add_to_header(f"##contig=<ID={name}>")
-        for record in vcf(str(region)) if indexed else vcf:
-            chrom, pos = record.CHROM, record.POS
-            last = f"{chrom}:{pos}"
-            if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
-                yield record
-        vcf.close()
-    except (InputError, GeneratorExit):
-        raise
-    except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
-        raise InputError(f"{path}: unreadable record after {last}: {error}") from None
+    added, last, done = list(chroms), "the header", 0
+    while True:
+        try:
+            vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+            for name in added:
+                if f"##contig=<ID={name}" not in vcf.raw_header:
+                    vcf.add_to_header(f"##contig=<ID={name}>")
+            for number, record in enumerate(vcf(str(region)) if indexed else vcf):
+                if number < done:
+                    continue
+                chrom = record.CHROM
+                if chrom not in declared:
+                    break  # do not touch it: cyvcf2 returns broken records, and crashes, for undeclared contigs only
+                done += 1
+                pos = record.POS
+                last = f"{chrom}:{pos}"
+                if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
+                    yield record
+            else:
+                return
+        except (InputError, GeneratorExit):
+            raise
+        except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
+            raise InputError(f"{path}: unreadable record after {last}: {error}") from None
+        added = list(_chromosomes(path))
+        declared |= set(added)
 
 
 def genotypes(record) -> np.ndarray | None:
@@ -117,6 +129,31 @@ def genotypes(record) -> np.ndarray | None:
         return record.genotype.array()
     except Exception:  # cyvcf2 raises bare Exception when FORMAT has no GT
         return None
+
+
+def contig_id(line: str) -> str:
+    """The ID of a ##contig line; '' when it has none."""
+    match = re.search(r"[<,]ID=([^,>]+)", line)
+    return match[1] if match else ""
+
+
+def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
+    """All chromosome names of a VCF's records. Raises InputError, naming the line, for one that cannot be a name."""
+    names: dict[str, None] = {}
+    try:
+        with open(path, "rb") as plain:
+            compressed = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if compressed else open(path, "rb") as handle:
+            for number, line in enumerate(handle, start=1):
+                if line.startswith(b"#"):
+                    continue
+                name = line.split(b"\t", 1)[0].decode(errors="replace")
+                if name not in names and not CONTIG_NAME.fullmatch(name):
+                    raise InputError(f"{path}:{number}: a blank line, or no chromosome name: {name.strip()[:40]!r}")
+                names[name] = None
+    except (OSError, EOFError, zlib.error):
+        raise InputError(f"{path}: damaged or truncated compressed file; copy or create it again") from None
+    return names
 
 
 def _header_text(path: str | os.PathLike) -> str:

@@ -15,6 +15,7 @@ from ragimpute.panel import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
+from ragimpute.vcf.source import contig_id
 
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 24
@@ -159,17 +160,12 @@ def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
 
 def _header(sites: Sites, contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]) -> bytes:
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
-    named = {_contig_id(line) for line in contigs}
+    named = {contig_id(line) for line in contigs}
     lines += contigs
     lines += [f"##contig=<ID={chrom}>" for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom not in named]
     lines += fields
     lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
     return ("\n".join(lines) + "\n").encode()
-
-
-def _contig_id(line: str) -> str:
-    match = re.search(r"[<,]ID=([^,>]+)", line)
-    return match[1] if match else ""
 
 
 def _longest(sites: Sites, contigs: Sequence[str]) -> int:
@@ -178,7 +174,7 @@ def _longest(sites: Sites, contigs: Sequence[str]) -> int:
     lengths = [
         int(match[1])
         for line in contigs
-        if _contig_id(line) in used and (match := re.search(r"[<,]length=(\d+)", line)) is not None
+        if contig_id(line) in used and (match := re.search(r"[<,]length=(\d+)", line)) is not None
     ]
     return max([*lengths, int(sites.pos.max(initial=0))])
 
