@@ -32,7 +32,7 @@ class Artefact:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it otherwise.
 
-    The temporary file is private to the user (mode 0600 until it is renamed) and keeps the suffixes of `path`, from
+    The temporary file is private to the user (in a folder of mode 0700 until it is renamed) and keeps the suffixes of `path`, from
     which some writers infer the format.
     """
     final = Path(path)
@@ -49,6 +49,7 @@ def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], m
     with atomic_path(path) as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, metadata=header)
         _sort_metadata(temporary)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def _sort_metadata(path: Path) -> None:

@@ -33,7 +33,8 @@ def copy_attention(
     """Attend. All floating-point tensors are float32.
 
     query [N, L, D]; side [N, L, 2]: added to the scores of left and right keys; key [N, T, D, K]; prior [N, T, K];
-    left, right [L] int64 in [0, T); neighbours [N, T, K] int32 in [0, H); minor [L, H] uint8: carriers at each site.
+    left, right [L] int64 in [0, T); neighbours [N, T, K] int16 or int32 in [0, H); minor [L, H] uint8:
+    carriers at each site.
     Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
     """
     if query.device.type == "cpu":

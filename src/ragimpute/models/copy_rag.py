@@ -64,7 +64,7 @@ class CopyRag(nn.Module):
     def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
         """Impute the L untyped sites of a window for B people, N = 2B haplotypes.
 
-        inputs: features [N, T, K, F] and neighbours [N, T, K] int32 at the window's T typed sites; left, right [L]: the
+        inputs: features [N, T, K, F] and neighbours [N, T, K] int at the window's T typed sites; left, right [L]: the
         flanking typed sites; minor [L, H] uint8: carriers of the minor allele; flipped [L] bool: the minor allele is
         REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles.
         """
@@ -89,16 +89,20 @@ class CopyRag(nn.Module):
         )  # [N, L]
         minor = (both(scale.exp()) * evidence + both(bias)).reshape(n_people, 2, length)  # logit of the minor allele
         after = before[:, None] + self.value(context).reshape(n_people, 2, length, width)  # [B, 2, L, D]
+        after1, after2 = after.unbind(1)  # [B, L, D]; the heads read these, so that monitors see their gradients
 
         logit = torch.where(inputs["flipped"], -minor, minor)  # [B, 2, L], of ALT
         hap1, hap2 = (torch.stack([torch.zeros_like(x), x], dim=-1) for x in logit.unbind(1))  # [B, L, 2]
         genotype = (hap1[..., :, None] + hap2[..., None, :]).flatten(-2)  # [B, L, 4]
-        genotype = genotype + self.dependence(after, minor, inputs["flipped"])
-        return ImputationOutputs(hap1, hap2, genotype, before, before, after[:, 0], after[:, 1])
+        genotype = genotype + self.dependence(after1 + after2, minor, inputs["flipped"])
+        return ImputationOutputs(hap1, hap2, genotype, before, before, after1, after2)
 
-    def dependence(self, after: Tensor, minor: Tensor, flipped: Tensor) -> Tensor:
-        """The learned interaction [B, L, 4] of a person's two haplotypes; both phases of a het get the same."""
+    def dependence(self, fused: Tensor, minor: Tensor, flipped: Tensor) -> Tensor:
+        """The learned interaction [B, L, 4] of a person's two haplotypes; both phases of a het get the same.
+
+        fused [B, L, D]: the sum of both haplotypes' `after`; minor [B, 2, L]: their logits.
+        """
         sigma = torch.tanh(minor / 4)  # bounded, so that a confident logit does not drown the rest
         pair = torch.stack([sigma.sum(1), sigma.prod(1)], dim=-1)  # [B, L, 2]
-        none, one, two = self.interaction(torch.cat([after.sum(1), pair], dim=-1)).unbind(-1)  # minor-allele counts
+        none, one, two = self.interaction(torch.cat([fused, pair], dim=-1)).unbind(-1)  # minor-allele counts
         return torch.stack([torch.where(flipped, two, none), one, one, torch.where(flipped, none, two)], dim=-1)

@@ -31,8 +31,8 @@ class CopyRagArchitecture:
     def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Neighbours with features of each query haplotype, and the carriers' mutual sharing at each site.
 
-        Arrays: neighbours [2P, T, K] int32, features [2P, T, K, F] float16, shared [2, S] float32 (compared at typed
-        sites, at all sites), and, when people of the fold are in the reference, left_out [2, S, P] float32.
+        Arrays: neighbours [2P, T, K] int16 or int32, features [2P, T, K, F] float16, shared [2, S] float32 (compared at
+        typed sites, at all sites), and, when people of the fold are in the reference, left_out [2, S, P] float32.
         """
         reference, typed = fold.reference, fold.typed
         people = np.arange(fold.n_people)

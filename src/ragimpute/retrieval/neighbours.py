@@ -31,9 +31,9 @@ HALVE = np.uint32(1 << 23)  # what halving takes from the bits of a float32
 def select_best(bits, k, floor, candidates, values, chosen):
     """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties go to the smaller index.
 
-    bits: non-negative float32 viewed as uint32, whose order is the same; floor: a guess that the k-th value exceeds (any
-    value is right, a good one is fast); candidates, values [H]: scratch. Returns the k-th value. Bisection on the value
-    needs 31 vectorised counts over the candidates, a tenth of the cost of a sort.
+    bits: non-negative float32 viewed as uint32, whose order is the same; floor: a guess that the k-th value exceeds
+    (any value is right, a good one is fast); candidates, values [H]: scratch. Returns the k-th value. Bisection
+    on the value needs 31 vectorised counts over the candidates, a tenth of the cost of a sort.
     """
     n = 0
     for h in range(len(bits)):
@@ -144,13 +144,14 @@ def retrieve(
 
     reference [T, H] uint8, cm [T] float64, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (reference
     haplotypes that a query may not copy, its own among them; -1 pads).
-    Returns neighbours [Q, T, k'] int32 and features [Q, T, k', F] float16, where k' <= k is what every query can have.
+    Returns neighbours [Q, T, k'] int16 (int32 above 32,767 haplotypes) and features [Q, T, k', F] float16,
+    where k' <= k is what every query can have.
     """
     numba.set_num_threads(threads)
     n_typed, n_hap = reference.shape
     k = min(k, n_hap - int((excluded >= 0).sum(axis=1).max()))
     n_query = queries.shape[1]
-    neighbours = np.empty((n_query, n_typed, k), np.int32)
+    neighbours = np.empty((n_query, n_typed, k), np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32)
     features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
     block_features = np.empty((min(BLOCK, n_query), n_typed, k, len(FEATURES)), np.float32)
     rows = np.ascontiguousarray(queries.T)
