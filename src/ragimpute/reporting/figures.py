@@ -104,7 +104,7 @@ def _clip(axes, values: dict[float, float], centre: float, reach: float) -> None
     """
     inside = [value for value in values.values() if value >= centre - reach]
     low, high = min(inside, default=centre), max(inside, default=centre)
-    margin = max(0.15 * (high - low), 0.02 * reach)
+    margin = max(0.15 * (high - low), 0.2 * reach)
     left, right = axes.get_xlim()
     axes.set_xlim(max(left, low - margin), right)
     for row, value in values.items():
