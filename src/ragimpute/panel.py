@@ -56,7 +56,9 @@ class Panel:
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""
         sites = self.sites
-        arrays = {name: artefacts.encode_strings(getattr(sites, name).tolist()) for name in ("chrom", "id", "ref", "alt")}
+        arrays = {
+            name: artefacts.encode_strings(getattr(sites, name).tolist()) for name in ("chrom", "id", "ref", "alt")
+        }
         arrays |= {"pos": sites.pos, "cm": sites.cm, "alleles": np.packbits(self.alleles, axis=1)}
         arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
         artefacts.save(path, KIND, arrays, {})

@@ -109,7 +109,8 @@ def assign_roles(
     rows += [(name, "target", "targets") for name in target_names]
     roles = pd.DataFrame(rows, columns=COLUMNS[:3])
     for column in ("population", "family"):
-        roles[column] = roles["sample"].map(table[column]).fillna(ABSENT).astype(str)
+        known = table[column].to_dict()
+        roles[column] = [known.get(name, ABSENT) for name in roles["sample"]]
     if len(table) and not roles["sample"].isin(table.index).any():
         raise InputError("the samples table names none of the people in the panel or the targets")
     return roles

@@ -1,11 +1,15 @@
+# The segments are ancient for the reason that stands above rule train.
 rule predict:
     input:
         code=code("predict", "training"),
+        retrieval=code("retrieve", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments="results/masks/{mask}/segments/{architecture}/targets.safetensors",
+        segments=ancient(
+            "results/masks/{mask}/segments/{architecture}/targets.safetensors"
+        ),
         targets="results/masks/{mask}/phased.vcf.gz",
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
     output:

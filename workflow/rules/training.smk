@@ -1,17 +1,24 @@
 # The loss and the settings are parameters, so that a change of one loss trains that loss alone again. The checkpoint is
 # no output: Snakemake deletes the outputs of a job that was stopped, and the next attempt resumes from the checkpoint.
+# Segments are temporary and shared: made again for one loss they would look new to all others. They are ancient
+# therefore, and what they are made of, code included, are inputs here.
 rule train:
     input:
         code=code("train", "training"),
+        retrieval=code("retrieve", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments=expand(
-            "results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors",
-            fold=FOLDS,
+        segments=ancient(
+            expand(
+                "results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors",
+                fold=FOLDS,
+            )
         ),
-        validation="results/masks/{mask}/segments/{architecture}/validation.safetensors",
+        validation=ancient(
+            "results/masks/{mask}/segments/{architecture}/validation.safetensors"
+        ),
     output:
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}/seed{seed}.history.tsv",

@@ -179,7 +179,7 @@ class _CopyAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query, side, key, prior, left, right, neighbours, minor):
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         inputs = [x.detach().contiguous() for x in (query, side, key, prior, left, right, neighbours, minor)]
         shape = query.shape[:2]
         outputs = [query.new_empty(shape), query.new_empty(shape), query.new_empty(query.shape)]

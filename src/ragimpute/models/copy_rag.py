@@ -46,8 +46,9 @@ class CopyRag(nn.Module):
         self.background = nn.Linear(width, 2)  # log weight of an unseen carrier and of an unseen non-carrier
         self.calibration = nn.Linear(width, 2)  # log scale and bias of the logit
         self.value = nn.Linear(width, width)
-        self.interaction = nn.Sequential(nn.Linear(width + 2, hidden), nn.GELU(), nn.Linear(hidden, 3))
-        for layer in (self.calibration, self.interaction[-1]):
+        pair = nn.Linear(hidden, 3)
+        self.interaction = nn.Sequential(nn.Linear(width + 2, hidden), nn.GELU(), pair)
+        for layer in (self.calibration, pair):  # start as the plain sum of the haplotypes' logits
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 

@@ -39,7 +39,7 @@ def read_panel(
     for record in records(path, region):
         collector.add(record)
     collector.flush()
-    dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
+    dropped = pd.DataFrame([row for _, row in sorted(collector.dropped)], columns=DROPPED_COLUMNS)
     if not collector.rows:
         where = f" in region {region}" if region else ""
         counts = ", ".join(f"{n} {reason}" for reason, n in dropped["reason"].value_counts().items())
@@ -74,9 +74,10 @@ class _Collector:
         self.path = path
         self.rows: list[tuple[str, int, str, str, str]] = []
         self.alleles: list[np.ndarray] = []  # blocks [B, 2 N] uint8
-        self.dropped: list[tuple] = []
+        self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
         self._block = np.empty((BLOCK, n_samples, 3), dtype=np.int16)
-        self._pending: list[tuple[str, int, str, str, str]] = []
+        self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
+        self._count = 0
         self._chrom, self._pos = "", 0
         self._here: set[tuple[str, str]] = set()  # alleles kept at the current position
         self._finished: set[str] = set()
@@ -84,6 +85,7 @@ class _Collector:
     def add(self, record) -> None:
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         self._check_order(chrom, pos)
+        self._count += 1
         key = (ref, alts[0] if alts else "")
         reason = unusable_alleles(ref, alts)
         if not reason and key in self._here:
@@ -95,11 +97,11 @@ class _Collector:
             reason = "missing" if array.shape[1] == 2 and (array[:, 0] < 0).all() else "haploid"
             reason = "polyploid" if array.shape[1] > 3 else reason
         if reason or array is None:
-            self.dropped.append((chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason))
+            self.dropped.append((self._count, (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason)))
             return
         self._here.add(key)
         self._block[len(self._pending)] = array
-        self._pending.append((chrom, pos, record.ID or ".", ref, alts[0]))
+        self._pending.append((self._count, (chrom, pos, record.ID or ".", ref, alts[0])))
         if len(self._pending) == BLOCK:
             self.flush()
 
@@ -114,14 +116,14 @@ class _Collector:
         keep = ~(missing | haploid | unphased | outside)
         self.alleles.append(block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1]).astype(np.uint8))
         flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
-        for row, (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
+        for (number, row), (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
             if is_outside:
                 raise InputError(f"{self.path}: record {row[0]}:{row[1]}: a genotype names an allele that ALT lacks")
             if kept:
                 self.rows.append(row)
             else:
                 reason = "missing" if is_missing else "haploid" if is_haploid else "unphased"
-                self.dropped.append((*row, reason))
+                self.dropped.append((number, (*row, reason)))
         self._pending.clear()
 
     def _check_order(self, chrom: str, pos: int) -> None:
