@@ -1,0 +1,178 @@
+"""Phasing and the established methods, on a tiny panel; Beagle and Minimac4 must be installed."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import mosaic_panel
+from ragimpute import baselines, external
+from ragimpute.errors import InputError
+from ragimpute.genetic_map import GeneticMap
+from ragimpute.panel import Panel
+from ragimpute.phasing import phase
+from ragimpute.tuning import tune_beagle
+from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.vcf.reader import read_genotypes, read_panel, read_truth
+
+MAP = GeneticMap({"20": (np.array([9e5, 2e6]), np.array([1.0, 5.0]))})
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Reference panel, targets' phased typed genotypes, and the targets' truth [S, N]. Two sites share a position."""
+    panel = mosaic_panel(n_people=46)
+    pos, alt = panel.sites.pos.copy(), panel.sites.alt.copy()
+    pos[11], alt[11] = pos[10], "C"
+    panel = dataclasses.replace(panel, sites=dataclasses.replace(panel.sites, pos=pos, alt=alt))
+    reference, people = panel.people(panel.samples[:40]), panel.people(panel.samples[40:])
+    index = np.setdiff1d(np.arange(0, 60, 2), [10])
+    alleles = people.alleles[index].reshape(len(index), 6, 2).astype(np.int8)
+    targets = TargetGenotypes(people.samples, index, alleles, np.ones((len(index), 6), bool), pd.DataFrame())
+    return reference, targets, people.alleles.reshape(60, 6, 2).sum(axis=2, dtype=np.int64)
+
+
+def unphased(targets):
+    return dataclasses.replace(targets, alleles=np.sort(targets.alleles, axis=2), phased=np.zeros_like(targets.phased))
+
+
+def test_phasing_keeps_genotypes_and_fills_gaps(study):
+    reference, targets, truth = study
+    gaps = unphased(targets)
+    gaps.alleles[3, 2] = -1
+    done = phase(reference, gaps, MAP)
+    assert done.complete
+    known = (gaps.alleles >= 0).all(axis=2)
+    np.testing.assert_array_equal(done.alleles.sum(axis=2)[known], truth[targets.index][known])
+    np.testing.assert_array_equal(done.alleles, phase(reference, gaps, MAP, threads=2).alleles)
+
+
+def test_phased_targets_are_not_phased_again(study, monkeypatch):
+    reference, targets, _ = study
+    monkeypatch.setenv("PATH", "")  # no Beagle needed
+    assert phase(reference, targets, MAP) is targets
+    with pytest.raises(InputError, match=r"apt-get install beagle.*bioconda beagle"):
+        phase(reference, unphased(targets), MAP)
+
+
+def check_form(imputed, reference, targets):
+    assert imputed.hds.shape == (60, 6, 2)
+    assert imputed.samples == targets.samples
+    np.testing.assert_array_equal(np.flatnonzero(imputed.typed), targets.index)
+    np.testing.assert_array_equal(imputed.hds[targets.index], targets.alleles)
+    assert ((imputed.hds >= 0) & (imputed.hds <= 1)).all()
+
+
+RUNS = {
+    "beagle": lambda reference, targets: baselines.run_beagle(reference, targets, MAP),
+    "minimac4": lambda reference, targets: baselines.run_minimac4(reference, targets, None),
+    "minimac4 with a map": lambda reference, targets: baselines.run_minimac4(reference, targets, MAP),
+    "li_stephens": lambda reference, targets: baselines.run_li_stephens(reference, targets),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_method_imputes_better_than_frequency(study, name):
+    reference, targets, truth = study
+    imputed = RUNS[name](reference, targets)
+    check_form(imputed, reference, targets)
+    frequency = reference.alleles.mean(axis=1)
+    floor = baselines.run_frequency(frequency, reference.sites, targets)
+    check_form(floor, reference, targets)
+    hidden = ~imputed.typed
+    error = [((method.hds.sum(axis=2) - truth)[hidden] ** 2).mean() for method in (imputed, floor)]
+    assert error[0] < 0.7 * error[1]
+
+
+def test_two_sites_at_one_position_are_not_confused(study):
+    reference, targets, truth = study
+    for run in (RUNS["beagle"], RUNS["minimac4"]):
+        dosage = run(reference, targets).hds.sum(axis=2)
+        right = np.abs(dosage[[10, 11]] - truth[[10, 11]]).mean()
+        swapped = np.abs(dosage[[11, 10]] - truth[[10, 11]]).mean()
+        assert right < swapped
+
+
+def test_chromosomes_are_imputed_apart(study):
+    reference, targets, _ = study
+    sites = dataclasses.replace(
+        reference.sites,
+        chrom=np.repeat(["20", "21"], 60),
+        **{name: np.tile(getattr(reference.sites, name), 2) for name in ("pos", "id", "ref", "alt", "cm")},
+    )
+    double = Panel(sites, reference.samples, np.tile(reference.alleles, (2, 1)), ())
+    both = dataclasses.replace(
+        targets,
+        index=np.concatenate([targets.index, targets.index + 60]),
+        alleles=np.tile(targets.alleles, (2, 1, 1)),
+        phased=np.tile(targets.phased, (2, 1)),
+    )
+    for run in (RUNS["li_stephens"], RUNS["minimac4"]):
+        single, imputed = run(reference, targets), run(double, both)
+        np.testing.assert_array_equal(imputed.hds, np.tile(single.hds, (2, 1, 1)))
+
+
+def test_unphased_input_and_unknown_parameters_are_refused(study):
+    reference, targets, _ = study
+    with pytest.raises(InputError, match="ragimpute phase"):
+        baselines.run_beagle(reference, unphased(targets), MAP)
+    with pytest.raises(InputError, match="window: choose from ne"):
+        baselines.run_beagle(reference, targets, MAP, parameters={"window": 1})
+
+
+def test_a_failing_program_shows_its_last_words(tmp_path, monkeypatch):
+    script = tmp_path / "beagle"
+    script.write_text("#!/bin/sh\necho 'no such marker' >&2\nexit 3\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(InputError, match=r"(?s)exit code 3.*no such marker"):
+        external.run_program("beagle", [], tmp_path)
+
+
+def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed, monkeypatch):
+    monkeypatch.setattr("ragimpute.tuning.GRID", {"ne": (50_000, 1_000_000), "err": (0.01,), "cluster": (0.0005,)})
+    seen = []
+    original = baselines.run_beagle
+
+    def watched(reference, targets, *args, **kwargs):
+        seen.append((reference.samples, targets.samples))
+        return original(reference, targets, *args, **kwargs)
+
+    monkeypatch.setattr("ragimpute.tuning.run_beagle", watched)
+    train, validation = tiny_panel.samples[:18], tiny_panel.samples[18:22]
+    result = tune_beagle(tiny_panel, train, validation, tiny_typed, MAP, np.random.default_rng(1), threads=2)
+    assert set(seen) == {(train, validation)}
+    assert len(result["scores"]) == 3
+    assert result["r2"] == max(score["r2"] for score in result["scores"]) >= result["default_r2"] > 0.1
+    assert result["n_people"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_example_gives_the_published_accuracy():
+    """Unphased targets, phased by Beagle, imputed: the figures of docs for Beagle 5.4 and Minimac4, each to 0.001."""
+    example = Path(__file__).parents[1] / "resources" / "example"
+    genetic_map = GeneticMap.read(example / "genetic_map.plink.map")
+    panel, _ = read_panel(example / "reference.vcf.gz", None, genetic_map)
+    targets = read_genotypes(example / "targets.vcf.gz", panel.sites)
+    truth = read_truth(example / "truth.vcf.gz", panel.sites, targets.samples).astype(float)
+    phased = phase(panel, targets, genetic_map, threads=2)
+    frequency = panel.alleles.mean(axis=1)
+    flip, maf = frequency > 0.5, np.minimum(frequency, 1 - frequency)
+    results = {
+        "beagle": baselines.run_beagle(panel, phased, genetic_map, threads=2),
+        "minimac4": baselines.run_minimac4(panel, phased, None, threads=2),
+    }
+    expected = {"beagle": (0.9547, 0.6638, 0.9597), "minimac4": (0.9448, 0.6019, 0.9518)}
+    for name, imputed in results.items():
+        scored = ~imputed.typed & (maf > 0)
+        dosage = imputed.hds.sum(axis=2, dtype=float)
+        turned = [np.where(flip[:, None], 2 - counts, counts) for counts in (dosage, truth)]
+        r2 = [
+            np.corrcoef(turned[0][stratum].ravel(), turned[1][stratum].ravel())[0, 1] ** 2
+            for stratum in (scored, scored & (maf < 0.05), scored & (maf >= 0.05))
+        ]
+        np.testing.assert_allclose(r2, expected[name], atol=1e-3)

@@ -1,0 +1,83 @@
+"""The verbs from VCF to baseline, by hand, on a hold-out of a small panel."""
+
+import json
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.panel import Panel
+from ragimpute.vcf.reader import read_genotypes, read_imputed
+from ragimpute.vcf.writer import write_genotypes
+
+
+def run(*arguments):
+    result = CliRunner().invoke(ragimpute, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_panel, tmp_path_factory):
+    """A panel VCF of 24 people, read, split, masked and counted."""
+    path = tmp_path_factory.mktemp("verbs")
+    alleles = tiny_panel.alleles.reshape(60, 24, 2)
+    write_genotypes(path / "panel.vcf.gz", tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, alleles, True)
+    panel = ["--panel", path / "panel.safetensors"]
+    roles = [*panel, "--roles", path / "roles.tsv"]
+    run("read-panel", "--reference", path / "panel.vcf.gz", "--out", panel[1], "--dropped", path / "dropped.tsv")
+    run("assign-roles", *panel, "--holdout", "0.25", "--seed", 2, "--out", path / "roles.tsv")
+    run(
+        *("mask", *roles, "--sites", "0.3", "--targets", path / "panel.vcf.gz", "--random-masks", 2, "--seed", 3),
+        *("--out", path / "typed.tsv", "--targets-out", path / "targets.vcf.gz"),
+    )
+    run("frequencies", *roles, "--out", path / "frequencies.tsv")
+    return path
+
+
+def test_only_typed_genotypes_of_targets_leave_the_mask(folder):
+    panel = Panel.load(folder / "panel.safetensors")
+    typed = pd.read_csv(folder / "typed.tsv", sep="\t")
+    roles = pd.read_csv(folder / "roles.tsv", sep="\t")
+    targets = read_genotypes(folder / "targets.vcf.gz", panel.sites)
+    assert list(targets.samples) == roles.loc[roles["role"] == "target", "sample"].tolist()
+    np.testing.assert_array_equal(targets.index, np.flatnonzero(typed["typed"]))
+    assert (typed[["typed", "random1", "random2"]].sum() == len(targets.index)).all()
+    assert not targets.phased.any()  # erased for a hold-out
+    lines = subprocess.run(
+        ["bcftools", "view", "-H", folder / "targets.vcf.gz"], capture_output=True, check=True
+    ).stdout
+    assert len(lines.splitlines()) == len(targets.index)
+
+
+def test_phase_and_baselines_from_the_command_line(folder):
+    common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
+    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", folder / "phased.vcf.gz")
+    inputs = [*common, "--typed", folder / "typed.tsv"]
+    files = ["--frequencies", folder / "frequencies.tsv", "--targets", folder / "phased.vcf.gz"]
+    (folder / "tuned.json").write_text(json.dumps({"parameters": {"ne": 150000, "err": 0.01, "cluster": 0.0005}}))
+    panel = Panel.load(folder / "panel.safetensors")
+    results = {}
+    for name in ("beagle", "beagle_tuned", "frequency"):
+        options = ["--parameters", folder / "tuned.json"] if name == "beagle_tuned" else []
+        run("baseline", name, *inputs, *files, *options, "--out", folder / f"{name}.vcf.gz")
+        results[name] = read_imputed(folder / f"{name}.vcf.gz", panel.sites)
+    assert not np.array_equal(results["beagle"].ds, results["beagle_tuned"].ds)
+    counts = pd.read_csv(folder / "frequencies.tsv", sep="\t")
+    hidden = ~results["frequency"].typed
+    expected = (counts["ac"] / counts["an"]).to_numpy()[hidden]
+    np.testing.assert_allclose(results["frequency"].hds[hidden][:, 0, 0], expected, atol=5.1e-4)
+
+
+def test_a_wrong_mask_is_noticed(folder):
+    common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
+    typed = pd.read_csv(folder / "typed.tsv", sep="\t")
+    typed["typed"] = typed["random1"]
+    typed.to_csv(folder / "other.tsv", sep="\t", index=False)
+    arguments = ["baseline", "frequency", *common, "--typed", folder / "other.tsv", "--out", folder / "x.vcf.gz"]
+    arguments += ["--frequencies", folder / "frequencies.tsv", "--targets", folder / "targets.vcf.gz"]
+    with pytest.raises(InputError, match="not those that"):
+        run(*arguments)
