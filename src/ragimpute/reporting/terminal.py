@@ -7,10 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 _SHOWN = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
-SMALL_NOTE = (
-    "* selected on validation people of the panel. bert_rag at size small checks the machinery; it does not rank "
-    "architectures."
-)
+SELECTED_NOTE = "* selected on validation people of the panel"
+SMALL_NOTE = "bert_rag at size small checks the machinery; it does not rank architectures"
 
 
 def print_summary(table: pd.DataFrame) -> None:
@@ -23,7 +21,10 @@ def print_summary(table: pd.DataFrame) -> None:
             _print_rich(title, header, rows)
         else:
             _print_plain(title, header, rows)
-    print(SMALL_NOTE)
+    if table["selected"].any():
+        print(SELECTED_NOTE)
+    if "bert_rag" in set(table["architecture"]):
+        print(SMALL_NOTE)
 
 
 def _cells(row: pd.Series) -> list[str]:
