@@ -4,7 +4,8 @@
 #   results/config.yaml                                                the effective configuration
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
-#   results/masks/{mask}/segments/{architecture}/{fold}.safetensors    temporary; fold: train, random1.., validation, targets
+#   results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors
+#                                                                      temporary; fold: train, random1.., validation, targets
 #   results/models/{mask}/{architecture}.{loss}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss} or a baseline (seed 0)
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}

@@ -11,6 +11,7 @@ rule tune_beagle:
         "results/logs/tune_beagle/{mask}.log",
     benchmark:
         "results/benchmarks/tune_beagle/{mask}.tsv"
+    priority: 30
     conda:
         "../../envs/baselines.yaml"
     threads: 2
@@ -47,6 +48,7 @@ rule baseline:
         "results/logs/baseline/{mask}/{baseline}.log",
     benchmark:
         "results/benchmarks/baseline/{mask}/{baseline}.tsv"
+    priority: 30
     conda:
         "../../envs/baselines.yaml"
     threads: 2

@@ -1,15 +1,11 @@
-# The segments are ancient for the reason that stands above rule train.
 rule predict:
     input:
         code=code("predict", "training"),
-        retrieval=code("retrieve", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments=ancient(
-            "results/masks/{mask}/segments/{architecture}/targets.safetensors"
-        ),
+        segments="results/segments/{mask}/{architecture}.{loss}/seed{seed}/targets.safetensors",
         targets="results/masks/{mask}/phased.vcf.gz",
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
     output:

@@ -45,6 +45,7 @@ rule phase:
         "results/logs/phase/{mask}.log",
     benchmark:
         "results/benchmarks/phase/{mask}.tsv"
+    priority: 30
     conda:
         "../../envs/baselines.yaml"
     threads: 2

@@ -1,3 +1,6 @@
+# Segments are temporary, and each run has its own: were they shared, making them again for one changed loss would make
+# them look new to all other losses and seeds, which would train again. (ancient() does not help: it is not honoured for
+# a file that is gone.)
 rule retrieve:
     input:
         code=code("retrieve", "training"),
@@ -10,15 +13,17 @@ rule retrieve:
             else []
         ),
     output:
-        segments=temp("results/masks/{mask}/segments/{architecture}/{fold}.safetensors"),
+        segments=temp(
+            "results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors"
+        ),
     log:
-        "results/logs/retrieve/{mask}/{architecture}/{fold}.log",
+        "results/logs/retrieve/{mask}/{architecture}.{loss}/seed{seed}/{fold}.log",
     benchmark:
-        "results/benchmarks/retrieve/{mask}/{architecture}/{fold}.tsv"
+        "results/benchmarks/retrieve/{mask}/{architecture}.{loss}/seed{seed}/{fold}.tsv"
     priority: 10
     conda:
         "../../envs/ragimpute.yaml"
-    threads: 2
+    threads: 1
     resources:
         runtime=grow(120),
         mem_mb=grow(3000),

@@ -1,24 +1,18 @@
 # The loss and the settings are parameters, so that a change of one loss trains that loss alone again. The checkpoint is
 # no output: Snakemake deletes the outputs of a job that was stopped, and the next attempt resumes from the checkpoint.
-# Segments are temporary and shared: made again for one loss they would look new to all others. They are ancient
-# therefore, and what they are made of, code included, are inputs here.
+# Training comes before retrieval, so that few segments lie on the disk at a time.
 rule train:
     input:
         code=code("train", "training"),
-        retrieval=code("retrieve", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments=ancient(
-            expand(
-                "results/masks/{{mask}}/segments/{{architecture}}/{fold}.safetensors",
-                fold=FOLDS,
-            )
+        segments=expand(
+            "results/segments/{{mask}}/{{architecture}}.{{loss}}/seed{{seed}}/{fold}.safetensors",
+            fold=FOLDS,
         ),
-        validation=ancient(
-            "results/masks/{mask}/segments/{architecture}/validation.safetensors"
-        ),
+        validation="results/segments/{mask}/{architecture}.{loss}/seed{seed}/validation.safetensors",
     output:
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}/seed{seed}.history.tsv",
@@ -26,7 +20,7 @@ rule train:
         "results/logs/train/{mask}/{architecture}.{loss}/seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{mask}/{architecture}.{loss}/seed{seed}.tsv"
-    priority: 10
+    priority: 20
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1
