@@ -17,7 +17,7 @@ def attention_inputs(n=3, length=30, typed=8, width=5, k=6, n_hap=40):
     neighbours = torch.randint(0, n_hap, (n, typed, k), generator=generator, dtype=torch.int32)
     minor = (torch.rand(length, n_hap, generator=generator) < torch.rand(length, 1, generator=generator) * 0.2).byte()
     minor[0] = 0  # nobody carries
-    floats = random(n, length, width), random(n, length, 2), random(n, typed, width, k), random(n, typed, k)
+    floats = random(n, length, width), random(n, length, 2), random(n, typed, width, k)
     return floats, (left, left + 1, neighbours, minor)
 
 
@@ -41,12 +41,9 @@ def test_attention_by_hand():
     """Two keys a flank, width 1: scores are query * key; one of the four keys carries the allele."""
     query, side = torch.tensor([[[2.0]]]), torch.tensor([[[0.0, 1.0]]])
     key = torch.tensor([[[[0.0, 1.0]], [[0.5, -1.0]]]])  # [N=1, T=2, D=1, K=2]
-    prior = torch.zeros(1, 2, 2)
     neighbours = torch.tensor([[[0, 1], [2, 0]]], dtype=torch.int32)
     minor = torch.tensor([[0, 1, 0]], dtype=torch.uint8)
-    carried, others, context = copy_attention(
-        query, side, key, prior, torch.tensor([0]), torch.tensor([1]), neighbours, minor
-    )
+    carried, others, context = copy_attention(query, side, key, torch.tensor([0]), torch.tensor([1]), neighbours, minor)
     scores = np.array([0.0, 2.0, 2.0, -1.0])  # the right flank's get 1 more
     weights = np.exp(scores) / np.exp(scores).sum()
     assert carried.item() == pytest.approx(2.0, abs=1e-5)

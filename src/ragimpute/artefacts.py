@@ -32,8 +32,8 @@ class Artefact:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it otherwise.
 
-    The temporary file is private to the user (in a folder of mode 0700 until it is renamed) and keeps the suffixes of `path`, from
-    which some writers infer the format.
+    The temporary file is private to the user (in a folder of mode 0700 until it is renamed) and keeps the suffixes of
+    `path`, from which some writers infer the format.
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)

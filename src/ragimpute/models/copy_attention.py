@@ -1,7 +1,7 @@
 """Attention of untyped sites over retrieved haplotypes, split into carriers of the minor allele and others.
 
 For haplotype n and site l with flanking typed sites left[l] and right[l], the 2K keys are the neighbours retrieved at
-both. Scores are s = query . key + prior + side; the results are the log-sum-exps of the carriers' scores and of the
+both. Scores are s = query . key + side; the results are the log-sum-exps of the carriers' scores and of the
 others', and the softmax-weighted mean of the keys.
 
 On the CPU a fused numba kernel with a hand-written gradient does it: nothing of size N x L x 2K is ever stored, which
@@ -24,7 +24,6 @@ def copy_attention(
     query: Tensor,
     side: Tensor,
     key: Tensor,
-    prior: Tensor,
     left: Tensor,
     right: Tensor,
     neighbours: Tensor,
@@ -32,24 +31,24 @@ def copy_attention(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Attend. All floating-point tensors are float32.
 
-    query [N, L, D]; side [N, L, 2]: added to the scores of left and right keys; key [N, T, D, K]; prior [N, T, K];
+    query [N, L, D]; side [N, L, 2]: added to the scores of left and right keys; key [N, T, D, K];
     left, right [L] int64 in [0, T); neighbours [N, T, K] int16 or int32 in [0, H); minor [L, H] uint8:
     carriers at each site.
     Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
     """
     if query.device.type == "cpu":
-        return _CopyAttention.apply(query, side, key, prior, left, right, neighbours, minor)
-    return copy_attention_torch(query, side, key, prior, left, right, neighbours, minor)
+        return _CopyAttention.apply(query, side, key, left, right, neighbours, minor)
+    return copy_attention_torch(query, side, key, left, right, neighbours, minor)
 
 
-def copy_attention_torch(query, side, key, prior, left, right, neighbours, minor):
+def copy_attention_torch(query, side, key, left, right, neighbours, minor):
     """The same in plain torch: the definition, and what a GPU runs."""
     rows = torch.arange(len(left), device=query.device)[:, None]
     scores, keys, carriers = [], [], []
     for flank, typed in enumerate((left, right)):
         keys.append(key[:, typed])  # [N, L, D, K]
         dot = torch.einsum("nld,nldk->nlk", query, keys[-1])  # [N, L, K]
-        scores.append(dot + prior[:, typed] + side[..., flank, None])
+        scores.append(dot + side[..., flank, None])
         carriers.append(minor[rows, neighbours[:, typed].long()].bool())  # [N, L, K]
     score, carrier = torch.cat(scores, -1), torch.cat(carriers, -1)  # [N, L, 2K]
     floor = torch.full_like(score[..., :1], EMPTY)  # keeps the log-sum-exp of no score, and its gradient, finite
@@ -60,13 +59,13 @@ def copy_attention_torch(query, side, key, prior, left, right, neighbours, minor
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def _weights(query, side, key, prior, a, b, weight, bits, scale):
+def _weights(query, side, key, a, b, weight, bits, scale):
     """Set weight [2K] to exp(score - top) for the keys at typed sites a and b; return top. `scale` views `bits`."""
     depth, k = key.shape[1], key.shape[2]
     for flank in range(2):
         typed = a if flank == 0 else b
         for i in range(k):
-            weight[flank * k + i] = prior[typed, i] + side[flank]
+            weight[flank * k + i] = side[flank]
         for d in range(depth):
             q, row = query[d], key[typed, d]
             for i in range(k):
@@ -91,7 +90,7 @@ def _weights(query, side, key, prior, a, b, weight, bits, scale):
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def _forward(query, side, key, prior, left, right, neighbours, minor, log_carried, log_others, context):
+def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
     n_hap, length, depth = query.shape
     k = key.shape[3]
     for n in prange(n_hap):
@@ -100,7 +99,7 @@ def _forward(query, side, key, prior, left, right, neighbours, minor, log_carrie
         scale = bits.view(np.float32)
         for site in range(length):
             a, b = left[site], right[site]
-            top = _weights(query[n, site], side[n, site], key[n], prior[n], a, b, weight, bits, scale)
+            top = _weights(query[n, site], side[n, site], key[n], a, b, weight, bits, scale)
             carried, total = np.float32(0.0), np.float32(0.0)
             alleles = minor[site]
             for i in range(k):
@@ -123,8 +122,8 @@ def _forward(query, side, key, prior, left, right, neighbours, minor, log_carrie
 
 @njit(parallel=True, fastmath=True, cache=True)
 def _backward(
-    query, side, key, prior, left, right, neighbours, minor, log_carried, log_others, context,
-    g_carried, g_others, g_context, d_query, d_side, d_key, d_prior,
+    query, side, key, left, right, neighbours, minor, log_carried, log_others, context,
+    g_carried, g_others, g_context, d_query, d_side, d_key,
 ):  # fmt: skip
     n_hap, length, depth = query.shape
     k = key.shape[3]
@@ -135,7 +134,7 @@ def _backward(
         grad = np.empty(2 * k, np.float32)
         for site in range(length):
             a, b = left[site], right[site]
-            top = _weights(query[n, site], side[n, site], key[n], prior[n], a, b, weight, bits, scale)
+            top = _weights(query[n, site], side[n, site], key[n], a, b, weight, bits, scale)
             carried = np.exp(log_carried[n, site] - top)
             others = np.exp(log_others[n, site] - top)
             total = carried + others
@@ -161,7 +160,6 @@ def _backward(
                     w[i], g[i] = w[i] * inverse, w[i] * (own + g[i] * inverse)
                 summed = np.float32(0.0)
                 for i in range(k):
-                    d_prior[n, typed, i] += g[i]
                     summed += g[i]
                 d_side[n, site, flank] = summed
                 for d in range(depth):
@@ -178,9 +176,9 @@ class _CopyAttention(torch.autograd.Function):
     """The fused CPU kernel; threads follow torch.get_num_threads()."""
 
     @staticmethod
-    def forward(ctx, query, side, key, prior, left, right, neighbours, minor):
+    def forward(ctx, query, side, key, left, right, neighbours, minor):
         numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-        inputs = [x.detach().contiguous() for x in (query, side, key, prior, left, right, neighbours, minor)]
+        inputs = [x.detach().contiguous() for x in (query, side, key, left, right, neighbours, minor)]
         shape = query.shape[:2]
         outputs = [query.new_empty(shape), query.new_empty(shape), query.new_empty(query.shape)]
         _forward(*(x.numpy() for x in inputs + outputs))
@@ -190,7 +188,7 @@ class _CopyAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *upstream):
         saved = ctx.saved_tensors
-        grads = [torch.zeros_like(x) for x in saved[:4]]
+        grads = [torch.zeros_like(x) for x in saved[:3]]
         gradients = [g.contiguous() for g in upstream]
         _backward(*(x.detach().numpy() for x in (*saved, *gradients, *grads)))
         return (*grads, None, None, None, None)

@@ -41,7 +41,7 @@ class CopyRag(nn.Module):
             self.register_buffer(name, torch.tensor(values), persistent=False)
         self.token = nn.Embedding(3, width)
         self.site = nn.Sequential(nn.Linear(len(SITE_FEATURES), hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.key = nn.Sequential(nn.Linear(len(FEATURES), hidden), nn.GELU(), nn.Linear(hidden, width + 1))
+        self.key = nn.Sequential(nn.Linear(len(FEATURES), hidden), nn.ReLU(), nn.Linear(hidden, width))
         self.query = nn.Linear(width, width + 2)  # and what a site adds to left and to right keys
         self.background = nn.Linear(width, 2)  # log weight of an unseen carrier and of an unseen non-carrier
         self.calibration = nn.Linear(width, 2)  # log scale and bias of the logit
@@ -76,10 +76,10 @@ class CopyRag(nn.Module):
             return x.repeat_interleave(2, dim=0)
 
         features = (inputs["features"].float() - self.feature_mean) / self.feature_spread
-        keyed = self.key(features).transpose(2, 3)  # [N, T, D + 1, K]
+        keyed = self.key(features).transpose(2, 3)  # [N, T, D, K]
         query, side = (self.query(before) / width**0.5).split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
         log_carried, log_others, context = copy_attention(
-            both(query), both(side), keyed[:, :, :width], keyed[:, :, width],
+            both(query), both(side), keyed,
             inputs["left"], inputs["right"], inputs["neighbours"], inputs["minor"],
         )  # [N, L], [N, L], [N, L, D]  # fmt: skip
 

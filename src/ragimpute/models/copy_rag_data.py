@@ -24,8 +24,8 @@ class CopyRagArchitecture:
         "full": {"width": 32, "hidden": 64, "neighbours": 32, "window": 2048},
     }
     training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 6, "batch_people": 16, "learning_rate": 6e-3},
-        "full": {"epochs": 12, "batch_people": 16, "learning_rate": 4e-3},
+        "small": {"epochs": 4, "steps_per_epoch": 60, "learning_rate": 8e-3, "evaluation_windows": 4},
+        "full": {"epochs": 20, "steps_per_epoch": 200, "learning_rate": 4e-3, "evaluation_windows": 0},
     }
 
     def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
