@@ -1,10 +1,26 @@
 """copy_rag: the fused attention against its definition, leave-one-out, and what the network may not know."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from conftest import mosaic_panel
+from ragimpute.folds import Person, load_fold
+from ragimpute.losses import LossSpec, compute
 from ragimpute.models.copy_attention import copy_attention, copy_attention_torch
+from ragimpute.models.copy_rag import MASK
+from ragimpute.models.copy_rag_data import CopyRagArchitecture
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny tensors: more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def attention_inputs(n=3, length=30, typed=8, width=5, k=6, n_hap=40):
@@ -49,3 +65,104 @@ def test_attention_by_hand():
     assert carried.item() == pytest.approx(2.0, abs=1e-5)
     assert others.item() == pytest.approx(np.log(np.exp(scores[[0, 2, 3]]).sum()), abs=1e-5)
     assert context.item() == pytest.approx(float((weights * [0.0, 1.0, 0.5, -1.0]).sum()), abs=1e-5)
+
+
+def study(seed=3, n_people=40, n_sites=180):
+    """Train and validation folds of a mosaic panel, every sixth site typed."""
+    panel = mosaic_panel(n_people, n_sites, n_founders=10, seed=seed)
+    typed = np.arange(n_sites) % 6 == 2
+    people = [
+        Person(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(panel.samples)
+    ]
+    return panel, [load_fold(panel, people, {"typed": typed}, name) for name in ("train", "validation")]
+
+
+def train_and_score(folds, segments, steps=80):
+    """Pooled dosage r2 on validation people after a short training, and that of the left-out frequency alone."""
+    architecture = CopyRagArchitecture()
+    train, validation = (architecture.fold_data("small", f, s) for f, s in zip(folds, segments, strict=True))
+    network = architecture.build("small", 1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    generator = np.random.default_rng(1)
+    spec = LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0})
+    for _ in range(steps):
+        batch = train.batch(generator.choice(train.n_people, 16, replace=False), 0)
+        optimizer.zero_grad()
+        compute(spec, network(batch.inputs), batch, None).total.backward()
+        optimizer.step()
+    batch = validation.batch(np.arange(validation.n_people), 0)
+    with torch.no_grad():
+        p = network(batch.inputs).genotype_logits.softmax(-1)
+    scored = batch.scored[:, 0].numpy()
+    truth = batch.alleles.sum(1).numpy()[scored]
+    count, number = folds[1].left_out_count(np.arange(validation.n_people), batch.sites)
+    results = (p[..., 1] + p[..., 2] + 2 * p[..., 3]).numpy(), (2 * count / number).T
+    return [np.corrcoef(dosage[scored], truth)[0, 1] ** 2 for dosage in results]
+
+
+def test_shuffled_neighbours_score_no_better_than_frequency():
+    """With neighbours that tell nothing, whatever the network still knew of held-out people would be a leak."""
+    _, folds = study()
+    real = [CopyRagArchitecture().retrieve("small", fold, 1) for fold in folds]
+    generator = np.random.default_rng(5)
+    shuffled = []
+    for fold, segments in zip(folds, real, strict=True):
+        n_hap = fold.reference.alleles.shape[1]
+        random = generator.integers(n_hap, size=segments["neighbours"].shape).astype(segments["neighbours"].dtype)
+        own = fold.excluded_haplotypes(np.arange(fold.n_people)).repeat(2, axis=0)  # [N, 2]
+        for excluded in own.T:  # a random draw must not hit the sample itself
+            random = np.where(random == excluded[:, None, None], (random + 2) % n_hap, random)
+        shuffled.append({**segments, "neighbours": random})
+    learnt, frequency = train_and_score(folds, real)
+    blind, _ = train_and_score(folds, shuffled)
+    assert learnt > frequency + 0.1
+    assert blind < frequency + 0.01
+
+
+def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs():
+    """Flip all untyped alleles of one train person: nothing that the network sees of that person may change."""
+    panel, (fold, _) = study()
+    flipped = panel.alleles.copy()
+    person = fold.samples[0]
+    own = 2 * panel.samples.index(person) + np.arange(2)
+    flipped[np.ix_(~fold.typed, own)] ^= 1
+    other_panel = replace(panel, alleles=flipped)
+    people = [Person(name, "reference", "train" if name in fold.samples else "validation") for name in panel.samples]
+    other = load_fold(other_panel, people, {"typed": fold.typed}, "train")
+    architecture = CopyRagArchitecture()
+    seen = []
+    for one in (fold, other):
+        data = architecture.fold_data("small", one, architecture.retrieve("small", one, 1))
+        # which allele is the minor one is judged by the whole fold: compare the sites where both panels agree on it
+        seen.append((data, data.batch(np.array([0]), 0)))
+    same = np.asarray(seen[0][0].flipped == seen[1][0].flipped)[seen[0][1].sites]
+    assert same.mean() > 0.8
+    for name in ("features", "neighbours", "left", "right"):
+        torch.testing.assert_close(seen[0][1].inputs[name], seen[1][1].inputs[name], rtol=0, atol=0)
+    for name in ("site", "log_maf", "log_major"):
+        first, second = (batch.inputs[name][:, same] for _, batch in seen)
+        torch.testing.assert_close(first, second, rtol=0, atol=0, equal_nan=True)
+    carried = [batch.inputs["minor"][same][:, np.delete(np.arange(2 * len(fold.samples)), [0, 1])] for _, batch in seen]
+    assert torch.equal(*carried)
+    assert not np.isin(seen[0][1].inputs["neighbours"].numpy(), [0, 1]).any(), "own haplotypes are never retrieved"
+    assert (seen[0][1].alleles != seen[1][1].alleles).all(), "the truth did change"
+
+
+def test_named_outputs_are_the_contracts():
+    _, (fold, _) = study()
+    architecture = CopyRagArchitecture()
+    data = architecture.fold_data("small", fold, architecture.retrieve("small", fold, 1))
+    batch = data.batch(np.arange(5), 0)
+    network = architecture.build("small", 1)
+    outputs = network(batch.inputs)
+    length, width = len(batch.sites), architecture.sizes["small"]["width"]
+    assert outputs.hap1_logits.shape == outputs.hap2_logits.shape == (5, length, 2)
+    assert outputs.genotype_logits.shape == (5, length, 4)
+    for embedding in (outputs.before1, outputs.before2, outputs.after1, outputs.after2):
+        assert embedding.shape == (5, length, width)
+    torch.testing.assert_close(outputs.genotype_logits[..., 1] - outputs.genotype_logits[..., 2],
+                               outputs.hap2_logits[..., 1] - outputs.hap1_logits[..., 1])  # fmt: skip
+    truth1, _ = network.embed_truth(batch.inputs, batch.alleles)
+    difference = truth1 - outputs.before1
+    expected = network.token.weight[batch.alleles[:, 0]] - network.token.weight[MASK]
+    torch.testing.assert_close(difference, expected)
