@@ -1,5 +1,8 @@
 """Fixtures shared by all tests: a tiny panel of seeded mosaic haplotypes."""
 
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -25,6 +28,14 @@ def mosaic_panel(n_people: int = 24, n_sites: int = 60, n_founders: int = 6, see
     sites = Sites(text["20"], pos, ids, text["A"], text["G"], (pos - pos[0]) / 1e6)
     samples = tuple(f"P{i:03d}" for i in range(n_people))
     return Panel(sites, samples, np.ascontiguousarray(alleles.astype(np.uint8)), ("##contig=<ID=20>",))
+
+
+@pytest.fixture(autouse=True)
+def keep_denormals() -> Iterator[None]:
+    """Training flushes denormal floats to zero, for the whole process; other tests want IEEE arithmetic."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import click
 from ragimpute import __version__
 from ragimpute.errors import InputError
 
-# torch and numba each bring an OpenMP; their idle threads would spin on the cores that jobs side by side need (measured: two
-# trainings on two cores took 60 s each instead of 19 s). Read when they are first imported, which is after this.
+# torch and numba each bring an OpenMP, whose idle threads would spin on the cores that jobs beside this one need: two
+# trainings on two cores took 60 s each instead of 19 s. It is read when they are first imported, which is after this.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick

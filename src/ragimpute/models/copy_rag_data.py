@@ -24,7 +24,7 @@ class CopyRagArchitecture:
         "full": {"width": 32, "hidden": 64, "neighbours": 32, "window": 2048},
     }
     training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 4, "steps_per_epoch": 60, "learning_rate": 8e-3, "evaluation_windows": 4},
+        "small": {"epochs": 6, "steps_per_epoch": 80, "learning_rate": 8e-3, "evaluation_windows": 4},
         "full": {"epochs": 20, "steps_per_epoch": 200, "learning_rate": 4e-3, "evaluation_windows": 0},
     }
 

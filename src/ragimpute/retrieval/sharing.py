@@ -9,7 +9,11 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-MAX_CARRIERS = 32  # the pairs are quadratic in the carriers: above this, evenly spaced ones stand for all
+MAX_CARRIERS = (
+    32  # the pairs are quadratic in the carriers: above this, the first in a fixed random order stand for all
+)
+SPARE = 2  # further carriers, which stand in for a person's own when these are left out
+ORDER_SEED = 0
 MIN_CM = 1e-3  # added to lengths before the logarithm
 
 
@@ -85,49 +89,42 @@ def shared_cm(first, second, m_left, m_right, position, cm):
     return np.float32(np.log(end - start + MIN_CM))
 
 
+@njit(cache=True)
+def _mean_of_pairs(pairs, groups, left_out):
+    """Mean of the pairs among the first MAX_CARRIERS carriers outside group `left_out`; NaN when there is no pair.
+
+    Summed anew, in one order: what the group's own haplotypes carry does not even change a rounding.
+    """
+    total, used = np.float32(0.0), 0
+    for i in range(len(groups)):
+        if groups[i] == left_out or used == MAX_CARRIERS:
+            continue
+        for j in range(i):
+            if groups[j] != left_out:
+                total += pairs[i, j]
+        used += 1
+    n_pairs = used * (used - 1) // 2
+    return total / np.float32(n_pairs) if n_pairs > 0 else np.float32(np.nan)
+
+
 @njit(parallel=True, cache=True)
-def _mutual_sharing(bits, cm, minor, group, positions, m_left, m_right, shared, left_out):
-    n_sites, n_hap = minor.shape
-    for s in prange(n_sites):
-        n_carriers = 0
-        for h in range(n_hap):
-            n_carriers += minor[s, h]
-        n_kept = min(n_carriers, MAX_CARRIERS)
-        kept = np.empty(n_kept, np.int64)
-        i, rank = 0, 0
-        for h in range(n_hap):
-            if minor[s, h]:
-                # evenly spaced: carrier number floor(i * n_carriers / n_kept) is the i-th one kept
-                if i < n_kept and rank == i * n_carriers // n_kept:
-                    kept[i] = h
-                    i += 1
-                rank += 1
-        rows = np.zeros(n_kept, np.float32)
+def _mutual_sharing(bits, cm, minor, order, group, positions, m_left, m_right, shared, left_out):
+    for s in prange(len(minor)):
+        kept = np.empty(MAX_CARRIERS + SPARE, np.int64)
+        n_kept = 0
+        for h in order:
+            if minor[s, h] and n_kept < len(kept):
+                kept[n_kept] = h
+                n_kept += 1
         pairs = np.zeros((n_kept, n_kept), np.float32)
-        total = np.float32(0.0)
         for i in range(n_kept):
             for j in range(i):
-                value = shared_cm(bits[kept[i]], bits[kept[j]], m_left[s], m_right[s], positions[s], cm)
-                pairs[i, j] = value
-                pairs[j, i] = value
-                rows[i] += value
-                rows[j] += value
-                total += value
-        n_pairs = n_kept * (n_kept - 1) // 2
-        shared[s] = total / n_pairs if n_pairs > 0 else np.nan
+                pairs[i, j] = shared_cm(bits[kept[i]], bits[kept[j]], m_left[s], m_right[s], positions[s], cm)
+        groups = group[kept[:n_kept]]
+        shared[s] = _mean_of_pairs(pairs, groups, -1)
         left_out[s, :] = shared[s]
-        for i in range(n_kept):
-            member = group[kept[i]]
-            rest, n_rest = total, n_kept
-            for j in range(n_kept):
-                if group[kept[j]] == member:
-                    rest -= rows[j]
-                    n_rest -= 1
-                    for other in range(j):  # a pair within the group was subtracted with both of its rows
-                        if group[kept[other]] == member:
-                            rest += pairs[j, other]
-            n_pairs = n_rest * (n_rest - 1) // 2
-            left_out[s, member] = rest / n_pairs if n_pairs > 0 else np.nan
+        for member in groups:
+            left_out[s, member] = _mean_of_pairs(pairs, groups, member)
 
 
 def mutual_sharing(
@@ -155,6 +152,7 @@ def mutual_sharing(
         pack_by_haplotype(compared),
         np.asarray(compared_cm, dtype=np.float64),
         minor,
+        np.random.default_rng(ORDER_SEED).permutation(minor.shape[1]),
         np.asarray(group, dtype=np.int64),
         np.asarray(positions, dtype=np.float64),
         np.asarray(m_left, dtype=np.int64),
