@@ -6,10 +6,11 @@
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
 #   results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
+#   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
 #   results/models/{mask}/{architecture}.{loss}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss} or a baseline (seed 0)
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}
-#   results/{metrics,comparisons,summary}.tsv, results/figures/{figure}.{mask}.{svg,png}, results/report.html
+#   results/{metrics,comparisons,summary,loss_study,claims}.tsv, results/figures/{figure}.{mask}.{svg,png}, results/report.html
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
 from snakemake.utils import min_version
 
@@ -49,9 +50,11 @@ localrules:
 rule all:
     default_target: True
     input:
-        results("results/imputed/{run}.vcf.gz"),
+        results("results/imputed/{run}.vcf.gz") if CONFIG["keep"]["imputed"] else [],
         "results/metrics.tsv",
         "results/comparisons.tsv",
         "results/summary.tsv",
+        "results/loss_study.tsv",
+        "results/claims.tsv",
         expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
         "results/report.html",

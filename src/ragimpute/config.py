@@ -267,6 +267,9 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
                 f"{where}.sites: held-out people have every site, so that `targets` leaves nothing to score; "
                 "give a list of sites or {fraction: F}"
             )
+    for name, panel in panels.items():
+        if panel["max_targets"] and isinstance(panel["targets"], dict):
+            problems.append(f"panels.{name}.max_targets: the targets are held out; say how many in `holdout`")
     for name, loss in losses.items():
         if (loss["switch_threshold"] is None) != (loss["after_switch"] is None):
             problems.append(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")

@@ -116,6 +116,13 @@ def assign_roles(
     return roles
 
 
+def evenly_spread(names: Sequence[str], most: int | None) -> list[str]:
+    """At most `most` (None: all) of `names`, evenly spread over their order, the first and the last among them."""
+    if most is None or most >= len(names):
+        return list(names)
+    return [names[i] for i in np.linspace(0, len(names) - 1, most).round().astype(int)]
+
+
 def write_roles(roles: pd.DataFrame, path: str | os.PathLike) -> None:
     """Write the table as TSV with a header line."""
     with artefacts.atomic_path(path) as temporary:

@@ -42,8 +42,10 @@ rule baseline:
             else []
         ),
     output:
-        vcf="results/imputed/{mask}/{baseline}/seed0.vcf.gz",
-        index="results/imputed/{mask}/{baseline}/seed0.vcf.gz.tbi",
+        vcf=unless_kept("imputed", "results/imputed/{mask}/{baseline}/seed0.vcf.gz"),
+        index=unless_kept(
+            "imputed", "results/imputed/{mask}/{baseline}/seed0.vcf.gz.tbi"
+        ),
     log:
         "results/logs/baseline/{mask}/{baseline}.log",
     benchmark:

@@ -35,6 +35,14 @@ FOLDS = [
     "train",
     *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"])),
 ]
+# What neighbours are filed under: kept ones serve all losses and seeds. Temporary ones are each run's own: were they
+# shared, making them again for one changed loss would make them look new to all others, which would train again.
+# (ancient() does not help: it is not honoured for a file that is gone.)
+RETRIEVAL = (
+    "{mask}/{architecture}"
+    if CONFIG["keep"]["segments"]
+    else "{mask}/{architecture}.{loss}/seed{seed}"
+)
 FIGURES = [
     "r2_by_mac",
     "accuracy",
@@ -151,11 +159,17 @@ def option(name, value):
     return [] if value is None else [name, str(value)]
 
 
+def unless_kept(kind, path):
+    """`path`, temporary unless the configuration keeps files of this kind."""
+    return path if CONFIG["keep"][kind] else temp(path)
+
+
 def people_option(wildcards):
     """Who the targets are: the people of a file, or those held out."""
     held_out = holdout(wildcards)
     return (
         option("--targets", targets_input(wildcards))
+        + option("--max-targets", panel_settings(wildcards)["max_targets"])
         if held_out is None
         else option("--holdout", held_out)
     )

@@ -88,3 +88,41 @@ rule summarise:
     shell:
         "ragimpute summarise --metrics {input.metrics:q} {params.histories:q}"
         " --out {output.summary:q} > {log:q} 2>&1"
+
+
+rule loss_study:
+    input:
+        code=code("loss-study", "evaluation"),
+        statistics=results("results/evaluation/{run}.statistics.safetensors", TRAINED),
+        histories=results("results/models/{run}.history.tsv", TRAINED),
+    output:
+        study="results/loss_study.tsv",
+        claims="results/claims.tsv",
+    log:
+        "results/logs/loss_study.log",
+    benchmark:
+        "results/benchmarks/loss_study.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(15),
+        mem_mb=grow(2000),
+        disk_mb=100,
+    params:
+        statistics=repeated("--statistics", "statistics"),
+        histories=named("--history", histories(), "histories"),
+        sizes=[
+            word
+            for architecture in dict.fromkeys(
+                run.architecture for run in TRAINED.values()
+            )
+            for word in (
+                "--size",
+                architecture,
+                CONFIG["training"][architecture]["size"],
+            )
+        ],
+    shell:
+        "ragimpute loss-study {params.statistics:q} {params.histories:q} {params.sizes:q}"
+        " --out {output.study:q} --claims {output.claims:q} > {log:q} 2>&1"

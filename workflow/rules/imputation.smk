@@ -5,12 +5,17 @@ rule predict:
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments="results/segments/{mask}/{architecture}.{loss}/seed{seed}/targets.safetensors",
+        segments=f"results/segments/{RETRIEVAL}/targets.safetensors",
         targets="results/masks/{mask}/phased.vcf.gz",
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
     output:
-        vcf="results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz",
-        index="results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz.tbi",
+        vcf=unless_kept(
+            "imputed", "results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz"
+        ),
+        index=unless_kept(
+            "imputed",
+            "results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz.tbi",
+        ),
     log:
         "results/logs/predict/{mask}/{architecture}.{loss}/seed{seed}.log",
     benchmark:

@@ -1,6 +1,3 @@
-# Segments are temporary, and each run has its own: were they shared, making them again for one changed loss would make
-# them look new to all other losses and seeds, which would train again. (ancient() does not help: it is not honoured for
-# a file that is gone.)
 rule retrieve:
     input:
         code=code("retrieve", "training"),
@@ -13,13 +10,13 @@ rule retrieve:
             else []
         ),
     output:
-        segments=temp(
-            "results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors"
+        segments=unless_kept(
+            "segments", f"results/segments/{RETRIEVAL}/{{fold}}.safetensors"
         ),
     log:
-        "results/logs/retrieve/{mask}/{architecture}.{loss}/seed{seed}/{fold}.log",
+        f"results/logs/retrieve/{RETRIEVAL}/{{fold}}.log",
     benchmark:
-        "results/benchmarks/retrieve/{mask}/{architecture}.{loss}/seed{seed}/{fold}.tsv"
+        f"results/benchmarks/retrieve/{RETRIEVAL}/{{fold}}.tsv"
     priority: 10
     conda:
         "../../envs/ragimpute.yaml"

@@ -9,10 +9,11 @@ rule train:
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
         segments=expand(
-            "results/segments/{{mask}}/{{architecture}}.{{loss}}/seed{{seed}}/{fold}.safetensors",
+            f"results/segments/{RETRIEVAL}/{{fold}}.safetensors",
             fold=FOLDS,
+            allow_missing=True,
         ),
-        validation="results/segments/{mask}/{architecture}.{loss}/seed{seed}/validation.safetensors",
+        validation=f"results/segments/{RETRIEVAL}/validation.safetensors",
     output:
         model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}/seed{seed}.history.tsv",

@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "evaluation",
     "collect": "evaluation",
     "summarise": "evaluation",
+    "loss-study": "evaluation",
     "plot": "reporting",
     "report": "reporting",
 }

@@ -1,4 +1,4 @@
-"""Verbs that measure: evaluate, collect, summarise."""
+"""Verbs that measure: evaluate, collect, summarise, loss-study."""
 
 from pathlib import Path
 
@@ -94,12 +94,53 @@ def summarise(metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: 
     from ragimpute.evaluation import summary, tables
 
     measured = tables.read(metrics, tables.METRIC_COLUMNS)
-    read: dict[tuple[str, str], list] = {}
-    for mask, method, path in histories:
-        read.setdefault((mask, method), []).append(tables.read(path, tables.HISTORY_COLUMNS))
-    table = summary.summarise(measured, read)
+    table = summary.summarise(measured, _read_histories(histories))
     tables.write(table, tables.SUMMARY_COLUMNS, out)
     if not quiet:
         from ragimpute.reporting.terminal import print_summary
 
         print_summary(table)
+
+
+@click.command("loss-study")
+@click.option("--statistics", type=EXISTING, multiple=True, help="Statistics of evaluate; repeat.")
+@click.option(
+    "--history",
+    "histories",
+    type=(str, str, EXISTING),
+    multiple=True,
+    metavar="MASK METHOD TSV",
+    help="history.tsv of train with its mask and method; repeat.",
+)
+@click.option("--size", "sizes", type=(str, str), multiple=True, metavar="ARCHITECTURE SIZE", help="For the tables.")
+@click.option("--out", type=NEW, required=True, help="Measures of each loss and differences to no_recon, TSV.")
+@click.option("--claims", type=NEW, required=True, help="Predicted against measured, TSV.")
+def loss_study(
+    statistics: tuple[Path, ...],
+    histories: tuple[tuple[str, str, Path], ...],
+    sizes: tuple[tuple[str, str], ...],
+    out: Path,
+    claims: Path,
+) -> None:
+    """Compare the losses of each architecture over seeds and people, and judge what had been predicted of them."""
+    from ragimpute.evaluation import claims as predictions
+    from ragimpute.evaluation import collect as store
+    from ragimpute.evaluation import loss_study as study
+    from ragimpute.evaluation import tables
+
+    trained = study.gather([store.load(path) for path in statistics], _read_histories(histories), dict(sizes))
+    tables.write(study.table(trained), study.COLUMNS, out)
+    judged = predictions.judge(trained)
+    tables.write(judged, predictions.COLUMNS, claims)
+    for row in judged.itertuples():
+        click.echo(f"{row.architecture} ({row.size}): {row.verdict}: {row.text}")
+
+
+def _read_histories(histories: tuple[tuple[str, str, Path], ...]) -> dict[tuple[str, str], list]:
+    """History tables by mask and method."""
+    from ragimpute.evaluation import tables
+
+    read: dict[tuple[str, str], list] = {}
+    for mask, method, path in histories:
+        read.setdefault((mask, method), []).append(tables.read(path, tables.HISTORY_COLUMNS))
+    return read

@@ -34,6 +34,7 @@ def read_panel(reference: Path, map_path: Path | None, region: str | None, out: 
 @click.command("assign-roles")
 @panel_option
 @click.option("--targets", type=FILE, help="VCF of the people to impute; none of them may be in the panel.")
+@click.option("--max-targets", type=click.IntRange(1), help="At most so many of them, evenly spread. Default: all.")
 @click.option("--holdout", help="Instead of --targets: a fraction of the panel's people, or a file of their names.")
 @click.option("--samples", type=FILE, help="TSV of sample, population and (optional) family, with or without header.")
 @click.option("--validation-fraction", default=0.1, show_default=True, help="Share of reference people kept aside.")
@@ -42,6 +43,7 @@ def read_panel(reference: Path, map_path: Path | None, region: str | None, out: 
 def assign_roles(
     panel: Path,
     targets: Path | None,
+    max_targets: int | None,
     holdout: str | None,
     samples: Path | None,
     validation_fraction: float,
@@ -63,6 +65,8 @@ def assign_roles(
 
     if (targets is None) == (holdout is None):
         raise click.UsageError("give either --targets or --holdout")
+    if max_targets is not None and targets is None:
+        raise click.UsageError("--max-targets chooses among --targets")
     held_out: float | list[str] | None = None
     if holdout is not None:
         if Path(holdout).is_file():
@@ -75,10 +79,13 @@ def assign_roles(
     names = read_header(targets).samples if targets else None
     if targets and not names:
         raise InputError(f"{targets}: the file has no samples")
+    chosen = roles.evenly_spread(names, max_targets) if names else None
+    if names and chosen and len(chosen) < len(names):
+        click.echo(f"{targets}: {len(chosen)} of {len(names)} people are imputed (--max-targets)", err=True)
     table = roles.assign_roles(
         Panel.load(panel),
         np.random.default_rng(seed),
-        targets=names,
+        targets=chosen,
         holdout=held_out,
         people=roles.read_samples(samples) if samples else None,
         validation_fraction=validation_fraction,

@@ -171,18 +171,25 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, cache: dict[tuple, 
 def _resampled(runs: list[Evaluation], population: str, metric: str, cache: dict[tuple, Resampled]) -> Resampled:
     key = (runs[0].run.method, tuple(run.run.seed for run in runs), population, metric)
     if key not in cache:
-        each = [_one(run, population, metric) for run in runs]
+        each = [resampled(run, metric, population) for run in runs]
         cache[key] = Resampled(
             np.mean([one.values for one in each], axis=0), np.mean([one.resamples for one in each], axis=0)
         )
     return cache[key]
 
 
-def _one(evaluation: Evaluation, population: str, metric: str) -> Resampled:
+def resampled(evaluation: Evaluation, metric: str, population: str = ALL) -> Resampled:
+    """One metric of one evaluated file (with truth) in all strata; `r2_variant` and `ece` for everybody only."""
     scored, setting = evaluation.scored, evaluation.setting
     assert scored is not None
     if metric == "r2_variant":
         return Resampled(scored.r2_variant, scored.r2_variant_resamples)
+    if metric == "ece":
+        calibration = scored.statistics.calibration
+        weights = bootstrap.resampling_weights(len(calibration), setting.bootstraps, setting.seed)
+        error = metrics.ece(calibration.sum(axis=0))
+        drawn = metrics.ece(np.tensordot(weights, calibration, axes=1))
+        return Resampled(error, bootstrap.recentred(drawn, error))
     inside = np.array([population in (ALL, label) for label in scored.populations])
     sums = scored.statistics.sums[inside]
     weights = bootstrap.resampling_weights(len(sums), setting.bootstraps, setting.seed, population)

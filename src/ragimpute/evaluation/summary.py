@@ -60,8 +60,9 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
     """Measures of each seed's training in a history table (long: seed step epoch metric value).
 
-    val_r2: the best value reached. epochs_to_best: epoch of the best val_f1 (the first on a tie). loss_sd: standard
-    deviation (n - 1) of the per-step `loss` over the last LAST_EPOCHS epochs. f1_gap: train_f1 - val_f1 at the epoch of
+    val_r2: the best value reached. epochs_to_best: epoch of the best val_f1 (the first on a tie). loss_sd and
+    loss_sd_normalised: standard deviation (n - 1) of the per-step loss over the last LAST_EPOCHS epochs, as it is and
+    over the sum of its weights (a tenfold weight is no instability). f1_gap: train_f1 - val_f1 at the epoch of
     the best val_f1, positive when the network has learnt its training people by heart.
     """
     out = []
@@ -77,12 +78,11 @@ def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
         measures = {
             SELECTION_METRIC: epochs[SELECTION_METRIC].max(),
             "epochs_to_best": np.nan if best is None else float(best),
-            "loss_sd": np.nan,
             "f1_gap": gap,
         }
-        if "loss" in by_metric:
-            loss = by_metric["loss"]
+        for name, metric in (("loss_sd", "loss"), ("loss_sd_normalised", "loss_normalised")):
+            loss = by_metric.get(metric, history.iloc[:0])
             last = np.sort(loss["epoch"].unique())[-LAST_EPOCHS:]
-            measures["loss_sd"] = loss.loc[loss["epoch"].isin(last), "value"].std(ddof=1)
+            measures[name] = loss.loc[loss["epoch"].isin(last), "value"].std(ddof=1)
         out.append({name: float(value) for name, value in measures.items()})
     return out

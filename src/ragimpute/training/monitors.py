@@ -35,7 +35,9 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     """Scalars about the gradients at `after` (taken through the heads only, so they cost little).
 
     grad_classification, grad_recon: norms of the gradients of the classification part (weighted as it is active) and
-    of the plain reconstruction losses; grad_cosine: their cosine. focal_share_90: the share of scored places that
+    of the plain reconstruction losses; grad_cosine: their cosine. With the active weight, grad_recon_share is what
+    reconstruction has of the sum of both norms, and grad_recon_cancels what it takes away of the classification's
+    gradient, along that gradient (negative where it helps). focal_share_90: the share of scored places that
     carries 90 % of the gradient norm of the haplotype logits. effective_gradient: that share times the part of the
     weights that classification has.
     """
@@ -50,10 +52,14 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     if spec.after_switch is not None and bool(terms.switched):
         weights = spec.after_switch
     vector = weights.vector()
+    reconstruction = _joined(recon, after)
+    weighted = weights.recon * reconstruction
     return {
         "grad_classification": classification.norm(),
-        "grad_recon": _joined(recon, after).norm(),
-        "grad_cosine": cosine(classification, _joined(recon, after)),
+        "grad_recon": reconstruction.norm(),
+        "grad_cosine": cosine(classification, reconstruction),
+        "grad_recon_share": weighted.norm() / (weighted.norm() + classification.norm()),
+        "grad_recon_cancels": -(weighted @ classification) / (classification @ classification),
         "focal_share_90": share,
         "effective_gradient": share * (sum(vector[:3]) / sum(vector)),
         "embedding_variance": embedding_variance(outputs, batch).detach(),
