@@ -26,6 +26,7 @@ VERBS = {
     "retrieve": "training",
     "train": "training",
     "predict": "training",
+    "diagnose-loss": "diagnosis",
     "evaluate": "evaluation",
     "collect": "evaluation",
     "summarise": "evaluation",
