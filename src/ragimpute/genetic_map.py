@@ -3,13 +3,14 @@
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.panel import Sites
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,14 @@ class GeneticMap:
         rate = (cms[-1] - cms[0]) / (bases[-1] - bases[0])
         inside = np.interp(pos, bases, cms)
         return inside + rate * (np.minimum(pos - bases[0], 0) + np.maximum(pos - bases[-1], 0))
+
+    def locate(self, sites: Sites) -> Sites:
+        """The `sites` with the genetic positions of this map."""
+        cm = np.empty(len(sites))
+        for chrom in dict.fromkeys(sites.chrom.tolist()):
+            here = sites.chrom == chrom
+            cm[here] = self.centimorgans(chrom, sites.pos[here])
+        return replace(sites, cm=cm)
 
     def write_plink(self, path: str | os.PathLike, chroms: list[str]) -> None:
         """Write the points of `chroms` in PLINK layout, the one that Beagle reads. Not for the uniform map."""

@@ -4,7 +4,7 @@ import gzip
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +140,7 @@ def select_sites(targets: TargetGenotypes, typed: np.ndarray, *, erase_phase: bo
     alleles, phased = targets.alleles[chosen], targets.phased[chosen]
     if erase_phase:
         alleles, phased = np.sort(alleles, axis=2), np.zeros_like(phased)
-    return TargetGenotypes(targets.samples, targets.index[chosen], alleles, phased, targets.dropped)
+    return replace(targets, index=targets.index[chosen], alleles=alleles, phased=phased)
 
 
 def write_typed(path: str | os.PathLike, sites: Sites, typed: np.ndarray, masks: np.ndarray) -> None:

@@ -1,16 +1,24 @@
 """Reading the genotypes of targets and of the truth, aligned to the sites of a panel."""
 
+import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.panel import Sites
-from ragimpute.vcf.panel_reader import DROPPED_COLUMNS, unusable_alleles
-from ragimpute.vcf.source import genotypes, read_header, records
+from ragimpute.vcf.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
+from ragimpute.vcf.panel_reader import DROPPED_COLUMNS
+from ragimpute.vcf.source import genotypes, read_header, records, refuse_haploid
+
+logger = logging.getLogger(__name__)
+
+
+def _no_records() -> pd.DataFrame:
+    return pd.DataFrame(columns=DROPPED_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,8 @@ class TargetGenotypes:
     index: np.ndarray  # [M] int64, panel indices, increasing
     alleles: np.ndarray  # [M, N, 2] int8 in {-1, 0, 1}; -1 = missing
     phased: np.ndarray  # [M, N] bool; homozygotes and missing genotypes as the file writes them
-    dropped: pd.DataFrame  # records without a panel site: chrom, pos, id, ref, alt, reason
+    dropped: pd.DataFrame  # records that were not used: chrom, pos, id, ref, alt, reason
+    recoded: pd.DataFrame = field(default_factory=_no_records)  # records used as swapped or flipped, likewise
 
     @property
     def complete(self) -> bool:
@@ -37,61 +46,86 @@ class TargetGenotypes:
 
 
 def read_genotypes(
-    path: str | os.PathLike, sites: Sites, samples: Sequence[str] | None = None, *, require_match: bool = True
+    path: str | os.PathLike,
+    sites: Sites,
+    samples: Sequence[str] | None = None,
+    policy: AllelePolicy | None = None,
+    frequency: np.ndarray | None = None,
+    *,
+    require_match: bool = True,
 ) -> TargetGenotypes:
     """Read the genotypes of `samples` (all people by default, in the order asked for) at the panel's `sites`.
 
-    Records are matched by CHROM, POS, REF and ALT. The others are listed with a reason: not in the reference, alleles
-    swapped (REF is the panel's ALT), alleles differ, multiallelic, symbolic, no ALT allele, no genotypes, haploid,
-    polyploid, duplicate. A genotype of which one allele is missing counts as missing.
+    Records are matched by CHROM, POS, REF and ALT; those whose alleles are swapped or read from the other strand are
+    recoded to the panel's, or dropped, as `policy` says, and listed either way. `frequency` [S] float, that of ALT in
+    the reference, is needed to judge ambiguous records by it. Unusable records are listed with a reason: not in the
+    reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
+    allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
 
-    Raises InputError when the file is unreadable, lacks a sample, shares no chromosome with the panel or (with
-    `require_match`) no site.
+    Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
+    chromosome, shares no chromosome with the panel or (with `require_match`) no site.
     """
+    policy = policy or AllelePolicy()
+    if frequency is None:
+        if policy.ambiguous == "frequency":
+            raise ValueError("judging by frequency needs the reference's frequencies")
+        frequency = np.full(len(sites), np.nan)
     header = read_header(path)
     wanted = tuple(header.samples if samples is None else samples)
     order = _sample_order(path, header.samples, wanted)
-    lookup = {key: i for i, key in enumerate(sites.keys())}
-    at: dict[tuple[str, int], list[tuple[str, str]]] = {}
-    for chrom, pos, ref, alt in lookup:
-        at.setdefault((chrom, pos), []).append((ref, alt))
+    panel_index = SiteIndex(sites)
     chroms = set(sites.chrom.tolist())
     index: list[int] = []
     rows: list[np.ndarray] = []
     dropped: list[tuple] = []
+    recoded: list[tuple] = []
     met: dict[str, None] = {}
     taken: set[int] = set()
     for record in records(path, samples=None if samples is None else wanted, chroms=sorted(chroms)):
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         met[chrom] = None
-        site = lookup.get((chrom, pos, ref, alts[0]), -1) if len(alts) == 1 else -1
+        match = panel_index.match(chrom, pos, ref, alts)
+        site, reason, relation = match.site, match.relation, ""
         array = None
         if site >= 0:
             array = genotypes(record)
-            reason = "duplicate" if site in taken else _unusable_genotypes(array)
-        else:
-            reason = unusable_alleles(ref, alts) or _mismatch(at.get((chrom, pos)), ref, alts[0])
+            reason = "duplicate" if site in taken else unusable_genotypes(array)
+        if site >= 0 and reason == "haploid":
+            refuse_haploid(path, chrom, pos)
+        if site >= 0 and not reason and array is not None:
+            array = _diploid(path, record, array)
+            known = array[array[:, 0] >= 0, :2]
+            reason, relation = resolve(match, policy, int(known.sum()), known.size, float(frequency[site]))
+        row = (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".")
         if reason or array is None:
-            dropped.append((chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason))
+            dropped.append((*row, reason))
             continue
+        if relation:
+            recoded.append((*row, relation))
+        if relation in SWAPS:
+            array[:, :2] = np.where(array[:, :2] >= 0, 1 - array[:, :2], -1)
         taken.add(site)
         index.append(site)
         rows.append(array[order].astype(np.int8))
     if met and not chroms & met.keys():
         raise InputError(
             f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has "
-            f"{_some(chroms)}{_prefix_hint(met, chroms)}"
+            f"{_some(chroms)}{prefix_hint(met, chroms)}"
         )
+    left_out = pd.DataFrame(dropped, columns=DROPPED_COLUMNS)
+    fixed = pd.DataFrame(recoded, columns=DROPPED_COLUMNS)
     if require_match and not index:
-        counts = pd.Series([row[-1] for row in dropped], dtype=object).value_counts()
-        detail = ", ".join(f"{n} {reason}" for reason, n in counts.items()) or "it has no records"
-        raise InputError(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({detail})")
+        raise InputError(
+            f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
+            f"({_counts(left_out) or 'it has no records'})"
+        )
+    logger.info("%s: %d of the panel's sites; dropped: %s", path, len(index), _counts(left_out) or "none")
+    if len(fixed):
+        logger.info("%s: recoded: %s", path, _counts(fixed))
     by_site = np.argsort(np.array(index, dtype=np.int64), kind="stable")
     array = np.stack(rows)[by_site] if rows else np.empty((0, len(wanted), 3), dtype=np.int8)
-    alleles = array[..., :2].copy()
-    alleles[(alleles < 0).any(axis=2)] = -1
-    table = pd.DataFrame(dropped, columns=DROPPED_COLUMNS)
-    return TargetGenotypes(wanted, np.array(index, dtype=np.int64)[by_site], alleles, array[..., 2] == 1, table)
+    sorted_index = np.array(index, dtype=np.int64)[by_site]
+    return TargetGenotypes(wanted, sorted_index, array[..., :2].copy(), array[..., 2] == 1, left_out, fixed)
 
 
 def read_truth(path: str | os.PathLike, sites: Sites, samples: Sequence[str]) -> np.ndarray:
@@ -119,11 +153,12 @@ def _sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Seq
     return np.array([row[name] for name in wanted], dtype=np.int64)
 
 
-def _unusable_genotypes(array: np.ndarray | None) -> str:
+def unusable_genotypes(array: np.ndarray | None) -> str:
+    """Why the genotypes of a record (`source.genotypes`) are not those of diploid people, or ''."""
     if array is None:
         return "no genotypes"
     if array.shape[1] == 2:
-        return "haploid"
+        return "haploid" if (array[:, 0] >= 0).any() else ""  # '.' for everyone: missing
     if array.shape[1] > 3:
         return "polyploid"
     if ((array[:, 1] == -2) & (array[:, 0] >= 0)).any():
@@ -131,10 +166,19 @@ def _unusable_genotypes(array: np.ndarray | None) -> str:
     return ""
 
 
-def _mismatch(present: list[tuple[str, str]] | None, ref: str, alt: str) -> str:
-    if not present:
-        return "not in the reference"
-    return "alleles swapped" if (alt, ref) in present else "alleles differ"
+def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
+    """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
+    if array.shape[1] == 2:
+        return np.broadcast_to(np.array([-1, -1, 0], dtype=array.dtype), (len(array), 3)).copy()
+    if (array[:, :2] > 1).any():
+        raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
+    array = array.copy()
+    array[(array[:, :2] < 0).any(axis=1), :2] = -1
+    return array
+
+
+def _counts(table: pd.DataFrame) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in table["reason"].value_counts().items())
 
 
 def _some(names) -> str:
@@ -142,8 +186,9 @@ def _some(names) -> str:
     return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "")
 
 
-def _prefix_hint(ours: dict[str, None], panel: set[str]) -> str:
-    """Advice when the names differ by the 'chr' prefix only."""
-    if {f"chr{name}" for name in ours} & panel or {name.removeprefix("chr") for name in ours} & panel:
+def prefix_hint(ours: Iterable[str], panel: set[str]) -> str:
+    """Advice when the names differ by the 'chr' prefix only; '' otherwise."""
+    names = set(ours)
+    if {f"chr{name}" for name in names} & panel or {name.removeprefix("chr") for name in names} & panel:
         return "; they differ by the 'chr' prefix: rename one of them (bcftools annotate --rename-chrs)"
     return ""

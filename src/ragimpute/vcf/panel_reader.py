@@ -10,13 +10,13 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel, Sites
-from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
+from ragimpute.vcf.alleles import unusable_alleles
+from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
 
 logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
 BLOCK = 1024  # records whose genotypes are checked at once
-BASES = re.compile(r"[ACGTNacgtn]+\Z")
 
 
 def read_panel(
@@ -29,7 +29,7 @@ def read_panel(
     means nothing to a homozygote) or duplicate (CHROM, POS, REF and ALT seen before).
 
     Raises InputError, naming file and record, when the file is unreadable or truncated, has no samples, is not sorted
-    by position with each chromosome in one block, or when no site is kept.
+    by position with each chromosome in one block, is haploid on the X chromosome, or when no site is kept.
     """
     region = Region.parse(region) if isinstance(region, str) else region
     header = read_header(path)
@@ -47,24 +47,11 @@ def read_panel(
         raise InputError(f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}")
     chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
     chroms, positions = np.array(chrom), np.array(pos, dtype=np.int64)
-    cm = np.empty(len(positions))
-    for name in dict.fromkeys(chrom):
-        here = chroms == name
-        cm[here] = genetic_map.centimorgans(name, positions[here])
-    sites = Sites(chroms, positions, np.array(ids), np.array(ref), np.array(alt), cm)
+    sites = genetic_map.locate(
+        Sites(chroms, positions, np.array(ids), np.array(ref), np.array(alt), np.zeros(len(positions)))
+    )
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     return Panel(sites, header.samples, np.concatenate(collector.alleles), header.contigs), dropped
-
-
-def unusable_alleles(ref: str, alts: list[str]) -> str:
-    """Why a record's alleles cannot be imputed, or ''. Multiallelic records must be split (bcftools norm -m -any)."""
-    if not alts:
-        return "no ALT allele"
-    if len(alts) > 1:
-        return "multiallelic"
-    if not BASES.match(alts[0]) or not BASES.match(ref):
-        return "symbolic"
-    return ""
 
 
 class _Collector:
@@ -96,6 +83,8 @@ class _Collector:
         elif array is not None and array.shape[1] != 3:
             reason = "missing" if array.shape[1] == 2 and (array[:, 0] < 0).all() else "haploid"
             reason = "polyploid" if array.shape[1] > 3 else reason
+        if reason == "haploid":
+            refuse_haploid(self.path, chrom, pos)
         if reason or array is None:
             self.dropped.append((self._count, (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason)))
             return
@@ -122,6 +111,8 @@ class _Collector:
             if kept:
                 self.rows.append(row)
             else:
+                if is_haploid:
+                    refuse_haploid(self.path, row[0], row[1])
                 reason = "missing" if is_missing else "haploid" if is_haploid else "unphased"
                 self.dropped.append((number, (*row, reason)))
         self._pending.clear()

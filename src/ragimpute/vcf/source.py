@@ -17,6 +17,8 @@ from ragimpute.errors import InputError
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
+X_NAMES = ("X", "23")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
 
@@ -131,10 +133,25 @@ def genotypes(record) -> np.ndarray | None:
         return None
 
 
+def refuse_haploid(path: str | os.PathLike, chrom: str, pos: int) -> None:
+    """Raise InputError for a haploid genotype on X: its non-pseudoautosomal part needs a model of its own."""
+    if chrom.removeprefix("chr") in X_NAMES:
+        raise InputError(
+            f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X; its non-pseudoautosomal part is not "
+            "supported: restrict the files to a pseudoautosomal region (bcftools view -r)"
+        )
+
+
 def contig_id(line: str) -> str:
     """The ID of a ##contig line; '' when it has none."""
     match = re.search(r"[<,]ID=([^,>]+)", line)
     return match[1] if match else ""
+
+
+def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
+    """Contig -> length, of those ##contig lines that give one."""
+    lengths = {contig_id(line): re.search(r"[<,]length=(\d+)", line) for line in lines}
+    return {chrom: int(match[1]) for chrom, match in lengths.items() if match}
 
 
 def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
@@ -180,6 +197,10 @@ def _header_text(path: str | os.PathLike) -> str:
                 length = int.from_bytes(handle.read(4), "little")
                 return handle.read(length).rstrip(b"\0").decode()
             content = []
+            if magic.startswith(BYTE_ORDER_MARK):
+                raise InputError(
+                    f"{path}:1: the file starts with a byte order mark; save it as plain UTF-8 without one"
+                )
             if not magic.startswith(b"##fil"):
                 raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
             handle.seek(0)

@@ -1,7 +1,6 @@
 """Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomic and byte for byte repeatable."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from ragimpute.panel import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
-from ragimpute.vcf.source import contig_id
+from ragimpute.vcf.source import contig_id, contig_lengths
 
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 24
@@ -49,9 +48,7 @@ def write_imputed(
     `fields` chooses among GT, DS, HDS and GP. INFO/AF and, unless the method has its own, INFO/R2 (Minimac's
     estimator) are those of the printed HDS. Raises InputError for an unknown field, ValueError for shapes that differ.
     """
-    unknown = [field for field in fields if field not in format_kernel.FIELDS]
-    if unknown or not fields:
-        raise InputError(f"FORMAT fields {','.join(fields)!r}: choose from {','.join(format_kernel.FIELDS)}")
+    check_request(path, fields)
     shape = (len(sites), len(imputed.samples))
     if imputed.hds.shape != (*shape, 2) or imputed.both.shape != shape or imputed.typed.shape != shape[:1]:
         raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} people")
@@ -82,6 +79,15 @@ def write_imputed(
         return buffer[:size].tobytes()
 
     _write(path, _header(sites, contigs, source, header, imputed.samples), sites, contigs, chunk, shape[1], threads)
+
+
+def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
+    """Raise InputError when no VCF.gz or BCF can be written to `path` or a FORMAT field is unknown: before the work."""
+    unknown = [field for field in fields if field not in format_kernel.FIELDS]
+    if unknown or not fields:
+        raise InputError(f"FORMAT fields {','.join(fields)!r}: choose from {','.join(format_kernel.FIELDS)}")
+    if not os.fspath(path).endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{os.fspath(path)}: the output must be named .vcf.gz or .bcf")
 
 
 def write_genotypes(
@@ -124,8 +130,7 @@ def _write(
     import pysam
 
     name = os.fspath(path)
-    if not name.endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{name}: the output must be named .vcf.gz or .bcf")
+    check_request(path, ("GT",))
     step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
 
     def content() -> Iterator[bytes]:
@@ -170,12 +175,8 @@ def _header(sites: Sites, contigs: Sequence[str], source: str, fields: Sequence[
 
 def _longest(sites: Sites, contigs: Sequence[str]) -> int:
     """The largest coordinate that the index must address."""
-    used = set(sites.chrom.tolist())
-    lengths = [
-        int(match[1])
-        for line in contigs
-        if contig_id(line) in used and (match := re.search(r"[<,]length=(\d+)", line)) is not None
-    ]
+    known = contig_lengths(contigs)
+    lengths = [known[chrom] for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom in known]
     return max([*lengths, int(sites.pos.max(initial=0))])
 
 

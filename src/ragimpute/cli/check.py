@@ -1,0 +1,63 @@
+"""The verb `check`: what is wrong with the inputs, all at once, before anything is computed."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ragimpute.cli.options import FILE, OUT, map_option
+
+
+@click.command()
+@click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
+@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the people to impute.")
+@map_option
+@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all of both files.")
+@click.option("--held-out", is_flag=True, help="The targets are people of the reference who will leave it.")
+@click.option(
+    "--leak",
+    type=click.Choice(["error", "warning"]),
+    default="warning",
+    show_default=True,
+    help="How bad it is that a person is in both files: an error where accuracy is to be measured.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {level, file, code, message}.")
+@click.option("--out", type=OUT, help="The findings as TSV too: level file code message.")
+def check(
+    reference: Path,
+    targets: Path,
+    map_path: Path | None,
+    region: str | None,
+    held_out: bool,
+    leak: Literal["error", "warning"],
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Look through the inputs for everything that is, or may be, wrong, and say all of it at once.
+
+    Exit codes: 0, nothing or warnings only; 1, errors; 2, an unusable command line.
+    """
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.check import check_inputs
+    from ragimpute.check.findings import COLUMNS
+    from ragimpute.vcf.source import Region
+
+    findings = check_inputs(
+        reference, targets, map_path, Region.parse(region) if region else None, held_out=held_out, leak=leak
+    )
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if out is not None:
+        table = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)
+        table["file"] = [Path(name).name for name in table["file"]]  # the same table wherever the files lie
+        with atomic_path(out) as temporary:
+            table.to_csv(temporary, sep="\t", index=False)
+    raise SystemExit(int(any(finding.level == "error" for finding in findings)))
