@@ -9,6 +9,7 @@ import torch
 from conftest import mosaic_panel
 from ragimpute.folds import Person, load_fold
 from ragimpute.losses import LossSpec, compute
+from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_attention import copy_attention, copy_attention_torch
 from ragimpute.models.copy_rag import MASK
 from ragimpute.models.copy_rag_data import CopyRagArchitecture
@@ -103,7 +104,7 @@ def train_and_score(folds, segments, steps=80):
 def test_shuffled_neighbours_score_no_better_than_frequency():
     """With neighbours that tell nothing, whatever the network still knew of held-out people would be a leak."""
     _, folds = study()
-    real = [CopyRagArchitecture().retrieve("small", fold, 1) for fold in folds]
+    real = [segments_of(CopyRagArchitecture(), "small", fold, 1) for fold in folds]
     generator = np.random.default_rng(5)
     shuffled = []
     for fold, segments in zip(folds, real, strict=True):
@@ -132,7 +133,7 @@ def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs():
     architecture = CopyRagArchitecture()
     seen = []
     for one in (fold, other):
-        data = architecture.fold_data("small", one, architecture.retrieve("small", one, 1))
+        data = architecture.fold_data("small", one, segments_of(architecture, "small", one, 1))
         # which allele is the minor one is judged by the whole fold: compare the sites where both panels agree on it
         seen.append((data, data.batch(np.array([0]), 0)))
     same = np.asarray(seen[0][0].flipped == seen[1][0].flipped)[seen[0][1].sites]
@@ -151,7 +152,7 @@ def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs():
 def test_named_outputs_are_the_contracts():
     _, (fold, _) = study()
     architecture = CopyRagArchitecture()
-    data = architecture.fold_data("small", fold, architecture.retrieve("small", fold, 1))
+    data = architecture.fold_data("small", fold, segments_of(architecture, "small", fold, 1))
     batch = data.batch(np.arange(5), 0)
     network = architecture.build("small", 1)
     outputs = network(batch.inputs)

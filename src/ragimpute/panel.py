@@ -30,8 +30,8 @@ class Sites:
         """The identities (CHROM, POS, REF, ALT) of all sites, in order."""
         return list(zip(self.chrom.tolist(), self.pos.tolist(), self.ref.tolist(), self.alt.tolist(), strict=True))
 
-    def take(self, index: np.ndarray) -> "Sites":
-        """The sites at `index` (integers or a boolean mask), in that order."""
+    def take(self, index: np.ndarray | slice) -> "Sites":
+        """The sites at `index` (integers, a boolean mask or a slice), in that order."""
         return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
@@ -52,6 +52,10 @@ class Panel:
             raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
         haplotypes = haplotype_index(np.array([row[name] for name in names], dtype=np.int64))
         return Panel(self.sites, tuple(names), np.ascontiguousarray(self.alleles[:, haplotypes]), self.contigs)
+
+    def between(self, start: int, stop: int) -> "Panel":
+        """The panel at its sites start .. stop - 1; the arrays are views."""
+        return Panel(self.sites.take(slice(start, stop)), self.samples, self.alleles[start:stop], self.contigs)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""

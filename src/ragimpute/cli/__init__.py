@@ -15,7 +15,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
+    "impute": "impute",
     "config": "config",
+    "check": "check",
     "read-panel": "panels",
     "assign-roles": "panels",
     "mask": "panels",
@@ -30,6 +32,7 @@ VERBS = {
     "evaluate": "evaluation",
     "collect": "evaluation",
     "summarise": "evaluation",
+    "provenance": "config",
     "loss-study": "evaluation",
     "plot": "reporting",
     "report": "reporting",

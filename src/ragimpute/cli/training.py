@@ -69,13 +69,14 @@ def retrieve(
     from ragimpute import artefacts
     from ragimpute.errors import InputError
     from ragimpute.models import architecture as find_architecture
+    from ragimpute.models import segments
     from ragimpute.training.session import SEGMENTS, Study
 
     found = find_architecture(architecture)
     if size not in found.sizes:
         raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
     study = Study.load(panel, roles, typed_path)
-    arrays = found.retrieve(size, study.fold(fold_name, targets), threads)
+    arrays = segments(found, size, study.fold(fold_name, targets), threads)
     metadata = {"architecture": architecture, "size": size, "fold": fold_name, **study.provenance()}
     artefacts.save(out, SEGMENTS, arrays, metadata)
 

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from ragimpute.errors import InputError
 
 if TYPE_CHECKING:
-    from ragimpute.models.architecture import Architecture
+    import numpy as np
+
+    from ragimpute.folds import Fold
+    from ragimpute.models.protocol import Architecture
 
 ARCHITECTURES = ("bert_rag", "copy_rag")
 
@@ -21,3 +24,8 @@ def architecture(name: str) -> "Architecture":
 
         return CopyRagArchitecture()
     raise InputError(f"unknown architecture {name!r}; known are {', '.join(ARCHITECTURES)}")
+
+
+def segments(architecture: "Architecture", size: str, fold: "Fold", threads: int) -> "dict[str, np.ndarray]":
+    """The arrays that `architecture.fold_data` needs of a whole fold."""
+    return {**architecture.retrieve(size, fold, threads), **architecture.describe_sites(fold, threads)}

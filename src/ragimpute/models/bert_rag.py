@@ -114,7 +114,11 @@ class BertRagArchitecture:
         "full": {"epochs": 60, "steps_per_epoch": 500, "batch_people": 32, "learning_rate": 5e-4, "patience": 10},
     }
 
-    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
+    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+        """Nothing: what this network knows of a site is its position and frequency."""
+        return {}
+
+    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
         """`neighbours` [W, 2P, K] int32: the nearest reference haplotypes of each window."""
         config = self.sizes[size]
         return {"neighbours": retrieve_windows(fold, config["window"], config["neighbours"])}

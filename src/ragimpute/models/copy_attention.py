@@ -31,11 +31,14 @@ def copy_attention(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Attend. All floating-point tensors are float32.
 
-    query [N, L, D]; side [N, L, 2]: added to the scores of left and right keys; key [N, T, D, K];
+    query [N, L, D]; side [N, L, 2]: added to the scores of left and right keys; both may have one row for all
+    haplotypes, [1, L, ..]; key [N, T, D, K];
     left, right [L] int64 in [0, T); neighbours [N, T, K] int16 or int32 in [0, H); minor [L, H] uint8:
     carriers at each site.
     Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
     """
+    if torch.is_grad_enabled():  # gradients of a shared row would be summed by several threads at once
+        query, side = query.expand(len(key), -1, -1), side.expand(len(key), -1, -1)
     if query.device.type == "cpu":
         return _CopyAttention.apply(query, side, key, left, right, neighbours, minor)
     return copy_attention_torch(query, side, key, left, right, neighbours, minor)
@@ -91,15 +94,16 @@ def _weights(query, side, key, a, b, weight, bits, scale):
 
 @njit(parallel=True, fastmath=True, cache=True)
 def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
-    n_hap, length, depth = query.shape
+    n_hap, length, depth = context.shape
     k = key.shape[3]
     for n in prange(n_hap):
+        own = min(np.int64(n), len(query) - 1)
         weight = np.empty(2 * k, np.float32)
         bits = np.empty(2 * k, np.int32)
         scale = bits.view(np.float32)
         for site in range(length):
             a, b = left[site], right[site]
-            top = _weights(query[n, site], side[n, site], key[n], a, b, weight, bits, scale)
+            top = _weights(query[own, site], side[own, site], key[n], a, b, weight, bits, scale)
             carried, total = np.float32(0.0), np.float32(0.0)
             alleles = minor[site]
             for i in range(k):
@@ -179,8 +183,8 @@ class _CopyAttention(torch.autograd.Function):
     def forward(ctx, query, side, key, left, right, neighbours, minor):
         numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         inputs = [x.detach().contiguous() for x in (query, side, key, left, right, neighbours, minor)]
-        shape = query.shape[:2]
-        outputs = [query.new_empty(shape), query.new_empty(shape), query.new_empty(query.shape)]
+        shape = (len(key), query.shape[1])
+        outputs = [query.new_empty(shape), query.new_empty(shape), query.new_empty(*shape, query.shape[2])]
         _forward(*(x.numpy() for x in inputs + outputs))
         ctx.save_for_backward(*inputs, *outputs)
         return tuple(outputs)

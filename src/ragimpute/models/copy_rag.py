@@ -13,12 +13,20 @@ from ragimpute.models.copy_attention import copy_attention
 from ragimpute.models.outputs import ImputationOutputs
 from ragimpute.retrieval.neighbours import FEATURES
 
-SITE_FEATURES = ("log_maf", "log_left_cm", "log_right_cm", "shared_typed", "shared_all", "shared_known")
+SITE_FEATURES = (
+    "log_maf",
+    "log_left_cm",
+    "log_right_cm",
+    "shared_typed",
+    "shared_all",
+    "isolation",
+    "shared_known",
+)
 # typical mean and spread of the inputs over panels and arrays; fixed, so that weights mean the same on every panel
 FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
-SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, 0.5)
-SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 0.5)
+SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5)
+SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5)
 MASK = 2  # the token of an untyped allele; 0 and 1 are REF and ALT
 
 
@@ -46,8 +54,8 @@ class CopyRag(nn.Module):
         self.background = nn.Linear(width, 2)  # log weight of an unseen carrier and of an unseen non-carrier
         self.calibration = nn.Linear(width, 2)  # log scale and bias of the logit
         self.value = nn.Linear(width, width)
-        pair = nn.Linear(hidden, 3)
-        self.interaction = nn.Sequential(nn.Linear(width + 2, hidden), nn.GELU(), pair)
+        pair = nn.Linear(width, 3)
+        self.interaction = nn.Sequential(nn.Linear(width + 2, width), nn.ReLU(), pair)
         for layer in (self.calibration, pair):  # start as the plain sum of the haplotypes' logits
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -67,13 +75,14 @@ class CopyRag(nn.Module):
 
         inputs: features [N, T, K, F] and neighbours [N, T, K] int at the window's T typed sites; left, right [L]: the
         flanking typed sites; minor [L, H] uint8: carriers of the minor allele; flipped [L] bool: the minor allele is
-        REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles.
+        REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. People of whom
+        nobody is in the reference share what is known of a site: the last three may have one row, [1, L, ..].
         """
-        before = self.token.weight[MASK] + self.embed(inputs)  # [B, L, D], the same for both haplotypes
-        n_people, length, width = before.shape
+        before = self.token.weight[MASK] + self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
+        n_people, length, width = len(inputs["features"]) // 2, *before.shape[1:]
 
-        def both(x: Tensor) -> Tensor:  # [B, L, ..] -> [N, L, ..], once for each haplotype
-            return x.repeat_interleave(2, dim=0)
+        def both(x: Tensor) -> Tensor:  # [B, L, ..] -> [N, L, ..], once for each haplotype; [1, L, ..] broadcasts
+            return x if len(x) == 1 else x.repeat_interleave(2, dim=0)
 
         features = (inputs["features"].float() - self.feature_mean) / self.feature_spread
         keyed = self.key(features).transpose(2, 3)  # [N, T, D, K]
@@ -96,6 +105,7 @@ class CopyRag(nn.Module):
         hap1, hap2 = (torch.stack([torch.zeros_like(x), x], dim=-1) for x in logit.unbind(1))  # [B, L, 2]
         genotype = (hap1[..., :, None] + hap2[..., None, :]).flatten(-2)  # [B, L, 4]
         genotype = genotype + self.dependence(after1 + after2, minor, inputs["flipped"])
+        before = before.expand_as(after1)
         return ImputationOutputs(hap1, hap2, genotype, before, before, after1, after2)
 
     def dependence(self, fused: Tensor, minor: Tensor, flipped: Tensor) -> Tensor:

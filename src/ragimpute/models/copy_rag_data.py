@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from ragimpute.folds import Fold
-from ragimpute.models.copy_rag import CopyRag
+from ragimpute.models.copy_rag import SITE_FEATURES, CopyRag
 from ragimpute.models.outputs import Batch
-from ragimpute.retrieval import neighbours, sharing
+from ragimpute.retrieval import isolation, neighbours, sharing
 
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
 
 
 class CopyRagArchitecture:
-    """The registry entry of copy_rag; see ragimpute.models.architecture."""
+    """The registry entry of copy_rag; see ragimpute.models.protocol."""
 
     name = "copy_rag"
     sizes: ClassVar[dict[str, dict[str, Any]]] = {
@@ -28,26 +28,30 @@ class CopyRagArchitecture:
         "full": {"epochs": 20, "steps_per_epoch": 200, "learning_rate": 4e-3, "evaluation_windows": 0},
     }
 
-    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
-        """Neighbours with features of each query haplotype, and the carriers' mutual sharing at each site.
-
-        Arrays: neighbours [2P, T, K] int16 or int32, features [2P, T, K, F] float16, shared [2, S] float32 (compared at
-        typed sites, at all sites), and, when people of the fold are in the reference, left_out [2, S, P] float32.
-        """
-        reference, typed = fold.reference, fold.typed
-        people = np.arange(fold.n_people)
+    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+        """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
         nearest, features = neighbours.retrieve(
-            reference.alleles[typed],
-            reference.sites.cm[typed],
+            fold.reference.alleles[fold.typed],
+            fold.reference.sites.cm[fold.typed],
             fold.observed.astype(np.int8),
-            np.repeat(fold.excluded_haplotypes(people), 2, axis=0),
+            np.repeat(fold.excluded_haplotypes(np.arange(fold.n_people)), 2, axis=0),
             self.sizes[size]["neighbours"],
             threads,
         )
-        arrays = {"neighbours": nearest, "features": features}
+        return {"neighbours": nearest, "features": features}
+
+    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+        """How the carriers of each site's minor allele stand to each other and to everybody else.
+
+        Arrays shared [3, S] float32: the carriers' mutual sharing, compared at typed sites and at all sites, and their
+        isolation; and, when people of the fold are in the reference, left_out [3, S, P] float32.
+        """
+        reference = fold.reference
         minor, _ = minor_alleles(reference.alleles)
         group = leave_out_groups(fold)
-        sites = np.arange(len(typed))
+        own = fold.excluded[:, 0]
+        inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
+        sites = np.arange(len(fold.typed))
         results = []
         for compared in (fold.typed_sites, sites):
             results.append(
@@ -62,9 +66,13 @@ class CopyRagArchitecture:
                     threads,
                 )
             )
-        arrays["shared"] = np.stack([shared for shared, _ in results])
-        own = fold.excluded[:, 0]
-        if (own >= 0).any():
+        results.append(
+            isolation.isolation(
+                reference.alleles, minor, reference.sites.cm, np.repeat(group, 2), leave_out=inside, threads=threads
+            )
+        )
+        arrays = {"shared": np.stack([shared for shared, _ in results])}
+        if inside:
             arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
         return arrays
 
@@ -118,7 +126,8 @@ class CopyRagData:
         haplotypes = (2 * people[:, None] + np.arange(2)).reshape(-1)  # [N]
         left, right = self.left[sites], self.right[sites]
         first, stop = int(left[0]), int(right[-1]) + 1
-        site, log_maf, log_major = self.site_features(people, sites)
+        # nobody left out: all people see the same of a site
+        site, log_maf, log_major = self.site_features(people[:1] if self.left_out is None else people, sites)
         inputs = {
             "features": torch.from_numpy(self.features[haplotypes, first:stop]),
             "neighbours": torch.from_numpy(self.neighbours[haplotypes, first:stop]),
@@ -146,7 +155,7 @@ class CopyRagData:
         minor = np.where(self.flipped[sites][:, None], number - count, count).T  # [B, L]
         frequency = minor / number[:, None]
         shape = minor.shape
-        features = np.empty((*shape, 6), np.float32)
+        features = np.empty((*shape, len(SITE_FEATURES)), np.float32)
         features[..., 0] = np.log((minor + 0.5) / (number[:, None] + 1.0))
         features[..., 1] = self.log_left[sites]
         features[..., 2] = self.log_right[sites]
@@ -154,7 +163,7 @@ class CopyRagData:
             features[..., 3 + i] = shared[sites]
             if self.left_out is not None:
                 features[..., 3 + i] = self.left_out[i][np.ix_(sites, people)].T
-        features[..., 5] = np.isfinite(features[..., 3])
+        features[..., 6] = np.isfinite(features[..., 3])
         log_maf, log_major = (
             np.log(np.maximum(f, MIN_FREQUENCY)).astype(np.float32) for f in (frequency, 1 - frequency)
         )

@@ -20,12 +20,16 @@ class Architecture(Protocol):
     sizes: ClassVar[dict[str, dict[str, Any]]]
     training: ClassVar[dict[str, dict[str, Any]]]
 
-    def retrieve(self, size: str, fold: Fold, threads: int, seed: int = 0) -> dict[str, np.ndarray]:
-        """The arrays of the fold's segments artefact: neighbours with their features, own sample left out."""
+    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+        """The neighbours of the fold's people with their features, own sample left out."""
+        ...
+
+    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+        """What the fold's reference says of each site, the same for all people who are not in it."""
         ...
 
     def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> FoldData:
-        """The fold's people cut into windows.
+        """The fold's people cut into windows; `segments` has the arrays of both `retrieve` and `describe_sites`.
 
         A `Batch.sites` entry of -1 is padding. Where windows overlap, the predictor keeps a site's last prediction.
         """

@@ -1,0 +1,67 @@
+"""`ragimpute impute`: from two VCFs to an imputed one, with a trained network and nothing to configure."""
+
+from pathlib import Path
+
+import click
+
+from ragimpute.cli.options import FILE, OUT, map_option, memory_option, seed_option, start_logging
+from ragimpute.cli.training import device_option
+
+ALL_FIELDS = "GT,DS,HDS,GP"
+PRETRAINED = "pretrained"
+
+
+@click.command("impute")
+@click.option("--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`.")
+@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not.")
+@click.option("--out", type=OUT, required=True, help="Imputed VCF.gz (or BCF), with index.")
+@map_option
+@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all that both files cover.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
+@seed_option
+@click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
+@click.option("--model", default=PRETRAINED, show_default=True, help="`pretrained`, or a model written by `train`.")
+@click.option("--exclude-samples", type=FILE, help="Reference people to leave out: one name on each line.")
+@device_option
+@memory_option
+def impute(
+    reference: Path,
+    targets: Path,
+    out: Path,
+    map_path: Path | None,
+    region: str | None,
+    threads: int,
+    seed: int,
+    fields: str,
+    model: str,
+    exclude_samples: Path | None,
+    device: str,
+    memory_mb: int,
+) -> None:
+    """Impute people from a reference panel with a trained network. Nothing is trained and nothing configured.
+
+    Every record of TARGETS that is in the panel (same CHROM, POS, REF and ALT) is used and kept. Phased genotypes are
+    taken as they are; unphased ones are phased by Beagle first. Records that could not be used are listed, with the
+    reason, beside OUT in a table named .dropped.tsv.
+    """
+    start_logging()
+    from ragimpute import imputation_run
+    from ragimpute.genetic_map import GeneticMap
+    from ragimpute.pretrained import DEFAULT
+
+    imputation_run.run(
+        imputation_run.Request(
+            reference=reference,
+            targets=targets,
+            out=out,
+            genetic_map=GeneticMap.read(map_path) if map_path else None,
+            region=region,
+            exclude_samples=exclude_samples,
+            model=DEFAULT if model == PRETRAINED else Path(model),
+            fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
+            device=device,
+            threads=threads,
+            memory_mb=memory_mb,
+            seed=seed,
+        )
+    )

@@ -1,0 +1,96 @@
+"""Imputation with a trained network, window by window and in batches of people, so that memory stays bounded."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ragimpute.folds import Fold
+from ragimpute.models import architecture as find_architecture
+from ragimpute.models.protocol import Architecture
+from ragimpute.panel import Panel
+from ragimpute.predict import predict
+from ragimpute.training.session import load_model
+from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+from ragimpute.windows import CORE_CM, windows
+
+BATCH_GENOTYPES = 600_000  # people x typed sites retrieved at a time: about 500 MB of neighbours and features
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network and the architecture and size that it was built with."""
+
+    architecture: Architecture
+    size: str
+    model: nn.Module
+
+    @classmethod
+    def load(cls, path: Path) -> "Network":
+        """Raises InputError when the file is not a model that fits this version."""
+        model, metadata = load_model(path)
+        return cls(find_architecture(metadata["architecture"]), metadata["size"], model)
+
+
+def impute(
+    reference: Panel,
+    targets: TargetGenotypes,
+    network: Network,
+    device: torch.device,
+    threads: int = 1,
+    core_cm: float = CORE_CM,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[Imputed]:
+    """The imputed genotypes at all sites of `reference`, in order: one part for each window's core.
+
+    `targets` must be phased and complete at their sites. `on_progress` is told the share of the work that is done.
+    Results do not depend on the number of people or threads, nor, away from the ends of a chromosome, on `core_cm`.
+    """
+    sites, typed = reference.sites, np.zeros(len(reference.sites), dtype=bool)
+    typed[targets.index] = True
+    haplotypes = targets.haplotypes()
+    for window in windows(sites.chrom, sites.cm, typed, core_cm):
+        looked_at = slice(window.start, window.stop)
+        rows = slice(*np.searchsorted(targets.index, (window.start, window.stop)))
+        nobody = np.full((len(targets.samples), 1), -1, dtype=np.int64)
+        fold = Fold(
+            "targets",
+            reference.between(window.start, window.stop),
+            targets.samples,
+            typed[looked_at],
+            haplotypes[rows],
+            None,
+            nobody,
+        )
+        parts = []
+        about_sites = network.architecture.describe_sites(fold, threads)
+        step = max(1, BATCH_GENOTYPES // len(fold.typed_sites))
+        for start in range(0, fold.n_people, step):
+            part = _people(fold, start, min(start + step, fold.n_people))
+            arrays = {**network.architecture.retrieve(network.size, part, threads), **about_sites}
+            data = network.architecture.fold_data(network.size, part, arrays)
+            parts.append(predict(network.model, data, part, device))
+            if on_progress is not None:
+                within = min(1.0, (start + step) / fold.n_people)
+                on_progress((window.first + within * (window.last - window.first)) / len(sites))
+        core = slice(window.first - window.start, window.last - window.start)
+        yield Imputed(
+            targets.samples,
+            np.concatenate([part.hds[core] for part in parts], axis=1),
+            np.concatenate([part.both[core] for part in parts], axis=1),
+            typed[window.first : window.last],
+        )
+
+
+def _people(fold: Fold, start: int, stop: int) -> Fold:
+    """The fold with its people start .. stop - 1 only."""
+    return replace(
+        fold,
+        samples=fold.samples[start:stop],
+        observed=np.ascontiguousarray(fold.observed[:, 2 * start : 2 * stop]),
+        excluded=fold.excluded[start:stop],
+    )

@@ -1,0 +1,160 @@
+"""How far the carriers of an allele stand from everybody else: how long they share haplotypes with their nearest
+non-carriers.
+
+The mutation lies on the branch between the carriers' common ancestor and their common ancestor with the nearest others.
+Mutual sharing (ragimpute.retrieval.sharing) tells the age of the first, isolation that of the second; a singleton has
+no mutual sharing, but it has isolation. The nearest others are found among the neighbours in the positional prefix
+order of the panel from both sides (the positional Burrows-Wheeler transform, Durbin 2014, Bioinformatics 30:1266).
+"""
+
+import numba
+import numpy as np
+from numba import njit, prange
+
+from ragimpute.retrieval.sharing import ORDER_SEED, pack_by_haplotype, shared_cm
+
+MAX_CARRIERS = 8  # above this, the first in a fixed random order stand for all
+SPARE = 2  # further carriers, which stand in for those of a person who is left out
+NEAREST = 2  # others looked up on each side of a carrier, of different groups: one stands in for the other
+
+
+@njit(cache=True)
+def _move(order, alleles, zeros, ones):
+    """Stable partition of `order` [H] by `alleles` [H]: from the prefix order before a site to the one after it."""
+    n_zeros = n_ones = 0
+    for h in order:
+        if alleles[h]:
+            ones[n_ones] = h
+            n_ones += 1
+        else:
+            zeros[n_zeros] = h
+            n_zeros += 1
+    order[:n_zeros] = zeros[:n_zeros]
+    order[n_zeros:] = ones[:n_ones]
+
+
+@njit(parallel=True, cache=True)
+def _nearest_others(alleles, minor, kept, group, nearest):
+    """Fill `nearest` [S, C, 4, NEAREST]: the closest non-carriers above and below each kept carrier in both orders.
+
+    They are of different groups: the second stands in where the first is left out; -1: none.
+    """
+    n_sites, n_hap = alleles.shape
+    for direction in prange(2):
+        order = np.arange(n_hap).astype(np.int32)
+        place = np.empty(n_hap, np.int32)
+        zeros, ones = np.empty(n_hap, np.int32), np.empty(n_hap, np.int32)
+        for step in range(n_sites):
+            s = step if direction == 0 else n_sites - 1 - step
+            if kept[s, 0] >= 0:
+                for i in range(n_hap):
+                    place[order[i]] = i
+            for c in range(kept.shape[1]):
+                carrier = kept[s, c]
+                if carrier < 0:
+                    break
+                for side in range(2):
+                    towards = 1 if side == 0 else -1
+                    found, first = 0, -1
+                    i = place[carrier] + towards
+                    while 0 <= i < n_hap and found < NEAREST:
+                        h = order[i]
+                        if not minor[s, h] and group[h] != first:
+                            nearest[s, c, 2 * direction + side, found] = h
+                            first = group[h]
+                            found += 1
+                        i += towards
+            _move(order, alleles[s], zeros, ones)
+
+
+@njit(cache=True)
+def _mean_of_longest(lengths, others_group, carriers_group, left_out):
+    """Mean over the first MAX_CARRIERS carriers of the longest sharing with the nearest other of each place and side.
+
+    All of them outside group `left_out`; lengths, others_group [C, 4, NEAREST]. Only the nearest that remains counts,
+    so that a person who is left out leaves no trace, carrier or not.
+    """
+    total, used = np.float32(0.0), 0
+    for c in range(len(carriers_group)):
+        if carriers_group[c] == left_out or used == MAX_CARRIERS:
+            continue
+        longest = np.float32(-np.inf)
+        for place in range(4):
+            for i in range(NEAREST):
+                member = others_group[c, place, i]
+                if member >= 0 and member != left_out:
+                    longest = max(longest, lengths[c, place, i])
+                    break
+        if longest > -np.inf:
+            total += longest
+            used += 1
+    return total / np.float32(used) if used > 0 else np.float32(np.nan)
+
+
+@njit(parallel=True, cache=True)
+def _isolation(bits, cm, kept, nearest, group, isolation, left_out):
+    n_sites, n_kept = kept.shape
+    for s in prange(n_sites):
+        n = 0
+        while n < n_kept and kept[s, n] >= 0:
+            n += 1
+        lengths = np.empty((n, 4, NEAREST), np.float32)
+        others_group = np.full((n, 4, NEAREST), -1)
+        carriers_group = np.empty(n, np.int64)
+        for c in range(n):
+            carriers_group[c] = group[kept[s, c]]
+            for place in range(4):
+                for i in range(NEAREST):
+                    h = nearest[s, c, place, i]
+                    if h >= 0:
+                        others_group[c, place, i] = group[h]
+                        lengths[c, place, i] = shared_cm(bits[kept[s, c]], bits[h], s, s + 1, cm[s], cm)
+        isolation[s] = _mean_of_longest(lengths, others_group, carriers_group, -1)
+        if left_out.shape[1] > 0:
+            left_out[s, :] = isolation[s]
+            for c in range(n):
+                left_out[s, carriers_group[c]] = np.float32(np.inf)
+                for member in others_group[c].flat:
+                    if member >= 0:
+                        left_out[s, member] = np.float32(np.inf)
+            for c in range(n):
+                member = carriers_group[c]
+                if left_out[s, member] == np.inf:
+                    left_out[s, member] = _mean_of_longest(lengths, others_group, carriers_group, member)
+                for member in others_group[c].flat:
+                    if member >= 0 and left_out[s, member] == np.inf:
+                        left_out[s, member] = _mean_of_longest(lengths, others_group, carriers_group, member)
+
+
+@njit(parallel=True, cache=True)
+def _first_carriers(minor, order, kept):
+    for s in prange(len(minor)):
+        n = 0
+        for h in order:
+            if minor[s, h]:
+                kept[s, n] = h
+                n += 1
+                if n == kept.shape[1]:
+                    break
+
+
+def isolation(
+    alleles: np.ndarray, minor: np.ndarray, cm: np.ndarray, group: np.ndarray, leave_out: bool, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean log length in centimorgan that the carriers of each site's minor allele share with their nearest others.
+
+    alleles, minor [S, H] uint8: the panel and who carries; cm [S]; group [H] int64: label 0 .. G - 1 of people left out
+    together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without
+    that group's haplotypes. NaN where there is no carrier or nobody else.
+    """
+    numba.set_num_threads(threads)
+    n_sites, n_hap = alleles.shape
+    kept = np.full((n_sites, min(MAX_CARRIERS + SPARE, n_hap)), -1, np.int32)
+    _first_carriers(minor, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
+    nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
+    group = np.asarray(group, dtype=np.int64)
+    _nearest_others(alleles, minor, kept, group, nearest)
+    result = np.empty(n_sites, np.float32)
+    left_out = np.empty((n_sites, int(group.max()) + 1 if leave_out else 0), np.float32)
+    _isolation(pack_by_haplotype(alleles), np.asarray(cm, np.float64), kept, nearest, group, result, left_out)
+    return result, left_out
