@@ -37,13 +37,13 @@ def truth_as_result(truth: np.ndarray) -> Genotypes:
 
 
 def write_study(folder, truth: bool = True) -> dict[str, list]:
-    """A small study's metrics.tsv, summary.tsv, comparisons.tsv and histories in `folder`, for plots and the report.
+    """A small study's tables (metrics.tsv and the others) and histories in `folder`, for plots and the report.
 
     Returns the arguments of --history as {"history": [(mask, method, path), ...]}.
     """
     import pandas as pd
 
-    from ragimpute.evaluation import collect, scorer, summary, tables
+    from ragimpute.evaluation import claims, collect, loss_study, scorer, summary, tables
 
     people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
@@ -83,4 +83,7 @@ def write_study(folder, truth: bool = True) -> dict[str, list]:
     tables.write(table, tables.METRIC_COLUMNS, folder / "metrics.tsv")
     tables.write(collect.compare(evaluations), tables.COMPARISON_COLUMNS, folder / "comparisons.tsv")
     tables.write(summary.summarise(table, histories), tables.SUMMARY_COLUMNS, folder / "summary.tsv")
+    trained = loss_study.gather(evaluations, histories, {"copy_rag": "small", "bert_rag": "small"})
+    tables.write(loss_study.table(trained), loss_study.COLUMNS, folder / "loss_study.tsv")
+    tables.write(claims.judge(trained), claims.COLUMNS, folder / "claims.tsv")
     return {"history": paths}

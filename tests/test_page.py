@@ -45,7 +45,7 @@ def study(tmp_path_factory):
 
 
 def written(folder, out, *extra) -> str:
-    arguments = [part for name in TABLES for part in (f"--{name}", str(folder / f"{name}.tsv"))]
+    arguments = [part for name in TABLES for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
     arguments += ["--figures", str(folder / "figures"), "--config", str(folder / "config.yaml"), "--out", str(out)]
     result = CliRunner().invoke(report, [*arguments, *extra], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -93,7 +93,7 @@ def test_without_truth_the_report_says_so(tmp_path):
 
 def test_a_missing_figure_is_named(study, tmp_path):
     (tmp_path / "empty").mkdir()
-    arguments = [part for name in TABLES for part in (f"--{name}", str(study / f"{name}.tsv"))]
+    arguments = [part for name in TABLES for part in (f"--{name.replace('_', '-')}", str(study / f"{name}.tsv"))]
     arguments += ["--figures", str(tmp_path / "empty"), "--config", str(study / "config.yaml")]
     with pytest.raises(InputError, match=r"r2_by_mac\.omni\.svg: no such figure"):
         CliRunner().invoke(report, [*arguments, "--out", str(tmp_path / "r.html")], catch_exceptions=False)

@@ -7,11 +7,11 @@ from ragimpute.cli.reporting import plot
 from ragimpute.reporting.figures import bin_label, bin_middle
 from ragimpute.reporting.plot import FIGURES
 
-TABLES = ("metrics", "summary", "comparisons")
+TABLES = ("metrics", "summary", "comparisons", "loss_study", "claims")
 
 
 def drawn(folder, out, history=()):
-    arguments = [part for name in TABLES for part in (f"--{name}", str(folder / f"{name}.tsv"))]
+    arguments = [part for name in TABLES for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
     for mask, method, path in history:
         arguments += ["--history", mask, method, str(path)]
     result = CliRunner().invoke(plot, [*arguments, "--out-dir", str(out)], catch_exceptions=False)

@@ -50,6 +50,7 @@ FIGURES = [
     "estimated_r2",
     "differences",
     "training",
+    "loss_study",
 ]
 
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the

@@ -26,6 +26,8 @@ rule plot:
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",
+        loss_study="results/loss_study.tsv",
+        claims="results/claims.tsv",
         histories=results("results/models/{run}.history.tsv", TRAINED),
     output:
         svg=report(
@@ -50,7 +52,8 @@ rule plot:
         folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
     shell:
         "ragimpute plot --metrics {input.metrics:q} --summary {input.summary:q}"
-        " --comparisons {input.comparisons:q} {params.histories:q}"
+        " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
+        " {params.histories:q}"
         " --out-dir {params.folder:q} > {log:q} 2>&1"
 
 
@@ -61,6 +64,8 @@ rule report:
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",
+        loss_study="results/loss_study.tsv",
+        claims="results/claims.tsv",
         figures=expand(
             "results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS
         ),
@@ -89,6 +94,7 @@ rule report:
         ),
     shell:
         "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
-        " --comparisons {input.comparisons:q} --figures {params.figures:q} --config {input.config:q}"
+        " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
+        " --figures {params.figures:q} --config {input.config:q}"
         " {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
         " --out {output.report:q} > {log:q} 2>&1"

@@ -13,6 +13,8 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 @click.option("--metrics", type=EXISTING, required=True, help="metrics.tsv of collect.")
 @click.option("--summary", type=EXISTING, required=True, help="summary.tsv of summarise.")
 @click.option("--comparisons", type=EXISTING, required=True, help="comparisons.tsv of collect.")
+@click.option("--loss-study", type=EXISTING, required=True, help="loss_study.tsv of loss-study.")
+@click.option("--claims", type=EXISTING, required=True, help="claims.tsv of loss-study.")
 @click.option(
     "--history",
     "histories",
@@ -23,9 +25,17 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of figures.")
 def plot(
-    metrics: Path, summary: Path, comparisons: Path, histories: tuple[tuple[str, str, Path], ...], out_dir: Path
+    metrics: Path,
+    summary: Path,
+    comparisons: Path,
+    loss_study: Path,
+    claims: Path,
+    histories: tuple[tuple[str, str, Path], ...],
+    out_dir: Path,
 ) -> None:
     """Draw all figures as {figure}.{mask}.svg and .png."""
+    from ragimpute.evaluation import claims as predictions
+    from ragimpute.evaluation import loss_study as study
     from ragimpute.evaluation import tables
     from ragimpute.reporting.plot import plot_all
 
@@ -36,6 +46,8 @@ def plot(
         tables.read(metrics, tables.METRIC_COLUMNS),
         tables.read(summary, tables.SUMMARY_COLUMNS),
         tables.read(comparisons, tables.COMPARISON_COLUMNS),
+        tables.read(loss_study, study.COLUMNS),
+        tables.read(claims, predictions.COLUMNS),
         read,
         out_dir,
     )
@@ -45,6 +57,8 @@ def plot(
 @click.option("--summary", type=EXISTING, required=True, help="summary.tsv of summarise.")
 @click.option("--metrics", type=EXISTING, required=True, help="metrics.tsv of collect.")
 @click.option("--comparisons", type=EXISTING, required=True, help="comparisons.tsv of collect.")
+@click.option("--loss-study", type=EXISTING, required=True, help="loss_study.tsv of loss-study.")
+@click.option("--claims", type=EXISTING, required=True, help="claims.tsv of loss-study.")
 @click.option("--figures", type=FOLDER, required=True, help="Folder of the figures that plot drew.")
 @click.option("--config", type=EXISTING, required=True, help="The effective configuration, YAML.")
 @click.option(
@@ -68,6 +82,8 @@ def report(
     summary: Path,
     metrics: Path,
     comparisons: Path,
+    loss_study: Path,
+    claims: Path,
     figures: Path,
     config: Path,
     checks: tuple[tuple[str, Path], ...],
@@ -76,6 +92,8 @@ def report(
     out: Path,
 ) -> None:
     """Write the report: verdict, tables, figures, methods text, provenance."""
+    from ragimpute.evaluation import claims as predictions
+    from ragimpute.evaluation import loss_study as study
     from ragimpute.evaluation import tables
     from ragimpute.reporting.page import Inputs, write_report
 
@@ -83,6 +101,8 @@ def report(
         summary=tables.read(summary, tables.SUMMARY_COLUMNS),
         metrics=tables.read(metrics, tables.METRIC_COLUMNS),
         comparisons=tables.read(comparisons, tables.COMPARISON_COLUMNS),
+        loss_study=tables.read(loss_study, study.COLUMNS),
+        claims=tables.read(claims, predictions.COLUMNS),
         figures=figures,
         config=config,
         checks=checks,

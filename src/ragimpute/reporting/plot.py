@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from ragimpute.reporting import curves, figures, style
+from ragimpute.reporting import curves, figures, losses, style
 
-FIGURES = ("r2_by_mac", "accuracy", "calibration", "estimated_r2", "differences", "training")
+FIGURES = ("r2_by_mac", "accuracy", "calibration", "estimated_r2", "differences", "training", "loss_study")
 
 
 def plot_all(
     metrics: pd.DataFrame,
     summary: pd.DataFrame,
     comparisons: pd.DataFrame,
+    loss_study: pd.DataFrame,
+    claims: pd.DataFrame,
     histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]],
     folder: Path,
 ) -> None:
@@ -31,6 +33,7 @@ def plot_all(
                 "estimated_r2": figures.estimated_r2(measured, styles),
                 "differences": figures.differences(compared, styles),
                 "training": curves.training(of_mask, architectures, styles),
+                "loss_study": losses.figure(loss_study[loss_study["mask"] == mask], claims[claims["mask"] == mask]),
             }
             for name in FIGURES:
                 style.save(drawn[name], folder, f"{name}.{mask}")
