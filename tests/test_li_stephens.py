@@ -112,6 +112,45 @@ def test_matching_lengths_by_hand():
     np.testing.assert_allclose(lengths, [1.0, 6.0, 4.0, 6.0], rtol=5e-3)
 
 
+def test_missing_alleles_say_nothing_about_neighbours():
+    rng = np.random.default_rng(6)
+    reference, cm = mosaic(rng, 30, 12)
+    queries = reference[:, :2].astype(np.int8)
+    queries[[0, 7, 8, 29], 1] = -1
+    kept = queries[:, 1] >= 0
+    nobody = np.array([[0], [1]])
+    _, features = neighbours.retrieve(reference, cm, queries, nobody, k=11)
+    _, without = neighbours.retrieve(reference[kept], cm[kept], queries[kept][:, 1:], nobody[1:], k=11)
+    n_rates = len(neighbours.RATES)
+    np.testing.assert_allclose(features[1, kept, :, :n_rates], without[0, :, :, :n_rates], atol=0.02)
+
+
+def test_logarithms_as_float16_equal_numpys():
+    rng = np.random.default_rng(7)
+    x = np.exp(rng.uniform(np.log(1e-6), np.log(300), 20_000)).astype(np.float32)
+    x[:1000] = 1 - 1e-4 * rng.random(1000, dtype=np.float32)  # logarithms below float16's normal range
+    x[1000:1003] = [1.0, np.float32(1.0) + np.finfo(np.float32).eps, neighbours.MIN_CM]
+    expected = np.log(x.astype(np.float64)).astype(np.float16)
+    halves = np.empty(len(x), np.uint16)
+    neighbours.log_to_half(x.copy(), halves)
+    different = halves.view(np.float16) != expected
+    assert different.mean() < 1e-3
+    steps = np.abs(halves.view(np.int16).astype(int) - expected.view(np.int16).astype(int))
+    assert steps[different].max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.3, 2.0])
+def test_the_best_are_selected_whatever_the_guess_and_ties_go_to_the_first(floor):
+    rng = np.random.default_rng(8)
+    for k in (1, 5, 31, 40):
+        score = rng.integers(0, 12, 40).astype(np.float32) / 8
+        chosen = np.empty(k, np.int32)
+        guess = np.float32(floor).view(np.uint32)
+        scratch = np.empty(40, np.int32), np.empty(40, np.uint32)
+        neighbours.select_best(score.view(np.uint32), k, guess, *scratch, chosen)
+        assert chosen.tolist() == sorted(np.argsort(-score, kind="stable")[:k].tolist())
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_thread_count_does_not_change_anything(threads):
     rng = np.random.default_rng(4)

@@ -1,12 +1,15 @@
-"""The Li-Stephens copying model on typed sites: a fused float32 forward-backward kernel.
+"""The Li-Stephens copying model on typed sites: a float32 forward-backward kernel that stays in the cache.
 
 Model (Li & Stephens 2003, Genetics 165:2213): a query haplotype is a mosaic of the H reference haplotypes. Between
 typed sites d centimorgan apart it jumps with probability 1 - exp(-rate * d) to a uniformly drawn haplotype; it shows
 the copied allele, or the other one with probability `error`. A missing query allele (-1) carries no information.
 
-Each query is computed by itself, so results do not depend on the number of threads; memory per thread is one query's
-R x T x H forward table.
+Each query is computed by itself, so results do not depend on the number of threads. Forward rows are kept at the start
+of each segment of about sqrt(T) sites and computed again within it, so memory per thread is of order R x sqrt(T) x H.
+Inner loops write to arrays that they do not read, or to the very element that they read: others are not vectorised.
 """
+
+import math
 
 import numba
 import numpy as np
@@ -23,97 +26,122 @@ def switch_probability(cm: np.ndarray, rates: np.ndarray) -> np.ndarray:
     return np.maximum(jump, MIN_SWITCH).astype(np.float32)
 
 
-@njit(fastmath=True, cache=True)
-def forward(reference, query, excluded, switch, error, table):
-    """Fill `table` [T, H] with forward probabilities, each row up to a factor; excluded states are 0.
-
-    reference [T, H] uint8; query [T] int8; excluded [E] int64: haplotypes that the query may not copy, -1 pads;
-    switch [T - 1] float32.
-    """
-    n_typed, n_hap = reference.shape
-    states = n_hap - np.sum(excluded >= 0)
-    scale, jump, total = np.float32(0.0), np.float32(1.0 / states), np.float32(1.0)
-    for t in range(n_typed):
-        if t > 0:
-            jump = np.float32(switch[t - 1] / states)
-            scale = np.float32((1.0 - switch[t - 1]) / total)
-        row, alleles, allele = table[t], reference[t], query[t]
-        before = table[t - 1] if t > 0 else table[t]
-        hit, miss = emissions(allele, error)
-        total = np.float32(0.0)
-        for h in range(n_hap):
-            previous = before[h] if t > 0 else np.float32(0.0)
-            value = (scale * previous + jump) * (hit if alleles[h] == allele else miss)
-            row[h] = value
-            total += value
-        for h in excluded:
-            if h >= 0:
-                total -= row[h]
-                row[h] = 0.0
+def segment_length(n_typed: int) -> int:
+    """Typed sites in a segment: about as many as there are segments, which needs the least memory."""
+    return max(1, math.ceil(math.sqrt(n_typed)))
 
 
 @njit(fastmath=True, cache=True)
-def backward(reference, query, excluded, switch, error, t, state):
-    """Move `state` [H] from the backward probabilities of site t + 1 to those of site t, scaled to a mean near 1 / H.
-
-    At the last site, t = T - 1, it is set to the start value. Excluded states are 0.
-    """
-    n_typed, n_hap = reference.shape
-    states = n_hap - np.sum(excluded >= 0)
-    if t == n_typed - 1:
-        state[:] = np.float32(1.0 / states)
+def _fill_emission(alleles, allele, excluded, error, emission):
+    if allele < 0:
+        emission[:] = np.float32(1.0)
     else:
-        alleles, allele = reference[t + 1], query[t + 1]
-        hit, miss = emissions(allele, error)
-        total = np.float32(0.0)
-        for h in range(n_hap):
-            value = state[h] * (hit if alleles[h] == allele else miss)
-            state[h] = value
-            total += value
-        scale = np.float32((1.0 - switch[t]) / total)
-        jump = np.float32(switch[t] / states)
-        for h in range(n_hap):
-            state[h] = scale * state[h] + jump
+        same, hit, miss = np.uint8(allele), np.float32(1.0 - error), np.float32(error)
+        for h in range(len(alleles)):
+            emission[h] = hit if alleles[h] == same else miss
     for h in excluded:
         if h >= 0:
-            state[h] = 0.0
+            emission[h] = np.float32(0.0)
 
 
-@njit(cache=True)
-def emissions(allele, error):
-    """Probability of the query's allele given an equal and an unequal copied allele."""
-    if allele < 0:
-        return np.float32(1.0), np.float32(1.0)
-    return np.float32(1.0 - error), np.float32(error)
+@njit(fastmath=True, cache=True)
+def _forward_site(before, scale, jump, emission, row):
+    total = np.float32(0.0)
+    for h in range(len(before)):
+        value = (scale * before[h] + jump) * emission[h]
+        row[h] = value
+        total += value
+    return total
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _impute(reference, queries, excluded, switch, error, panel, left, weight, n_blocks, dosage):
+@njit(error_model="numpy", cache=True)
+def forward(reference, query, excluded, switch, error, start, before, emission, table):
+    """Fill `table` [n, R, H] with forward probabilities of the sites from `start` on, each row up to a factor.
+
+    reference [T, H] uint8; query [T] int8; excluded [E] int64: haplotypes that the query may not copy, -1 pads (their
+    emission is 0, which keeps them out of every sum); switch [R, T - 1] float32; before [R, H]: the rows of site
+    start - 1, zeros at the first site. Fills `emission` [n, H] too: the query's allele given each copied haplotype.
+    """
+    states = reference.shape[1] - np.sum(excluded >= 0)
+    total = before.sum(axis=1)
+    for i in range(min(len(table), len(reference) - start)):
+        t = start + i
+        _fill_emission(reference[t], query[t], excluded, error, emission[i])
+        for r in range(len(switch)):
+            switched = switch[r, t - 1] if t > 0 else np.float32(1.0)
+            scale = (np.float32(1.0) - switched) / total[r] if t > 0 else np.float32(0.0)
+            previous = table[i - 1, r] if i > 0 else before[r]
+            total[r] = _forward_site(previous, scale, np.float32(switched / states), emission[i], table[i, r])
+
+
+@njit(fastmath=True, cache=True)
+def _backward_site(row, scale, jump, emission, message, product):
+    total, sent = np.float32(0.0), np.float32(0.0)
+    for h in range(len(row)):
+        state = scale * message[h] + jump
+        value = row[h] * state
+        product[h] = value
+        total += value
+        state *= emission[h]
+        message[h] = state
+        sent += state
+    return total, sent
+
+
+@njit(error_model="numpy", cache=True)
+def backward(excluded, switch, t, rows, emission, message, sent, product, inverse):
+    """Posteriors of site `t`, `product` [R, H] times `inverse` [R], from forward `rows` [R, H] and `emission` [H].
+
+    `message` [R, H] goes from site to site: backward probabilities times emission, with sums `sent` [R]; at the last
+    site they need no values.
+    """
+    states = rows.shape[1] - np.sum(excluded >= 0)
+    is_last = t == switch.shape[1]
+    for r in range(len(rows)):
+        if is_last:
+            message[r] = np.float32(0.0)
+        switched = np.float32(1.0) if is_last else switch[r, t]
+        scale = np.float32(0.0) if is_last else (np.float32(1.0) - switched) / sent[r]
+        jump = np.float32(switched / states)
+        total, sent[r] = _backward_site(rows[r], scale, jump, emission, message[r], product[r])
+        inverse[r] = np.float32(1.0) / total
+
+
+@njit(fastmath=True, cache=True)
+def _carried(alleles, near, far):
+    """Sums of two rows [H] over the haplotypes that carry the allele."""
+    here, there = np.float32(0.0), np.float32(0.0)
+    for h in range(len(alleles)):
+        carried = np.float32(alleles[h])
+        here += near[h] * carried
+        there += far[h] * carried
+    return here, there
+
+
+@njit(parallel=True, error_model="numpy", cache=True)
+def _impute(reference, queries, excluded, switch, error, panel, bounds, weight, segment, n_blocks, dosage):
     n_typed, n_hap = reference.shape
-    n_sites, n_query = panel.shape[0], queries.shape[0]
+    n_segments = (n_typed + segment - 1) // segment
     for block in prange(n_blocks):
-        table = np.empty((n_typed, n_hap), np.float32)
-        state = np.empty(n_hap, np.float32)
-        for q in range(block, n_query, n_blocks):
-            forward(reference, queries[q], excluded[q], switch, error, table)
+        starts = np.zeros((n_segments + 1, 1, n_hap), np.float32)
+        table = np.empty((segment, 1, n_hap), np.float32)
+        emission = np.empty((segment, n_hap), np.float32)
+        message, products = np.empty((1, n_hap), np.float32), np.empty((2, 1, n_hap), np.float32)
+        sent, inverses = np.empty(1, np.float32), np.empty((2, 1), np.float32)
+        for q in range(block, len(queries), n_blocks):
+            for s in range(n_segments):
+                forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+                starts[s + 1] = table[segment - 1]
             for t in range(n_typed - 1, -1, -1):
-                backward(reference, queries[q], excluded[q], switch, error, t, state)
-                row, total = table[t], np.float32(0.0)
-                for h in range(n_hap):
-                    row[h] *= state[h]
-                    total += row[h]
-                for h in range(n_hap):
-                    row[h] /= total
-            for s in range(n_sites):
-                first = table[left[s]]
-                second = table[min(left[s] + 1, n_typed - 1)]
-                alleles = panel[s]
-                near, far = np.float32(0.0), np.float32(0.0)
-                for h in range(n_hap):
-                    carried = np.float32(alleles[h])
-                    near += first[h] * carried
-                    far += second[h] * carried
-                dosage[s, q] = (np.float32(1.0) - weight[s]) * near + weight[s] * far
+                s, i = t // segment, t % segment
+                if i == segment - 1 and s < n_segments - 1:
+                    forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+                near, far = t % 2, (t + 1) % 2 if t < n_typed - 1 else t % 2
+                backward(excluded[q], switch, t, table[i], emission[i], message, sent, products[near], inverses[near])
+                for site in range(bounds[t], bounds[t + 1]):
+                    here, there = _carried(panel[site], products[near, 0], products[far, 0])
+                    here, there = here * inverses[near, 0], there * inverses[far, 0]
+                    dosage[site, q] = (np.float32(1.0) - weight[site]) * here + weight[site] * there
 
 
 def impute(
@@ -139,11 +167,12 @@ def impute(
         np.ascontiguousarray(panel[typed]),
         np.ascontiguousarray(queries.T),
         np.asarray(excluded, dtype=np.int64),
-        switch_probability(panel_cm[typed], np.array([rate]))[0],
+        switch_probability(panel_cm[typed], np.array([rate])),
         error,
         panel,
-        left,
+        np.searchsorted(left, np.arange(int(typed.sum()) + 1)),
         weight,
+        segment_length(int(typed.sum())),
         threads,
         dosage,
     )

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from ragimpute.retrieval.li_stephens import ERROR, backward, forward, switch_probability
+from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
 
 RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
 FEATURES = (
@@ -22,9 +22,9 @@ FEATURES = (
 )
 MIN_CM = 1e-3  # added to lengths before the logarithm: shorter matches are all alike
 MIN_POSTERIOR = 1e-6  # likewise for posteriors
-BLOCK = 64  # queries whose features are held as float32 at a time
 
 HALVE = np.uint32(1 << 23)  # what halving takes from the bits of a float32
+SQRT_HALF_BITS = np.int32(0x3F3504F3)  # of float32(sqrt(1/2))
 
 
 @njit(cache=True)
@@ -32,104 +32,145 @@ def select_best(bits, k, floor, candidates, values, chosen):
     """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties go to the smaller index.
 
     bits: non-negative float32 viewed as uint32, whose order is the same; floor: a guess that the k-th value exceeds
-    (any value is right, a good one is fast); candidates, values [H]: scratch. Returns the k-th value. Bisection
-    on the value needs 31 vectorised counts over the candidates, a tenth of the cost of a sort.
+    (any value is right, a good one is fast); candidates, values [H]: scratch. Returns a bound, no larger than the k-th
+    value and larger than the next one unless they tie. Bisection on the value needs a few vectorised counts over the
+    candidates, a tenth of the cost of a sort.
     """
     n = 0
     for h in range(len(bits)):
         candidates[n] = h
-        values[n] = bits[h]
         n += bits[h] > floor
     if n < k:
         n = len(bits)
         for h in range(n):
             candidates[h] = h
-            values[h] = bits[h]
-    kth = np.uint32(0)
+    for c in range(n):
+        values[c] = bits[candidates[c]]
+    bound = np.uint32(0)
     for shift in range(30, -1, -1):
-        trial = kth | np.uint32(1 << shift)
+        trial = bound | np.uint32(1 << shift)
         count = np.uint32(0)
         for c in range(n):
             count += np.uint32(values[c] >= trial)
         if count >= k:
-            kth = trial
+            bound = trial
+        if count == k:
+            break
     ties = k
     for c in range(n):
-        ties -= values[c] > kth
+        ties -= values[c] > bound
     i = 0
     for c in range(n):
-        if values[c] > kth or (values[c] == kth and ties > 0):
-            ties -= values[c] == kth
+        if values[c] > bound or (values[c] == bound and ties > 0):
+            ties -= values[c] == bound
             chosen[i] = candidates[c]
             i += 1
-    return kth
+    return bound
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _retrieve(reference, queries, excluded, switch, error, cm, n_blocks, neighbours, features):
-    n_typed, n_hap = reference.shape
-    n_query, n_rates, k = queries.shape[0], switch.shape[0], neighbours.shape[2]
-    for block in prange(n_blocks):
-        tables = np.empty((n_rates, n_typed, n_hap), np.float32)
-        states = np.empty((n_rates, n_hap), np.float32)
-        product = np.empty((n_rates, n_hap), np.float32)
-        score = np.empty(n_hap, np.float32)
-        bits = score.view(np.uint32)
-        candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
-        last_miss = np.empty((n_typed + 1, n_hap), np.int32)  # row t + 1: index of the last mismatch up to t, -1: none
-        next_miss = np.empty(n_hap, np.int32)  # index of the first mismatch at or after t, T: none
-        second_miss = np.empty(n_hap, np.int32)
-        for q in range(block, n_query, n_blocks):
-            query = queries[q]
-            for r in range(n_rates):
-                forward(reference, query, excluded[q], switch[r], error, tables[r])
-            last_miss[0] = -1
-            for t in range(n_typed):
-                alleles, same = reference[t], matching_allele(query[t])
-                here, before, now = last_miss[t + 1], last_miss[t], np.int32(t)
-                for h in range(n_hap):
-                    here[h] = before[h] if (alleles[h] == same) | (same > 1) else now
-            next_miss[:] = n_typed
-            second_miss[:] = n_typed
-            floor = np.uint32(0)
-            for t in range(n_typed - 1, -1, -1):
-                alleles, same, now = reference[t], matching_allele(query[t]), np.int32(t)
-                for h in range(n_hap):
-                    hit = (alleles[h] == same) | (same > 1)
-                    second_miss[h] = second_miss[h] if hit else next_miss[h]
-                    next_miss[h] = next_miss[h] if hit else now
-                score[:] = np.float32(0.0)
-                for r in range(n_rates):
-                    backward(reference, query, excluded[q], switch[r], error, t, states[r])
-                    row, state, values = tables[r, t], states[r], product[r]
-                    total = np.float32(0.0)
-                    for h in range(n_hap):
-                        values[h] = row[h] * state[h]
-                        total += values[h]
-                    inverse = np.float32(1.0) / total
-                    for h in range(n_hap):
-                        values[h] *= inverse
-                        score[h] += values[h]
-                chosen = neighbours[q, t]
-                # half of the last site's k-th value: one less in the exponent
-                floor = select_best(bits, k, floor, candidates, ranks, chosen) - HALVE
-                for i in range(k):
-                    h = chosen[i]
-                    entry = features[q, t, i]
-                    for r in range(n_rates):
-                        entry[r] = product[r, h] + MIN_POSTERIOR
-                    left = last_miss[t + 1, h]
-                    second_left = last_miss[max(left, 0), h]
-                    entry[n_rates] = cm[t] - cm[max(left, 0)] + MIN_CM
-                    entry[n_rates + 1] = cm[min(next_miss[h], n_typed - 1)] - cm[t] + MIN_CM
-                    entry[n_rates + 2] = cm[t] - cm[max(second_left, 0)] + MIN_CM
-                    entry[n_rates + 3] = cm[min(second_miss[h], n_typed - 1)] - cm[t] + MIN_CM
+@njit(fastmath={"contract"}, error_model="numpy", cache=True)
+def log_to_half(values, halves):
+    """Logarithms of positive normal `values` [N] float32 (overwritten) as float16, whose bits fill `halves` [N] uint16.
+
+    log(2^e m) = e log 2 + 2 artanh((m - 1) / (m + 1)), m in [sqrt(1/2), sqrt(2)): five terms are exact to 1e-7. numpy
+    takes five times as long, most of it for the conversion, and numba knows no float16.
+    """
+    bits = values.view(np.int32)
+    for i in range(len(values)):
+        exponent = np.int32(np.int32(bits[i] - SQRT_HALF_BITS) >> np.int32(23))
+        mantissa = np.int32(bits[i] - np.int32(exponent << np.int32(23))).view(np.float32)
+        s = (mantissa - np.float32(1.0)) / (mantissa + np.float32(1.0))
+        z = s * s
+        series = np.float32(1 / 7) + z * np.float32(1 / 9)
+        series = np.float32(1.0) + z * (np.float32(1 / 3) + z * (np.float32(1 / 5) + z * series))
+        values[i] = np.float32(exponent) * np.float32(np.log(2.0)) + np.float32(2.0) * s * series
+    for i in range(len(values)):
+        # scaled by 2^-112, a float32 has the exponent of the float16: what is left is to round off 13 bits, to even
+        scaled = np.float32(np.abs(values[i]) * np.float32(2.0**-112)).view(np.int32)
+        even = np.int32(np.int32(scaled >> np.int32(13)) & np.int32(1))
+        rounded = np.int32(np.int32(scaled + np.int32(0xFFF)) + even) >> np.int32(13)
+        halves[i] = np.uint16(rounded | np.int32(np.int32(values[i] < np.float32(0.0)) << np.int32(15)))
 
 
 @njit(cache=True)
-def matching_allele(allele):
-    """The allele as uint8, so that comparisons with the reference vectorise; 2 when missing: it matches everything."""
-    return np.uint8(allele) if allele >= 0 else np.uint8(2)
+def _update_misses(emission, t, last, second, new_last, new_second):
+    """Indices [H] of the last mismatch and of the one before, with those of site `t` (emission below one half)."""
+    now = np.int32(t)
+    for h in range(len(emission)):
+        keep = -np.int32(emission[h] > np.float32(0.5))  # all bits or none: a branch would not be vectorised
+        new_second[h] = (second[h] & keep) | (last[h] & ~keep)
+        new_last[h] = (last[h] & keep) | (now & ~keep)
+
+
+@njit(cache=True)
+def _update_misses_in_place(emission, t, last, second):
+    now = np.int32(t)
+    for h in range(len(emission)):
+        keep = -np.int32(emission[h] > np.float32(0.5))
+        previous = last[h]
+        second[h] = (second[h] & keep) | (previous & ~keep)
+        last[h] = (previous & keep) | (now & ~keep)
+
+
+@njit(fastmath=True, cache=True)
+def _add_scaled(values, factor, score):
+    for h in range(len(values)):
+        score[h] += factor * values[h]
+
+
+@njit(parallel=True, error_model="numpy", cache=True)
+def _retrieve(reference, queries, excluded, switch, error, cm, segment, n_blocks, neighbours, halves):
+    n_typed, n_hap = reference.shape
+    n_rates, k = len(switch), neighbours.shape[2]
+    n_segments = (n_typed + segment - 1) // segment
+    for block in prange(n_blocks):
+        starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
+        table = np.empty((segment, n_rates, n_hap), np.float32)
+        emission = np.empty((segment, n_hap), np.float32)
+        message, product = np.empty((n_rates, n_hap), np.float32), np.empty((n_rates, n_hap), np.float32)
+        sent, inverse = np.empty(n_rates, np.float32), np.empty(n_rates, np.float32)
+        # the last mismatch up to a site and the one before it, -1: none; before each segment, and in a segment
+        miss_starts = np.full((n_segments + 1, 2, n_hap), -1, np.int32)
+        misses = np.empty((segment, 2, n_hap), np.int32)
+        ahead = np.empty((2, n_hap), np.int32)  # the first mismatch at or after a site and the next one, T: none
+        score = np.empty(n_hap, np.float32)
+        bits = score.view(np.uint32)
+        candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
+        values = np.empty((k, n_rates + 4), np.float32)
+        for q in range(block, len(queries), n_blocks):
+            for s in range(n_segments):
+                forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+                starts[s + 1] = table[segment - 1]
+                miss_starts[s + 1] = miss_starts[s]
+                for i in range(min(segment, n_typed - s * segment)):
+                    _update_misses_in_place(emission[i], s * segment + i, miss_starts[s + 1, 0], miss_starts[s + 1, 1])
+            ahead[:] = n_typed
+            floor = np.uint32(0)
+            for t in range(n_typed - 1, -1, -1):
+                s, i = t // segment, t % segment
+                if t == n_typed - 1 or i == segment - 1:
+                    start, before = s * segment, miss_starts[s]
+                    if s < n_segments - 1:
+                        forward(reference, queries[q], excluded[q], switch, error, start, starts[s], emission, table)
+                    for j in range(i + 1):
+                        _update_misses(emission[j], start + j, before[0], before[1], misses[j, 0], misses[j, 1])
+                        before = misses[j]
+                backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
+                _update_misses_in_place(emission[i], t, ahead[0], ahead[1])
+                score[:] = np.float32(0.0)
+                for r in range(n_rates):
+                    _add_scaled(product[r], inverse[r], score)
+                chosen = neighbours[q, t]
+                # half of the last site's k-th value: one less in the exponent
+                floor = select_best(bits, k, floor, candidates, ranks, chosen) - HALVE
+                for c in range(k):
+                    h = chosen[c]
+                    for r in range(n_rates):
+                        values[c, r] = product[r, h] * inverse[r] + np.float32(MIN_POSTERIOR)
+                    for m in range(2):
+                        values[c, n_rates + 2 * m] = cm[t] - cm[max(misses[i, m, h], 0)] + np.float32(MIN_CM)
+                        values[c, n_rates + 2 * m + 1] = cm[min(ahead[m, h], n_typed - 1)] - cm[t] + np.float32(MIN_CM)
+                log_to_half(values.reshape(-1), halves[q, t])
 
 
 def retrieve(
@@ -153,23 +194,16 @@ def retrieve(
     n_query = queries.shape[1]
     neighbours = np.empty((n_query, n_typed, k), np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32)
     features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
-    block_features = np.empty((min(BLOCK, n_query), n_typed, k, len(FEATURES)), np.float32)
-    rows = np.ascontiguousarray(queries.T)
-    switch = switch_probability(cm, np.array(RATES))
-    excluded = np.asarray(excluded, dtype=np.int64)
-    for start in range(0, n_query, BLOCK):
-        part = slice(start, min(start + BLOCK, n_query))
-        values = block_features[: part.stop - part.start]
-        _retrieve(
-            np.ascontiguousarray(reference),
-            rows[part],
-            excluded[part],
-            switch,
-            ERROR,
-            cm.astype(np.float32),
-            threads,
-            neighbours[part],
-            values,
-        )
-        features[part] = np.log(values, out=values)
+    _retrieve(
+        np.ascontiguousarray(reference),
+        np.ascontiguousarray(queries.T),
+        np.asarray(excluded, dtype=np.int64),
+        switch_probability(cm, np.array(RATES)),
+        ERROR,
+        cm.astype(np.float32),
+        segment_length(n_typed),
+        threads,
+        neighbours,
+        features.view(np.uint16).reshape(n_query, n_typed, -1),
+    )
     return neighbours, features
