@@ -1,7 +1,8 @@
 """The training losses: pure functions of logits, embeddings, truth and a mask.
 
 A loss of the study is an entry of the config (`LossSpec`): a weight for each term and the focal gamma. A *new* term is
-one function decorated with `extra_term("name")` and one config entry that gives its weight under that name.
+one function decorated with `extra_term("name")` and one config entry that gives its weight under `terms`
+(docs/add_a_loss.md).
 """
 
 import math
@@ -16,7 +17,8 @@ from torch.nn import functional
 from ragimpute.errors import InputError
 from ragimpute.models.outputs import Batch, ImputationOutputs
 
-SPECIFIED = ("hap", "genotype", "recon", "gamma", "recon_target", "switch_threshold", "after_switch", "temperature")
+WEIGHTS = ("hap", "genotype", "recon")
+SPECIFIED = (*WEIGHTS, "gamma", "recon_target", "switch_threshold", "after_switch", "temperature", "terms")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class LossSpec:
     @classmethod
     def from_config(cls, config: Mapping[str, Any], name: str = "loss") -> "LossSpec":
         """Read a config entry; raises InputError for unknown keys, negative weights and half a switch."""
+        terms = config.get("terms") or {}
+        if strange := sorted(set(terms) - set(EXTRA_TERMS)):
+            known = ", ".join(EXTRA_TERMS)
+            raise InputError(f"losses.{name}.terms: no term {', '.join(strange)} in losses.py; known are {known}")
         unknown = sorted(set(config) - set(SPECIFIED) - set(EXTRA_TERMS))
         if unknown:
             known = ", ".join((*SPECIFIED, *EXTRA_TERMS))
@@ -68,7 +74,9 @@ class LossSpec:
             recon_target=config.get("recon_target", "before"),
             switch_threshold=None if after is None else float(config["switch_threshold"]),
             after_switch=None if after is None else _weights(after, f"{name}.after_switch"),
-            extra={term: float(config[term]) for term in EXTRA_TERMS if config.get(term)},
+            extra={
+                term: float(weight) for term, weight in ({**config, **terms}).items() if term in EXTRA_TERMS and weight
+            },
             temperature=float(config.get("temperature", 0.1)),
         )
         if spec.gamma < 0 or spec.temperature <= 0 or any(weight < 0 for weight in spec.extra.values()):
@@ -77,7 +85,7 @@ class LossSpec:
 
 
 def _weights(config: Mapping[str, Any], name: str) -> Weights:
-    weights = Weights(*(float(config.get(key) or 0.0) for key in ("hap", "genotype", "recon")))
+    weights = Weights(*(float(config.get(key) or 0.0) for key in WEIGHTS))
     if min(weights.vector()) < 0 or weights.hap + weights.genotype == 0:
         raise InputError(f"losses.{name}: weights must be >= 0, and hap or genotype above 0")
     return weights
@@ -150,7 +158,7 @@ EXTRA_TERMS: dict[str, ExtraTerm] = {}
 
 
 def extra_term(name: str) -> Callable[[ExtraTerm], ExtraTerm]:
-    """Register a term that a config entry switches on by giving its weight under `name`."""
+    """Register a term that a config entry switches on by giving its weight under `terms.name`."""
 
     def register(term: ExtraTerm) -> ExtraTerm:
         EXTRA_TERMS[name] = term
