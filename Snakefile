@@ -3,7 +3,8 @@
 # Paths of results (docs/how_it_works.md explains each file; NAME = [A-Za-z][A-Za-z0-9_]*):
 #   results/config.yaml                                                the effective configuration
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
-#   results/masks/{mask}/{typed.tsv,dropped.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
+#   results/check/{panel}.tsv                                          the input check's findings
+#   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
 #   results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
@@ -29,6 +30,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/panel.smk"
 include: "workflow/rules/mask.smk"
 include: "workflow/rules/frequencies.smk"

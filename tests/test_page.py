@@ -38,6 +38,7 @@ def study(tmp_path_factory):
     drawn(folder, folder / "figures", write_study(folder)["history"])
     (folder / "config.yaml").write_text("training: {bert_rag: {size: small}, copy_rag: {size: small}}\n# <script>x()\n")
     (folder / "dropped.tsv").write_text("chrom\treason\n20\t<b>duplicate</b>\n20\tindel\n20\tindel\n")
+    (folder / "check.tsv").write_text("level\tfile\tcode\tmessage\nwarning\tt.vcf\tbuild\t<i>few</i> records match\n")
     benchmark = folder / "benchmarks" / "train" / "omni" / "seed1.tsv"
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t830.1\n")
@@ -55,6 +56,7 @@ def written(folder, out, *extra) -> str:
 @pytest.fixture(scope="module")
 def html(study) -> str:
     extra = ("--dropped", "example", str(study / "dropped.tsv"), "--benchmarks", str(study / "benchmarks"))
+    extra += ("--check", "example", str(study / "check.tsv"))
     return written(study, study / "report.html", *extra)
 
 
@@ -71,6 +73,7 @@ def test_everything_is_escaped(html):
     assert "<b>duplicate" not in html
     assert "&lt;b&gt;duplicate&lt;/b&gt;" in html
     assert "# &lt;script&gt;x()" in html
+    assert "<td>t.vcf</td><td>&lt;i&gt;few&lt;/i&gt; records match</td>" in html
 
 
 def test_numbers_are_those_of_the_summary(html, study):

@@ -176,6 +176,17 @@ def people_option(wildcards):
     )
 
 
+def region_option(wildcards):
+    """The stretch of the panel's files that is read, when it is not all of them."""
+    return option("--region", panel_settings(wildcards)["region"])
+
+
+def allele_options(wildcards):
+    """What becomes of targets' records whose alleles are not the reference's."""
+    alleles = panel_settings(wildcards)["alleles"]
+    return [word for key, value in alleles.items() for word in (f"--{key}", value)]
+
+
 def sites_option(wildcards):
     """What the mask types: a file, `targets`, or a fraction."""
     sites = CONFIG["masks"][wildcards.mask]["sites"]

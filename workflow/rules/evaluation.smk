@@ -24,11 +24,13 @@ rule evaluate:
     params:
         truth=given("--truth", "truth"),
         names=names_options,
+        alleles=allele_options,
         bootstraps=CONFIG["evaluation"]["bootstraps"],
         bootstrap_seed=CONFIG["evaluation"]["seed"],
     shell:
         "ragimpute evaluate --imputed {input.imputed:q} {params.truth:q} --panel {input.panel:q}"
         " --roles {input.roles:q} --typed {input.typed:q} --frequencies {input.frequencies:q} {params.names:q}"
+        " {params.alleles:q}"
         " --bootstraps {params.bootstraps:q} --bootstrap-seed {params.bootstrap_seed:q}"
         " --out {output.metrics:q} --statistics {output.statistics:q} > {log:q} 2>&1"
 

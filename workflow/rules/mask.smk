@@ -9,6 +9,7 @@ rule mask:
         typed="results/masks/{mask}/typed.tsv",
         targets="results/masks/{mask}/targets.vcf.gz",
         dropped="results/masks/{mask}/dropped.tsv",
+        recoded="results/masks/{mask}/recoded.tsv",
     log:
         "results/logs/mask/{mask}.log",
     benchmark:
@@ -24,12 +25,13 @@ rule mask:
         sites=sites_option,
         random_masks=CONFIG["training"]["random_masks"],
         phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
+        alleles=allele_options,
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute mask --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " --sites {params.sites:q} --random-masks {params.random_masks:q} --phase {params.phase:q}"
-        " --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
-        " --dropped {output.dropped:q} > {log:q} 2>&1"
+        " {params.alleles:q} --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
+        " --dropped {output.dropped:q} --recoded {output.recoded:q} > {log:q} 2>&1"
 
 
 rule phase:

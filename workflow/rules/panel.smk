@@ -19,7 +19,7 @@ rule read_panel:
         disk_mb=2000,
     params:
         map=given("--map", "map"),
-        region=lambda wildcards: option("--region", panel_settings(wildcards)["region"]),
+        region=region_option,
     shell:
         "ragimpute read-panel --reference {input.reference:q} {params.map:q} {params.region:q}"
         " --out {output.panel:q} --dropped {output.dropped:q} > {log:q} 2>&1"

@@ -70,6 +70,7 @@ rule report:
             "results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS
         ),
         config="results/config.yaml",
+        checks=expand("results/check/{panel}.tsv", panel=PANELS),
         panels=expand("results/panels/{panel}/dropped.tsv", panel=PANELS),
         masks=expand("results/masks/{mask}/dropped.tsv", mask=MASKS),
     output:
@@ -86,6 +87,7 @@ rule report:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        checks=named("--check", [(panel,) for panel in PANELS], "checks"),
         panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
         masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
         figures=lambda wildcards, input: str(Path(input.figures[0]).parent),
@@ -96,5 +98,5 @@ rule report:
         "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
         " --figures {params.figures:q} --config {input.config:q}"
-        " {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
+        " {params.checks:q} {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
         " --out {output.report:q} > {log:q} 2>&1"

@@ -43,8 +43,8 @@ def check(
     import pandas as pd
 
     from ragimpute.artefacts import atomic_path
-    from ragimpute.check import check_inputs
     from ragimpute.check.findings import COLUMNS
+    from ragimpute.check.inputs import check_inputs
     from ragimpute.vcf.source import Region
 
     findings = check_inputs(

@@ -1,8 +1,11 @@
 """Verbs that measure: evaluate, collect, summarise, loss-study."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from ragimpute.cli.options import allele_options
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW = click.Path(dir_okay=False, path_type=Path)
@@ -22,6 +25,7 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 @click.option("--loss", default="NA", show_default=True, help="Loss; NA for a baseline.")
 @click.option("--weights", default="NA", show_default=True, help="scratch, pretrained, fine_tuned or NA (baselines).")
 @click.option("--seed", type=int, required=True, help="Seed of the method, in the seed column.")
+@allele_options
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of people.")
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
 @click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
@@ -35,6 +39,9 @@ def evaluate(
     frequencies: Path,
     panel_name: str,
     mask_name: str,
+    swapped: Literal["fix", "drop"],
+    flipped: Literal["fix", "drop"],
+    ambiguous: Literal["keep", "frequency", "drop"],
     bootstraps: int,
     bootstrap_seed: int,
     out: Path,
@@ -46,10 +53,12 @@ def evaluate(
     from ragimpute.evaluation import scorer, tables
     from ragimpute.evaluation.inputs import read_untyped
     from ragimpute.panel import Panel
+    from ragimpute.vcf.alleles import AllelePolicy
 
     run = tables.Run(panel_name, mask_name, **names)
     setting = scorer.Setting(bootstraps, bootstrap_seed)
-    found = read_untyped(imputed, truth, Panel.load(panel).sites, roles, typed, frequencies)
+    policy = AllelePolicy(swapped, flipped, ambiguous)
+    found = read_untyped(imputed, truth, Panel.load(panel).sites, roles, typed, frequencies, policy)
     scored = None
     if found.genotypes is None:
         table = scorer.estimate(run, found.counts, found.info_r2, len(found.people))

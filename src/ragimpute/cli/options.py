@@ -23,6 +23,35 @@ memory_option = click.option(
 )
 
 
+def allele_options(command):
+    """Add --swapped, --flipped and --ambiguous, the fields of `ragimpute.vcf.alleles.AllelePolicy`."""
+    for option in (
+        click.option(
+            "--ambiguous",
+            type=click.Choice(["keep", "frequency", "drop"]),
+            default="keep",
+            show_default=True,
+            help="Target records of A/T and C/G sites: keep equal ones, judge by the reference's frequency, or drop.",
+        ),
+        click.option(
+            "--flipped",
+            type=click.Choice(["fix", "drop"]),
+            default="fix",
+            show_default=True,
+            help="Target records on the other strand.",
+        ),
+        click.option(
+            "--swapped",
+            type=click.Choice(["fix", "drop"]),
+            default="fix",
+            show_default=True,
+            help="Target records with REF and ALT swapped.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def start_logging() -> None:
     """Send the package's progress to standard error as plain lines."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -1,10 +1,20 @@
 """Verbs that turn VCFs into a panel, roles, typed sites and allele counts."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option, panel_option, roles_option, seed_option, start_logging
+from ragimpute.cli.options import (
+    FILE,
+    OUT,
+    allele_options,
+    map_option,
+    panel_option,
+    roles_option,
+    seed_option,
+    start_logging,
+)
 
 
 @click.command("read-panel")
@@ -104,10 +114,12 @@ def assign_roles(
     type=click.Choice(["keep", "erase"]),
     help="Keep the targets' phase or erase it. Default: erase for a hold-out, keep otherwise.",
 )
+@allele_options
 @seed_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt typed random1.. (0/1), all panel sites.")
 @click.option("--targets-out", type=OUT, required=True, help="VCF.gz of the target people at typed sites only.")
-@click.option("--dropped", type=OUT, help="TSV of target records that match no panel site, with the reason.")
+@click.option("--dropped", type=OUT, help="TSV of target records that were not used, with the reason.")
+@click.option("--recoded", type=OUT, help="TSV of target records used with swapped or flipped alleles.")
 def mask(
     panel: Path,
     roles: Path,
@@ -115,10 +127,14 @@ def mask(
     targets: Path,
     random_masks: int,
     phase: str | None,
+    swapped: Literal["fix", "drop"],
+    flipped: Literal["fix", "drop"],
+    ambiguous: Literal["keep", "frequency", "drop"],
     seed: int,
     out: Path,
     targets_out: Path,
     dropped: Path | None,
+    recoded: Path | None,
 ) -> None:
     """Choose the typed sites and write the only target genotypes that later steps may see.
 
@@ -132,20 +148,24 @@ def mask(
     from ragimpute.artefacts import atomic_path
     from ragimpute.panel import Panel
     from ragimpute.roles import read_roles, reference_people, target_people
+    from ragimpute.vcf.alleles import AllelePolicy
     from ragimpute.vcf.reader import read_genotypes
     from ragimpute.vcf.writer import write_genotypes
 
     people, table = Panel.load(panel), read_roles(roles)
     reference = reference_people(table)
-    found = read_genotypes(targets, people.sites, target_people(table))
+    frequency = people.people(reference).alleles.mean(axis=1)
+    policy = AllelePolicy(swapped, flipped, ambiguous)
+    found = read_genotypes(targets, people.sites, target_people(table), policy, frequency)
     chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     typed = masks.typed_sites(people, reference, found, masks.parse_spec(sites), chosen)
     is_holdout = set(found.samples) <= set(people.samples)
     visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
     extra = masks.random_masks(people, reference, typed, random_masks, drawn)
-    if dropped is not None:
-        with atomic_path(dropped) as temporary:
-            found.dropped.to_csv(temporary, sep="\t", index=False)
+    for path, records in ((dropped, found.dropped), (recoded, found.recoded)):
+        if path is not None:
+            with atomic_path(path) as temporary:
+                records.to_csv(temporary, sep="\t", index=False)
     kept = people.sites.take(visible.index)
     write_genotypes(targets_out, kept, people.contigs, visible.samples, visible.alleles, visible.phased)
     masks.write_typed(out, people.sites, typed, extra)

@@ -66,8 +66,8 @@ def plot(
     "checks",
     type=(str, EXISTING),
     multiple=True,
-    metavar="PANEL JSON",
-    help="Input check of a panel; repeat.",
+    metavar="PANEL TSV",
+    help="Findings of the input check of a panel; repeat.",
 )
 @click.option(
     "--dropped",

@@ -12,6 +12,7 @@ from ragimpute.errors import InputError
 from ragimpute.evaluation.statistics import Genotypes
 from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.panel import Sites
+from ragimpute.vcf.alleles import AllelePolicy
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def read_untyped(
     roles: str | os.PathLike,
     typed: str | os.PathLike,
     frequencies: str | os.PathLike,
+    policy: AllelePolicy | None = None,
 ) -> Untyped:
-    """Read one method's VCF, and the truth when there is one, at the untyped sites."""
+    """Read one method's VCF, and the truth (by `policy`) when there is one, at the untyped sites."""
     from ragimpute.vcf.reader import read_imputed, read_truth
 
     untyped = np.flatnonzero(read_site_table(typed, sites, ("typed",))[:, 0] == 0)
@@ -79,7 +81,7 @@ def read_untyped(
         ds = found.ds.round(4)
         hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if found.hds is None else found.hds
         gp = None if found.gp_both is None else _probabilities(ds, found.gp_both)
-        genotypes = Genotypes(ds, hds, gp, read_truth(truth, chosen, people))
+        genotypes = Genotypes(ds, hds, gp, read_truth(truth, chosen, people, policy, ac / an))
     labels = tuple(populations.values())
     return Untyped(genotypes, ReferenceCounts(ac, an), found.r2.astype(float), people, labels)
 

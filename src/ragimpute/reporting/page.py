@@ -2,7 +2,6 @@
 
 import base64
 import importlib.metadata
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ragimpute import __version__
 from ragimpute.artefacts import atomic_path
+from ragimpute.check import findings
 from ragimpute.errors import InputError
 from ragimpute.evaluation import tables
 from ragimpute.evaluation.strata import STRATA
@@ -86,7 +86,7 @@ def context(inputs: Inputs) -> dict:
         "date": date.today().isoformat(),
         "masks": [_mask(inputs, mask, config) for mask in masks],
         "sizes": architecture_sizes(config, inputs.summary),
-        "checks": [(name, _json(path)) for name, path in inputs.checks],
+        "checks": [(name, _findings(path)) for name, path in inputs.checks],
         "dropped": [(name, _drop_counts(path)) for name, path in inputs.dropped],
         "benchmarks": benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
         "config": text,
@@ -243,11 +243,13 @@ def _drop_counts(path: Path) -> list[tuple[str, int]]:
     return sorted(((str(reason), int(count)) for reason, count in counts.items()), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _json(path: Path) -> str:
-    try:
-        return json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=2, ensure_ascii=False)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno}: not JSON ({error.msg})") from None
+def _findings(path: Path) -> list[dict]:
+    """The rows of an input check: level, file, code, message."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    missing = [name for name in findings.COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(f"{path}: line 1: column {missing[0]!r} is missing")
+    return table.to_dict("records")
 
 
 def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:

@@ -128,12 +128,18 @@ def read_genotypes(
     return TargetGenotypes(wanted, sorted_index, array[..., :2].copy(), array[..., 2] == 1, left_out, fixed)
 
 
-def read_truth(path: str | os.PathLike, sites: Sites, samples: Sequence[str]) -> np.ndarray:
+def read_truth(
+    path: str | os.PathLike,
+    sites: Sites,
+    samples: Sequence[str],
+    policy: AllelePolicy | None = None,
+    frequency: np.ndarray | None = None,
+) -> np.ndarray:
     """Alternate allele counts [S, N] int8 of `samples` in a truth VCF; -1 where missing or where the site is absent.
 
-    Raises InputError as `read_genotypes` does.
+    `policy` and `frequency` [S] as for `read_genotypes`. Raises InputError as it does.
     """
-    found = read_genotypes(path, sites, samples)
+    found = read_genotypes(path, sites, samples, policy, frequency)
     counts = np.full((len(sites), len(samples)), -1, dtype=np.int8)
     counts[found.index] = np.where(
         (found.alleles < 0).any(axis=2), np.int8(-1), found.alleles.sum(axis=2, dtype=np.int8)

@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -101,6 +102,9 @@ def records(
     while True:
         try:
             vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+        except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
+            raise InputError(f"{path}: the header cannot be parsed: {error}") from None
+        try:
             for name in added:
                 if f"##contig=<ID={name}" not in vcf.raw_header:
                     vcf.add_to_header(f"##contig=<ID={name}>")
@@ -119,8 +123,9 @@ def records(
                 return
         except (InputError, GeneratorExit):
             raise
-        except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
-            raise InputError(f"{path}: unreadable record after {last}: {error}") from None
+        except Exception as error:
+            where = "" if indexed else _line_of_record(path, done)
+            raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
         added = list(_chromosomes(path))
         declared |= set(added)
 
@@ -171,6 +176,24 @@ def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{path}: damaged or truncated compressed file; copy or create it again") from None
     return names
+
+
+def _line_of_record(path: str | os.PathLike, number: int) -> str:
+    """', line N: its first columns' of record `number`, from 0, of a VCF; '' for a BCF or past the end."""
+    try:
+        with open(path, "rb") as plain:
+            compressed = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if compressed else open(path, "rb") as handle:
+            if not handle.readline().startswith(b"##"):
+                return ""
+            lines = (pair for pair in enumerate(handle, start=2) if not pair[1].startswith(b"#"))
+            found = next(islice(lines, number, None), None)
+    except (OSError, EOFError, zlib.error):
+        return ""
+    if found is None:
+        return ""
+    start = " ".join(found[1].decode(errors="replace").split("\t")[:5])[:80]  # not the genotypes
+    return f", line {found[0]}: {start!r}"
 
 
 def _header_text(path: str | os.PathLike) -> str:

@@ -1,0 +1,27 @@
+rule check:
+    input:
+        code=code("check", "check"),
+        reference=panel_input("reference"),
+        targets=targets_input,
+        map=panel_input("genetic_map"),
+    output:
+        findings="results/check/{panel}.tsv",
+    log:
+        "results/logs/check/{panel}.log",
+    benchmark:
+        "results/benchmarks/check/{panel}.tsv"
+    priority: 100
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=10,
+    params:
+        map=given("--map", "map"),
+        region=region_option,
+        held_out=lambda wildcards: ["--held-out"] if is_holdout(wildcards) else [],
+    shell:
+        "ragimpute check --reference {input.reference:q} --targets {input.targets:q} {params.map:q}"
+        " {params.region:q} {params.held_out:q} --leak error --out {output.findings:q} > {log:q} 2>&1"
