@@ -7,8 +7,9 @@ depend on how many threads there are.
 import os
 import struct
 import zlib
-from collections.abc import Iterable
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
 
 from ragimpute.vcf.source import BGZF_END
 
@@ -17,22 +18,27 @@ LEVEL = 3  # chosen by measurement: level 6 takes twice as long on dosages to sa
 _HEADER = struct.Struct("<4BI2BH2B2H")
 
 
-def write(path: str | os.PathLike, chunks: Iterable[bytes], pool: Executor) -> None:
-    """Write `chunks` one after another as BGZF."""
+def write(
+    path: str | os.PathLike, parts: Iterable[Callable[[], bytes | memoryview]], pool: Executor, ahead: int
+) -> None:
+    """Write as BGZF what `parts` return, in order; `pool` calls and compresses up to `ahead` + 1 of them at once."""
+    waiting: deque[Future[bytes]] = deque()
     with open(path, "wb") as handle:
-        rest = b""
-        for chunk in chunks:
-            content = rest + chunk
-            whole = len(content) - len(content) % BLOCK
-            for block in pool.map(_block, (content[i : i + BLOCK] for i in range(0, whole, BLOCK))):
-                handle.write(block)
-            rest = content[whole:]
-        if rest:
-            handle.write(_block(rest))
+        for part in parts:
+            waiting.append(pool.submit(_compressed, part))
+            if len(waiting) > ahead:
+                handle.write(waiting.popleft().result())
+        for future in waiting:
+            handle.write(future.result())
         handle.write(BGZF_END)
 
 
-def _block(content: bytes) -> bytes:
+def _compressed(part: Callable[[], bytes | memoryview]) -> bytes:
+    content = memoryview(part())
+    return b"".join(_block(content[i : i + BLOCK]) for i in range(0, len(content), BLOCK))
+
+
+def _block(content: memoryview) -> bytes:
     compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
     deflated = compressor.compress(content) + compressor.flush()
     if len(deflated) > 0xFFFF - 26:  # incompressible: stored

@@ -8,72 +8,94 @@ PIPE, SLASH, ZERO = (np.uint8(ord(char)) for char in "|/0")
 GT, DS, HDS, GP = range(4)
 FIELDS = ("GT", "DS", "HDS", "GP")
 WIDEST = 48  # bytes of the longest sample column, its tab included
+SPARE = 8  # bytes that are written past the end of a text
 
 
 def decimal_table(largest: int = 2000) -> tuple[np.ndarray, np.ndarray]:
-    """Shortest decimal text [largest + 1, 5] uint8 of n thousandths ('0', '0.25', '1.999'), and its lengths."""
-    texts = [f"{n / 1000:.3f}".rstrip("0").rstrip(".") for n in range(largest + 1)]
-    table = np.zeros((largest + 1, 5), dtype=np.uint8)
-    for row, text in enumerate(texts):
-        table[row, : len(text)] = np.frombuffer(text.encode(), dtype=np.uint8)
-    return table, np.array([len(text) for text in texts], dtype=np.int64)
+    """Shortest decimal text of n thousandths ('0', '0.25', '1.999') as little-endian uint64 words, and its lengths."""
+    texts = [f"{n / 1000:.3f}".rstrip("0").rstrip(".").encode() for n in range(largest + 1)]
+    words = np.array([int.from_bytes(text, "little") for text in texts], dtype=np.uint64)
+    return words, np.array([len(text) for text in texts], dtype=np.uint64)
 
 
 @njit(cache=True, nogil=True)
-def _put(out, at, text, length):
-    for i in range(length):
-        out[at + i] = text[i]
+def _put(out, at, word, length):
+    """Write the 8 bytes of `word` and move on by `length`: one store, where a loop over `length` would be guessed."""
+    for i in range(8):  # indices are unsigned throughout: for signed ones numba adds a test of each
+        out[at + np.uint64(i)] = np.uint8(word >> np.uint64(8 * i))
     return at + length
 
 
 @njit(cache=True, nogil=True)
-def format_imputed(out, prefixes, starts, a, b, both, fields, table, lengths):
+def _put_person(out, at, x, y, g2, fields, words, lengths):
+    one = np.uint64(1)
+    g1 = x + y - 2 * g2
+    g0 = 1000 - g1 - g2
+    out[at] = TAB
+    at += one
+    for rank in range(fields.shape[0]):
+        if rank:
+            out[at] = COLON
+            at += one
+        field = fields[rank]
+        if field == GT:
+            best, h1, h2 = g0, 0, 0
+            if y - g2 > best:
+                best, h1, h2 = y - g2, 0, 1
+            if x - g2 > best:
+                best, h1, h2 = x - g2, 1, 0
+            if g2 > best:
+                h1, h2 = 1, 1
+            out[at], out[at + one], out[at + np.uint64(2)] = ZERO + h1, PIPE, ZERO + h2
+            at += np.uint64(3)
+        elif field == DS:
+            at = _put(out, at, words[x + y], lengths[x + y])
+        elif field == HDS:
+            at = _put(out, at, words[x], lengths[x])
+            out[at] = COMMA
+            at = _put(out, at + one, words[y], lengths[y])
+        else:
+            at = _put(out, at, words[g0], lengths[g0])
+            out[at] = COMMA
+            at = _put(out, at + one, words[g1], lengths[g1])
+            out[at] = COMMA
+            at = _put(out, at + one, words[g2], lengths[g2])
+    return at
+
+
+@njit(cache=True, nogil=True)
+def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
     """Write records to `out` [bytes] uint8 and return how many bytes they take.
 
     `prefixes` [bytes] holds the fixed columns of the records, that of record i at starts[i]:starts[i + 1]; `a`, `b`,
-    `both` [S, N] int16 as in Quantised; `fields` [F] of GT, DS, HDS, GP in the order to print.
+    `both` [S, N] int16 as in Quantised; `fields` [F] of GT, DS, HDS, GP in the order to print. `out` must have room
+    for WIDEST bytes a person and SPARE at the end. Most genotypes are certain: their text is made once.
     """
-    at = 0
+    certain = np.zeros((2, 2, WIDEST + SPARE), np.uint8)
+    certain_length = np.zeros((2, 2), np.uint64)
+    for h1 in range(2):
+        for h2 in range(2):
+            certain_length[h1, h2] = _put_person(
+                certain[h1, h2], np.uint64(0), 1000 * h1, 1000 * h2, 1000 * h1 * h2, fields, words, lengths
+            )
+    certain_words = certain.view(np.uint64)
+    at = np.uint64(0)
     for site in range(a.shape[0]):
         for i in range(starts[site], starts[site + 1]):
             out[at] = prefixes[i]
-            at += 1
+            at += np.uint64(1)
         for person in range(a.shape[1]):
             x, y, g2 = np.int64(a[site, person]), np.int64(b[site, person]), np.int64(both[site, person])
-            g1 = x + y - 2 * g2
-            g0 = 1000 - g1 - g2
-            out[at] = TAB
-            at += 1
-            for rank in range(fields.shape[0]):
-                if rank:
-                    out[at] = COLON
-                    at += 1
-                field = fields[rank]
-                if field == GT:
-                    best, h1, h2 = g0, 0, 0
-                    if y - g2 > best:
-                        best, h1, h2 = y - g2, 0, 1
-                    if x - g2 > best:
-                        best, h1, h2 = x - g2, 1, 0
-                    if g2 > best:
-                        h1, h2 = 1, 1
-                    out[at], out[at + 1], out[at + 2] = ZERO + h1, PIPE, ZERO + h2
-                    at += 3
-                elif field == DS:
-                    at = _put(out, at, table[x + y], lengths[x + y])
-                elif field == HDS:
-                    at = _put(out, at, table[x], lengths[x])
-                    out[at] = COMMA
-                    at = _put(out, at + 1, table[y], lengths[y])
-                else:
-                    at = _put(out, at, table[g0], lengths[g0])
-                    out[at] = COMMA
-                    at = _put(out, at + 1, table[g1], lengths[g1])
-                    out[at] = COMMA
-                    at = _put(out, at + 1, table[g2], lengths[g2])
+            if (x == 0 or x == 1000) and (y == 0 or y == 1000):
+                text, length = certain_words[x // 1000, y // 1000], certain_length[x // 1000, y // 1000]
+                for w in range((length + np.uint64(7)) // np.uint64(8)):
+                    _put(out, at + np.uint64(8) * w, text[w], np.uint64(8))
+                at += length
+            else:
+                at = _put_person(out, at, x, y, g2, fields, words, lengths)
         out[at] = NEWLINE
-        at += 1
-    return at
+        at += np.uint64(1)
+    return np.int64(at)
 
 
 @njit(cache=True, nogil=True)

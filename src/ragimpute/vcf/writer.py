@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
 from ragimpute.vcf.source import contig_id, contig_lengths
 
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
-CHUNK_BYTES = 1 << 24
+CHUNK_BYTES = 1 << 22  # of text at a time, as a bound: records are formatted and compressed in parallel
 HEADER_LINES = {
     "GT": '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the most probable of four pairs">',
     "DS": '##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage of the alternate allele, the sum of HDS">',
@@ -55,11 +56,9 @@ def write_imputed(
     ordered = sorted(fields, key=format_kernel.FIELDS.index)  # GT must come first
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     header = [*INFO_LINES, *(HEADER_LINES[field] for field in ordered)]
-    table, lengths = format_kernel.decimal_table()
-    buffer = np.empty(0, dtype=np.uint8)
+    words, lengths = format_kernel.decimal_table()
 
-    def chunk(start: int, stop: int) -> bytes:
-        nonlocal buffer
+    def chunk(start: int, stop: int) -> memoryview:
         numbers = quantise(imputed.hds[start:stop], imputed.both[start:stop])
         frequency = (numbers.a.mean(axis=1, dtype=np.float64) + numbers.b.mean(axis=1, dtype=np.float64)) / (2 * UNIT)
         r2 = minimac_r2(numbers.a, numbers.b) if imputed.r2 is None else np.nan_to_num(imputed.r2[start:stop])
@@ -70,13 +69,12 @@ def write_imputed(
             )
         ]
         prefixes, starts = _prefixes(sites, start, stop, "PASS", tails)
-        needed = len(prefixes) + (stop - start) * (shape[1] * format_kernel.WIDEST + 1)
-        if len(buffer) < needed:
-            buffer = np.empty(needed, dtype=np.uint8)
+        room = len(prefixes) + (stop - start) * (shape[1] * format_kernel.WIDEST + 1) + format_kernel.SPARE
+        out = np.empty(room, dtype=np.uint8)
         size = format_kernel.format_imputed(
-            buffer, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, table, lengths
+            out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
         )
-        return buffer[:size].tobytes()
+        return out[:size].data
 
     _write(path, _header(sites, contigs, source, header, imputed.samples), sites, contigs, chunk, shape[1], threads)
 
@@ -106,12 +104,12 @@ def write_genotypes(
         raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} people x 2")
     whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])
 
-    def chunk(start: int, stop: int) -> bytes:
+    def chunk(start: int, stop: int) -> memoryview:
         prefixes, starts = _prefixes(sites, start, stop, ".", [".\tGT"] * (stop - start))
         out = np.empty(len(prefixes) + (stop - start) * (4 * len(samples) + 1), dtype=np.uint8)
         block = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
         size = format_kernel.format_genotypes(out, prefixes, starts, block, np.ascontiguousarray(whole[start:stop]))
-        return out[:size].tobytes()
+        return out[:size].data
 
     header = _header(sites, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
     _write(path, header, sites, contigs, chunk, len(samples), threads)
@@ -122,7 +120,7 @@ def _write(
     header: bytes,
     sites: Sites,
     contigs: Sequence[str],
-    chunk: Callable[[int, int], bytes],
+    chunk: Callable[[int, int], memoryview],
     n_samples: int,
     threads: int,
 ) -> None:
@@ -133,10 +131,10 @@ def _write(
     check_request(path, ("GT",))
     step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
 
-    def content() -> Iterator[bytes]:
-        yield header
+    def parts() -> Iterator[Callable[[], bytes | memoryview]]:
+        yield lambda: header
         for start in range(0, len(sites), step):
-            yield chunk(start, min(start + step, len(sites)))
+            yield partial(chunk, start, min(start + step, len(sites)))
 
     is_bcf = name.endswith(".bcf")
     suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
@@ -144,7 +142,7 @@ def _write(
         final = stack.enter_context(atomic_path(name))
         index = stack.enter_context(atomic_path(name + suffix))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
-        bgzf.write(plain, content(), pool)
+        bgzf.write(plain, parts(), pool, ahead=2 * threads)
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:
