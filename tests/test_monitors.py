@@ -40,9 +40,31 @@ def test_gradients_at_after_of_an_analytic_example():
     assert watched["grad_classification"].item() == pytest.approx(0.125 * 2**0.5)
     assert watched["grad_recon"].item() == pytest.approx(4 * 2**0.5)
     assert watched["grad_cosine"].item() == pytest.approx(-1.0)
+    # with its weight .05 reconstruction pulls with .2 in each haplotype, straight against .125
+    assert watched["grad_recon_share"].item() == pytest.approx(0.2 / (0.2 + 0.125))
+    assert watched["grad_recon_cancels"].item() == pytest.approx(0.2 / 0.125)
     assert watched["focal_share_90"].item() == pytest.approx(1.0)
     assert watched["effective_gradient"].item() == pytest.approx(0.9)  # classification has .9 of the weights
     assert watched["embedding_variance"].item() == pytest.approx(0.0)
+
+
+def test_after_the_switch_reconstruction_has_no_share():
+    """`before` and `after` are equal, so that loss A has switched to 3 3 4 0 0."""
+    after = torch.zeros(1, 2, 1, 1, requires_grad=True)
+    first, second = after.unbind(1)
+    hap1, hap2 = (torch.cat((torch.zeros(1, 1, 1), x), dim=-1) for x in (first, second))
+    embedding = torch.zeros(1, 1, 1)
+    outputs = ImputationOutputs(hap1, hap2, torch.zeros(1, 1, 4), embedding, embedding, first, second)
+    alleles, scored = torch.zeros(1, 2, 1, dtype=torch.int64), torch.ones(1, 2, 1, dtype=torch.bool)
+    batch = Batch({}, np.array([0]), alleles, scored)
+    after_switch = {"hap": 3, "genotype": 4}
+    spec = LossSpec.from_config(
+        {"hap": 0.2, "genotype": 0.3, "recon": 0.15, "switch_threshold": 0.01, "after_switch": after_switch}
+    )
+    watched = gradient_monitors(spec, compute(spec, outputs, batch), outputs, batch)
+    assert watched["grad_classification"].item() == pytest.approx(3 * 0.5 * 2**0.5)
+    assert watched["grad_recon_share"].item() == watched["grad_recon_cancels"].item() == 0
+    assert watched["effective_gradient"].item() == pytest.approx(1.0)
 
 
 def test_r2_and_f1_by_hand_and_additive():

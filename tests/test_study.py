@@ -1,7 +1,12 @@
 """Runs and their names."""
 
+import json
+from pathlib import Path
+
+from ragimpute.config import load
 from ragimpute.study import method_name, runs, truth_file
 
+ROOT = Path(__file__).parents[1]
 CONFIG = {
     "masks": {"a": {}, "b": {}},
     "study": [
@@ -41,3 +46,29 @@ def test_truth_is_the_given_file_then_the_held_out_people_then_untyped_targets()
     assert truth_file(panel | {"targets": {"holdout": 0.1}}, {"fraction": 0.1}) == "r"
     assert truth_file(panel, "sites.bed") == "t"
     assert truth_file(panel, "targets") is None
+
+
+def test_the_loss_study_is_the_whole_design() -> None:
+    """Losses A to E x gamma 5, 2.5, 0 x both architectures x 5 seeds; gammas differ in nothing else."""
+    config = load(ROOT, [ROOT / "config" / "study.yaml"])
+    trained = [run for run in runs(config) if run.trained]
+    assert len(trained) == len({run.path for run in trained}) == 150
+    for architecture in ("bert_rag", "copy_rag"):
+        losses = {run.loss for run in trained if run.architecture == architecture}
+        entries = [config["losses"][loss] for loss in losses]
+        axes = {}
+        for entry in entries:
+            axes.setdefault(json.dumps({k: v for k, v in entry.items() if k != "gamma"}, sort_keys=True), []).append(
+                entry["gamma"]
+            )
+        assert len(axes) == 5  # the same weights at three gammas, five times
+        assert all(sorted(gammas) == [0, 2.5, 5] for gammas in axes.values())
+    assert all(config["training"][name]["patience"] in (None, 0) for name in ("bert_rag", "copy_rag"))  # fixed steps
+
+
+def test_the_loss_study_at_full_size_is_the_same_design() -> None:
+    files = [ROOT / "config" / name for name in ("study.yaml", "study_full.yaml")]
+    small, full = load(ROOT, files[:1]), load(ROOT, files)
+    assert [run.path for run in runs(small)] == [run.path for run in runs(full)]
+    assert {full["training"][name]["size"] for name in ("bert_rag", "copy_rag")} == {"full"}
+    assert full["losses"] == small["losses"]

@@ -69,6 +69,13 @@ def test_recon_loss_is_in_the_history_with_its_branch_and_monitors(tiny_panel, t
     assert not [metric for _, _, metric, _ in rows if "time" in metric or "second" in metric]
 
 
+def test_the_jump_of_the_loss_is_seen_at_each_step(tiny_panel, tiny_typed):
+    rows = small_trainer(tiny_panel, tiny_typed, LOSSES["A"]).run().history.rows
+    losses, jumps = ({step: v for step, _, metric, v in rows if metric == name} for name in ("loss", "loss_jump"))
+    assert np.isnan(jumps[1])
+    assert [jumps[step] for step in range(2, 13)] == pytest.approx([losses[s] / losses[s - 1] for s in range(2, 13)])
+
+
 @pytest.mark.parametrize("stop_at", [3, 4, 9])  # inside an epoch, at an epoch's end, later
 def test_resume_gives_the_same_bytes_as_an_unbroken_run(tiny_panel, tiny_typed, tmp_path, stop_at):
     whole = small_trainer(tiny_panel, tiny_typed, LOSSES["B"]).run()

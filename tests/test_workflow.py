@@ -185,6 +185,32 @@ def test_changing_one_loss_trains_that_loss_alone(tiny: Study) -> None:
 
 
 @pytest.mark.slow
+def test_kept_neighbours_serve_all_losses_and_dropped_vcfs_leave_the_scores(tiny: Study, tmp_path: Path) -> None:
+    content = yaml.safe_load((tiny.checkout / "tests" / "studies" / "tiny.yaml").read_text())
+    content |= {"keep": {"segments": True, "imputed": False}, "baselines": [], "seeds": [1, 2]}
+    content["study"] = [entry for entry in content["study"] if entry["architecture"] == "bert_rag"]
+    config = tiny.checkout / "tests" / "studies" / "kept.yaml"
+    config.write_text(yaml.safe_dump(content))
+    study = Study(tiny.checkout, tmp_path)
+    done = study.snakemake(config=str(config))
+    assert done.returncode == 0, done.stdout[-4000:]
+    segments = sorted(path.name for path in (study.results / "segments" / "tiny_omni" / "bert_rag").glob("*"))
+    assert segments == ["targets.safetensors", "train.safetensors", "validation.safetensors"]
+    assert not list((study.results / "imputed").rglob("*.vcf.gz*"))
+    measured = pd.read_csv(study.results / "loss_study.tsv", sep="\t")
+    assert set(measured["loss"]) == {"recon_switch", "no_recon"}
+    f1 = measured[measured["measure"] == "f1_overall"].set_index("loss").loc["recon_switch"]
+    assert f1["difference_low"] < f1["difference"] < f1["difference_high"]
+    assert len(pd.read_csv(study.results / "claims.tsv", sep="\t")) > 30
+
+    content["losses"] = {"recon_switch": {"hap": 0.21, "genotype": 0.3, "recon": 0.15, "gamma": 5}}
+    config.write_text(yaml.safe_dump(content))
+    done = study.snakemake("--dry-run", config=str(config))
+    jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
+    assert (jobs["train"], jobs["predict"], jobs["evaluate"], jobs["retrieve"]) == (2, 2, 2, 0)
+
+
+@pytest.mark.slow
 def test_snakemakes_own_report_works(tiny: Study, tmp_path: Path) -> None:
     done = tiny.snakemake("--report", str(tmp_path / "report.html"))
     assert done.returncode == 0, done.stdout[-3000:]

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ragimpute.evaluation.claims import CLAIMS, LETTERS, PREDICTED_F1
+from ragimpute.evaluation.diagnosis import recon_verdict
 from ragimpute.evaluation.intervals import ALPHA
 from ragimpute.reporting.style import ARCHITECTURE_COLOURS, empty
 
@@ -112,10 +113,10 @@ def _claim(row: pd.Series) -> dict[str, str]:
     }
 
 
-def _loss(rows: pd.DataFrame) -> list[dict[str, str]]:
+def _loss(rows: pd.DataFrame) -> list[dict[str, object]]:
     """The cells of one loss: the value, its interval or its difference to no_recon, and the range of its rank."""
     by_measure = rows.set_index("measure")
-    cells = []
+    cells: list[dict[str, object]] = []
     for name in SHOWN:
         if name not in by_measure.index:
             cells.append({"value": "NA", "below": "", "rank": "", "sure": False})
@@ -128,8 +129,17 @@ def _loss(rows: pd.DataFrame) -> list[dict[str, str]]:
             else interval(row["ci_low"], row["ci_high"])
         )
         rank = f"rank {row['rank_best']:.0f}–{row['rank_worst']:.0f}" if np.isfinite(row["rank_best"]) else ""
+        if name == "recon_ratio":
+            below = recon_outcome(by_measure["value"])
         cells.append({"value": text(row["value"]), "below": below, "rank": rank, "sure": bool(row["p_holm"] < ALPHA)})
     return cells
+
+
+def recon_outcome(values: pd.Series) -> str:
+    """The verdict on the reconstruction term from the measures (index) of one loss; `off` where its weight is 0."""
+    if values.get("grad_recon_share") == 0:
+        return "off"
+    return recon_verdict(values.get("recon_ratio", np.nan), values.get("loss_recon", np.nan)).outcome
 
 
 def text(value: float) -> str:
