@@ -101,6 +101,7 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
         return
     if not seen.header.samples:
         yield Finding("error", seen.path, "no-samples", "the file has no samples")
+        return
     table = seen.records
     if table.empty:
         yield Finding("error", seen.path, "no-records", "no records (in the region, if one was given)")

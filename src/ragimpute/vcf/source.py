@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,6 +21,8 @@ BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b00030000000000000000
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
 X_NAMES = ("X", "23")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+DAMAGED = "damaged or truncated compressed file; copy or create it again"
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
 
@@ -66,10 +69,13 @@ def read_header(path: str | os.PathLike) -> Header:
     lines = text.split("\n")
     if not lines[0].startswith("##fileformat=VCF"):
         raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
-    columns = next((line for line in lines if line.startswith("#CHROM")), None)
-    if columns is None:
+    line = next((line for line in lines if line.startswith("#CHROM")), None)
+    if line is None:
         raise InputError(f"{path}: the header has no #CHROM line")
-    samples = columns.rstrip("\r").split("\t")[FIXED_COLUMNS:]
+    columns = line.rstrip("\r").split("\t")
+    if columns[: FIXED_COLUMNS - 1] != COLUMNS:
+        raise InputError(f"{path}: the #CHROM line does not hold {' '.join(COLUMNS)}, with tabs between them")
+    samples = columns[FIXED_COLUMNS:]
     seen: set[str] = set()
     for sample in samples:
         if sample in seen:
@@ -103,6 +109,7 @@ def records(
         try:
             vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
         except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
+            _check_compression(path)
             raise InputError(f"{path}: the header cannot be parsed: {error}") from None
         try:
             for name in added:
@@ -124,6 +131,7 @@ def records(
         except (InputError, GeneratorExit):
             raise
         except Exception as error:
+            _check_compression(path)
             where = "" if indexed else _line_of_record(path, done)
             raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
         added = list(_chromosomes(path))
@@ -163,9 +171,7 @@ def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
     """All chromosome names of a VCF's records. Raises InputError, naming the line, for one that cannot be a name."""
     names: dict[str, None] = {}
     try:
-        with open(path, "rb") as plain:
-            compressed = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if compressed else open(path, "rb") as handle:
+        with _open(path) as handle:
             for number, line in enumerate(handle, start=1):
                 if line.startswith(b"#"):
                     continue
@@ -174,22 +180,34 @@ def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
                     raise InputError(f"{path}:{number}: a blank line, or no chromosome name: {name.strip()[:40]!r}")
                 names[name] = None
     except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path}: damaged or truncated compressed file; copy or create it again") from None
+        raise InputError(f"{path}: {DAMAGED}") from None
     return names
+
+
+def _open(path: str | os.PathLike) -> BinaryIO:
+    """The content of a file, decompressed when it is compressed."""
+    with open(path, "rb") as plain:
+        compressed = plain.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if compressed else open(path, "rb")  # type: ignore[return-value]
+
+
+def _check_compression(path: str | os.PathLike) -> None:
+    """Raise InputError when the file cannot be decompressed to its end."""
+    try:
+        with _open(path) as handle:
+            while handle.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error):
+        raise InputError(f"{path}: {DAMAGED}") from None
 
 
 def _line_of_record(path: str | os.PathLike, number: int) -> str:
     """', line N: its first columns' of record `number`, from 0, of a VCF; '' for a BCF or past the end."""
-    try:
-        with open(path, "rb") as plain:
-            compressed = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if compressed else open(path, "rb") as handle:
-            if not handle.readline().startswith(b"##"):
-                return ""
-            lines = (pair for pair in enumerate(handle, start=2) if not pair[1].startswith(b"#"))
-            found = next(islice(lines, number, None), None)
-    except (OSError, EOFError, zlib.error):
-        return ""
+    with _open(path) as handle:
+        if not handle.readline().startswith(b"##"):
+            return ""
+        lines = (pair for pair in enumerate(handle, start=2) if not pair[1].startswith(b"#"))
+        found = next(islice(lines, number, None), None)
     if found is None:
         return ""
     start = " ".join(found[1].decode(errors="replace").split("\t")[:5])[:80]  # not the genotypes
@@ -233,6 +251,6 @@ def _header_text(path: str | os.PathLike) -> str:
                     break
             return b"".join(content).decode().rstrip("\n")
     except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path}: damaged or truncated compressed file; copy or create it again") from None
+        raise InputError(f"{path}: {DAMAGED}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: the header is not UTF-8 text; is this a VCF?") from None

@@ -53,7 +53,7 @@ class Survey:
 def survey(
     path: str | os.PathLike, region: Region | None, wanted: Container[tuple[str, int]] | None = None, limit: int = 0
 ) -> Survey:
-    """Read a file whole. Dosages are kept at the `wanted` (CHROM, POS), or else of the first `limit` usable records."""
+    """Read a file whole, unless it has no samples. Dosages are kept at the `wanted` (CHROM, POS), or else of the first `limit` usable records."""
     header, problem, disorder = Header((), (), frozenset()), "", ""
     rows: list[tuple] = []
     dosages: dict[int, np.ndarray] = {}
@@ -64,7 +64,7 @@ def survey(
     try:
         header = read_header(path)
         missing = np.zeros(len(header.samples), dtype=np.int64)
-        for record in records(path, region):
+        for record in records(path, region) if header.samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
             key = (ref, ",".join(alts) or ".")
             if (chrom, pos) != at:
@@ -76,7 +76,7 @@ def survey(
             reason = "position below 1" if pos < 1 else unusable_alleles(ref, alts)
             reason = reason or ("duplicate" if key in here else "")
             here.add(key)
-            array = None if reason or not header.samples else genotypes(record)
+            array = None if reason else genotypes(record)
             reason = reason or unusable_genotypes(array)
             if array is not None and not reason and (array[:, :-1] > 1).any():
                 reason = "allele that ALT lacks"

@@ -1,0 +1,416 @@
+"""The input check: every defect of a small pair of files is found, named and graded, and the readers agree with it."""
+
+import gzip
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+from click.testing import CliRunner
+
+from ragimpute.check.inputs import check_inputs
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.genetic_map import GeneticMap
+from ragimpute.vcf.reader import Region, read_genotypes, read_panel
+
+EXAMPLE = Path(__file__).parents[1] / "resources" / "example"
+N_PEOPLE, N_TARGETS, N_SITES = 30, 12, 150
+BASES = {"A": "C", "C": "A", "G": "T", "T": "G"}  # unambiguous pairs
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+
+
+@dataclass
+class Vcf:
+    """A VCF as text in parts, for cases to spoil."""
+
+    samples: list[str]
+    rows: list[list[str]]  # chrom, pos, ref, alt, genotypes
+    contig: str = "20"
+    length: int = 63025520
+
+    def text(self) -> str:
+        header = f"##fileformat=VCFv4.2\n##contig=<ID={self.contig},length={self.length}>\n"
+        header += '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        lines = ["\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *self.samples])]
+        for chrom, pos, ref, alt, *gts in self.rows:
+            lines.append("\t".join([chrom, pos, ".", ref, alt, ".", ".", ".", "GT", *gts]))
+        return header + "\n".join(lines) + "\n"
+
+    def each(self, change: Callable[[list[str]], list[str]], step: int = 1, first: int = 0) -> None:
+        """Every `step`-th row becomes `change(row)`."""
+        self.rows[first::step] = [change(row) for row in self.rows[first::step]]
+
+
+def pair(seed: int = 3, n_sites: int = N_SITES) -> tuple[Vcf, Vcf]:
+    """A phased panel at `n_sites`, and unphased targets of the same population at two sites of three."""
+    generator = np.random.default_rng(seed)
+    refs = generator.choice(list(BASES), size=n_sites).tolist()
+    frequency = generator.uniform(0.1, 0.9, size=n_sites)
+    alleles = (generator.random((n_sites, N_PEOPLE + N_TARGETS, 2)) < frequency[:, None, None]).astype(int)
+    panel, targets = Vcf([f"R{i}" for i in range(N_PEOPLE)], []), Vcf([f"T{i}" for i in range(N_TARGETS)], [])
+    for i, (ref, people) in enumerate(zip(refs, alleles.tolist(), strict=True)):
+        site = ["20", str(1_000_000 + 700 * i), ref, BASES[ref]]
+        panel.rows.append([*site, *(f"{a}|{b}" for a, b in people[:N_PEOPLE])])
+        if i % 3:
+            targets.rows.append([*site, *(f"{a}/{b}" for a, b in people[N_PEOPLE:])])
+    return panel, targets
+
+
+def swap(row):
+    flipped = str.maketrans("01", "10")
+    return [row[0], row[1], row[3], row[2], *(gt.translate(flipped) for gt in row[4:])]
+
+
+def strand(row):
+    return [row[0], row[1], row[2].translate(COMPLEMENT), row[3].translate(COMPLEMENT), *row[4:]]
+
+
+def rename(chrom):
+    def change(panel, targets):
+        targets.contig = chrom
+        targets.each(lambda row: [chrom, *row[1:]])
+
+    return change
+
+
+def in_targets(change, step=1, first=0):
+    return lambda panel, targets: targets.each(change, step, first)
+
+
+def in_panel(change, step=1, first=0):
+    return lambda panel, targets: panel.each(change, step, first)
+
+
+def with_genotypes(genotype, people=None):
+    """Rows in which all people, or only so many, have `genotype`."""
+    return lambda row: [*row[:4], *[genotype] * len(row[4:][:people]), *(row[4:][people:] if people else [])]
+
+
+def other_build(panel, targets):
+    """Targets 333 bases further on, so that hardly a position matches."""
+    targets.length = 64444167
+    targets.each(lambda row: [row[0], str(int(row[1]) + 333), *row[2:]])
+
+
+def same_people(panel, targets):
+    targets.samples = panel.samples[:N_TARGETS]
+    targets.rows = [[*row[:4], *row[4 : 4 + N_TARGETS]] for row in panel.rows]
+
+
+def one_person(panel, targets):
+    targets.samples = ["T0"]
+    targets.each(lambda row: row[:5])
+
+
+def on_x(haploid):
+    def change(panel, targets):
+        for vcf in (panel, targets):
+            vcf.contig = "X"
+            vcf.each(lambda row: ["X", *row[1:]])
+        if haploid:
+            targets.each(with_genotypes("1", 3), 1)
+
+    return change
+
+
+def duplicate(vcf):
+    vcf.rows[10:10] = [vcf.rows[10]] * 2
+
+
+def insert(vcf, *site, genotype="0|1"):
+    vcf.rows.insert(5, [vcf.rows[5][0], vcf.rows[5][1], *site, *[genotype] * len(vcf.samples)])
+
+
+# case: what it does to the pair; findings that must be there as 'level code file'; exit code. The readers must raise
+# InputError when an error is about what they read, and read both files when there is none.
+CASES = {
+    "sound": (lambda p, t: None, ["info overlap t"], 0),
+    "swapped alleles": (in_targets(swap, 4), ["warning recoded t"], 0),
+    "all alleles swapped": (in_targets(swap), ["warning recoded t", "info frequencies t"], 0),
+    "other strand": (in_targets(strand, 4), ["warning recoded t"], 0),
+    "other strand and swapped": (in_targets(lambda row: strand(swap(row)), 4), ["warning recoded t"], 0),
+    "genotypes recoded but not the alleles": (
+        in_targets(lambda row: swap([*row[:2], row[3], row[2], *row[4:]])),
+        ["warning frequencies t"],
+        0,
+    ),
+    "ambiguous sites": (
+        lambda p, t: [v.each(lambda r: [*r[:2], "A", "T", *r[4:]] if int(r[1]) % 5 == 0 else r) for v in (p, t)],
+        ["info ambiguous t"],
+        0,
+    ),
+    "chr prefix": (rename("chr20"), ["error chromosome-names t"], 1),
+    "another chromosome": (rename("21"), ["error chromosome-names t"], 1),
+    "other build": (other_build, ["error build t", "error overlap t"], 1),
+    "contig length only": (lambda p, t: setattr(t, "length", 5_000_000), ["warning build t"], 0),
+    "zero overlap": (
+        in_targets(lambda row: [row[0], str(int(row[1]) + 1), *row[2:]]),
+        ["error overlap t"],
+        1,
+    ),
+    "half of the sites typed elsewhere": (
+        in_targets(lambda row: [row[0], str(int(row[1]) + 1), *row[2:]], 2),
+        ["info overlap t"],
+        0,
+    ),
+    "other alleles": (
+        in_targets(lambda row: [*row[:2], row[2], f"{row[2]}{row[3]}", *row[4:]], 3),
+        ["warning build t"],
+        0,
+    ),
+    "targets are reference people": (same_people, ["warning same-names t", "warning duplicate-people t"], 0),
+    "one sample": (one_person, ["info targets t"], 0),
+    "one site": (lambda p, t: t.rows.__delitem__(slice(1, None)), ["info overlap t"], 0),
+    "one panel site": (lambda p, t: p.rows.__delitem__(slice(2, None)) or p.rows.pop(0), ["info overlap t"], 0),
+    "no targets' records": (lambda p, t: t.rows.clear(), ["error no-records t"], 1),
+    "no panel records": (lambda p, t: p.rows.clear(), ["error no-records p"], 1),
+    "no samples": (lambda p, t: t.samples.clear() or t.each(lambda row: row[:4]), ["error no-samples t"], 1),
+    "sample twice": (lambda p, t: t.samples.__setitem__(1, "T0"), ["error unreadable t"], 1),
+    "unsorted targets": (lambda p, t: t.rows.reverse(), ["warning unsorted t"], 0),
+    "unsorted panel": (lambda p, t: p.rows.reverse(), ["error unsorted p"], 1),
+    "duplicate target records": (lambda p, t: duplicate(t), ["warning unusable-records t"], 0),
+    "duplicate panel records": (lambda p, t: duplicate(p), ["warning unusable-records p"], 0),
+    "same position, other allele": (lambda p, t: insert(p, "A", "AT"), ["info overlap t"], 0),
+    "multiallelic": (lambda p, t: insert(p, "A", "G,T"), ["warning unusable-records p"], 0),
+    "symbolic": (lambda p, t: insert(p, "A", "<DEL>"), ["warning unusable-records p"], 0),
+    "monomorphic record": (lambda p, t: insert(t, "A", ".", genotype="0/0"), ["warning unusable-records t"], 0),
+    "unphased panel": (in_panel(lambda row: [g.replace("|", "/") for g in row]), ["error no-usable-site p"], 1),
+    "some unphased": (in_panel(lambda row: [*row[:4], "0/1", *row[5:]], 9), ["warning phase p"], 0),
+    "phased targets": (in_targets(lambda row: [g.replace("/", "|") for g in row]), ["info targets t"], 0),
+    "missing in the panel": (in_panel(with_genotypes(".|.", 2), 9), ["warning missing p"], 0),
+    "missing sites": (in_targets(with_genotypes("./."), 9), ["warning missing-sites t"], 0),
+    "missing sites written short": (in_targets(with_genotypes("."), 9), ["warning missing-sites t"], 0),
+    "missing person": (in_targets(with_genotypes("./.", 1)), ["warning missing-people t"], 0),
+    "half missing": (in_targets(with_genotypes("./1", 4), 2), ["warning missing-people t"], 0),
+    "haploid in places": (in_targets(with_genotypes("1", 4), 9), ["warning unusable-records t"], 0),
+    "polyploid": (in_targets(with_genotypes("0/1/1", 4), 9), ["warning unusable-records t"], 0),
+    "X, diploid": (on_x(False), ["info overlap t"], 0),
+    "X, haploid men": (on_x(True), ["error invalid-record t"], 1),
+    "allele out of range": (in_targets(with_genotypes("0/2", 1), 50, 7), ["error invalid-record t"], 1),
+    "position 0": (in_panel(lambda row: [row[0], "0", *row[2:]], 1000), ["error invalid-record p"], 1),
+    "position is text": (in_targets(lambda row: [row[0], "x7", *row[2:]], 1000, 7), ["error unreadable t"], 1),
+    "too few columns": (in_targets(lambda row: row[:6], 1000, 7), ["error unreadable t"], 1),
+    "genotype is text": (in_targets(lambda row: [*row[:4], "z/1", *row[5:]], 1000, 7), ["error unreadable t"], 1),
+}
+# errors after which the files can be read all the same: the user has to judge them
+READABLE = {"build", "map", "same-names", "duplicate-people"}
+
+
+@dataclass
+class Files:
+    """The files of a case and what the check says of them."""
+
+    panel: Path
+    targets: Path
+
+    def found(self, **options) -> list[str]:
+        short = {str(self.panel): "p", str(self.targets): "t"}
+        findings = check_inputs(self.panel, self.targets, **options)
+        return [f"{finding.level} {finding.code} {short.get(finding.file, '-')}" for finding in findings]
+
+    def read(self):
+        """What imputation reads."""
+        panel, _ = read_panel(self.panel, None, GeneticMap({}))
+        return panel, read_genotypes(self.targets, panel.sites)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(panel: Vcf | bytes, targets: Vcf | bytes, suffix: str = ".vcf") -> Files:
+        files = Files(tmp_path / f"p{suffix}", tmp_path / f"t{suffix}")
+        for path, content in ((files.panel, panel), (files.targets, targets)):
+            path.write_bytes(content if isinstance(content, bytes) else content.text().encode())
+        return files
+
+    return written
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_what_is_wrong_is_found_and_the_readers_agree(name, write):
+    spoil, expected, code = CASES[name]
+    panel, targets = pair()
+    spoil(panel, targets)
+    files = write(panel, targets)
+    found = files.found()
+    assert set(expected) <= set(found)
+    errors = [line.split()[1] for line in found if line.startswith("error")]
+    assert bool(errors) == bool(code)
+    if set(errors) - READABLE:
+        with pytest.raises(InputError, match=re.escape(str(files.panel.parent))):
+            files.read()
+    else:
+        assert len(files.read()[1].index) > 0
+
+
+@pytest.mark.parametrize("name", ["swapped alleles", "other strand", "other strand and swapped", "all alleles swapped"])
+def test_recoded_genotypes_are_those_of_the_sound_file(name, write):
+    _, sound = write(*pair()).read()
+    panel, targets = pair()
+    CASES[name][0](panel, targets)
+    _, found = write(panel, targets).read()
+    np.testing.assert_array_equal(found.index, sound.index)
+    np.testing.assert_array_equal(found.alleles, sound.alleles)
+    assert len(found.recoded) == len(range(0, len(sound.index), 1 if name.startswith("all") else 4))
+
+
+def cut(content: bytes) -> bytes:
+    return gzip.compress(content)[:-30]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "spoil", "message"),
+    [
+        (".vcf.gz", cut, "damaged or truncated"),
+        (".vcf.gz", lambda content: gzip.compress(content)[:400], "damaged or truncated"),
+        (".vcf", lambda content: b"\xef\xbb\xbf" + content, "byte order mark"),
+        (".vcf.gz", lambda content: gzip.compress(b"\xef\xbb\xbf" + content), "byte order mark"),
+        (".vcf", lambda content: b"", "the file is empty"),
+        (".vcf", lambda content: b"\n" + content, "not a VCF"),
+        (".vcf", lambda content: content.replace(b"\t", b" "), "with tabs between them"),
+        (".vcf", lambda content: b"sample,site\n1,2\n", "not a VCF"),
+        (".vcf", lambda content: content.replace(b"#CHROM", b"CHROM"), "no #CHROM line"),
+        (".vcf", lambda content: content.decode().encode("utf-16"), "not a VCF"),
+        (".bcf", lambda content: b"BCF\2\2" + content, "."),
+        (".vcf", lambda content: content + b"\n\n20\t", "line|unreadable"),
+        (".vcf", lambda content: content.replace(b"T0", b"T\xff"), "UTF-8"),
+    ],
+)
+def test_damaged_files_are_named(write, suffix, spoil, message):
+    panel, targets = pair()
+    spoilt = spoil(targets.text().encode())
+    files = write(gzip.compress(panel.text().encode()) if suffix == ".vcf.gz" else panel, spoilt, suffix)
+    if suffix == ".bcf":
+        files.panel.write_text(panel.text())
+    assert "error unreadable t" in files.found()
+    with pytest.raises(InputError, match=message) as caught:
+        files.read()
+    assert str(files.targets) in str(caught.value)
+    swapped = Files(files.targets, files.panel)
+    assert "error unreadable p" in swapped.found()
+    with pytest.raises(InputError, match=message):
+        swapped.read()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.removesuffix("\n"),
+        lambda text: text.replace("##contig=<ID=20,length=63025520>\n", ""),
+        lambda text: text.replace("VCFv4.2", "VCFv4.3"),
+    ],
+    ids=["CRLF", "no newline at the end", "no contig line", "VCF 4.3"],
+)
+def test_other_ways_to_write_the_same_are_read_alike(write, change):
+    panel, targets = pair()
+    _, sound = write(panel, targets).read()
+    files = write(panel, change(targets.text()).encode())
+    assert not [line for line in files.found() if line.startswith("error")]
+    _, read = files.read()
+    assert read.samples == sound.samples
+    np.testing.assert_array_equal(read.alleles, sound.alleles)
+
+
+def test_every_container_gives_the_same_findings(write, tmp_path):
+    files = write(*pair())
+    expected = files.found()
+    packed = Files(tmp_path / "p.vcf.gz", tmp_path / "t.bcf")
+    pysam.tabix_compress(str(files.panel), str(packed.panel))
+    subprocess.run(["bcftools", "view", "-Ob", "-o", packed.targets, files.targets], check=True)
+    assert packed.found() == expected
+    pysam.tabix_index(str(packed.panel), preset="vcf", csi=True)
+    subprocess.run(["bcftools", "index", packed.targets], check=True)
+    assert packed.found() == expected
+
+
+def test_all_problems_are_reported_at_once(write, tmp_path):
+    panel, targets = pair()
+    panel.rows.reverse()
+    duplicate(panel)
+    rename("chr20")(panel, targets)
+    targets.each(with_genotypes("./.", 1))
+    (tmp_path / "map").write_text("21 . 0.1 1000000\n21 . 0.2 2000000\n")
+    expected = {"error unsorted p", "warning unusable-records p", "error chromosome-names t"}
+    expected |= {"warning missing-people t", "error map -"}
+    assert expected <= set(write(panel, targets).found(genetic_map=tmp_path / "map"))
+
+
+def test_duplicates_under_other_names_are_a_warning_or_an_error_as_asked(write):
+    panel, targets = pair(n_sites=1600)
+    targets.each(lambda row: [*row[:4], panel.rows[(int(row[1]) - 1_000_000) // 700][9], *row[5:]])
+    files = write(panel, targets)
+    assert "warning duplicate-people t" in files.found()
+    assert "error duplicate-people t" in files.found(leak="error")
+    message = next(f.message for f in check_inputs(files.panel, files.targets) if f.code == "duplicate-people")
+    assert "1 pairs" in message
+    assert "T0 = R5" in message
+
+
+def test_held_out_people_are_not_compared_with_themselves(write):
+    panel, _ = pair()
+    files = write(panel, panel)
+    codes = [line.split()[1] for line in Files(files.panel, files.panel).found(held_out=True, leak="error")]
+    assert codes == ["reference", "map"]
+
+
+@pytest.mark.parametrize(
+    ("points", "level", "words"),
+    [
+        ("20 . 0 900000\n20 . 1 2000000\n", None, ""),
+        ("20 . 0 1000300\n20 . 1 2000000\n", "warning", "covers 1000300-2000000"),
+        ("20 . 0 61000000\n20 . 1 62000000\n", "error", "lie outside"),
+        ("chr20 . 0 900000\nchr20 . 1 2000000\n", "error", "with or without 'chr'"),
+        ("20 . 1 900000\n20 . 0 2000000\n", "error", "line 2: cM falls"),
+        ("hello\n", "error", "unknown genetic map layout"),
+        ("", "error", "unknown genetic map layout"),
+    ],
+)
+def test_the_map_must_cover_the_panel(write, tmp_path, points, level, words):
+    (tmp_path / "map").write_text(points)
+    files = write(*pair())
+    found = [f for f in check_inputs(files.panel, files.targets, tmp_path / "map") if f.code == "map"]
+    assert [f.level for f in found] == ([level] if level else [])
+    assert all(words in f.message for f in found)
+
+
+def test_the_example_gives_no_warning():
+    findings = check_inputs(
+        EXAMPLE / "reference.vcf.gz", EXAMPLE / "targets.vcf.gz", EXAMPLE / "genetic_map.plink.map", leak="error"
+    )
+    assert {finding.level for finding in findings} == {"info"}
+
+
+def run(*arguments):
+    return CliRunner().invoke(ragimpute, ["check", *map(str, arguments)])
+
+
+def test_exit_codes_and_forms_of_the_command(write, tmp_path):
+    files = write(*pair())
+    options = ["--reference", files.panel, "--targets", files.targets]
+    clean = run(*options, "--out", tmp_path / "check.tsv")
+    assert clean.exit_code == 0
+    assert f"info: {files.targets}: " in clean.output
+    table = pd.read_csv(tmp_path / "check.tsv", sep="\t")
+    assert list(table.columns) == ["level", "file", "code", "message"]
+    assert set(table["file"]) == {"p.vcf", "t.vcf", "genetic map"}
+    assert str(tmp_path) not in (tmp_path / "check.tsv").read_text()
+    problems = run("--reference", files.panel, "--targets", files.panel, "--json", "--leak", "error")
+    assert problems.exit_code == 1
+    assert {"level": "error", "code": "same-names"}.items() <= json.loads(problems.output)[0].items()
+    for wrong in (options[:2], [*options[:3], tmp_path / "absent.vcf"], [*options, "--map", tmp_path / "no.map"]):
+        assert run(*wrong).exit_code == 2
+
+
+def test_a_region_limits_the_check(write):
+    panel, targets = pair()
+    targets.each(lambda row: [row[0], row[1], row[2], "<DEL>", *row[4:]], 1, 50)
+    files = write(panel, targets)
+    assert "warning unusable-records t" in files.found()
+    assert "warning unusable-records t" not in files.found(region=Region("20", 1_000_000, 1_030_000))
