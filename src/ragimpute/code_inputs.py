@@ -34,7 +34,7 @@ def modules_of(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> lis
         name = queue.pop()
         if name not in found and name not in without:
             found.add(name)
-            queue += _imports(_tree(name), name)
+            queue += _imported(name)
     return sorted(str(_path(name)) for name in found - LEFT_OUT)
 
 
@@ -46,6 +46,12 @@ def _path(name: str) -> Path:
 @cache
 def _tree(name: str) -> ast.Module:
     return ast.parse(_path(name).read_text(encoding="utf-8"))
+
+
+@cache
+def _imported(name: str) -> tuple[str, ...]:
+    """What the module `name` imports anywhere; remembered, as a workflow asks for hundreds of jobs."""
+    return tuple(_imports(_tree(name), name))
 
 
 def _imports(tree: ast.AST, module: str) -> Iterator[str]:
