@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
-from ragimpute.evaluation.diagnosis import monitor_means, recon_verdict
+from ragimpute.evaluation.diagnosis import monitor_means, recon_verdict, verdict_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,14 @@ def test_verdict_and_recommendation(ratio, recon, outcome, advice):
     verdict = recon_verdict(ratio, recon)
     assert verdict.outcome == outcome
     assert advice in verdict.advice
+
+
+def test_a_term_without_weight_is_not_judged():
+    watched = {"recon_ratio": 60.0, "loss_recon": 0.05}
+    assert verdict_of({**watched, "grad_recon_share": 0.0}).outcome == "off"
+    assert verdict_of({**watched, "grad_recon_share": 0.2}).outcome == "dominates"
+    assert verdict_of({**watched, "grad_recon_share": float("nan")}).outcome == "dominates"
+    assert verdict_of({}).outcome == "unknown"
 
 
 def history() -> pd.DataFrame:

@@ -12,7 +12,7 @@ from evaluation_data import write_study
 from ragimpute.errors import InputError
 from ragimpute.evaluation import claims, loss_study, tables
 from ragimpute.reporting.loss_page import PAGE, fill, main
-from ragimpute.reporting.losses import interval, text
+from ragimpute.reporting.losses import interval, rank_range, text
 from test_plot import drawn
 
 BLOCKS = ("provenance", "counts", "predictions", "scores", "training", "monitors")
@@ -73,3 +73,4 @@ def test_numbers_in_words():
     ]
     assert interval(-0.1, 0.25) == "[−0.1, 0.25]"
     assert interval(float("nan"), 0.1) == ""
+    assert [rank_range(*pair) for pair in ((1, 1), (2, 5), (float("nan"), float("nan")))] == ["1", "2–5", ""]

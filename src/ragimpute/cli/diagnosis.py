@@ -50,7 +50,7 @@ def diagnose_loss(
     from ragimpute.config import load, suggestion
     from ragimpute.errors import InputError
     from ragimpute.evaluation import tables
-    from ragimpute.evaluation.diagnosis import monitor_means, recon_verdict
+    from ragimpute.evaluation.diagnosis import monitor_means, verdict_of
 
     config = load(Path(__file__).parents[3], configfiles)
     for what, name, known in (("loss", loss_name, config["losses"]), ("mask", mask_name, config["masks"])):
@@ -64,7 +64,7 @@ def diagnose_loss(
             Path(folder),
         )  # fmt: skip
         measured = monitor_means(tables.read(history, tables.HISTORY_COLUMNS), last_epochs=1)
-    verdict = recon_verdict(measured["recon_ratio"], measured["loss_recon"])
+    verdict = verdict_of(measured)
     click.echo(f"{architecture}, {loss_name}, seed {seed}: last of {epochs} epochs of {steps} steps")
     for name, label in SHOWN.items():
         click.echo(f"  {label:40s} {measured[name]:.4g}")

@@ -1,5 +1,6 @@
 """What a training's monitors say about its loss, and what to do about the reconstruction term."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ WEIGHTED = ("grad_recon_share", "grad_recon_cancels", "effective_gradient")
 
 @dataclass(frozen=True)
 class ReconVerdict:
-    """`outcome` (dominates, saturated, negligible, balanced or unknown) and the recommendation."""
+    """`outcome` (dominates, saturated, negligible, balanced, off or unknown) and the recommendation."""
 
     outcome: str
     advice: str
@@ -36,6 +37,13 @@ def recon_verdict(ratio: float, recon: float) -> ReconVerdict:
     if ratio < NEGLIGIBLE:
         return ReconVerdict("negligible", "reconstruction can go: set its weight to 0")
     return ReconVerdict("balanced", "keep the weight of reconstruction")
+
+
+def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
+    """The verdict on MONITORS of a training; `off` where reconstruction has no weight and is only watched."""
+    if measured.get("grad_recon_share") == 0:
+        return ReconVerdict("off", "the weight of reconstruction is 0; it is only watched")
+    return recon_verdict(measured.get("recon_ratio", np.nan), measured.get("loss_recon", np.nan))
 
 
 def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict[str, float]:

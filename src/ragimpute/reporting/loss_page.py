@@ -18,8 +18,9 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import claims, loss_study, tables
 from ragimpute.evaluation.claims import CLAIMS, CONFIRMED, REFUTED, UNDECIDED
+from ragimpute.evaluation.diagnosis import verdict_of
 from ragimpute.evaluation.intervals import ALPHA
-from ragimpute.reporting.losses import interval, recon_outcome, text
+from ragimpute.reporting.losses import interval, rank_range, text
 
 PAGE = Path(__file__).parents[3] / "docs" / "loss_study.md"
 DIFFERENCES = {"f1_overall": "F1", "f1_rare": "rare F1", "r2_rare": "rare r²", "ece": "calibration error"}
@@ -89,8 +90,7 @@ def scores(study: pd.DataFrame) -> str:
                 mark = "**" if at["p_holm"][measure] < ALPHA else ""
                 limits = interval(at["difference_low"][measure], at["difference_high"][measure])
                 cells += [text(at["value"][measure]), f"{mark}{difference}{mark} {limits}"]
-            best, worst = at["rank_best"]["f1_overall"], at["rank_worst"]["f1_overall"]
-            rows.append([*cells, "" if pd.isna(best) else f"{best:.0f}–{worst:.0f}"])
+            rows.append([*cells, rank_range(at["rank_best"]["f1_overall"], at["rank_worst"]["f1_overall"])])
         head = ["loss", *(cell for name in DIFFERENCES.values() for cell in (name, "difference to C")), "rank by F1"]
         return markdown(head, rows)
 
@@ -107,7 +107,7 @@ def monitors(study: pd.DataFrame) -> str:
 
     def table(architecture: str) -> str:
         wide = _wide(study, architecture, "value")
-        return _plain(wide, MONITORS, {"verdict": [recon_outcome(row) for _, row in wide.iterrows()]})
+        return _plain(wide, MONITORS, {"verdict": [verdict_of(row.to_dict()).outcome for _, row in wide.iterrows()]})
 
     return _titled(study, table)
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ragimpute.evaluation.claims import CLAIMS, LETTERS, PREDICTED_F1
-from ragimpute.evaluation.diagnosis import recon_verdict
+from ragimpute.evaluation.diagnosis import verdict_of
 from ragimpute.evaluation.intervals import ALPHA
 from ragimpute.reporting.style import ARCHITECTURE_COLOURS, empty
 
@@ -60,7 +60,7 @@ def _levels(axes, judged: pd.DataFrame, stratum: str, colour: str) -> None:
 
 
 def _differences(axes, rows: pd.DataFrame, colour: str) -> None:
-    rows = rows.sort_values("loss").reset_index(drop=True)
+    rows = rows[rows["difference"].notna()].sort_values("loss").reset_index(drop=True)
     y = np.arange(len(rows))[::-1]
     axes.axvline(0, color="#000000", linewidth=1)
     axes.hlines(y, rows["difference_low"], rows["difference_high"], color=colour, linewidth=2, alpha=0.6)
@@ -128,18 +128,12 @@ def _loss(rows: pd.DataFrame) -> list[dict[str, object]]:
             if has_difference
             else interval(row["ci_low"], row["ci_high"])
         )
-        rank = f"rank {row['rank_best']:.0f}–{row['rank_worst']:.0f}" if np.isfinite(row["rank_best"]) else ""
+        rank = rank_range(row["rank_best"], row["rank_worst"])
         if name == "recon_ratio":
-            below = recon_outcome(by_measure["value"])
+            below = verdict_of(by_measure["value"].to_dict()).outcome
+        rank = f"rank {rank}" if rank else ""
         cells.append({"value": text(row["value"]), "below": below, "rank": rank, "sure": bool(row["p_holm"] < ALPHA)})
     return cells
-
-
-def recon_outcome(values: pd.Series) -> str:
-    """The verdict on the reconstruction term from the measures (index) of one loss; `off` where its weight is 0."""
-    if values.get("grad_recon_share") == 0:
-        return "off"
-    return recon_verdict(values.get("recon_ratio", np.nan), values.get("loss_recon", np.nan)).outcome
 
 
 def text(value: float) -> str:
@@ -148,6 +142,13 @@ def text(value: float) -> str:
         return "NA"
     digits = f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
     return digits.replace("-", "−")
+
+
+def rank_range(best: float, worst: float) -> str:
+    """`3` or `3–5`, nothing where undefined."""
+    if not np.isfinite(best):
+        return ""
+    return f"{best:.0f}" if best == worst else f"{best:.0f}–{worst:.0f}"
 
 
 def interval(low: float, high: float) -> str:
