@@ -143,7 +143,7 @@ def _read_tool_output(
     both = np.empty((len(sites), n), dtype=np.float32)
     r2 = np.zeros(len(sites), dtype=np.float32)
     lookup = {key: i for i, key in enumerate(sites.keys())}
-    for record in records(path, chroms=dict.fromkeys(sites.chrom.tolist())):
+    for record in records(path):
         site = lookup.get((record.CHROM, record.POS, record.REF, record.ALT[0]), -1)
         if site < 0:
             continue

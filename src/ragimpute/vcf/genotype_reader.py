@@ -81,7 +81,7 @@ def read_genotypes(
     recoded: list[tuple] = []
     met: dict[str, None] = {}
     taken: set[int] = set()
-    for record in records(path, samples=None if samples is None else wanted, chroms=sorted(chroms)):
+    for record in records(path, samples=None if samples is None else wanted):
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         met[chrom] = None
         match = panel_index.match(chrom, pos, ref, alts)

@@ -89,53 +89,41 @@ def read_header(path: str | os.PathLike) -> Header:
 
 
 def records(
-    path: str | os.PathLike,
-    region: Region | None = None,
-    samples: Sequence[str] | None = None,
-    chroms: Iterable[str] = (),
+    path: str | os.PathLike, region: Region | None = None, samples: Sequence[str] | None = None
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these people, *in file order*. `chroms` are added to a header that lacks them
-    (Beagle writes no ##contig lines, and htslib complains). Raises InputError for anything unreadable, naming
-    the record after which reading failed.
+    `samples` limits the genotypes to these people, *in file order*. Chromosomes are added to the header first, which
+    changes nothing where it has them: Beagle writes no ##contig lines, other files write faulty ones, and cyvcf2
+    returns broken records, and crashes, for chromosomes that htslib does not know.
+
+    Raises InputError for anything unreadable, naming the record after which reading failed, and its line.
     """
     import cyvcf2
 
-    declared = {contig_id(line) for line in read_header(path).contigs} | set(chroms)
-    indexed = region is not None and any(os.path.exists(f"{path}{suffix}") for suffix in (".tbi", ".csi"))
-    added, last, done = list(chroms), "the header", 0
-    while True:
-        try:
-            vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
-        except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
-            _check_compression(path)
-            raise InputError(f"{path}: the header cannot be parsed: {error}") from None
-        try:
-            for name in added:
-                if f"##contig=<ID={name}" not in vcf.raw_header:
-                    vcf.add_to_header(f"##contig=<ID={name}>")
-            for number, record in enumerate(vcf(str(region)) if indexed else vcf):
-                if number < done:
-                    continue
-                chrom = record.CHROM
-                if chrom not in declared:
-                    break  # do not touch it: cyvcf2 returns broken records, and crashes, for undeclared contigs only
-                done += 1
-                pos = record.POS
-                last = f"{chrom}:{pos}"
-                if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
-                    yield record
-            else:
-                return
-        except (InputError, GeneratorExit):
-            raise
-        except Exception as error:
-            _check_compression(path)
-            where = "" if indexed else _line_of_record(path, done)
-            raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
-        added = list(_chromosomes(path))
-        declared |= set(added)
+    read_header(path)  # its errors say more
+    index = next((suffix for suffix in (".tbi", ".csi") if os.path.exists(f"{path}{suffix}")), None)
+    chroms = [] if _is_bcf(path) else _chromosomes(path, index)
+    try:
+        vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+        for name in chroms:
+            vcf.add_to_header(f"##contig=<ID={name}>")
+    except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
+        _check_compression(path)
+        raise InputError(f"{path}: the header cannot be parsed: {error}") from None
+    last, done = "the header", 0
+    by_index = region is not None and index is not None
+    try:
+        for record in vcf(str(region)) if by_index else vcf:
+            chrom, pos, *_ = record.CHROM, record.POS, record.REF, record.ALT, record.ID  # fails on text not in UTF-8
+            done += 1
+            last = f"{chrom}:{pos}"
+            if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
+                yield record
+    except Exception as error:
+        _check_compression(path)
+        where = "" if by_index else _line_of_record(path, done)
+        raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
 
 
 def genotypes(record) -> np.ndarray | None:
@@ -167,21 +155,41 @@ def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
     return {chrom: int(match[1]) for chrom, match in lengths.items() if match}
 
 
-def _chromosomes(path: str | os.PathLike) -> dict[str, None]:
-    """All chromosome names of a VCF's records. Raises InputError, naming the line, for one that cannot be a name."""
+def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
+    """All chromosome names of a VCF's records, from its index when that is not older.
+
+    Raises InputError for an unreadable index and, naming the line, for what cannot be a chromosome's name.
+    """
+    if index is not None and os.path.getmtime(f"{path}{index}") >= os.path.getmtime(path):
+        import pysam
+
+        try:
+            with pysam.TabixFile(os.fspath(path), index=f"{path}{index}") as indexed:
+                return list(indexed.contigs)
+        except (OSError, ValueError):
+            raise InputError(f"{path}{index}: the index cannot be read; create it again (bcftools index -f)") from None
     names: dict[str, None] = {}
     try:
         with _open(path) as handle:
+            in_header = True
             for number, line in enumerate(handle, start=1):
-                if line.startswith(b"#"):
+                if in_header and line.startswith(b"#"):
+                    in_header = not line.startswith(b"#CHROM")
                     continue
+                if line.startswith(b"#"):
+                    raise InputError(f"{path}:{number}: a header line among the records")
                 name = line.split(b"\t", 1)[0].decode(errors="replace")
                 if name not in names and not CONTIG_NAME.fullmatch(name):
                     raise InputError(f"{path}:{number}: a blank line, or no chromosome name: {name.strip()[:40]!r}")
                 names[name] = None
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{path}: {DAMAGED}") from None
-    return names
+    return list(names)
+
+
+def _is_bcf(path: str | os.PathLike) -> bool:
+    with _open(path) as handle:
+        return handle.read(3) == b"BCF"
 
 
 def _open(path: str | os.PathLike) -> BinaryIO:

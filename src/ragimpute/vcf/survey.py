@@ -53,7 +53,10 @@ class Survey:
 def survey(
     path: str | os.PathLike, region: Region | None, wanted: Container[tuple[str, int]] | None = None, limit: int = 0
 ) -> Survey:
-    """Read a file whole, unless it has no samples. Dosages are kept at the `wanted` (CHROM, POS), or else of the first `limit` usable records."""
+    """Read a file whole, unless it has no samples.
+
+    Dosages are kept of records at the `wanted` (CHROM, POS); when it is None, of the first `limit` usable records.
+    """
     header, problem, disorder = Header((), (), frozenset()), "", ""
     rows: list[tuple] = []
     dosages: dict[int, np.ndarray] = {}
