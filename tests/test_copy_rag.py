@@ -11,6 +11,7 @@ from ragimpute.folds import Person, load_fold
 from ragimpute.losses import LossSpec, compute
 from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_attention import copy_attention, copy_attention_torch
+from ragimpute.models.copy_keys import copy_keys
 from ragimpute.models.copy_rag import MASK
 from ragimpute.models.copy_rag_data import CopyRagArchitecture
 
@@ -24,7 +25,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def attention_inputs(n=3, length=30, typed=8, width=5, k=6, n_hap=40):
+def attention_inputs(n=3, length=30, typed=8, width=8, k=6, n_hap=40):
     generator = torch.Generator().manual_seed(1)
 
     def random(*shape):
@@ -54,10 +55,26 @@ def test_fused_attention_and_its_gradient_equal_the_definition():
     assert (results[0][0][:, 0] < -1000).all(), "a site that nobody carries has an empty log-sum-exp"
 
 
+def test_fused_keys_and_their_gradient_equal_the_perceptron():
+    generator = torch.Generator().manual_seed(3)
+    network = torch.nn.Sequential(torch.nn.Linear(7, 12), torch.nn.ReLU(), torch.nn.Linear(12, 8))
+    features = torch.randn(5, 4, 6, 7, generator=generator)  # [N, T, K, F]
+    upstream = torch.randn(5, 4, 8, 6, generator=generator)
+    results = []
+    for keys in (copy_keys(features, network), network(features).transpose(2, 3)):
+        network.zero_grad()
+        (keys * upstream).sum().backward()
+        results.append([keys.detach(), *(parameter.grad.clone() for parameter in network.parameters())])
+    for fused, direct in zip(*results, strict=True):
+        torch.testing.assert_close(fused, direct, rtol=1e-4, atol=1e-5)
+
+
 def test_attention_by_hand():
-    """Two keys a flank, width 1: scores are query * key; one of the four keys carries the allele."""
-    query, side = torch.tensor([[[2.0]]]), torch.tensor([[[0.0, 1.0]]])
-    key = torch.tensor([[[[0.0, 1.0]], [[0.5, -1.0]]]])  # [N=1, T=2, D=1, K=2]
+    """Two keys a flank, one dimension in use: scores are query * key; one of the four keys carries the allele."""
+    query, side = torch.zeros(1, 1, 8), torch.tensor([[[0.0, 1.0]]])
+    query[..., 0] = 2.0
+    key = torch.zeros(1, 2, 8, 2)  # [N, T, D, K]
+    key[0, :, 0] = torch.tensor([[0.0, 1.0], [0.5, -1.0]])
     neighbours = torch.tensor([[[0, 1], [2, 0]]], dtype=torch.int32)
     minor = torch.tensor([[0, 1, 0]], dtype=torch.uint8)
     carried, others, context = copy_attention(query, side, key, torch.tensor([0]), torch.tensor([1]), neighbours, minor)
@@ -65,7 +82,7 @@ def test_attention_by_hand():
     weights = np.exp(scores) / np.exp(scores).sum()
     assert carried.item() == pytest.approx(2.0, abs=1e-5)
     assert others.item() == pytest.approx(np.log(np.exp(scores[[0, 2, 3]]).sum()), abs=1e-5)
-    assert context.item() == pytest.approx(float((weights * [0.0, 1.0, 0.5, -1.0]).sum()), abs=1e-5)
+    assert context[0, 0, 0].item() == pytest.approx(float((weights * [0.0, 1.0, 0.5, -1.0]).sum()), abs=1e-5)
 
 
 def study(seed=3, n_people=40, n_sites=180):

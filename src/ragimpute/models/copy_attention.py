@@ -15,6 +15,7 @@ from numba import njit, prange
 from torch import Tensor
 
 EMPTY = -1e4  # log-sum-exp of no score at all
+UNROLLED = 8  # the depth D must be a multiple of it
 LOG2E = np.float32(1.4426950408889634)
 # 2^f on [0, 1): Chebyshev fit, relative error below 2e-7
 EXP2 = np.array([1.0, 6.931471e-1, 2.402265e-1, 5.550357e-2, 9.617037e-3, 1.339887e-3, 1.546188e-4], np.float32)
@@ -35,8 +36,10 @@ def copy_attention(
     haplotypes, [1, L, ..]; key [N, T, D, K];
     left, right [L] int64 in [0, T); neighbours [N, T, K] int16 or int32 in [0, H); minor [L, H] uint8:
     carriers at each site.
-    Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
+    D must be a multiple of 8. Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
     """
+    if query.shape[-1] % UNROLLED:
+        raise ValueError(f"depth {query.shape[-1]} is not a multiple of {UNROLLED}")
     if torch.is_grad_enabled():  # gradients of a shared row would be summed by several threads at once
         query, side = query.expand(len(key), -1, -1), side.expand(len(key), -1, -1)
     if query.device.type == "cpu":
@@ -62,21 +65,35 @@ def copy_attention_torch(query, side, key, left, right, neighbours, minor):
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def _weights(query, side, key, a, b, weight, bits, scale):
-    """Set weight [2K] to exp(score - top) for the keys at typed sites a and b; return top. `scale` views `bits`."""
+def _gather(key, neighbours, a, b, both, carriers):
+    """Put the keys [D, K] of typed sites a and b side by side into `both` [D, 2K], their haplotypes in `carriers`."""
     depth, k = key.shape[1], key.shape[2]
-    for flank in range(2):
-        typed = a if flank == 0 else b
+    for d in range(depth):
         for i in range(k):
-            weight[flank * k + i] = side[flank]
-        for d in range(depth):
-            q, row = query[d], key[typed, d]
-            for i in range(k):
-                weight[flank * k + i] += q * row[i]
+            both[d, i] = key[a, d, i]
+            both[d, k + i] = key[b, d, i]
+    for i in range(k):
+        carriers[i] = neighbours[a, i]
+        carriers[k + i] = neighbours[b, i]
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def _weights(query, side, both, weight, bits, scale):
+    """Set weight [2K] to exp(score - top) for the keys `both` [D, 2K]; return top. `scale` views `bits`."""
+    depth, n = both.shape
+    for i in range(n):
+        weight[i] = side[0] if 2 * i < n else side[1]
+    for d in range(0, depth, UNROLLED):  # several products at a time: three times as fast as one by one
+        q0, q1, q2, q3 = query[d], query[d + 1], query[d + 2], query[d + 3]
+        q4, q5, q6, q7 = query[d + 4], query[d + 5], query[d + 6], query[d + 7]
+        for i in range(n):
+            weight[i] += ((q0 * both[d, i] + q1 * both[d + 1, i]) + (q2 * both[d + 2, i] + q3 * both[d + 3, i])) + (
+                (q4 * both[d + 4, i] + q5 * both[d + 5, i]) + (q6 * both[d + 6, i] + q7 * both[d + 7, i])
+            )
     top = np.float32(-1e30)
-    for i in range(2 * k):
+    for i in range(n):
         top = max(top, weight[i])
-    for i in range(2 * k):
+    for i in range(n):
         x = max((weight[i] - top) * LOG2E, np.float32(-126.0))
         whole = np.floor(x)
         f = x - whole
@@ -87,7 +104,7 @@ def _weights(query, side, key, a, b, weight, bits, scale):
         poly = EXP2[2] + f * poly
         poly = EXP2[1] + f * poly
         weight[i] = EXP2[0] + f * poly
-    for i in range(2 * k):
+    for i in range(n):
         weight[i] *= scale[i]
     return top
 
@@ -95,33 +112,38 @@ def _weights(query, side, key, a, b, weight, bits, scale):
 @njit(parallel=True, fastmath=True, cache=True)
 def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
     n_hap, length, depth = context.shape
-    k = key.shape[3]
-    for n in prange(n_hap):
-        own = min(np.int64(n), len(query) - 1)
-        weight = np.empty(2 * k, np.float32)
-        bits = np.empty(2 * k, np.int32)
+    n = 2 * key.shape[3]
+    for hap in prange(n_hap):
+        own = min(np.int64(hap), len(query) - 1)
+        weight, carries = np.empty(n, np.float32), np.empty(n, np.float32)
+        bits = np.empty(n, np.int32)
         scale = bits.view(np.float32)
+        both, carriers = np.empty((depth, n), np.float32), np.empty(n, np.int64)
         for site in range(length):
-            a, b = left[site], right[site]
-            top = _weights(query[own, site], side[own, site], key[n], a, b, weight, bits, scale)
-            carried, total = np.float32(0.0), np.float32(0.0)
+            if site == 0 or left[site] != left[site - 1] or right[site] != right[site - 1]:
+                _gather(key[hap], neighbours[hap], left[site], right[site], both, carriers)
+            top = _weights(query[own, site], side[own, site], both, weight, bits, scale)
             alleles = minor[site]
-            for i in range(k):
-                carried += weight[i] * np.float32(alleles[neighbours[n, a, i]])
-                carried += weight[k + i] * np.float32(alleles[neighbours[n, b, i]])
-            others = np.float32(0.0)
-            for i in range(k):
-                others += weight[i] * np.float32(1 - alleles[neighbours[n, a, i]])
-                others += weight[k + i] * np.float32(1 - alleles[neighbours[n, b, i]])
-            total = carried + others
-            log_carried[n, site] = top + np.log(carried) if carried > 0 else EMPTY
-            log_others[n, site] = top + np.log(others) if others > 0 else EMPTY
-            for d in range(depth):
-                value = np.float32(0.0)
-                first, second = key[n, a, d], key[n, b, d]
-                for i in range(k):
-                    value += weight[i] * first[i] + weight[k + i] * second[i]
-                context[n, site, d] = value / total
+            for i in range(n):
+                carries[i] = alleles[carriers[i]]
+            carried, others = np.float32(0.0), np.float32(0.0)
+            for i in range(n):
+                carried += weight[i] * carries[i]
+                others += weight[i] * (np.float32(1.0) - carries[i])
+            log_carried[hap, site] = top + np.log(carried) if carried > 0 else EMPTY
+            log_others[hap, site] = top + np.log(others) if others > 0 else EMPTY
+            inverse = np.float32(1.0) / (carried + others)
+            for d in range(0, depth, UNROLLED // 2):
+                v0, v1, v2, v3 = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+                for i in range(n):
+                    v0 += weight[i] * both[d, i]
+                    v1 += weight[i] * both[d + 1, i]
+                    v2 += weight[i] * both[d + 2, i]
+                    v3 += weight[i] * both[d + 3, i]
+                context[hap, site, d] = v0 * inverse
+                context[hap, site, d + 1] = v1 * inverse
+                context[hap, site, d + 2] = v2 * inverse
+                context[hap, site, d + 3] = v3 * inverse
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -136,9 +158,12 @@ def _backward(
         bits = np.empty(2 * k, np.int32)
         scale = bits.view(np.float32)
         grad = np.empty(2 * k, np.float32)
+        both, carriers = np.empty((depth, 2 * k), np.float32), np.empty(2 * k, np.int64)
         for site in range(length):
             a, b = left[site], right[site]
-            top = _weights(query[n, site], side[n, site], key[n], a, b, weight, bits, scale)
+            if site == 0 or a != left[site - 1] or b != right[site - 1]:
+                _gather(key[n], neighbours[n], a, b, both, carriers)
+            top = _weights(query[n, site], side[n, site], both, weight, bits, scale)
             carried = np.exp(log_carried[n, site] - top)
             others = np.exp(log_others[n, site] - top)
             total = carried + others
@@ -160,7 +185,7 @@ def _backward(
                         g[i] += upstream * row[i]
                 inverse = np.float32(1.0) / total
                 for i in range(k):
-                    own = to_carried if alleles[neighbours[n, typed, i]] else to_others
+                    own = to_carried if alleles[carriers[flank * k + i]] else to_others
                     w[i], g[i] = w[i] * inverse, w[i] * (own + g[i] * inverse)
                 summed = np.float32(0.0)
                 for i in range(k):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ragimpute.models.copy_attention import copy_attention
+from ragimpute.models.copy_keys import copy_keys
 from ragimpute.models.outputs import ImputationOutputs
 from ragimpute.retrieval.neighbours import FEATURES
 
@@ -85,7 +86,7 @@ class CopyRag(nn.Module):
             return x if len(x) == 1 else x.repeat_interleave(2, dim=0)
 
         features = (inputs["features"].float() - self.feature_mean) / self.feature_spread
-        keyed = self.key(features).transpose(2, 3)  # [N, T, D, K]
+        keyed = copy_keys(features, self.key)  # [N, T, D, K]
         query, side = (self.query(before) / width**0.5).split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
         log_carried, log_others, context = copy_attention(
             both(query), both(side), keyed,

@@ -25,17 +25,17 @@ class Schedule:
     """Passes over all windows of all training folds; in each pass every window meets every person once, shuffled."""
 
     def __init__(self, folds: Sequence[FoldData], batch_people: int, seed: int) -> None:
+        self._n_people = [fold.n_people for fold in folds]
         self._windows = [(number, window) for number, fold in enumerate(folds) for window in range(fold.n_windows)]
-        self._n_people = folds[0].n_people
-        self._size = min(batch_people, self._n_people)
-        self._batches = math.ceil(self._n_people / self._size)
+        self._batch_people = batch_people
+        self._length = sum(math.ceil(folds[number].n_people / batch_people) for number, _ in self._windows)
         self._seed = seed
         self._pass = -1
         self._steps: list[Step] = []
 
     def step(self, number: int) -> Step:
         """The step `number` (from 0)."""
-        which, place = divmod(number, len(self._windows) * self._batches)
+        which, place = divmod(number, self._length)
         if which != self._pass:
             self._steps, self._pass = self._shuffled(which), which
         return self._steps[place]
@@ -44,10 +44,11 @@ class Schedule:
         generator = np.random.default_rng([SCHEDULE_STREAM, self._seed, which])
         steps = []
         for fold, window in self._windows:
-            order = generator.permutation(self._n_people)
+            order = generator.permutation(self._n_people[fold])
+            size = min(self._batch_people, len(order))
             # the last batch of a window is filled up from the front of the order: still distinct people
-            order = np.resize(order, self._batches * self._size)
-            steps += [Step(fold, window, people) for people in order.reshape(self._batches, self._size)]
+            order = np.resize(order, math.ceil(len(order) / size) * size)
+            steps += [Step(fold, window, people) for people in order.reshape(-1, size)]
         return [steps[i] for i in generator.permutation(len(steps))]
 
 

@@ -1,0 +1,111 @@
+"""The keys of copy_rag: a two-layer perceptron on the features of each retrieved haplotype.
+
+On the CPU a fused numba kernel with a hand-written gradient does it, in the layout that the attention reads; the hidden
+layer of all neighbours, four times the size of the keys, is never stored. Elsewhere, plain torch; the tests hold the two
+together.
+"""
+
+import numba
+import numpy as np
+import torch
+from numba import njit, prange
+from torch import Tensor, nn
+
+
+def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
+    """Keys [N, T, D, K] float32 of normalised features [N, T, K, F] float32, by `network`: Linear, ReLU, Linear."""
+    if features.device.type == "cpu":
+        first, _, second = network
+        return _CopyKeys.apply(features, first.weight, first.bias, second.weight, second.bias)
+    return network(features).transpose(2, 3)
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def _hidden(features, weight, bias, columns, hidden):
+    """Fill columns [F, K] with the features [K, F] of one typed site, and hidden [J, K]."""
+    k, n_features = features.shape
+    for i in range(k):
+        for f in range(n_features):
+            columns[f, i] = features[i, f]
+    for j in range(len(bias)):
+        row, start = hidden[j], bias[j]
+        for i in range(k):
+            row[i] = start
+        for f in range(n_features):
+            w, column = weight[j, f], columns[f]
+            for i in range(k):
+                row[i] += w * column[i]
+        for i in range(k):
+            row[i] = max(row[i], np.float32(0.0))
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _forward(features, weight1, bias1, weight2, bias2, keys):
+    n_hap, n_typed, k, n_features = features.shape
+    for n in prange(n_hap):
+        columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
+        for t in range(n_typed):
+            _hidden(features[n, t], weight1, bias1, columns, hidden)
+            for d in range(len(bias2)):
+                row = keys[n, t, d]
+                for i in range(k):
+                    row[i] = bias2[d]
+                for j in range(0, len(bias1), 4):
+                    w0, w1, w2, w3 = weight2[d, j], weight2[d, j + 1], weight2[d, j + 2], weight2[d, j + 3]
+                    for i in range(k):
+                        row[i] += (w0 * hidden[j, i] + w1 * hidden[j + 1, i]) + (
+                            w2 * hidden[j + 2, i] + w3 * hidden[j + 3, i]
+                        )
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def _backward(features, weight1, bias1, weight2, upstream, d_weight1, d_bias1, d_weight2, d_bias2):
+    n_hap, n_typed, k, n_features = features.shape
+    for n in prange(n_hap):  # one row of gradients for each haplotype: the sum does not depend on the threads
+        columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
+        back = np.empty(k, np.float32)
+        for t in range(n_typed):
+            _hidden(features[n, t], weight1, bias1, columns, hidden)
+            g = upstream[n, t]
+            for d in range(len(g)):
+                for i in range(k):
+                    d_bias2[n, d] += g[d, i]
+            for j in range(len(bias1)):
+                back[:] = np.float32(0.0)
+                for d in range(len(g)):
+                    w, total = weight2[d, j], np.float32(0.0)
+                    for i in range(k):
+                        total += g[d, i] * hidden[j, i]
+                        back[i] += w * g[d, i]
+                    d_weight2[n, d, j] += total
+                for i in range(k):
+                    back[i] = back[i] if hidden[j, i] > 0 else np.float32(0.0)
+                    d_bias1[n, j] += back[i]
+                for f in range(n_features):
+                    total = np.float32(0.0)
+                    for i in range(k):
+                        total += back[i] * columns[f, i]
+                    d_weight1[n, j, f] += total
+
+
+class _CopyKeys(torch.autograd.Function):
+    """The fused CPU kernel; threads follow torch.get_num_threads(). Features have no gradient."""
+
+    @staticmethod
+    def forward(ctx, features, weight1, bias1, weight2, bias2):
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        inputs = [x.detach().contiguous() for x in (features, weight1, bias1, weight2, bias2)]
+        n_hap, n_typed, k, _ = features.shape
+        keys = features.new_empty(n_hap, n_typed, len(bias2), k)
+        _forward(*(x.numpy() for x in inputs), keys.numpy())
+        ctx.save_for_backward(*inputs[:4])
+        return keys
+
+    @staticmethod
+    def backward(ctx, upstream):
+        features, weight1, bias1, weight2 = ctx.saved_tensors
+        shapes = (weight1.shape, bias1.shape, weight2.shape, weight2.shape[:1])
+        grads = [features.new_zeros(len(features), *shape) for shape in shapes]
+        arrays = (features, weight1, bias1, weight2, upstream.contiguous(), *grads)
+        _backward(*(x.detach().numpy() for x in arrays))
+        return (None, *(grad.sum(dim=0) for grad in grads))
