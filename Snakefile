@@ -2,6 +2,7 @@
 #
 # Paths of results (docs/how_it_works.md explains each file; NAME = [A-Za-z][A-Za-z0-9_]*):
 #   results/config.yaml                                                the effective configuration
+#   results/provenance.json                                            versions, seeds, hashes, hardware: not compared
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
 #   results/check/{panel}.tsv                                          the input check's findings
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
@@ -47,6 +48,7 @@ report: "workflow/report/workflow.rst"
 
 localrules:
     all,
+    config,
 
 
 rule all:
@@ -59,4 +61,5 @@ rule all:
         "results/loss_study.tsv",
         "results/claims.tsv",
         expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
+        "results/provenance.json",
         "results/report.html",

@@ -3,6 +3,7 @@
 Every array artefact is one safetensors file whose metadata names its kind and format version.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -26,6 +27,12 @@ class Artefact:
 
     arrays: dict[str, np.ndarray]
     metadata: dict[str, str]
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

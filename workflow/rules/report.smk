@@ -20,6 +20,29 @@ rule config:
         "ragimpute config --effective {params.effective:q} --out {output.config:q} > {log:q} 2>&1"
 
 
+# Written again whenever the metrics are: it says what they were made with.
+rule provenance:
+    input:
+        code=code("provenance", "config"),
+        config="results/config.yaml",
+        metrics="results/metrics.tsv",
+    output:
+        provenance="results/provenance.json",
+    log:
+        "results/logs/provenance.log",
+    benchmark:
+        "results/benchmarks/provenance.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(500),
+        disk_mb=10,
+    shell:
+        "ragimpute provenance --config {input.config:q} --out {output.provenance:q} > {log:q} 2>&1"
+
+
 rule plot:
     input:
         code=code("plot", "reporting"),
@@ -70,6 +93,7 @@ rule report:
             "results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS
         ),
         config="results/config.yaml",
+        provenance="results/provenance.json",
         checks=expand("results/check/{panel}.tsv", panel=PANELS),
         panels=expand("results/panels/{panel}/dropped.tsv", panel=PANELS),
         masks=expand("results/masks/{mask}/dropped.tsv", mask=MASKS),
@@ -99,4 +123,5 @@ rule report:
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
         " --figures {params.figures:q} --config {input.config:q}"
         " {params.checks:q} {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
+        " --provenance {input.provenance:q}"
         " --out {output.report:q} > {log:q} 2>&1"

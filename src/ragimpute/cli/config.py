@@ -1,4 +1,4 @@
-"""The verb `config`: what a run will really use."""
+"""The verbs `config` and `provenance`: what a run will really use, and what it was made with."""
 
 import json
 from pathlib import Path
@@ -30,3 +30,24 @@ def config(effective: str | None, configfiles: tuple[Path, ...], out: Path | Non
         return
     with atomic_path(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The effective configuration, YAML.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The record (JSON).")
+def provenance(config_path: Path, out: Path) -> None:
+    """Record what a run was made with: versions, seeds, hashes of configuration and input files, hardware."""
+    import yaml
+
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.provenance import record
+
+    content = record(yaml.safe_load(config_path.read_text(encoding="utf-8")))
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

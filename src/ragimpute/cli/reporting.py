@@ -77,6 +77,7 @@ def plot(
     help="Dropped records of a panel or mask; repeat.",
 )
 @click.option("--benchmarks", type=FOLDER, help="Folder of Snakemake's benchmark files.")
+@click.option("--provenance", type=EXISTING, help="provenance.json of the run.")
 @click.option("--out", type=NEW, required=True, help="One HTML file that needs no network.")
 def report(
     summary: Path,
@@ -89,6 +90,7 @@ def report(
     checks: tuple[tuple[str, Path], ...],
     dropped: tuple[tuple[str, Path], ...],
     benchmarks: Path | None,
+    provenance: Path | None,
     out: Path,
 ) -> None:
     """Write the report: verdict, tables, figures, methods text, provenance."""
@@ -108,5 +110,6 @@ def report(
         checks=checks,
         dropped=dropped,
         benchmarks=benchmarks,
+        provenance=provenance,
     )
     write_report(inputs, out)

@@ -1,8 +1,7 @@
 """The report: one self-contained HTML file, made of the result tables and the figures."""
 
 import base64
-import importlib.metadata
-import platform
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +18,7 @@ from ragimpute.check import findings
 from ragimpute.errors import InputError
 from ragimpute.evaluation import tables
 from ragimpute.evaluation.strata import STRATA
+from ragimpute.provenance import versions
 from ragimpute.reporting import losses, verdict
 from ragimpute.reporting.plot import FIGURES
 
@@ -40,7 +40,6 @@ CAPTIONS = {
     "training": "Validation people of the panel. Ticks: steps at which a loss with a switch had switched.",
     "loss_study": "95 % intervals over seeds and people. Filled: different from no_recon after Holm's correction.",
 }
-LIBRARIES = ("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "matplotlib", "pandas", "snakemake")
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ class Inputs:
     checks: Sequence[tuple[str, Path]] = field(default_factory=tuple)
     dropped: Sequence[tuple[str, Path]] = field(default_factory=tuple)
     benchmarks: Path | None = None
+    provenance: Path | None = None
 
 
 def write_report(inputs: Inputs, out: Path) -> None:
@@ -90,7 +90,7 @@ def context(inputs: Inputs) -> dict:
         "dropped": [(name, _drop_counts(path)) for name, path in inputs.dropped],
         "benchmarks": benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
         "config": text,
-        "libraries": _versions(),
+        "provenance": _provenance(inputs.provenance),
         "losses": config.get("losses", {}),
         "seeds": sorted(set(inputs.metrics.loc[inputs.metrics["architecture"] != "NA", "seed"])),
     }
@@ -272,11 +272,6 @@ def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:
     return [(rule, n, f"{s:.1f}", f"{m:.0f}") for rule, n, s, m in sorted(rows, key=lambda row: (-row[2], row[0]))]
 
 
-def _versions() -> list[tuple[str, str]]:
-    out = [("ragimpute", __version__), ("Python", platform.python_version())]
-    for name in LIBRARIES:
-        try:
-            out.append((name, importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return out
+def _provenance(path: Path | None) -> dict:
+    """The record of the run; without one, the versions that the report itself is written with."""
+    return json.loads(path.read_text(encoding="utf-8")) if path else {"versions": versions()}

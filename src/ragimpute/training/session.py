@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,13 +61,7 @@ class Study:
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the files that a training depends on, for the metadata of what comes from them."""
         paths = {"panel": self.panel_path, "roles": self.roles_path, "typed": self.typed_path}
-        return {f"{name}_sha256": file_digest(path) for name, path in paths.items()}
-
-
-def file_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {f"{name}_sha256": artefacts.file_digest(path) for name, path in paths.items()}
 
 
 def load_segments(path: Path, study: Study, architecture: str, size: str, folds: tuple[str, ...]) -> artefacts.Artefact:
