@@ -66,6 +66,8 @@ def read_header(path: str | os.PathLike) -> Header:
     Raises InputError when the file is missing, empty, truncated, not a VCF, or names a sample twice.
     """
     text = _header_text(path)
+    if "\0" in text:
+        raise InputError(f"{path}: the header holds a NUL character; the file is damaged, create it again")
     lines = text.split("\n")
     if not lines[0].startswith("##fileformat=VCF"):
         raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
@@ -101,7 +103,7 @@ def records(
     """
     import cyvcf2
 
-    read_header(path)  # its errors say more
+    header = read_header(path)
     index = next((suffix for suffix in (".tbi", ".csi") if os.path.exists(f"{path}{suffix}")), None)
     chroms = [] if _is_bcf(path) else _chromosomes(path, index)
     try:
@@ -111,6 +113,8 @@ def records(
     except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
         _check_compression(path)
         raise InputError(f"{path}: the header cannot be parsed: {error}") from None
+    if len(vcf.samples) != len(header.samples if samples is None else set(samples)):
+        raise InputError(f"{path}: the sample names of the header cannot be told apart; are there stray characters?")
     last, done = "the header", 0
     by_index = region is not None and index is not None
     try:
