@@ -1,5 +1,6 @@
 # make report [CONFIG=mine.yaml]  set up, run the study, print the summary table and where the report is
 # make test | make test-long      set up and run the tests (<= 15 minutes on two cores) | the rest of them
+# make slurm                      as root: the study on a SLURM cluster of this machine (docs/slurm.md)
 # make bench                      set up and run the benchmarks
 # make lint                       formatters, linters, type checker
 SHELL := bash
@@ -11,11 +12,15 @@ CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: report test test-long bench lint setup programs
+.PHONY: report slurm test test-long bench lint setup programs
 
 report: setup
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 	@cat results/logs/summarise.log
+	@echo "Report: $(CURDIR)/results/report.html"
+
+slurm: setup
+	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile $(CONFIG))
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test: setup

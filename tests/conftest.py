@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ragimpute.panel import Panel, Sites
+from tiny_study import Study, copy_checkout
 
 
 def mosaic_panel(n_people: int = 24, n_sites: int = 60, n_founders: int = 6, seed: int = 7) -> Panel:
@@ -48,3 +49,15 @@ def tiny_panel() -> Panel:
 def tiny_typed(tiny_panel: Panel) -> np.ndarray:
     """[60] bool: every fifth site is typed."""
     return np.arange(len(tiny_panel.sites)) % 5 == 2
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    # names that a shell would cut up, if anything were not quoted
+    base = tmp_path_factory.mktemp("tiny")
+    study = Study(base / "a copy; it's", base / "a run & more")
+    copy_checkout(study.checkout)
+    study.folder.mkdir()
+    done = study.snakemake()
+    assert done.returncode == 0, done.stdout[-6000:]
+    return study

@@ -2,21 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
-COPIED = ("Snakefile", "config.yaml", "config", "workflow", "profiles", "envs", "src", "resources", "tests/studies")
+from tiny_study import ROOT, Study
+
 RULES = [path for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")) if path.name != "common.smk"]
 SUMMARY_COLUMNS = {
     *("panel", "mask", "method", "architecture", "loss", "weights", "selected", "n_seeds", "r2_overall", "r2_rare"),
@@ -33,65 +29,6 @@ BASELINES = ["beagle", "minimac4", "li_stephens", "frequency"]
 RUNS = [f"{method}/seed1" for method in TRAINED] + [f"{method}/seed0" for method in BASELINES]
 
 pytestmark = pytest.mark.xdist_group("workflow")
-
-
-@dataclass(frozen=True)
-class Study:
-    """A copy of the checkout and the folder in which it ran the tiny study."""
-
-    checkout: Path
-    folder: Path
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "results"
-
-    def snakemake(self, *words: str, cwd: Path | None = None, config: str | None = None) -> subprocess.CompletedProcess:
-        """Run snakemake in the copy's tiny study; both streams in stdout."""
-        configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
-        command += ["--directory", str(self.folder), *words, "--configfile", configfile]
-        return subprocess.run(
-            command, cwd=cwd or self.checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-
-    def would_run(self, *words: str) -> Counter:
-        """How many jobs of each rule a dry run lists, `all` left out."""
-        done = self.snakemake("--dry-run", *words)
-        assert done.returncode == 0, done.stdout[-4000:]
-        return Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE)) - Counter(["all"])
-
-    @contextmanager
-    def edited(self, path: Path, text: str) -> Iterator[None]:
-        """`path` of the copy with `text` in it; afterwards as it was, times included."""
-        before, stat = path.read_bytes(), path.stat()
-        path.write_text(text)
-        try:
-            yield
-        finally:
-            path.write_bytes(before)
-            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def copy_checkout(target: Path) -> None:
-    """What the workflow needs of this checkout, compiled numba kernels included."""
-    for name in COPIED:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(source, target / name)
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    # names that a shell would cut up, if anything were not quoted
-    base = tmp_path_factory.mktemp("tiny")
-    study = Study(base / "a copy; it's", base / "a run & more")
-    copy_checkout(study.checkout)
-    study.folder.mkdir()
-    done = study.snakemake()
-    assert done.returncode == 0, done.stdout[-6000:]
-    return study
 
 
 @pytest.mark.slow

@@ -1,0 +1,82 @@
+"""The tiny study, which all end-to-end tests share: run in a copy of the checkout whose files tests may edit."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("Snakefile", "config.yaml", "config", "workflow", "profiles", "envs", "src", "resources", "tests/studies")
+TABLES = ("metrics", "comparisons", "summary")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A copy of the checkout and the folder in which it ran the tiny study."""
+
+    checkout: Path
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def snakemake(
+        self, *words: str, cwd: Path | None = None, config: str | None = None, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        """Run snakemake in the copy's tiny study, `environment` added to this one's; both streams in stdout."""
+        configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
+        command += ["--directory", str(self.folder), *words, "--configfile", configfile]
+        return subprocess.run(
+            command,
+            cwd=cwd or self.checkout,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+
+    def would_run(self, *words: str) -> Counter:
+        """How many jobs of each rule a dry run lists, `all` left out."""
+        done = self.snakemake("--dry-run", *words)
+        assert done.returncode == 0, done.stdout[-4000:]
+        return Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE)) - Counter(["all"])
+
+    @contextmanager
+    def edited(self, path: Path, text: str) -> Iterator[None]:
+        """`path` of the copy with `text` in it; afterwards as it was, times included."""
+        before, stat = path.read_bytes(), path.stat()
+        path.write_text(text)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def copy_checkout(target: Path) -> None:
+    """What the workflow needs of this checkout, compiled numba kernels included."""
+    for name in COPIED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(source, target / name)
+
+
+def assert_equal_tables(one: Study, other: Study) -> None:
+    """The same rows, the same text, and numbers equal to 1e-6."""
+    for name in TABLES:
+        left, right = (pd.read_csv(study.results / f"{name}.tsv", sep="\t") for study in (one, other))
+        numeric = left.select_dtypes("number").columns
+        pd.testing.assert_frame_equal(left.drop(columns=numeric), right.drop(columns=numeric))
+        np.testing.assert_allclose(left[numeric], right[numeric], rtol=0, atol=1e-6, err_msg=name)
