@@ -403,7 +403,8 @@ def test_exit_codes_and_forms_of_the_command(write, tmp_path):
     assert str(tmp_path) not in (tmp_path / "check.tsv").read_text()
     problems = run("--reference", files.panel, "--targets", files.panel, "--json", "--leak", "error")
     assert problems.exit_code == 1
-    assert {"level": "error", "code": "same-names"}.items() <= json.loads(problems.output)[0].items()
+    assert {"level": "error", "code": "same-names"}.items() <= json.loads(problems.stdout)[0].items()
+    assert problems.stderr == "ragimpute: error: 1 error in the inputs, listed above with what to do\n"
     for wrong in (options[:2], [*options[:3], tmp_path / "absent.vcf"], [*options, "--map", tmp_path / "no.map"]):
         assert run(*wrong).exit_code == 2
 

@@ -1,5 +1,6 @@
 """The verbs from VCF to baseline, by hand, on a hold-out of a small panel."""
 
+import gzip
 import json
 import subprocess
 
@@ -81,3 +82,28 @@ def test_a_wrong_mask_is_noticed(folder):
     arguments += ["--frequencies", folder / "frequencies.tsv", "--targets", folder / "targets.vcf.gz"]
     with pytest.raises(InputError, match="not those that"):
         run(*arguments)
+
+
+def test_allele_policies_of_the_mask(folder, tmp_path):
+    """REF and ALT of one panel site swapped in the targets: recoded and listed, or dropped and listed."""
+    text = gzip.decompress((folder / "panel.vcf.gz").read_bytes()).decode()
+    line = next(line for line in text.splitlines() if "\tsite7\t" in line)
+    columns = line.split("\t")
+    columns[3], columns[4] = columns[4], columns[3]
+    columns[9:] = [genotype.translate(str.maketrans("01", "10")) for genotype in columns[9:]]
+    (tmp_path / "swapped.vcf").write_text(text.replace(line, "\t".join(columns)))
+    common = ["mask", "--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv", "--sites", "targets"]
+    read = {}
+    for name, file, policy in (
+        ("sound", folder / "panel.vcf.gz", []),
+        ("fixed", tmp_path / "swapped.vcf", []),
+        ("dropped", tmp_path / "swapped.vcf", ["--swapped", "drop"]),
+    ):
+        out = [tmp_path / f"{name}.{suffix}" for suffix in ("typed.tsv", "vcf.gz", "dropped.tsv", "recoded.tsv")]
+        names = ("--out", "--targets-out", "--dropped", "--recoded")
+        run(*common, "--targets", file, *policy, *(word for pair in zip(names, out, strict=True) for word in pair))
+        lists = [pd.read_csv(path, sep="\t")["id"].tolist() for path in out[2:]]
+        read[name] = (read_genotypes(out[1], Panel.load(folder / "panel.safetensors").sites), lists)
+    np.testing.assert_array_equal(read["fixed"][0].alleles, read["sound"][0].alleles)
+    assert len(read["dropped"][0].index) == len(read["sound"][0].index) - 1
+    assert [lists for _, lists in read.values()] == [[[], []], [[], ["site7"]], [["site7"], []]]

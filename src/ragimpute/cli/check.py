@@ -60,4 +60,8 @@ def check(
         table["file"] = [Path(name).name for name in table["file"]]  # the same table wherever the files lie
         with atomic_path(out) as temporary:
             table.to_csv(temporary, sep="\t", index=False)
-    raise SystemExit(int(any(finding.level == "error" for finding in findings)))
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        count = "1 error" if errors == 1 else f"{errors} errors"
+        click.echo(f"ragimpute: error: {count} in the inputs, listed above with what to do", err=True)
+        raise SystemExit(1)
