@@ -4,13 +4,12 @@ Ours against Beagle 5 and Minimac4, on the same files with the same number of th
 own format first, which is timed by itself. Memory is that of the largest process.
 """
 
+import json
 import logging
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +47,25 @@ def commands(targets: str) -> dict[str, list[str]]:
     }
 
 
+# A process that counts its child's use from a small one: in Linux, a child's peak memory is at least its parent's.
+MEASURE = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode
+wall, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
+"""
+
+
 def cost(command: list[str], folder: Path) -> Cost:
-    """What a process and those that it waited for took; raises CalledProcessError with its output when it fails."""
-    with open(folder / "log", "w+") as log:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            log.seek(0)
-            print(log.read(), file=sys.stderr)
-            raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1024 if sys.platform == "linux" else 2**20))
+    """What a process and those that it waited for took; raises CalledProcessError, after its output, when it fails."""
+    outer = [sys.executable, "-I", "-S", "-c", MEASURE, *command]
+    done = subprocess.run(outer, cwd=folder, capture_output=True, text=True, check=True)
+    code, wall, cpu, memory = json.loads(done.stdout)
+    if code:
+        print(done.stderr, file=sys.stderr)
+        raise subprocess.CalledProcessError(code, command)
+    return Cost(wall, cpu, memory / (1024 if sys.platform == "linux" else 2**20))
 
 
 def phased_targets(folder: Path) -> str:
