@@ -318,6 +318,20 @@ def test_other_ways_to_write_the_same_are_read_alike(write, change):
     np.testing.assert_array_equal(read.alleles, sound.alleles)
 
 
+def test_a_record_whose_gt_is_not_first_is_left_out(write):
+    """htslib would end the process over it when no sample has a value."""
+    panel, targets = pair()
+    lines = targets.text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if line.startswith("20\t"))
+    lines[at] = "\t".join([*lines[at].replace("\tGT\t", "\tDP:GT\t").split("\t")[:9], *["7"] * N_TARGETS]) + "\n"
+    header = lines[2].replace("ID=GT", "ID=DP")
+    files = write(panel, "".join([*lines[:2], header, *lines[2:]]).encode())
+    assert "warning unusable-records t" in files.found()
+    _, read = files.read()
+    assert read.dropped["reason"].tolist() == ["no genotypes"]
+    assert len(read.index) == len(targets.rows) - 1
+
+
 def test_every_container_gives_the_same_findings(write, tmp_path):
     files = write(*pair())
     expected = files.found()

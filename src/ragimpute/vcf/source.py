@@ -131,9 +131,12 @@ def records(
 
 
 def genotypes(record) -> np.ndarray | None:
-    """`genotype.array()` of a cyvcf2 record: [N, ploidy + 1] int16, -1 missing, -2 absent; None without GT."""
+    """`genotype.array()` of a cyvcf2 record: [N, ploidy + 1] int16, -1 missing, -2 absent; None without GT.
+
+    GT must be the first key of FORMAT, as VCF says: htslib ends the process over a later one without values.
+    """
     try:
-        return record.genotype.array()
+        return record.genotype.array() if record.FORMAT[0] == "GT" else None
     except Exception:  # cyvcf2 raises bare Exception when FORMAT has no GT
         return None
 
