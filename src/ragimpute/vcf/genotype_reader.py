@@ -94,7 +94,7 @@ def read_genotypes(
             refuse_haploid(path, chrom, pos)
         if site >= 0 and not reason and array is not None:
             array = _diploid(path, record, array)
-            known = array[array[:, 0] >= 0, :2]
+            known = array[array[:, 0] >= 0, :2] if match.ambiguous else array[:0, :2]
             reason, relation = resolve(match, policy, int(known.sum()), known.size, float(frequency[site]))
         row = (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".")
         if reason or array is None:
@@ -178,8 +178,9 @@ def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.array([-1, -1, 0], dtype=array.dtype), (len(array), 3)).copy()
     if (array[:, :2] > 1).any():
         raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
-    array = array.copy()
-    array[(array[:, :2] < 0).any(axis=1), :2] = -1
+    incomplete = (array[:, :2] < 0).any(axis=1)
+    if incomplete.any():
+        array = np.where(incomplete[:, None] & [True, True, False], -1, array)
     return array
 
 
