@@ -136,8 +136,8 @@ def test_kept_neighbours_serve_all_losses_and_dropped_vcfs_leave_the_scores(tiny
     assert not list((study.results / "imputed").rglob("*.vcf.gz*"))
     measured = pd.read_csv(study.results / "loss_study.tsv", sep="\t")
     assert set(measured["loss"]) == {"recon_switch", "no_recon"}
-    f1 = measured[measured["measure"] == "f1_overall"].set_index("loss").loc["recon_switch"]
-    assert f1["difference_low"] < f1["difference"] < f1["difference_high"]
+    r2 = measured[measured["measure"] == "r2_overall"].set_index("loss").loc["recon_switch"]
+    assert r2["difference_low"] < r2["difference"] < r2["difference_high"]
     assert len(pd.read_csv(study.results / "claims.tsv", sep="\t")) > 30
 
     content["losses"] = {"recon_switch": {"hap": 0.21, "genotype": 0.3, "recon": 0.15, "gamma": 5}}
