@@ -178,9 +178,8 @@ def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.array([-1, -1, 0], dtype=array.dtype), (len(array), 3)).copy()
     if (array[:, :2] > 1).any():
         raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
-    incomplete = (array[:, :2] < 0).any(axis=1)
-    if incomplete.any():
-        array = np.where(incomplete[:, None] & [True, True, False], -1, array)
+    array = array.copy()
+    array[(array[:, :2] < 0).any(axis=1), :2] = -1
     return array
 
 
