@@ -6,11 +6,12 @@
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
 #   results/check/{panel}.tsv                                          the input check's findings
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
-#   results/segments/{mask}/{architecture}.{loss}/seed{seed}/{fold}.safetensors
+#   results/segments/{mask}/{architecture}.{loss}{weights}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
-#   results/models/{mask}/{architecture}.{loss}/seed{seed}.{safetensors,history.tsv}
-#   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss} or a baseline (seed 0)
+#                                                                      weights: nothing, .pretrained or .fine_tuned
+#   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
+#   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}, or a baseline (seed 0)
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}
 #   results/{metrics,comparisons,summary,loss_study,claims}.tsv, results/figures/{figure}.{mask}.{svg,png}, results/report.html
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
@@ -24,6 +25,7 @@ wildcard_constraints:
     mask=r"[A-Za-z][A-Za-z0-9_]*",
     architecture=r"[A-Za-z][A-Za-z0-9_]*",
     loss=r"[A-Za-z][A-Za-z0-9_]*",
+    weights=r"(\.pretrained|\.fine_tuned)?",
     baseline=r"[A-Za-z][A-Za-z0-9_]*",
     fold=r"[a-z]+[0-9]*",
     method=r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,2}",

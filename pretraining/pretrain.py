@@ -1,7 +1,8 @@
-"""Train the weights that come with the package: `make pretrained`. docs/model_card.md is written beside them.
+"""Train the weights that come with the package; docs/model_card.md has the commands.
 
-Simulated panels of many demographies, recombination rates, sizes and array densities; in each, some people are imputed
-from all the others. Phase errors are put into the queries, as statistical phasing leaves them in array data.
+The mix: simulated panels of many demographies, recombination rates, sizes and array densities, and real panels under
+the site lists of real arrays and random ones. In each, some people are imputed from all the others. Phase errors are
+put into the queries, as statistical phasing leaves them in array data.
 """
 
 import json
@@ -10,11 +11,13 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from simulate import simulate
+from simulate import array_sites, simulate
 
 from ragimpute import artefacts
 from ragimpute.folds import Fold
+from ragimpute.genetic_map import GeneticMap
 from ragimpute.losses import LossSpec
+from ragimpute.mask import is_snv, read_site_list
 from ragimpute.models import architecture, segments
 from ragimpute.panel import Panel
 from ragimpute.pretrained import DEFAULT
@@ -22,10 +25,13 @@ from ragimpute.training import session
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
 from ragimpute.training.validation import SiteStrata
+from ragimpute.vcf.reader import read_panel
 
 ARCHITECTURE, SIZE = "copy_rag", "small"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0}
 QUERIES = 96  # people of a panel that are imputed from the others
+RANDOM_ARRAYS = 2  # of each real panel
+FEWEST_TYPED = 50
 SWITCH_RATE = 0.015  # phase errors per heterozygous typed site; Beagle's on array data of the example
 
 
@@ -49,25 +55,68 @@ def with_switches(haplotypes: np.ndarray, typed: np.ndarray, rng: np.random.Gene
     return result
 
 
+def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Typed sites [S] bool of `panel` by the name of the array: those of the lists, and RANDOM_ARRAYS random ones."""
+    masks = {}
+    for path in arrays:
+        typed = is_snv(panel.sites) & read_site_list(path).covers(panel.sites)
+        if typed.sum() >= FEWEST_TYPED:
+            masks[path.name] = typed
+    length = int(panel.sites.pos[-1] - panel.sites.pos[0])
+    for number in range(RANDOM_ARRAYS):
+        masks[f"random {number + 1}"] = array_sites(panel.alleles, length, rng) & is_snv(panel.sites)
+    return masks
+
+
 @click.command()
-@click.option("--panels", default=24, show_default=True, help="Simulated panels to train on.")
-@click.option("--steps", default=2400, show_default=True, help="Training steps.")
+@click.option("--simulated", default=16, show_default=True, help="Simulated panels to train on.")
+@click.option(
+    "--real",
+    type=(str, Path, Path),
+    multiple=True,
+    help="A real panel: its name, phased VCF and genetic map; repeat it.",
+)
+@click.option("--array", "arrays", type=Path, multiple=True, help="Site list of an array; used where it has sites.")
+@click.option("--steps", default=1800, show_default=True, help="Training steps.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--threads", default=2, show_default=True)
+@click.option("--threads", default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
-def main(panels: int, steps: int, seed: int, threads: int, out: Path) -> None:
-    """Simulate, retrieve, train, and write the weights."""
+def main(
+    simulated: int,
+    real: tuple[tuple[str, Path, Path], ...],
+    arrays: tuple[Path, ...],
+    steps: int,
+    seed: int,
+    threads: int,
+    out: Path,
+) -> None:
+    """Read, simulate, retrieve, train, and write the weights."""
     found = architecture(ARCHITECTURE)
-    data, described = [], []
-    for number in range(panels + 1):
-        rng = np.random.default_rng([seed, number])
-        simulated = simulate(rng)
-        fold = fold_of(simulated.panel, simulated.typed, rng)
-        described.append(simulated.description)
-        click.echo(f"panel {number}: {simulated.description}", err=True)
+    data, described, regions = [], [], []
+
+    def add(panel: Panel, typed: np.ndarray, description: str, rng: np.random.Generator) -> None:
+        click.echo(description, err=True)
+        described.append(description)
+        fold = fold_of(panel, typed, rng)
         data.append(found.fold_data(SIZE, fold, segments(found, SIZE, fold, threads)))
-    held_out = data.pop()
-    alleles = held_out.fold.reference.alleles
+
+    for number, (name, path, map_path) in enumerate(real):
+        rng = np.random.default_rng([seed, 1, number])
+        panel, _ = read_panel(path, None, GeneticMap.read(map_path))
+        sites = panel.sites
+        regions.append(
+            {"name": name, "chrom": str(sites.chrom[0]), "first": int(sites.pos[0]), "last": int(sites.pos[-1])}
+        )
+        for array, typed in masks_of(panel, list(arrays), rng).items():
+            add(panel, typed, f"{name}, {len(panel.samples)} people, {array}: {int(typed.sum())} typed sites", rng)
+    for number in range(simulated):
+        rng = np.random.default_rng([seed, 2, number])
+        drawn = simulate(rng)
+        add(drawn.panel, drawn.typed, f"simulated: {drawn.description}", rng)
+    first = data[0].fold  # its scores are printed; nothing is chosen by them
+    held_out = fold_of(first.reference, first.typed, np.random.default_rng([seed, 3]))
+    validation = found.fold_data(SIZE, held_out, segments(found, SIZE, held_out, threads))
+    alleles = first.reference.alleles
     settings = session.training_settings(
         ARCHITECTURE, {"size": SIZE, "epochs": 10, "steps_per_epoch": steps // 10, "evaluation_windows": 4}
     )
@@ -77,7 +126,7 @@ def main(panels: int, steps: int, seed: int, threads: int, out: Path) -> None:
         settings=settings,
         seed=seed,
         folds=data,
-        validation=held_out,
+        validation=validation,
         strata=SiteStrata.from_counts(alleles.sum(axis=1, dtype=np.int64), np.full(len(alleles), alleles.shape[1])),
         device=choose_device("cpu", threads),
         log=lambda line: click.echo(line, err=True),
@@ -90,6 +139,7 @@ def main(panels: int, steps: int, seed: int, threads: int, out: Path) -> None:
         "loss_name": "cross_entropy",
         "loss": json.dumps(LOSS, sort_keys=True),
         "panels": json.dumps(described),
+        "real_regions": json.dumps(regions),
         "steps": str(steps),
         "seed": str(seed),
         "torch": torch.__version__,

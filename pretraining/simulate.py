@@ -128,7 +128,7 @@ def simulate(rng: np.random.Generator) -> Simulated:
 
 
 def unsettle_phase(alleles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Statistical phasing as panels have it: singletons on either haplotype, rare switches, a few wrong genotypes."""
+    """Genotypes as panels have them: singletons phased by chance, a few switches, some wrong, rare alleles missed."""
     n_sites, n_hap = alleles.shape
     switched = alleles.copy()
     for person in range(n_hap // 2):
@@ -142,6 +142,9 @@ def unsettle_phase(alleles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rate = float(rng.choice([0, 2e-5, 1e-4]))
     wrong = rng.integers(n_sites * n_hap, size=rng.poisson(rate * n_sites * n_hap))
     switched.reshape(-1)[wrong] ^= 1
+    missed = float(rng.choice([0, 0.01, 0.03]))  # rare alleles that a shallow sequencing overlooks
+    rare = alleles.mean(axis=1) < 0.05
+    switched[rare] &= rng.random((int(rare.sum()), n_hap)) >= missed
     count = switched.sum(axis=1, dtype=np.int64)
     constant = (count == 0) | (count == n_hap)
     switched[constant] = alleles[constant]

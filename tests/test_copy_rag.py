@@ -9,11 +9,13 @@ import torch
 from conftest import mosaic_panel
 from ragimpute.folds import Person, load_fold
 from ragimpute.losses import LossSpec, compute
+from ragimpute.models import copy_rag_kernel
 from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_attention import copy_attention, copy_attention_torch
 from ragimpute.models.copy_keys import copy_keys
 from ragimpute.models.copy_rag import MASK
 from ragimpute.models.copy_rag_data import CopyRagArchitecture
+from ragimpute.predict import predict
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +155,7 @@ def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs():
         data = architecture.fold_data("small", one, segments_of(architecture, "small", one, 1))
         # which allele is the minor one is judged by the whole fold: compare the sites where both panels agree on it
         seen.append((data, data.batch(np.array([0]), 0)))
-    same = np.asarray(seen[0][0].flipped == seen[1][0].flipped)[seen[0][1].sites]
+    same = np.asarray(seen[0][0].sites.flipped == seen[1][0].sites.flipped)[seen[0][1].sites]
     assert same.mean() > 0.8
     for name in ("features", "neighbours", "left", "right"):
         torch.testing.assert_close(seen[0][1].inputs[name], seen[1][1].inputs[name], rtol=0, atol=0)
@@ -184,3 +186,25 @@ def test_named_outputs_are_the_contracts():
     difference = truth1 - outputs.before1
     expected = network.token.weight[batch.alleles[:, 0]] - network.token.weight[MASK]
     torch.testing.assert_close(difference, expected)
+
+
+def test_the_kernel_imputes_as_the_network_does():
+    panel, (fold, _) = study()
+    people = [Person(name, "reference", "train") for name in panel.samples[:30]]
+    people += [Person(name, "target", "targets") for name in panel.samples[30:]]
+    held_out = panel.people(panel.samples[30:])
+    targets = load_fold(panel, people, {"typed": fold.typed}, "targets", held_out.alleles[fold.typed], held_out.samples)
+    architecture = CopyRagArchitecture()
+    network = architecture.build("small", 2)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():  # layers that start at zero would hide their part of the formula
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+    arrays = segments_of(architecture, "small", targets, 1)
+    direct = predict(network, architecture.fold_data("small", targets, arrays), targets, torch.device("cpu"))
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    for threads in (1, 2):
+        fused = copy_rag_kernel.impute(weights, targets, arrays, threads)
+        np.testing.assert_allclose(fused.hds, direct.hds, atol=1e-5)
+        np.testing.assert_allclose(fused.both, direct.both, atol=1e-5)
+    assert direct.hds[~fold.typed].std() > 0.01

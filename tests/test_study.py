@@ -12,6 +12,7 @@ CONFIG = {
     "study": [
         {"mask": "a", "architecture": "copy_rag", "loss": "x", "weights": "scratch"},
         {"mask": "a", "architecture": "copy_rag", "loss": "x", "weights": "fine_tuned"},
+        {"mask": "a", "architecture": "copy_rag", "loss": "x", "weights": "pretrained"},
     ],
     "seeds": [1, 2],
     "baselines": ["beagle", "frequency"],
@@ -24,10 +25,11 @@ def test_networks_run_for_each_seed_and_baselines_once_on_the_masks_of_the_study
         "a/copy_rag.x/seed2",
         "a/copy_rag.x.fine_tuned/seed1",
         "a/copy_rag.x.fine_tuned/seed2",
+        "a/copy_rag.x.pretrained/seed1",
         "a/beagle/seed0",
         "a/frequency/seed0",
     ]
-    assert [run.trained for run in runs(CONFIG)] == [True] * 4 + [False] * 2
+    assert [run.trained for run in runs(CONFIG)] == [True] * 5 + [False] * 2
 
 
 def test_baselines_alone_run_on_all_masks() -> None:

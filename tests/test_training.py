@@ -202,8 +202,8 @@ def test_settings_refuse_misspelt_keys_and_nulls_mean_the_default():
     assert (settings.epochs, settings.patience) == (4, 3)
     with pytest.raises(InputError, match="epoch"):
         TrainingSettings.from_config({"epoch": 3}, {})
-    with pytest.raises(InputError, match="epochs is 0"):
-        TrainingSettings.from_config({"epochs": 0}, {})
+    with pytest.raises(InputError, match="epochs is -1"):
+        TrainingSettings.from_config({"epochs": -1}, {})
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")

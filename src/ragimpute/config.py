@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from ragimpute import pretrained
 from ragimpute.errors import InputError
 
 REPLACED = ("panels", "masks", "study", "seeds", "baselines")
@@ -255,7 +256,7 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 
 def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
-    """Names that do not exist, entries given twice, masks that leave nothing to score, and weights that do not ship."""
+    """Names that do not exist, entries given twice, masks that leave nothing to score, weights that do not fit."""
     problems = []
     panels, masks, losses = config["panels"], config["masks"], config["losses"]
     for name, mask in masks.items():
@@ -282,13 +283,29 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
         for key, known in (("mask", masks), ("loss", losses)):
             if entry[key] not in known:
                 problems.append(f"{where}.{key}: no {key} {entry[key]!r}{suggestion(entry[key], list(known))}")
-        if entry["weights"] != "scratch":
-            problems.append(f"{where}.weights: no pretrained weights in this version; use scratch")
+        problems += [f"{where}.weights: {problem}" for problem in weights_problems(config, entry)]
         first = seen.setdefault(tuple(entry.values()), i + 1)
         if first != i + 1:
             problems.append(f"{where}: the same as study[{first}]")
     if not config["study"] and not config["baselines"]:
         problems.append("study, baselines: both are empty, so that there is nothing to run")
+    return problems
+
+
+def weights_problems(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Problem]:
+    """Why the weights that a study's entry starts from cannot be used for it."""
+    if entry["weights"] == "scratch":
+        return []
+    if entry["architecture"] != pretrained.ARCHITECTURE:
+        return [
+            f"there are no pretrained weights of {entry['architecture']}; use scratch, or {pretrained.ARCHITECTURE}"
+        ]
+    problems = []
+    if entry["weights"] == "pretrained" and entry["loss"] != pretrained.LOSS:
+        problems.append(f"the pretrained weights were trained with the loss {pretrained.LOSS}; name that one")
+    size = config["training"][entry["architecture"]]["size"]
+    if size != pretrained.SIZE:
+        problems.append(f"the pretrained weights are of size {pretrained.SIZE}, training asks for {size}")
     return problems
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute import pretrained
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
@@ -31,7 +32,7 @@ class Request:
     genetic_map: GeneticMap | None
     region: str | None
     exclude_samples: Path | None
-    model: Path
+    model: Path | None  # None: the pretrained weights
     fields: tuple[str, ...]
     device: str
     threads: int
@@ -44,17 +45,17 @@ def run(request: Request) -> None:
 
     Raises InputError when a file is unusable, nothing is typed, or Beagle is needed and missing.
     """
-    from ragimpute.impute import Network, impute
-    from ragimpute.training.device import choose_device, describe
-    from ragimpute.training.progress import share_of_work
+    from ragimpute import imputers
+    from ragimpute.impute import impute
+    from ragimpute.progress import share_of_work
     from ragimpute.vcf.imputed import concatenate
     from ragimpute.vcf.writer import check_request, write_imputed
 
     check_request(request.out, request.fields)
-    device = choose_device(request.device, request.threads)
-    network = Network.load(request.model)
-    logger.info("%s; weights %s", describe(device), request.model.name)
     panel, unread = open_panel(request)
+    model = request.model or pretrained.choose(panel.sites)
+    imputer = imputers.load(model, request.device, request.threads)
+    logger.info("%s; weights %s", imputer.describe(), model.name)
     typed = read_genotypes(request.targets, panel.sites)
     panel, typed = keep_typed_chromosomes(panel, typed)
     _report(request, panel, typed, unread)
@@ -67,9 +68,9 @@ def run(request: Request) -> None:
         seed=request.seed,
     )
     with share_of_work("imputing") as progress:
-        parts = list(impute(panel, typed, network, device, request.threads, on_progress=progress))
+        parts = list(impute(panel, typed, imputer, on_progress=progress))
     imputed = concatenate(parts)
-    source = f"ragimpute impute, weights {request.model.name}"
+    source = f"ragimpute impute, weights {model.name}"
     write_imputed(
         request.out, panel.sites, panel.contigs, imputed, source, fields=request.fields, threads=request.threads
     )

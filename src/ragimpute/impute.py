@@ -1,47 +1,24 @@
 """Imputation with a trained network, window by window and in batches of people, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import torch
-from torch import nn
 
 from ragimpute.folds import Fold
-from ragimpute.models import architecture as find_architecture
-from ragimpute.models.protocol import Architecture
+from ragimpute.imputers import Imputer
 from ragimpute.panel import Panel
-from ragimpute.predict import predict
-from ragimpute.training.session import load_model
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.windows import CORE_CM, windows
 
-BATCH_GENOTYPES = 600_000  # people x typed sites retrieved at a time: about 500 MB of neighbours and features
-
-
-@dataclass(frozen=True)
-class Network:
-    """A trained network and the architecture and size that it was built with."""
-
-    architecture: Architecture
-    size: str
-    model: nn.Module
-
-    @classmethod
-    def load(cls, path: Path) -> "Network":
-        """Raises InputError when the file is not a model that fits this version."""
-        model, metadata = load_model(path)
-        return cls(find_architecture(metadata["architecture"]), metadata["size"], model)
+BATCH_GENOTYPES = 250_000  # people x typed sites retrieved at a time: about 250 MB of neighbours and features
 
 
 def impute(
     reference: Panel,
     targets: TargetGenotypes,
-    network: Network,
-    device: torch.device,
-    threads: int = 1,
+    imputer: Imputer,
     core_cm: float = CORE_CM,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Imputed]:
@@ -67,13 +44,11 @@ def impute(
             nobody,
         )
         parts = []
-        about_sites = network.architecture.describe_sites(fold, threads)
+        about_sites = imputer.describe_sites(fold)
         step = max(1, BATCH_GENOTYPES // len(fold.typed_sites))
         for start in range(0, fold.n_people, step):
             part = _people(fold, start, min(start + step, fold.n_people))
-            arrays = {**network.architecture.retrieve(network.size, part, threads), **about_sites}
-            data = network.architecture.fold_data(network.size, part, arrays)
-            parts.append(predict(network.model, data, part, device))
+            parts.append(imputer.impute(part, {**imputer.retrieve(part), **about_sites}))
             if on_progress is not None:
                 within = min(1.0, (start + step) / fold.n_people)
                 on_progress((window.first + within * (window.last - window.first)) / len(sites))

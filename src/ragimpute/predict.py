@@ -16,9 +16,8 @@ def predict(
 ) -> Imputed:
     """The imputed genotypes of all people of `fold` at all panel sites.
 
-    Genotype probabilities are the softmax of the genotype head; haplotype dosages are its marginals. Typed sites keep
-    the observed phased alleles; a site that is monomorphic in the reference gets its only allele, because no such site
-    can be learnt from. Memory is bounded by the result, [S, N, 3] float32.
+    Genotype probabilities are the softmax of the genotype head; haplotype dosages are its marginals. Memory is
+    bounded by the result, [S, N, 3] float32.
     """
     n_sites, n_people = len(fold.typed), fold.n_people
     hds = np.zeros((n_sites, n_people, 2), dtype=np.float32)
@@ -36,12 +35,4 @@ def predict(
             p = p[:, real].transpose(1, 0, 2)  # [L, B, 4]
             hds[rows] = np.stack((p[..., 2] + p[..., 3], p[..., 1] + p[..., 3]), axis=-1)
             both[rows] = p[..., 3]
-    observed = fold.observed.reshape(len(fold.observed), n_people, 2)
-    hds[fold.typed] = observed
-    both[fold.typed] = observed.all(axis=2)
-    count, number = fold.reference.alleles.sum(axis=1, dtype=np.int64), fold.reference.alleles.shape[1]
-    for constant, value in ((count == 0, 0.0), (count == number, 1.0)):
-        hds[constant & ~fold.typed] = value
-        both[constant & ~fold.typed] = value
-    np.clip(hds, 0.0, 1.0, out=hds)
-    return Imputed(fold.samples, hds, both, fold.typed)
+    return Imputed.of_fold(fold, hds, both)

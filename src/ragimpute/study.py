@@ -36,8 +36,9 @@ def method_name(architecture: str, loss: str, weights: str) -> str:
 def runs(config: Mapping[str, Any]) -> list[Run]:
     """All runs of an effective configuration, in its order.
 
-    Trained methods run once for each seed; baselines, whose result no seed of training changes, once on each mask of
-    the study (on all masks when nothing is trained), as seed 0.
+    Trained methods run once for each seed, pretrained weights, in which no seed plays a part, for the first one;
+    baselines, whose result no seed of training changes, once on each mask of the study (on all masks when nothing is
+    trained), as seed 0.
     """
     result = [
         Run(
@@ -49,7 +50,7 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
             entry["weights"],
         )
         for entry in config["study"]
-        for seed in config["seeds"]
+        for seed in (config["seeds"][:1] if entry["weights"] == "pretrained" else config["seeds"])
     ]
     masks = list(dict.fromkeys(entry["mask"] for entry in config["study"])) or list(config["masks"])
     return result + [Run(mask, baseline, 0) for mask in masks for baseline in config["baselines"]]

@@ -6,6 +6,7 @@ gets the same value from any window, away from the ends of the data.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,14 +33,14 @@ def windows(
     next typed site. Raises ValueError when a chromosome has no typed site.
     """
     edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    for begin, end in pairwise(edges.tolist()):
         local = cm[begin:end]
         observed = np.flatnonzero(typed[begin:end])
         if not len(observed):
             raise ValueError(f"chromosome {chrom[begin]} has no typed site")
         cuts = np.linspace(local[0], local[-1], max(1, int(np.ceil((local[-1] - local[0]) / core_cm))) + 1)
         bounds = [0, *np.searchsorted(local, cuts[1:-1]).tolist(), end - begin]
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, last in pairwise(bounds):
             if first == last:
                 continue
             left = observed[max(0, np.searchsorted(observed, first, side="right") - 1)]

@@ -41,7 +41,7 @@ FOLDS = [
 RETRIEVAL = (
     "{mask}/{architecture}"
     if CONFIG["keep"]["segments"]
-    else "{mask}/{architecture}.{loss}/seed{seed}"
+    else "{mask}/{architecture}.{loss}{weights}/seed{seed}"
 )
 FIGURES = [
     "r2_by_mac",
@@ -238,6 +238,11 @@ def compact(value):
 
 def loss_json(wildcards):
     return compact(CONFIG["losses"][wildcards.loss])
+
+
+def weights_option(wildcards):
+    """What training starts from."""
+    return option("--weights", wildcards.weights.removeprefix(".") or None)
 
 
 def training_json(wildcards):

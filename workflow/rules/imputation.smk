@@ -7,19 +7,19 @@ rule predict:
         frequencies=panel_file("frequencies.tsv"),
         segments=f"results/segments/{RETRIEVAL}/targets.safetensors",
         targets="results/masks/{mask}/phased.vcf.gz",
-        model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
+        model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
     output:
         vcf=unless_kept(
-            "imputed", "results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz"
+            "imputed", "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz"
         ),
         index=unless_kept(
             "imputed",
-            "results/imputed/{mask}/{architecture}.{loss}/seed{seed}.vcf.gz.tbi",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz.tbi",
         ),
     log:
-        "results/logs/predict/{mask}/{architecture}.{loss}/seed{seed}.log",
+        "results/logs/predict/{mask}/{architecture}.{loss}{weights}/seed{seed}.log",
     benchmark:
-        "results/benchmarks/predict/{mask}/{architecture}.{loss}/seed{seed}.tsv"
+        "results/benchmarks/predict/{mask}/{architecture}.{loss}{weights}/seed{seed}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1

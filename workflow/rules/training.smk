@@ -15,12 +15,12 @@ rule train:
         ),
         validation=f"results/segments/{RETRIEVAL}/validation.safetensors",
     output:
-        model="results/models/{mask}/{architecture}.{loss}/seed{seed}.safetensors",
-        history="results/models/{mask}/{architecture}.{loss}/seed{seed}.history.tsv",
+        model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
+        history="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.history.tsv",
     log:
-        "results/logs/train/{mask}/{architecture}.{loss}/seed{seed}.log",
+        "results/logs/train/{mask}/{architecture}.{loss}{weights}/seed{seed}.log",
     benchmark:
-        "results/benchmarks/train/{mask}/{architecture}.{loss}/seed{seed}.tsv"
+        "results/benchmarks/train/{mask}/{architecture}.{loss}{weights}/seed{seed}.tsv"
     priority: 20
     conda:
         "../../envs/ragimpute.yaml"
@@ -34,6 +34,7 @@ rule train:
         segments=repeated("--segments", "segments"),
         loss=loss_json,
         training=training_json,
+        weights=weights_option,
         device=CONFIG["device"],
         checkpoint=lambda wildcards, output: str(
             Path(output.model).with_suffix(".checkpoint")
@@ -41,6 +42,6 @@ rule train:
     shell:
         "ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
-        " --architecture {wildcards.architecture:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
+        " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"
         " --checkpoint {params.checkpoint:q} --out {output.model:q} --history {output.history:q} > {log:q} 2>&1"

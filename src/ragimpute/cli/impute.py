@@ -47,7 +47,6 @@ def impute(
     start_logging()
     from ragimpute import imputation_run
     from ragimpute.genetic_map import GeneticMap
-    from ragimpute.pretrained import DEFAULT
 
     imputation_run.run(
         imputation_run.Request(
@@ -57,7 +56,7 @@ def impute(
             genetic_map=GeneticMap.read(map_path) if map_path else None,
             region=region,
             exclude_samples=exclude_samples,
-            model=DEFAULT if model == PRETRAINED else Path(model),
+            model=None if model == PRETRAINED else Path(model),
             fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
             device=device,
             threads=threads,

@@ -89,6 +89,13 @@ def retrieve(
 @click.option("--segments", type=FILE, required=True, multiple=True, help="Segments of train, random1..; repeat it.")
 @click.option("--validation-segments", type=FILE, required=True, help="Segments of fold validation.")
 @architecture_option
+@click.option(
+    "--weights",
+    type=click.Choice(["scratch", "pretrained", "fine_tuned"]),
+    default="scratch",
+    show_default=True,
+    help="Start from random weights; take the pretrained ones as they are; or train those further.",
+)
 @click.option("--loss-name", required=True, help="Name of the loss, for the model's metadata.")
 @click.option("--loss", type=JsonMapping(), required=True, help='Weights, as JSON: {"hap": 0.3, "genotype": 0.4, ...}.')
 @click.option("--training", type=JsonMapping(), default="{}", help="Training settings, as JSON.")
@@ -106,6 +113,7 @@ def train(
     segments: tuple[Path, ...],
     validation_segments: Path,
     architecture: str,
+    weights: str,
     loss_name: str,
     loss: dict[str, Any],
     training: dict[str, Any],
@@ -132,6 +140,8 @@ def train(
     from ragimpute.training.validation import SiteStrata
 
     settings = session.training_settings(architecture, training)
+    if weights != "scratch":
+        settings = session.from_pretrained(settings, weights)
     spec = LossSpec.from_config(loss, loss_name)
     where = choose_device(device, threads)
     click.echo(describe(where), err=True)
@@ -146,11 +156,15 @@ def train(
         "loss": json.dumps(loss, sort_keys=True),
         "training": json.dumps(training, sort_keys=True),
         "seed": str(seed),
+        "weights": weights,
         **study.provenance(),
     }
+    model = find_architecture(architecture).build(settings.size, seed)
+    if weights != "scratch":
+        provenance["pretrained_sha256"] = session.load_pretrained(model, study.panel.sites)
     folds = [part.metadata["fold"] for part in loaded]
     trainer = Trainer(
-        model=find_architecture(architecture).build(settings.size, seed),
+        model=model,
         spec=spec,
         settings=settings,
         seed=seed,
@@ -202,18 +216,16 @@ def predict(
     Typed sites keep their genotypes; a site with one allele in the whole reference gets that allele.
     """
     start_logging()
+    from ragimpute import artefacts, imputers
     from ragimpute.frequencies import read_frequencies
-    from ragimpute.predict import predict as impute
     from ragimpute.training import session
-    from ragimpute.training.device import choose_device, describe
     from ragimpute.vcf.writer import write_imputed
 
-    where = choose_device(device, threads)
-    click.echo(describe(where), err=True)
+    imputer = imputers.load(model_path, device, threads)
+    click.echo(imputer.describe(), err=True)
     study = session.Study.load(panel, roles, typed_path)
     read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel
-    model, metadata = session.load_model(model_path)
+    metadata = artefacts.load(model_path, session.MODEL).metadata
     found = session.load_segments(segments, study, metadata["architecture"], metadata["size"], ("targets",))
-    fold = study.fold("targets", targets)
-    imputed = impute(model, session.fold_data(study, fold, found), fold, where)
+    imputed = imputer.impute(study.fold("targets", targets), found.arrays)
     write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)

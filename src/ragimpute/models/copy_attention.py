@@ -14,11 +14,7 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-EMPTY = -1e4  # log-sum-exp of no score at all
-UNROLLED = 8  # the depth D must be a multiple of it
-LOG2E = np.float32(1.4426950408889634)
-# 2^f on [0, 1): Chebyshev fit, relative error below 2e-7
-EXP2 = np.array([1.0, 6.931471e-1, 2.402265e-1, 5.550357e-2, 9.617037e-3, 1.339887e-3, 1.546188e-4], np.float32)
+from ragimpute.models.copy_kernels import EMPTY, UNROLLED, attend, gather, weigh
 
 
 def copy_attention(
@@ -36,7 +32,8 @@ def copy_attention(
     haplotypes, [1, L, ..]; key [N, T, D, K];
     left, right [L] int64 in [0, T); neighbours [N, T, K] int16 or int32 in [0, H); minor [L, H] uint8:
     carriers at each site.
-    D must be a multiple of 8. Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
+    D must be a multiple of 8.
+    Returns log_carried [N, L] and log_others [N, L] (EMPTY when there are none) and context [N, L, D].
     """
     if query.shape[-1] % UNROLLED:
         raise ValueError(f"depth {query.shape[-1]} is not a multiple of {UNROLLED}")
@@ -64,51 +61,6 @@ def copy_attention_torch(query, side, key, left, right, neighbours, minor):
     return log_carried, log_others, context
 
 
-@njit(fastmath=True, cache=True, inline="always")
-def _gather(key, neighbours, a, b, both, carriers):
-    """Put the keys [D, K] of typed sites a and b side by side into `both` [D, 2K], their haplotypes in `carriers`."""
-    depth, k = key.shape[1], key.shape[2]
-    for d in range(depth):
-        for i in range(k):
-            both[d, i] = key[a, d, i]
-            both[d, k + i] = key[b, d, i]
-    for i in range(k):
-        carriers[i] = neighbours[a, i]
-        carriers[k + i] = neighbours[b, i]
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _weights(query, side, both, weight, bits, scale):
-    """Set weight [2K] to exp(score - top) for the keys `both` [D, 2K]; return top. `scale` views `bits`."""
-    depth, n = both.shape
-    for i in range(n):
-        weight[i] = side[0] if 2 * i < n else side[1]
-    for d in range(0, depth, UNROLLED):  # several products at a time: three times as fast as one by one
-        q0, q1, q2, q3 = query[d], query[d + 1], query[d + 2], query[d + 3]
-        q4, q5, q6, q7 = query[d + 4], query[d + 5], query[d + 6], query[d + 7]
-        for i in range(n):
-            weight[i] += ((q0 * both[d, i] + q1 * both[d + 1, i]) + (q2 * both[d + 2, i] + q3 * both[d + 3, i])) + (
-                (q4 * both[d + 4, i] + q5 * both[d + 5, i]) + (q6 * both[d + 6, i] + q7 * both[d + 7, i])
-            )
-    top = np.float32(-1e30)
-    for i in range(n):
-        top = max(top, weight[i])
-    for i in range(n):
-        x = max((weight[i] - top) * LOG2E, np.float32(-126.0))
-        whole = np.floor(x)
-        f = x - whole
-        bits[i] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        poly = EXP2[5] + f * EXP2[6]
-        poly = EXP2[4] + f * poly
-        poly = EXP2[3] + f * poly
-        poly = EXP2[2] + f * poly
-        poly = EXP2[1] + f * poly
-        weight[i] = EXP2[0] + f * poly
-    for i in range(n):
-        weight[i] *= scale[i]
-    return top
-
-
 @njit(parallel=True, fastmath=True, cache=True)
 def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
     n_hap, length, depth = context.shape
@@ -121,29 +73,11 @@ def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_
         both, carriers = np.empty((depth, n), np.float32), np.empty(n, np.int64)
         for site in range(length):
             if site == 0 or left[site] != left[site - 1] or right[site] != right[site - 1]:
-                _gather(key[hap], neighbours[hap], left[site], right[site], both, carriers)
-            top = _weights(query[own, site], side[own, site], both, weight, bits, scale)
-            alleles = minor[site]
-            for i in range(n):
-                carries[i] = alleles[carriers[i]]
-            carried, others = np.float32(0.0), np.float32(0.0)
-            for i in range(n):
-                carried += weight[i] * carries[i]
-                others += weight[i] * (np.float32(1.0) - carries[i])
-            log_carried[hap, site] = top + np.log(carried) if carried > 0 else EMPTY
-            log_others[hap, site] = top + np.log(others) if others > 0 else EMPTY
-            inverse = np.float32(1.0) / (carried + others)
-            for d in range(0, depth, UNROLLED // 2):
-                v0, v1, v2, v3 = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
-                for i in range(n):
-                    v0 += weight[i] * both[d, i]
-                    v1 += weight[i] * both[d + 1, i]
-                    v2 += weight[i] * both[d + 2, i]
-                    v3 += weight[i] * both[d + 3, i]
-                context[hap, site, d] = v0 * inverse
-                context[hap, site, d + 1] = v1 * inverse
-                context[hap, site, d + 2] = v2 * inverse
-                context[hap, site, d + 3] = v3 * inverse
+                gather(key[hap], neighbours[hap], left[site], right[site], both, carriers)
+            top = weigh(query[own, site], side[own, site], both, weight, bits, scale)
+            log_carried[hap, site], log_others[hap, site] = attend(
+                weight, top, both, carriers, minor[site], carries, context[hap, site]
+            )
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -162,8 +96,8 @@ def _backward(
         for site in range(length):
             a, b = left[site], right[site]
             if site == 0 or a != left[site - 1] or b != right[site - 1]:
-                _gather(key[n], neighbours[n], a, b, both, carriers)
-            top = _weights(query[n, site], side[n, site], both, weight, bits, scale)
+                gather(key[n], neighbours[n], a, b, both, carriers)
+            top = weigh(query[n, site], side[n, site], both, weight, bits, scale)
             carried = np.exp(log_carried[n, site] - top)
             others = np.exp(log_others[n, site] - top)
             total = carried + others

@@ -1,8 +1,7 @@
 """The keys of copy_rag: a two-layer perceptron on the features of each retrieved haplotype.
 
-On the CPU a fused numba kernel with a hand-written gradient does it, in the layout that the attention reads; the hidden
-layer of all neighbours, four times the size of the keys, is never stored. Elsewhere, plain torch; the tests hold the two
-together.
+On the CPU a fused numba kernel with a hand-written gradient does it, in the layout that the attention reads; the
+hidden layer of all neighbours is never stored. Elsewhere, plain torch; the tests hold the two together.
 """
 
 import numba
@@ -10,6 +9,8 @@ import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor, nn
+
+from ragimpute.models.copy_kernels import fill_hidden, fill_keys
 
 
 def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
@@ -20,42 +21,13 @@ def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
     return network(features).transpose(2, 3)
 
 
-@njit(fastmath=True, cache=True, inline="always")
-def _hidden(features, weight, bias, columns, hidden):
-    """Fill columns [F, K] with the features [K, F] of one typed site, and hidden [J, K]."""
-    k, n_features = features.shape
-    for i in range(k):
-        for f in range(n_features):
-            columns[f, i] = features[i, f]
-    for j in range(len(bias)):
-        row, start = hidden[j], bias[j]
-        for i in range(k):
-            row[i] = start
-        for f in range(n_features):
-            w, column = weight[j, f], columns[f]
-            for i in range(k):
-                row[i] += w * column[i]
-        for i in range(k):
-            row[i] = max(row[i], np.float32(0.0))
-
-
 @njit(parallel=True, fastmath=True, cache=True)
 def _forward(features, weight1, bias1, weight2, bias2, keys):
     n_hap, n_typed, k, n_features = features.shape
     for n in prange(n_hap):
         columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
         for t in range(n_typed):
-            _hidden(features[n, t], weight1, bias1, columns, hidden)
-            for d in range(len(bias2)):
-                row = keys[n, t, d]
-                for i in range(k):
-                    row[i] = bias2[d]
-                for j in range(0, len(bias1), 4):
-                    w0, w1, w2, w3 = weight2[d, j], weight2[d, j + 1], weight2[d, j + 2], weight2[d, j + 3]
-                    for i in range(k):
-                        row[i] += (w0 * hidden[j, i] + w1 * hidden[j + 1, i]) + (
-                            w2 * hidden[j + 2, i] + w3 * hidden[j + 3, i]
-                        )
+            fill_keys(features[n, t], weight1, bias1, weight2, bias2, columns, hidden, keys[n, t])
 
 
 @njit(parallel=True, fastmath=True, cache=True)
@@ -65,7 +37,7 @@ def _backward(features, weight1, bias1, weight2, upstream, d_weight1, d_bias1, d
         columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
         back = np.empty(k, np.float32)
         for t in range(n_typed):
-            _hidden(features[n, t], weight1, bias1, columns, hidden)
+            fill_hidden(features[n, t], weight1, bias1, columns, hidden)
             g = upstream[n, t]
             for d in range(len(g)):
                 for i in range(k):
@@ -97,7 +69,7 @@ class _CopyKeys(torch.autograd.Function):
         inputs = [x.detach().contiguous() for x in (features, weight1, bias1, weight2, bias2)]
         n_hap, n_typed, k, _ = features.shape
         keys = features.new_empty(n_hap, n_typed, len(bias2), k)
-        _forward(*(x.numpy() for x in inputs), keys.numpy())
+        _forward(*(x.numpy() for x in (*inputs, keys)))
         ctx.save_for_backward(*inputs[:4])
         return keys
 

@@ -11,23 +11,16 @@ from torch import Tensor, nn
 
 from ragimpute.models.copy_attention import copy_attention
 from ragimpute.models.copy_keys import copy_keys
+from ragimpute.models.copy_rag_inputs import (
+    FEATURE_MEAN,
+    FEATURE_SPREAD,
+    SITE_FEATURES,
+    SITE_MEAN,
+    SITE_SPREAD,
+)
 from ragimpute.models.outputs import ImputationOutputs
 from ragimpute.retrieval.neighbours import FEATURES
 
-SITE_FEATURES = (
-    "log_maf",
-    "log_left_cm",
-    "log_right_cm",
-    "shared_typed",
-    "shared_all",
-    "isolation",
-    "shared_known",
-)
-# typical mean and spread of the inputs over panels and arrays; fixed, so that weights mean the same on every panel
-FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
-FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
-SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5)
-SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5)
 MASK = 2  # the token of an untyped allele; 0 and 1 are REF and ALT
 
 
@@ -76,8 +69,8 @@ class CopyRag(nn.Module):
 
         inputs: features [N, T, K, F] and neighbours [N, T, K] int at the window's T typed sites; left, right [L]: the
         flanking typed sites; minor [L, H] uint8: carriers of the minor allele; flipped [L] bool: the minor allele is
-        REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. People of whom
-        nobody is in the reference share what is known of a site: the last three may have one row, [1, L, ..].
+        REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. The last
+        three may have one row for all people, [1, L, ..]: where nobody is in the reference, nothing is left out.
         """
         before = self.token.weight[MASK] + self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
         n_people, length, width = len(inputs["features"]) // 2, *before.shape[1:]

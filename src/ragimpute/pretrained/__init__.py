@@ -1,6 +1,42 @@
-"""The pretrained weights that come with the package; docs/model_card.md says what they were trained on."""
+"""The pretrained weights that come with the package; docs/model_card.md says what they were trained on.
 
+No result is ever reported on a panel that its weights were trained on: beside the default weights lie others, each
+trained without one of the real panels, and `choose` takes those where a user's panel covers the same stretch.
+"""
+
+import json
+import logging
 from pathlib import Path
 
+from ragimpute import artefacts
+from ragimpute.panel import Sites
+
+logger = logging.getLogger(__name__)
+
+ARCHITECTURE, SIZE, LOSS = "copy_rag", "small", "cross_entropy"
 FOLDER = Path(__file__).parent
 DEFAULT = FOLDER / "copy_rag.safetensors"
+KIND = "model"
+
+
+def choose(sites: Sites) -> Path:
+    """The default weights, or, where these have seen a stretch that `sites` cover, weights that have not."""
+    seen = _overlaps(DEFAULT, sites)
+    if not seen:
+        return DEFAULT
+    for path in sorted(FOLDER.glob("copy_rag_without_*.safetensors")):
+        if not _overlaps(path, sites):
+            logger.info("the pretrained weights have seen %s: %s is used instead", ", ".join(seen), path.name)
+            return path
+    logger.warning("all pretrained weights have seen some of %s: accuracy there is too good", ", ".join(seen))
+    return DEFAULT
+
+
+def _overlaps(path: Path, sites: Sites) -> list[str]:
+    """Names of the real panels behind the weights at `path` that share a stretch with `sites`, in any build."""
+    names = []
+    for region in json.loads(artefacts.load(path, KIND).metadata["real_regions"]):
+        here = sites.pos[[chrom.removeprefix("chr") == region["chrom"] for chrom in sites.chrom.tolist()]]
+        if ((here >= region["first"]) & (here <= region["last"])).any():
+            names.append(region["name"])
+    return names

@@ -31,7 +31,7 @@ def segment_length(n_typed: int) -> int:
     return max(1, math.ceil(math.sqrt(n_typed)))
 
 
-@njit(fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, inline="always")
 def _fill_emission(alleles, allele, excluded, error, emission):
     if allele < 0:
         emission[:] = np.float32(1.0)
@@ -44,7 +44,7 @@ def _fill_emission(alleles, allele, excluded, error, emission):
             emission[h] = np.float32(0.0)
 
 
-@njit(fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, inline="always")
 def _forward_site(before, scale, jump, emission, row):
     total = np.float32(0.0)
     for h in range(len(before)):
@@ -54,7 +54,7 @@ def _forward_site(before, scale, jump, emission, row):
     return total
 
 
-@njit(error_model="numpy", cache=True)
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
 def forward(reference, query, excluded, switch, error, start, before, emission, table):
     """Fill `table` [n, R, H] with forward probabilities of the sites from `start` on, each row up to a factor.
 
@@ -74,7 +74,7 @@ def forward(reference, query, excluded, switch, error, start, before, emission, 
             total[r] = _forward_site(previous, scale, np.float32(switched / states), emission[i], table[i, r])
 
 
-@njit(fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, inline="always")
 def _backward_site(row, scale, jump, emission, message, product):
     total, sent = np.float32(0.0), np.float32(0.0)
     for h in range(len(row)):
@@ -88,7 +88,7 @@ def _backward_site(row, scale, jump, emission, message, product):
     return total, sent
 
 
-@njit(error_model="numpy", cache=True)
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
 def backward(excluded, switch, t, rows, emission, message, sent, product, inverse):
     """Posteriors of site `t`, `product` [R, H] times `inverse` [R], from forward `rows` [R, H] and `emission` [H].
 
@@ -107,7 +107,7 @@ def backward(excluded, switch, t, rows, emission, message, sent, product, invers
         inverse[r] = np.float32(1.0) / total
 
 
-@njit(fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, inline="always")
 def _carried(alleles, near, far):
     """Sums of two rows [H] over the haplotypes that carry the allele."""
     here, there = np.float32(0.0), np.float32(0.0)
@@ -118,7 +118,7 @@ def _carried(alleles, near, far):
     return here, there
 
 
-@njit(parallel=True, error_model="numpy", cache=True)
+@njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
 def _impute(reference, queries, excluded, switch, error, panel, bounds, weight, segment, n_blocks, dosage):
     n_typed, n_hap = reference.shape
     n_segments = (n_typed + segment - 1) // segment

@@ -27,7 +27,7 @@ HALVE = np.uint32(1 << 23)  # what halving takes from the bits of a float32
 SQRT_HALF_BITS = np.int32(0x3F3504F3)  # of float32(sqrt(1/2))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def select_best(bits, k, floor, candidates, values, chosen):
     """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties go to the smaller index.
 
@@ -68,7 +68,7 @@ def select_best(bits, k, floor, candidates, values, chosen):
     return bound
 
 
-@njit(fastmath={"contract"}, error_model="numpy", cache=True)
+@njit(fastmath={"contract"}, error_model="numpy", cache=True, inline="always")
 def log_to_half(values, halves):
     """Logarithms of positive normal `values` [N] float32 (overwritten) as float16, whose bits fill `halves` [N] uint16.
 
@@ -92,7 +92,7 @@ def log_to_half(values, halves):
         halves[i] = np.uint16(rounded | np.int32(np.int32(values[i] < np.float32(0.0)) << np.int32(15)))
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _update_misses(emission, t, last, second, new_last, new_second):
     """Indices [H] of the last mismatch and of the one before, with those of site `t` (emission below one half)."""
     now = np.int32(t)
@@ -102,7 +102,7 @@ def _update_misses(emission, t, last, second, new_last, new_second):
         new_last[h] = (last[h] & keep) | (now & ~keep)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _update_misses_in_place(emission, t, last, second):
     now = np.int32(t)
     for h in range(len(emission)):
@@ -112,13 +112,13 @@ def _update_misses_in_place(emission, t, last, second):
         last[h] = (previous & keep) | (now & ~keep)
 
 
-@njit(fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, inline="always")
 def _add_scaled(values, factor, score):
     for h in range(len(values)):
         score[h] += factor * values[h]
 
 
-@njit(parallel=True, error_model="numpy", cache=True)
+@njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
 def _retrieve(reference, queries, excluded, switch, error, cm, segment, n_blocks, neighbours, halves):
     n_typed, n_hap = reference.shape
     n_rates, k = len(switch), neighbours.shape[2]

@@ -92,6 +92,8 @@ class Trainer:
         """
         settings = self.settings
         self._start()
+        if settings.epochs == 0:  # nothing to train: the initial weights are the result
+            self._finish_epoch()
         with (
             self._heed_sigterm(),
             Progress(settings.total_steps, self._step, settings.steps_per_epoch, self.log) as progress,

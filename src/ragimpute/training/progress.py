@@ -2,24 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
-
-
-@contextmanager
-def share_of_work(what: str) -> Iterator[Callable[[float], None]]:
-    """Yield a function to be told the share of the work that is done: a live bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda share: None
-        return
-    with RichProgress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
 
 
 class Progress:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragimpute import artefacts
+from ragimpute import artefacts, pretrained
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold, Person, load_fold
 from ragimpute.mask import read_typed
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models.outputs import FoldData
-from ragimpute.panel import Panel
+from ragimpute.panel import Panel, Sites
 from ragimpute.roles import read_roles
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.vcf.reader import read_genotypes
 
-SEGMENTS, MODEL = "segments", "model"
+SEGMENTS, MODEL = "segments", pretrained.KIND
+FINE_TUNING_RATE = 0.25  # of the learning rate from scratch
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,28 @@ def training_settings(architecture: str, config: Mapping[str, Any]) -> TrainingS
     return TrainingSettings.from_config(config, {**found.training.get(size, {}), "size": size})
 
 
+def from_pretrained(settings: TrainingSettings, weights: str) -> TrainingSettings:
+    """The settings of a training that starts from pretrained weights: none at all, or gentler steps to fine-tune."""
+    if weights == "pretrained":
+        return replace(settings, epochs=0)
+    return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
+
+
+def load_pretrained(model: nn.Module, sites: Sites) -> str:
+    """Load the pretrained weights for a panel with `sites` into `model`; returns the SHA-256 of their file."""
+    path = pretrained.choose(sites)
+    load_weights(model, path, artefacts.load(path, MODEL))
+    return artefacts.file_digest(path)
+
+
+def load_weights(model: nn.Module, path: Path, artefact: artefacts.Artefact) -> None:
+    """Load the weights of `artefact`, read from `path`. Raises InputError when they do not fit."""
+    try:
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in artefact.arrays.items()})
+    except RuntimeError as error:
+        raise InputError(f"{path}: the weights do not fit this version of the network: {error}") from None
+
+
 def signature(parts: Mapping[str, Any], settings: TrainingSettings) -> str:
     """Names all that a training's result depends on, the version of torch included."""
     content = {**parts, "training": asdict(settings), "torch": torch.__version__}
@@ -110,8 +133,5 @@ def load_model(path: Path) -> tuple[nn.Module, dict[str, str]]:
     if metadata.get("size") not in found.sizes:
         raise InputError(f"{path}: unknown size {metadata.get('size')!r} of {found.name}")
     model = found.build(metadata["size"], 0)
-    try:
-        model.load_state_dict({name: torch.from_numpy(array) for name, array in artefact.arrays.items()})
-    except RuntimeError as error:
-        raise InputError(f"{path}: the weights do not fit this version of {found.name}: {error}") from None
+    load_weights(model, path, artefact)
     return model, metadata

@@ -35,7 +35,7 @@ class TrainingSettings:
         if unknown:
             raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         settings = cls(**{**defaults, **{key: value for key, value in config.items() if value is not None}})
-        for name, least in (("epochs", 1), ("steps_per_epoch", 1), ("batch_people", 1), ("patience", 0)):
+        for name, least in (("epochs", 0), ("steps_per_epoch", 1), ("batch_people", 1), ("patience", 0)):
             if getattr(settings, name) < least:
                 raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")
         if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:

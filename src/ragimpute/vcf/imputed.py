@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ragimpute.folds import Fold
+
 
 @dataclass(frozen=True)
 class Imputed:
@@ -18,6 +20,23 @@ class Imputed:
     both: np.ndarray  # [S, N] float32
     typed: np.ndarray  # [S] bool
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
+
+    @classmethod
+    def of_fold(cls, fold: Fold, hds: np.ndarray, both: np.ndarray) -> "Imputed":
+        """A network's `hds` and `both`, overwritten where there is nothing to impute.
+
+        Typed sites keep the observed alleles; a site that is monomorphic in the reference gets its only allele, because
+        no such site can be learnt from.
+        """
+        observed = fold.observed.reshape(len(fold.observed), fold.n_people, 2)
+        hds[fold.typed] = observed
+        both[fold.typed] = observed.all(axis=2)
+        count, number = fold.reference.alleles.sum(axis=1, dtype=np.int64), fold.reference.alleles.shape[1]
+        for constant, value in ((count == 0, 0.0), (count == number, 1.0)):
+            hds[constant & ~fold.typed] = value
+            both[constant & ~fold.typed] = value
+        np.clip(hds, 0.0, 1.0, out=hds)
+        return cls(fold.samples, hds, both, fold.typed)
 
 
 def concatenate(parts: Sequence[Imputed]) -> Imputed:

@@ -1,0 +1,108 @@
+"""A trained network, ready to impute a fold: on a CPU copy_rag's fused kernel, else the network itself in torch."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ragimpute import artefacts, pretrained
+from ragimpute.folds import Fold
+from ragimpute.models import copy_rag_inputs
+from ragimpute.vcf.imputed import Imputed
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Imputer(Protocol):
+    """What `load` returns."""
+
+    def describe(self) -> str:
+        """One line for the log: what computes, and where."""
+        ...
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        """The neighbours of the fold's people, with their features."""
+        ...
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        """What the fold's reference says of each site."""
+        ...
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        """The fold's people at all sites, given the arrays of both."""
+        ...
+
+
+@dataclass(frozen=True)
+class KernelImputer:
+    """copy_rag on a CPU, without torch."""
+
+    weights: Mapping[str, np.ndarray]
+    size: str
+    threads: int
+
+    def describe(self) -> str:
+        return f"computing on cpu ({self.threads} threads)"
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        return copy_rag_inputs.retrieve(self.size, fold, self.threads)
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        return copy_rag_inputs.describe_sites(fold, self.threads)
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        from ragimpute.models import copy_rag_kernel
+
+        return copy_rag_kernel.impute(self.weights, fold, segments, self.threads)
+
+
+@dataclass(frozen=True)
+class TorchImputer:
+    """Any architecture, on any device."""
+
+    architecture: Any  # a ragimpute.models.protocol.Architecture
+    size: str
+    model: Any  # a torch.nn.Module
+    device: "torch.device"
+    threads: int
+
+    def describe(self) -> str:
+        from ragimpute.training.device import describe
+
+        return describe(self.device)
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        return self.architecture.retrieve(self.size, fold, self.threads)
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        return self.architecture.describe_sites(fold, self.threads)
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        from ragimpute.predict import predict
+
+        return predict(self.model, self.architecture.fold_data(self.size, fold, segments), fold, self.device)
+
+
+def load(path: Path, device: str, threads: int) -> Imputer:
+    """The network at `path` on `device` (auto, cpu or cuda).
+
+    Raises InputError when the file is not a model that fits this version, or cuda is asked for and absent.
+    """
+    artefact = artefacts.load(path, pretrained.KIND)
+    size = artefact.metadata.get("size", "")
+    no_gpu = device == "cpu" or (device == "auto" and not os.path.exists("/dev/nvidiactl"))
+    if no_gpu and artefact.metadata.get("architecture") == copy_rag_inputs.NAME and size in copy_rag_inputs.SIZES:
+        copy_rag_inputs.check_weights(path, artefact.arrays, size)
+        return KernelImputer(artefact.arrays, size, threads)
+    from ragimpute.models import architecture
+    from ragimpute.training.device import choose_device
+    from ragimpute.training.session import load_model
+
+    model, metadata = load_model(path)
+    return TorchImputer(
+        architecture(metadata["architecture"]), metadata["size"], model, choose_device(device, threads), threads
+    )

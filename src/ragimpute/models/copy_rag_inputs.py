@@ -1,0 +1,166 @@
+"""What copy_rag sees of a fold: the retrieved neighbours with their features, and what is known of each site.
+
+Plain numpy, so that imputing on a CPU need not import torch.
+"""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from ragimpute.errors import InputError
+from ragimpute.folds import Fold
+from ragimpute.retrieval import isolation, neighbours, sharing
+
+NAME = "copy_rag"
+SIZES = {
+    "small": {"width": 16, "hidden": 32, "neighbours": 32},
+    "full": {"width": 32, "hidden": 64, "neighbours": 32},
+}
+SITE_FEATURES = (
+    "log_maf",
+    "log_left_cm",
+    "log_right_cm",
+    "shared_typed",
+    "shared_all",
+    "isolation",
+    "shared_known",
+)
+# typical mean and spread of the inputs over panels and arrays; fixed, so that weights mean the same on every panel
+FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
+FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
+SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5)
+SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5)
+MIN_CM = 1e-3  # added to distances before the logarithm
+MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
+
+
+def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], size: str) -> None:
+    """Raise InputError unless `weights`, read from `path`, have the shapes of this version's network of `size`."""
+    width, hidden = SIZES[size]["width"], SIZES[size]["hidden"]
+    layers = {
+        "site.0": (len(SITE_FEATURES), hidden),
+        "site.2": (hidden, width),
+        "key.0": (len(neighbours.FEATURES), hidden),
+        "key.2": (hidden, width),
+        "query": (width, width + 2),
+        "background": (width, 2),
+        "calibration": (width, 2),
+        "value": (width, width),
+        "interaction.0": (width + 2, width),
+        "interaction.2": (width, 3),
+    }
+    expected: dict[str, tuple[int, ...]] = {f"{name}.weight": (n_out, n_in) for name, (n_in, n_out) in layers.items()}
+    expected |= {f"{name}.bias": (n_out,) for name, (_, n_out) in layers.items()}
+    expected["token.weight"] = (3, width)
+    found = {name: array.shape for name, array in weights.items()}
+    if found != expected:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise InputError(f"{path}: the weights do not fit this version of {NAME}: {', '.join(wrong[:5])}")
+
+
+def retrieve(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
+    """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
+    nearest, features = neighbours.retrieve(
+        fold.reference.alleles[fold.typed],
+        fold.reference.sites.cm[fold.typed],
+        fold.observed.astype(np.int8),
+        np.repeat(fold.excluded_haplotypes(np.arange(fold.n_people)), 2, axis=0),
+        SIZES[size]["neighbours"],
+        threads,
+    )
+    return {"neighbours": nearest, "features": features}
+
+
+def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
+    """How the carriers of each site's minor allele stand to each other and to everybody else.
+
+    Arrays shared [3, S] float32: the carriers' mutual sharing, compared at typed sites and at all sites, and their
+    isolation; and, when people of the fold are in the reference, left_out [3, S, P] float32.
+    """
+    reference = fold.reference
+    minor, _ = minor_alleles(reference.alleles)
+    group = leave_out_groups(fold)
+    own = fold.excluded[:, 0]
+    inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
+    sites = np.arange(len(fold.typed))
+    results = []
+    for compared in (fold.typed_sites, sites):
+        results.append(
+            sharing.mutual_sharing(
+                reference.alleles[compared],
+                reference.sites.cm[compared],
+                minor,
+                reference.sites.cm,
+                np.searchsorted(compared, sites),
+                np.searchsorted(compared, sites, side="right"),
+                np.repeat(group, 2),
+                threads,
+            )
+        )
+    results.append(
+        isolation.isolation(
+            reference.alleles, minor, reference.sites.cm, np.repeat(group, 2), leave_out=inside, threads=threads
+        )
+    )
+    arrays = {"shared": np.stack([shared for shared, _ in results])}
+    if inside:
+        arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
+    return arrays
+
+
+def minor_alleles(alleles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carriers [S, H] uint8 of each site's minor allele, and flipped [S] bool: the minor allele is REF."""
+    count = alleles.sum(axis=1, dtype=np.int64)
+    flipped = 2 * count > alleles.shape[1]
+    return alleles ^ flipped[:, None].astype(np.uint8), flipped
+
+
+def leave_out_groups(fold: Fold) -> np.ndarray:
+    """Labels [R] int64 of the reference people: those that are left out together share one."""
+    group = np.arange(len(fold.reference.samples))
+    for row in fold.excluded:
+        members = row[row >= 0]
+        if len(members):
+            group[members] = members.min()
+    return np.unique(group, return_inverse=True)[1]
+
+
+class SiteInputs:
+    """What is known of each site of a fold; `segments` as `describe_sites` returns them."""
+
+    def __init__(self, fold: Fold, segments: dict[str, np.ndarray]) -> None:
+        self.fold = fold
+        self.shared, self.left_out = segments["shared"], segments.get("left_out")
+        self.minor, self.flipped = minor_alleles(fold.reference.alleles)  # [S, H] uint8, [S] bool
+        cm, last = fold.reference.sites.cm, len(fold.typed_sites) - 1
+        before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
+        self.left, self.right = np.maximum(before, 0), np.minimum(before + 1, last)
+        typed_cm = cm[fold.typed_sites]
+        self.log_left = np.log(np.abs(cm - typed_cm[self.left]) + MIN_CM)  # [S]
+        self.log_right = np.log(np.abs(typed_cm[self.right] - cm) + MIN_CM)
+
+    def features(self, people: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """SITE_FEATURES [B, L, Q] and log frequencies [B, L] of minor and major allele, float32, people left out.
+
+        Where nobody of the fold is in the reference all people see the same: B is 1.
+        """
+        if self.left_out is None:
+            people = people[:1]
+        count, number = self.fold.left_out_count(people, sites)  # [L, B], [B]
+        minor = np.where(self.flipped[sites][:, None], number - count, count).T  # [B, L]
+        frequency = minor / number[:, None]
+        shape = minor.shape
+        features = np.empty((*shape, len(SITE_FEATURES)), np.float32)
+        features[..., 0] = np.log((minor + 0.5) / (number[:, None] + 1.0))
+        features[..., 1] = self.log_left[sites]
+        features[..., 2] = self.log_right[sites]
+        for i, shared in enumerate(self.shared):
+            features[..., 3 + i] = shared[sites]
+            if self.left_out is not None:
+                features[..., 3 + i] = self.left_out[i][np.ix_(sites, people)].T
+        features[..., 6] = np.isfinite(features[..., 3])
+        log_maf, log_major = (
+            np.log(np.maximum(f, MIN_FREQUENCY)).astype(np.float32) for f in (frequency, 1 - frequency)
+        )
+        return features, log_maf, log_major
