@@ -100,7 +100,11 @@ def test_all_misspelt_keys_and_values_are_reported_at_once_with_the_right_ones(t
         ("panel: mine", "panel: mime", "masks.some.panel: no panel 'mime'; did you mean 'mine'?"),
         ("mask: some", "mask: sone", "study[1].mask: no mask 'sone'; did you mean 'some'?"),
         ("loss: cross_entropy", "loss: cross", "study[1].loss: no loss 'cross'; did you mean 'cross_entropy'?"),
-        ("copy_rag, loss: cross_entropy", "bert_rag, loss: cross_entropy, weights: pretrained", "no pretrained weights of"),
+        (
+            "copy_rag, loss: cross_entropy",
+            "bert_rag, loss: cross_entropy, weights: pretrained",
+            "no pretrained weights of",
+        ),
         ("cross_entropy}", "no_recon, weights: pretrained}", "were trained with the loss cross_entropy"),
         ("{fraction: 0.1}", "targets", "leaves nothing to score"),
         ("holdout: 0.2", "holdout: 1.2", "panels.mine.targets.holdout: 1.2"),
