@@ -12,8 +12,13 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 etc=/etc/slurm # jobs do not inherit SLURM_CONF: it must be here
+export SLURM_CONF=$etc/slurm.conf
 mark="# written by ragimpute's one_node.sh"
 fail() { echo "one_node.sh: $1" >&2; exit 1; }
+
+ours() { grep -qsF "$mark" "$SLURM_CONF"; }
+
+up() { ours && [ -n "$(timeout 20 sinfo --noheader --states idle,mixed,allocated 2> /dev/null)" ]; }
 
 install_slurm() {
   command -v slurmctld > /dev/null && command -v slurmd > /dev/null && command -v munged > /dev/null && return
@@ -24,15 +29,16 @@ install_slurm() {
 
 configure() {
   local node memory gpus
-  [ ! -s $etc/slurm.conf ] || grep -qF "$mark" $etc/slurm.conf || fail "$etc/slurm.conf is somebody else's; left alone"
-  node=$(hostname -s)
+  node=$(uname -n)
+  node=${node%%.*}
   memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
   gpus=$(find /dev -maxdepth 1 -name 'nvidia[0-9]*' | sort)
-  mkdir -p $etc /var/spool/slurmctld /var/spool/slurmd /var/log/slurm /run/munge
-  cat > $etc/slurm.conf << CONF
+  install -d -m 755 $etc /var/spool/slurmctld /var/spool/slurmd /var/log/slurm /run/munge
+  cat > "$SLURM_CONF" << CONF
 $mark
 ClusterName=one_node
-SlurmctldHost=$node
+# addresses, for a host name that does not resolve
+SlurmctldHost=$node(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
 StateSaveLocation=/var/spool/slurmctld
@@ -55,7 +61,9 @@ AccountingStorageType=accounting_storage/none
 # squeue is asked how jobs ended: it must remember them
 MinJobAge=300
 GresTypes=gpu
-NodeName=$node CPUs=$(nproc) RealMemory=$memory Gres=gpu:$(wc -w <<< "${gpus:-/dev/null}") State=UNKNOWN
+# the node is what this file says, should slurmd count otherwise
+SlurmdParameters=config_overrides
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:$(wc -w <<< "${gpus:-/dev/null}") State=UNKNOWN
 PartitionName=main Nodes=$node Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=$node MaxTime=INFINITE State=UP
 CONF
@@ -66,28 +74,33 @@ CONF
 }
 
 start() {
+  if up; then return; fi
   [ "$(id -u)" = 0 ] || fail "start needs root"
-  if sinfo --noheader --states idle,mixed,allocated 2> /dev/null | grep -q .; then return; fi
+  if ours; then stop; fi # what is left of a cluster that broke
+  [ ! -s "$SLURM_CONF" ] || ours || fail "$SLURM_CONF is somebody else's; left alone"
+  if pgrep -x 'slurm(d|ctld)' > /dev/null; then fail "a slurmd or slurmctld that this script did not start is running"; fi
   install_slurm
   configure
   pgrep -x munged > /dev/null || runuser -u munge -- /usr/sbin/munged
-  pgrep -x slurmctld > /dev/null || slurmctld -c # -c: forget the jobs of an earlier cluster
-  pgrep -x slurmd > /dev/null || slurmd
-  for _ in $(seq 60); do
-    if sinfo --noheader --states idle,mixed,allocated 2> /dev/null | grep -q .; then return; fi
+  munge --no-input | unmunge > /dev/null || fail "munged does not answer; see /var/log/munge/munged.log"
+  slurmctld -c # -c: forget the jobs of an earlier cluster
+  slurmd
+  for _ in $(seq 120); do
+    if up; then return; fi
     sleep 0.5
   done
   tail -n 20 /var/log/slurm/*.log >&2
-  fail "the cluster did not come up within 30 seconds"
+  fail "the cluster did not come up within a minute"
 }
 
 stop() {
-  local name
-  grep -qsF "$mark" $etc/slurm.conf || fail "$etc/slurm.conf was not written by this script; nothing stopped"
-  for name in slurmd slurmctld; do
-    if [ -s /run/$name.pid ]; then kill "$(cat /run/$name.pid)" 2> /dev/null || true; fi
+  local file pid
+  ours || fail "$SLURM_CONF was not written by this script; nothing stopped"
+  for file in /run/slurmd.pid /run/slurmctld.pid /run/munge/munged.pid; do
+    pid=$(pgrep -x "$(basename $file .pid)" --pidfile $file 2> /dev/null) || continue # no such process, or another's number
+    kill "$pid"
+    timeout 30 tail -s 0.1 --pid="$pid" -f /dev/null || fail "process $pid of $file does not end"
   done
-  if [ -s /run/munge/munged.pid ]; then kill "$(cat /run/munge/munged.pid)" 2> /dev/null || true; fi
 }
 
 run() {
