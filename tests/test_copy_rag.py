@@ -199,7 +199,7 @@ def test_the_kernel_imputes_as_the_network_does():
     generator = torch.Generator().manual_seed(4)
     with torch.no_grad():  # layers that start at zero would hide their part of the formula
         for parameter in network.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     arrays = segments_of(architecture, "small", targets, 1)
     direct = predict(network, architecture.fold_data("small", targets, arrays), targets, torch.device("cpu"))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}

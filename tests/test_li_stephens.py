@@ -68,6 +68,23 @@ def test_a_query_in_the_reference_comes_back_as_itself_unless_it_is_left_out():
     np.testing.assert_allclose(left_out, without, atol=1e-4)
 
 
+def test_leaving_a_site_out_equals_hiding_it():
+    """Brute force: each allele in turn is missing, and its dosage is asked for."""
+    rng = np.random.default_rng(9)
+    reference, cm = mosaic(rng, 25, 16)
+    queries = reference[:, :3].astype(np.int8)
+    queries[rng.random(queries.shape) < 0.1] ^= 1  # some are unlike anybody
+    queries[7, 1] = -1
+    excluded = np.array([[0, 1], [-1, -1], [2, -1]])
+    left_out = li_stephens.leave_one_out(reference, cm, queries, excluded, rate=7.0, error=0.02)
+    everything = np.ones(25, bool)
+    for t in range(25):
+        hidden = queries.copy()
+        hidden[t] = -1
+        expected = li_stephens.impute(reference, cm, everything, hidden, excluded, rate=7.0, error=0.02)[t]
+        np.testing.assert_allclose(left_out[t], expected, atol=2e-4)
+
+
 def test_flanks_by_hand():
     cm = np.array([0.0, 1.0, 2.0, 5.0, 6.0])
     left, weight = li_stephens.flanks(cm, np.array([False, True, False, True, False]))

@@ -5,13 +5,13 @@ and declared relatives from here, so that no two of them can disagree (disagreem
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel import Panel
+from ragimpute.panel import Panel, chromosome_bounds
 
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 
@@ -69,6 +69,20 @@ class Fold:
                 count[:, present] -= own
                 number[present] -= 2
         return count, number
+
+    def chromosomes(self) -> "list[Fold]":
+        """The fold cut into its chromosomes, in order. Raises InputError when one of them has no typed site."""
+        parts = []
+        for start, stop in chromosome_bounds(self.reference.sites.chrom):
+            typed = self.typed[start:stop]
+            if not typed.any():
+                chrom = self.reference.sites.chrom[start]
+                raise InputError(f"chromosome {chrom} of the panel has no typed site; limit the panel by its region")
+            rows = slice(*np.searchsorted(self.typed_sites, (start, stop)))
+            truth = None if self.truth is None else self.truth[start:stop]
+            local = self.reference.between(start, stop)
+            parts.append(replace(self, reference=local, typed=typed, observed=self.observed[rows], truth=truth))
+        return parts
 
     def scored(self, people: np.ndarray, sites: np.ndarray) -> np.ndarray:
         """Which of `sites` [L] count for each of `people` [B] in a loss or metric: [B, L] bool.

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,27 +18,47 @@ from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.panel_reader import read_panel
 from ragimpute.vcf.source import Region
 
+if TYPE_CHECKING:
+    from ragimpute.imputers import Imputer
+
 logger = logging.getLogger(__name__)
 
 FEW_TYPED = 20  # fewer typed sites than this on a chromosome deserve a word
 
 
-@dataclass(frozen=True)
-class Request:
-    """One call of `ragimpute impute`; the fields are its options."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What is imputed from what; the fields are options of `ragimpute impute` and `ragimpute explain`."""
 
     reference: Path
     targets: Path
-    out: Path
     genetic_map: GeneticMap | None
     region: str | None
     exclude_samples: Path | None
     model: Path | None  # None: the pretrained weights
-    fields: tuple[str, ...]
     device: str
     threads: int
     memory_mb: int
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Inputs):
+    """One call of `ragimpute impute`."""
+
+    out: Path
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that imputing needs."""
+
+    panel: Panel
+    typed: TargetGenotypes  # phased and complete
+    imputer: "Imputer"
+    model: Path
+    unread: pd.DataFrame  # records of the reference that were not used
 
 
 def run(request: Request) -> None:
@@ -45,61 +66,72 @@ def run(request: Request) -> None:
 
     Raises InputError when a file is unusable, nothing is typed, or Beagle is needed and missing.
     """
-    from ragimpute import imputers
     from ragimpute.impute import impute
     from ragimpute.progress import share_of_work
-    from ragimpute.vcf.imputed import concatenate
-    from ragimpute.vcf.writer import check_request, write_imputed
+    from ragimpute.vcf.writer import check_request, write_parts
 
     check_request(request.out, request.fields)
-    panel, unread = open_panel(request)
-    model = request.model or pretrained.choose(panel.sites)
-    imputer = imputers.load(model, request.device, request.threads)
+    ready = prepare(request)
+    with share_of_work("imputing") as progress:
+        write_parts(
+            request.out,
+            ready.panel.sites,
+            ready.panel.contigs,
+            ready.typed.samples,
+            impute(ready.panel, ready.typed, ready.imputer, threads=request.threads, on_progress=progress),
+            f"ragimpute impute, weights {ready.model.name}",
+            fields=request.fields,
+            threads=request.threads,
+        )
+    dropped = (ready.unread.assign(file="reference"), ready.typed.dropped.assign(file="targets"))
+    _write_dropped(request.out, pd.concat(dropped, ignore_index=True))
+
+
+def prepare(inputs: Inputs) -> Prepared:
+    """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
+    from ragimpute import imputers
+
+    panel, unread = open_panel(inputs)
+    model = inputs.model or pretrained.choose(panel.sites)
+    imputer = imputers.load(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
-    typed = read_genotypes(request.targets, panel.sites)
+    region = None if inputs.region is None else Region.parse(inputs.region)
+    typed = read_genotypes(inputs.targets, panel.sites, region=region)
     panel, typed = keep_typed_chromosomes(panel, typed)
-    _report(request, panel, typed, unread)
+    _report(inputs, panel, typed, unread)
     typed = phase(
         panel,
         typed,
-        request.genetic_map or GeneticMap.uniform(),
-        threads=request.threads,
-        memory_mb=request.memory_mb,
-        seed=request.seed,
+        inputs.genetic_map or GeneticMap.uniform(),
+        threads=inputs.threads,
+        memory_mb=inputs.memory_mb,
+        seed=inputs.seed,
     )
-    with share_of_work("imputing") as progress:
-        parts = list(impute(panel, typed, imputer, on_progress=progress))
-    imputed = concatenate(parts)
-    source = f"ragimpute impute, weights {model.name}"
-    write_imputed(
-        request.out, panel.sites, panel.contigs, imputed, source, fields=request.fields, threads=request.threads
-    )
-    dropped = pd.concat([unread.assign(file="reference"), typed.dropped.assign(file="targets")], ignore_index=True)
-    _write_dropped(request.out, dropped)
+    return Prepared(panel, typed, imputer, model, unread)
 
 
-def open_panel(request: Request) -> tuple[Panel, pd.DataFrame]:
+def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
     """The reference panel, without the excluded people, and its unusable records.
 
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions.
     """
-    if request.reference.suffix == ".safetensors":
-        panel, dropped = Panel.load(request.reference), pd.DataFrame()
-        if request.region is not None:
-            panel = _within(panel, Region.parse(request.region), request.reference)
-        if request.genetic_map is not None:
-            panel = replace(panel, sites=request.genetic_map.locate(panel.sites))
+    if inputs.reference.suffix == ".safetensors":
+        panel, dropped = Panel.load(inputs.reference), pd.DataFrame()
+        if inputs.region is not None:
+            panel = _within(panel, Region.parse(inputs.region), inputs.reference)
+        if inputs.genetic_map is not None:
+            panel = replace(panel, sites=inputs.genetic_map.locate(panel.sites))
     else:
-        genetic_map = request.genetic_map
+        genetic_map = inputs.genetic_map
         if genetic_map is None:
             genetic_map = GeneticMap.uniform()
             logger.warning("no --map: 1 cM per Mb is assumed everywhere")
-        panel, dropped = read_panel(request.reference, request.region, genetic_map)
-    if request.exclude_samples is not None:
-        excluded = set(request.exclude_samples.read_text().split())
+        panel, dropped = read_panel(inputs.reference, inputs.region, genetic_map)
+    if inputs.exclude_samples is not None:
+        excluded = set(inputs.exclude_samples.read_text().split())
         kept = [name for name in panel.samples if name not in excluded]
         if not kept:
-            raise InputError(f"{request.exclude_samples}: it leaves out all {len(panel.samples)} people of the panel")
+            raise InputError(f"{inputs.exclude_samples}: it leaves out all {len(panel.samples)} people of the panel")
         logger.info("%d of %d reference people are left out", len(panel.samples) - len(kept), len(panel.samples))
         panel = panel.people(kept)
     return panel, dropped
@@ -107,7 +139,7 @@ def open_panel(request: Request) -> tuple[Panel, pd.DataFrame]:
 
 def _within(panel: Panel, region: Region, path: Path) -> Panel:
     sites = panel.sites
-    inside = (sites.chrom == region.chrom) & (sites.pos >= region.start) & (sites.pos <= region.end)
+    inside = region.holds(sites.chrom, sites.pos)
     if not inside.any():
         raise InputError(f"{path}: no site in region {region}")
     start, stop = np.flatnonzero(inside)[[0, -1]]
@@ -129,7 +161,7 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     return replace(panel, sites=panel.sites.take(kept), alleles=alleles), replace(typed, index=place[typed.index])
 
 
-def _report(request: Request, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:
+def _report(inputs: Inputs, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:
     """Say what was read, what was left out, and what looks wrong."""
     logger.info(
         "reference: %d people, %d sites (%d records not usable); targets: %d people, %d of their %d records are typed",
@@ -140,7 +172,7 @@ def _report(request: Request, panel: Panel, typed: TargetGenotypes, unread: pd.D
         len(typed.index),
         len(typed.index) + len(typed.dropped),
     )
-    for path, table in ((request.reference, unread), (request.targets, typed.dropped)):
+    for path, table in ((inputs.reference, unread), (inputs.targets, typed.dropped)):
         for reason, count in table.get("reason", pd.Series(dtype=object)).value_counts().items():
             logger.info("%s: %d records not used: %s", path.name, count, reason)
     both = set(panel.samples) & set(typed.samples)
@@ -153,7 +185,7 @@ def _report(request: Request, panel: Panel, typed: TargetGenotypes, unread: pd.D
     chroms, counts = np.unique(panel.sites.chrom[typed.index], return_counts=True)
     for chrom, count in zip(chroms.tolist(), counts.tolist(), strict=True):
         if count < FEW_TYPED:
-            logger.warning("%s: only %d typed sites on chromosome %s", request.targets, count, chrom)
+            logger.warning("%s: only %d typed sites on chromosome %s", inputs.targets, count, chrom)
 
 
 def _write_dropped(out: Path, dropped: pd.DataFrame) -> None:

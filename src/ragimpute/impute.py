@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ragimpute.empirical import empirical_r2
 from ragimpute.folds import Fold
 from ragimpute.imputers import Imputer
 from ragimpute.panel import Panel
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.windows import CORE_CM, windows
+from ragimpute.windows import CORE_CM, Window, windows
 
 BATCH_GENOTYPES = 250_000  # people x typed sites retrieved at a time: about 250 MB of neighbours and features
 
@@ -20,6 +21,7 @@ def impute(
     targets: TargetGenotypes,
     imputer: Imputer,
     core_cm: float = CORE_CM,
+    threads: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Imputed]:
     """The imputed genotypes at all sites of `reference`, in order: one part for each window's core.
@@ -27,41 +29,40 @@ def impute(
     `targets` must be phased and complete at their sites. `on_progress` is told the share of the work that is done.
     Results do not depend on the number of people or threads, nor, away from the ends of a chromosome, on `core_cm`.
     """
-    sites, typed = reference.sites, np.zeros(len(reference.sites), dtype=bool)
-    typed[targets.index] = True
-    haplotypes = targets.haplotypes()
-    for window in windows(sites.chrom, sites.cm, typed, core_cm):
-        looked_at = slice(window.start, window.stop)
-        rows = slice(*np.searchsorted(targets.index, (window.start, window.stop)))
-        nobody = np.full((len(targets.samples), 1), -1, dtype=np.int64)
-        fold = Fold(
-            "targets",
-            reference.between(window.start, window.stop),
-            targets.samples,
-            typed[looked_at],
-            haplotypes[rows],
-            None,
-            nobody,
-        )
+    for window, fold in window_folds(reference, targets, core_cm):
         parts = []
         about_sites = imputer.describe_sites(fold)
         step = max(1, BATCH_GENOTYPES // len(fold.typed_sites))
         for start in range(0, fold.n_people, step):
-            part = _people(fold, start, min(start + step, fold.n_people))
+            part = people(fold, start, min(start + step, fold.n_people))
             parts.append(imputer.impute(part, {**imputer.retrieve(part), **about_sites}))
             if on_progress is not None:
                 within = min(1.0, (start + step) / fold.n_people)
-                on_progress((window.first + within * (window.last - window.first)) / len(sites))
+                on_progress((window.first + within * (window.last - window.first)) / len(reference.sites))
         core = slice(window.first - window.start, window.last - window.start)
         yield Imputed(
             targets.samples,
             np.concatenate([part.hds[core] for part in parts], axis=1),
             np.concatenate([part.both[core] for part in parts], axis=1),
-            typed[window.first : window.last],
+            fold.typed[core],
+            er2=empirical_r2(fold.reference, fold.typed, fold.observed, threads)[core],
         )
 
 
-def _people(fold: Fold, start: int, stop: int) -> Fold:
+def window_folds(reference: Panel, targets: TargetGenotypes, core_cm: float = CORE_CM) -> Iterator[tuple[Window, Fold]]:
+    """The windows of the panel, in order, each with all targets beside the reference that it looks at."""
+    sites, typed = reference.sites, np.zeros(len(reference.sites), dtype=bool)
+    typed[targets.index] = True
+    haplotypes = targets.haplotypes()
+    nobody = np.full((len(targets.samples), 1), -1, dtype=np.int64)  # of the reference is left out
+    for window in windows(sites.chrom, sites.cm, typed, core_cm):
+        local = reference.between(window.start, window.stop)
+        rows = slice(*np.searchsorted(targets.index, (window.start, window.stop)))
+        is_typed = typed[window.start : window.stop]
+        yield window, Fold("targets", local, targets.samples, is_typed, haplotypes[rows], None, nobody)
+
+
+def people(fold: Fold, start: int, stop: int) -> Fold:
     """The fold with its people start .. stop - 1 only."""
     return replace(
         fold,

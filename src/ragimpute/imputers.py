@@ -59,6 +59,14 @@ class KernelImputer:
 
         return copy_rag_kernel.impute(self.weights, fold, segments, self.threads)
 
+    def attention(
+        self, fold: Fold, segments: dict[str, np.ndarray], site: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whom the fold's haplotypes copy at one untyped site: see `copy_rag_kernel.attention`."""
+        from ragimpute.models import copy_rag_kernel
+
+        return copy_rag_kernel.attention(self.weights, fold, segments, site)
+
 
 @dataclass(frozen=True)
 class TorchImputer:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,6 +80,12 @@ class Panel:
             np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
             tuple(artefacts.decode_strings(arrays["contigs"])),
         )
+
+
+def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
+    """Where the sites of each chromosome start and stop, in the order of `chrom` [S]."""
+    edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
+    return list(pairwise(edges.tolist()))
 
 
 def haplotype_index(people: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Cutting chromosomes into windows: a core, whose sites are kept, within margins that the core's edges need.
 
 Copying probabilities forget what lies further than a few centimorgan away, so that with margins of that length a site
-gets the same value from any window, away from the ends of the data.
+gets nearly the same value from any window: only matches that are longer than the margin are cut off by it.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
+from ragimpute.panel import chromosome_bounds
 
 CORE_CM, MARGIN_CM = 20.0, 5.0
 
@@ -32,8 +34,7 @@ def windows(
     lengths of at most `core_cm`, whatever the targets are. A margin is as long as `margin_cm` and at least up to the
     next typed site. Raises ValueError when a chromosome has no typed site.
     """
-    edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
-    for begin, end in pairwise(edges.tolist()):
+    for begin, end in chromosome_bounds(chrom):
         local = cm[begin:end]
         observed = np.flatnonzero(typed[begin:end])
         if not len(observed):

@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
     "impute": "impute",
+    "explain": "explain",
     "config": "config",
     "check": "check",
     "read-panel": "panels",

@@ -13,7 +13,7 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF.")
-@click.option("--truth", type=EXISTING, help="VCF with the targets' true genotypes; without it only estimated R2.")
+@click.option("--truth", type=EXISTING, help="VCF with the targets' true genotypes; optional.")
 @click.option("--panel", type=EXISTING, required=True, help="panel.safetensors of read-panel.")
 @click.option("--roles", type=EXISTING, required=True, help="roles.tsv of assign-roles.")
 @click.option("--typed", type=EXISTING, required=True, help="typed.tsv of mask; only untyped sites are scored.")
@@ -48,7 +48,10 @@ def evaluate(
     statistics: Path,
     **names,
 ) -> None:
-    """Score one imputed VCF against the truth at the untyped sites, with intervals over target people."""
+    """Score one imputed VCF against the truth at the untyped sites, with intervals over target people.
+
+    Leave-one-out r2 (INFO ER2) is averaged over the typed sites; with estimated R2 it is all there is without truth.
+    """
     from ragimpute.evaluation import collect as store
     from ragimpute.evaluation import scorer, tables
     from ragimpute.evaluation.inputs import read_untyped
@@ -66,7 +69,8 @@ def evaluate(
         table, scored = scorer.score(
             run, found.genotypes, found.counts, found.info_r2, found.people, found.populations, setting
         )
-    tables.write(table, tables.METRIC_COLUMNS, out)
+    left_out = scorer.leave_one_out(run, found.typed_counts, found.er2, len(found.people))
+    tables.write(tables.join([table, left_out], tables.METRIC_COLUMNS), tables.METRIC_COLUMNS, out)
     store.save(statistics, store.Evaluation(run, setting, scored))
 
 

@@ -1,6 +1,7 @@
 """Verbs that run the established programs: phasing, baseline imputation and the tuning of Beagle."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -89,6 +90,7 @@ def baseline(
     import numpy as np
 
     from ragimpute import baselines
+    from ragimpute.empirical import empirical_r2
     from ragimpute.errors import InputError
     from ragimpute.frequencies import read_frequencies
     from ragimpute.mask import read_typed
@@ -123,7 +125,8 @@ def baseline(
     else:
         counts = read_frequencies(frequencies, people.sites)
         imputed = baselines.run_frequency((counts["ac"] / counts["an"]).to_numpy(), people.sites, found)
-    write_imputed(out, people.sites, people.contigs, imputed, threads=threads)
+    er2 = empirical_r2(reference, imputed.typed, found.haplotypes(), threads)
+    write_imputed(out, people.sites, people.contigs, replace(imputed, er2=er2), threads=threads)
 
 
 @click.command("tune-beagle")

@@ -11,17 +11,39 @@ ALL_FIELDS = "GT,DS,HDS,GP"
 PRETRAINED = "pretrained"
 
 
+reference_option = click.option(
+    "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
+)
+targets_option = click.option(
+    "--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not."
+)
+region_option = click.option(
+    "--region", help="CHROM:START-END (1-based, inclusive); default: all that both files cover."
+)
+model_option = click.option(
+    "--model",
+    default=PRETRAINED,
+    show_default=True,
+    callback=lambda ctx, param, value: None if value == PRETRAINED else Path(value),
+    help="`pretrained`, or a model written by `train`.",
+)
+exclude_option = click.option(
+    "--exclude-samples", type=FILE, help="Reference people to leave out: one name on each line."
+)
+threads_option = click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
+
+
 @click.command("impute")
-@click.option("--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`.")
-@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not.")
+@reference_option
+@targets_option
 @click.option("--out", type=OUT, required=True, help="Imputed VCF.gz (or BCF), with index.")
 @map_option
-@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all that both files cover.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
+@region_option
+@threads_option
 @seed_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
-@click.option("--model", default=PRETRAINED, show_default=True, help="`pretrained`, or a model written by `train`.")
-@click.option("--exclude-samples", type=FILE, help="Reference people to leave out: one name on each line.")
+@model_option
+@exclude_option
 @device_option
 @memory_option
 def impute(
@@ -33,7 +55,7 @@ def impute(
     threads: int,
     seed: int,
     fields: str,
-    model: str,
+    model: Path | None,
     exclude_samples: Path | None,
     device: str,
     memory_mb: int,
@@ -56,7 +78,7 @@ def impute(
             genetic_map=GeneticMap.read(map_path) if map_path else None,
             region=region,
             exclude_samples=exclude_samples,
-            model=None if model == PRETRAINED else Path(model),
+            model=model,
             fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
             device=device,
             threads=threads,

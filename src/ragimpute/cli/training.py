@@ -1,6 +1,7 @@
 """Verbs that retrieve neighbours, train a network and impute with it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,7 @@ def predict(
     """
     start_logging()
     from ragimpute import artefacts, imputers
+    from ragimpute.empirical import empirical_r2
     from ragimpute.frequencies import read_frequencies
     from ragimpute.training import session
     from ragimpute.vcf.writer import write_imputed
@@ -227,5 +229,7 @@ def predict(
     read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel
     metadata = artefacts.load(model_path, session.MODEL).metadata
     found = session.load_segments(segments, study, metadata["architecture"], metadata["size"], ("targets",))
-    imputed = imputer.impute(study.fold("targets", targets), found.arrays)
+    fold = study.fold("targets", targets)
+    er2 = empirical_r2(fold.reference, fold.typed, fold.observed, threads)
+    imputed = replace(imputer.impute(fold, found.arrays), er2=er2)
     write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)

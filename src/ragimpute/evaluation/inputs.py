@@ -17,11 +17,13 @@ from ragimpute.vcf.alleles import AllelePolicy
 
 @dataclass(frozen=True)
 class Untyped:
-    """One method's result at the untyped sites of a panel."""
+    """One method's result at the untyped sites of a panel, and its empirical r2 at the typed ones."""
 
     genotypes: Genotypes | None  # None without truth
     counts: ReferenceCounts
     info_r2: np.ndarray  # [S] float64, NaN where absent
+    typed_counts: ReferenceCounts
+    er2: np.ndarray  # [T] float64, leave-one-out r2, NaN where absent
     people: tuple[str, ...]
     populations: tuple[str, ...]
 
@@ -65,25 +67,29 @@ def read_untyped(
     """Read one method's VCF, and the truth (by `policy`) when there is one, at the untyped sites."""
     from ragimpute.vcf.reader import read_imputed, read_truth
 
-    untyped = np.flatnonzero(read_site_table(typed, sites, ("typed",))[:, 0] == 0)
+    is_typed = read_site_table(typed, sites, ("typed",))[:, 0] == 1
+    untyped = np.flatnonzero(~is_typed)
     if not len(untyped):
         raise InputError(f"{typed}: every site is typed: there is nothing to impute or score")
-    ac, an = read_site_table(frequencies, sites, ("ac", "an"))[untyped].T
+    counted = read_site_table(frequencies, sites, ("ac", "an"))
+    ac, an = counted[untyped].T
     populations = read_targets(roles)
     people = tuple(populations)
     if not people:
         raise InputError(f"{roles}: nobody has the role target")
     chosen = sites.take(untyped)
-    found = read_imputed(imputed, chosen, people)
+    found = read_imputed(imputed, sites, people)
     genotypes = None
     if truth is not None:
         # a sum of two float32 HDS may miss .5 or 1.5 by a hair, and the hard call with it: back to the printed DS
-        ds = found.ds.round(4)
-        hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if found.hds is None else found.hds
-        gp = None if found.gp_both is None else _probabilities(ds, found.gp_both)
+        ds = found.ds[untyped].round(4)
+        hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if found.hds is None else found.hds[untyped]
+        gp = None if found.gp_both is None else _probabilities(ds, found.gp_both[untyped])
         genotypes = Genotypes(ds, hds, gp, read_truth(truth, chosen, people, policy, ac / an))
     labels = tuple(populations.values())
-    return Untyped(genotypes, ReferenceCounts(ac, an), found.r2.astype(float), people, labels)
+    r2, er2 = found.r2[untyped].astype(float), found.er2[is_typed].astype(float)
+    counts, typed_counts = ReferenceCounts(ac, an), ReferenceCounts(*counted[is_typed].T)
+    return Untyped(genotypes, counts, r2, typed_counts, er2, people, labels)
 
 
 def _probabilities(ds: np.ndarray, both: np.ndarray) -> np.ndarray:

@@ -96,6 +96,16 @@ def estimate(run: Run, counts: ReferenceCounts, info_r2: np.ndarray, n_people: i
     return _table(run, rows)
 
 
+def leave_one_out(run: Run, counts: ReferenceCounts, er2: np.ndarray, n_people: int) -> pd.DataFrame:
+    """Mean leave-one-out r2 `er2` [T] of the typed sites of each stratum; no rows where the file has none."""
+    if not np.isfinite(er2).any():
+        return _table(run, [])
+    member = membership(counts)
+    sizes = (member & np.isfinite(er2)).sum(axis=1)
+    means = enumerate(_stratum_means(er2, member))
+    return _table(run, [_row(ALL, k, "r2_loo", value, sizes[k], sizes[k] * n_people) for k, value in means])
+
+
 def population_labels(populations: Sequence[str]) -> list[str]:
     """The labels worth a row of their own: known, and at least two of them."""
     known = sorted({label for label in populations if label not in ("NA", "", ".", ALL)})

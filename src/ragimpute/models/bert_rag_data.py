@@ -1,7 +1,5 @@
 """What bert_rag sees of a fold: windows of panel sites, tokens, left-out frequencies, retrieved haplotypes."""
 
-from itertools import pairwise
-
 import numpy as np
 import torch
 
@@ -9,14 +7,16 @@ from ragimpute.errors import InputError
 from ragimpute.folds import Fold
 from ragimpute.models.embedding import MASK, PAD
 from ragimpute.models.outputs import Batch
+from ragimpute.panel import chromosome_bounds
 from ragimpute.retrieval.hamming import nearest_haplotypes
 
 
 def window_bounds(chrom: np.ndarray, window: int) -> np.ndarray:
     """Starts and ends [W, 2] of windows of at most `window` consecutive sites [S], none across chromosomes."""
-    edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
     bounds = [
-        (start, min(start + window, end)) for first, end in pairwise(edges) for start in range(first, end, window)
+        (start, min(start + window, end))
+        for first, end in chromosome_bounds(chrom)
+        for start in range(first, end, window)
     ]
     return np.array(bounds, dtype=np.int64).reshape(-1, 2)
 

@@ -32,7 +32,7 @@ class CopyRag(nn.Module):
     site_mean: Tensor
     site_spread: Tensor
 
-    def __init__(self, width: int = 16, hidden: int = 32) -> None:
+    def __init__(self, width: int = 16, hidden: int = 32, site_hidden: int = 64) -> None:
         super().__init__()
         for name, values in (
             ("feature_mean", FEATURE_MEAN),
@@ -42,7 +42,13 @@ class CopyRag(nn.Module):
         ):
             self.register_buffer(name, torch.tensor(values), persistent=False)
         self.token = nn.Embedding(3, width)
-        self.site = nn.Sequential(nn.Linear(len(SITE_FEATURES), hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.site = nn.Sequential(
+            nn.Linear(len(SITE_FEATURES), site_hidden),
+            nn.GELU(),
+            nn.Linear(site_hidden, site_hidden),
+            nn.GELU(),
+            nn.Linear(site_hidden, width),
+        )
         self.key = nn.Sequential(nn.Linear(len(FEATURES), hidden), nn.ReLU(), nn.Linear(hidden, width))
         self.query = nn.Linear(width, width + 2)  # and what a site adds to left and to right keys
         self.background = nn.Linear(width, 2)  # log weight of an unseen carrier and of an unseen non-carrier

@@ -34,7 +34,7 @@ class CopyRagArchitecture:
 
     def build(self, size: str, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        return CopyRag(self.sizes[size]["width"], self.sizes[size]["hidden"])
+        return CopyRag(*(SIZES[size][name] for name in ("width", "hidden", "site_hidden")))
 
 
 class CopyRagData:

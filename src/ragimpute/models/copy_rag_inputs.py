@@ -10,12 +10,13 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold
+from ragimpute.panel import chromosome_bounds
 from ragimpute.retrieval import isolation, neighbours, sharing
 
 NAME = "copy_rag"
 SIZES = {
-    "small": {"width": 16, "hidden": 32, "neighbours": 32},
-    "full": {"width": 32, "hidden": 64, "neighbours": 32},
+    "small": {"width": 16, "hidden": 32, "site_hidden": 64, "neighbours": 32},
+    "full": {"width": 32, "hidden": 64, "site_hidden": 128, "neighbours": 32},
 }
 SITE_FEATURES = (
     "log_maf",
@@ -25,22 +26,24 @@ SITE_FEATURES = (
     "shared_all",
     "isolation",
     "shared_known",
+    "log_haplotypes",
 )
 # typical mean and spread of the inputs over panels and arrays; fixed, so that weights mean the same on every panel
 FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
-SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5)
-SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5)
+SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5, 6.5)
+SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5, 1.2)
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
 
 
 def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], size: str) -> None:
     """Raise InputError unless `weights`, read from `path`, have the shapes of this version's network of `size`."""
-    width, hidden = SIZES[size]["width"], SIZES[size]["hidden"]
+    width, hidden, site_hidden = (SIZES[size][name] for name in ("width", "hidden", "site_hidden"))
     layers = {
-        "site.0": (len(SITE_FEATURES), hidden),
-        "site.2": (hidden, width),
+        "site.0": (len(SITE_FEATURES), site_hidden),
+        "site.2": (site_hidden, site_hidden),
+        "site.4": (site_hidden, width),
         "key.0": (len(neighbours.FEATURES), hidden),
         "key.2": (hidden, width),
         "query": (width, width + 2),
@@ -61,15 +64,23 @@ def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], si
 
 def retrieve(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
-    nearest, features = neighbours.retrieve(
-        fold.reference.alleles[fold.typed],
-        fold.reference.sites.cm[fold.typed],
-        fold.observed.astype(np.int8),
-        np.repeat(fold.excluded_haplotypes(np.arange(fold.n_people)), 2, axis=0),
-        SIZES[size]["neighbours"],
-        threads,
-    )
-    return {"neighbours": nearest, "features": features}
+    parts = [
+        neighbours.retrieve(
+            part.reference.alleles[part.typed],
+            part.reference.sites.cm[part.typed],
+            part.observed.astype(np.int8),
+            np.repeat(part.excluded_haplotypes(np.arange(part.n_people)), 2, axis=0),
+            SIZES[size]["neighbours"],
+            threads,
+        )
+        for part in fold.chromosomes()
+    ]
+    return {name: _joined([part[i] for part in parts], 1) for i, name in enumerate(("neighbours", "features"))}
+
+
+def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
+    """The arrays of all chromosomes as one; that of a single one as it is, because it may be large."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
 
 
 def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
@@ -78,6 +89,11 @@ def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     Arrays shared [3, S] float32: the carriers' mutual sharing, compared at typed sites and at all sites, and their
     isolation; and, when people of the fold are in the reference, left_out [3, S, P] float32.
     """
+    parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
+    return {name: _joined([part[name] for part in parts], 1) for name in parts[0]}
+
+
+def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     reference = fold.reference
     minor, _ = minor_alleles(reference.alleles)
     group = leave_out_groups(fold)
@@ -133,9 +149,13 @@ class SiteInputs:
         self.fold = fold
         self.shared, self.left_out = segments["shared"], segments.get("left_out")
         self.minor, self.flipped = minor_alleles(fold.reference.alleles)  # [S, H] uint8, [S] bool
-        cm, last = fold.reference.sites.cm, len(fold.typed_sites) - 1
+        cm = fold.reference.sites.cm
         before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
-        self.left, self.right = np.maximum(before, 0), np.minimum(before + 1, last)
+        self.left, self.right = np.empty_like(before), np.empty_like(before)  # the flanking typed sites, [S]
+        for start, stop in chromosome_bounds(fold.reference.sites.chrom):
+            first, end = np.searchsorted(fold.typed_sites, (start, stop))
+            self.left[start:stop] = np.maximum(before[start:stop], first)
+            self.right[start:stop] = np.minimum(before[start:stop] + 1, end - 1)
         typed_cm = cm[fold.typed_sites]
         self.log_left = np.log(np.abs(cm - typed_cm[self.left]) + MIN_CM)  # [S]
         self.log_right = np.log(np.abs(typed_cm[self.right] - cm) + MIN_CM)
@@ -160,6 +180,7 @@ class SiteInputs:
             if self.left_out is not None:
                 features[..., 3 + i] = self.left_out[i][np.ix_(sites, people)].T
         features[..., 6] = np.isfinite(features[..., 3])
+        features[..., 7] = np.log(number)[:, None]
         log_maf, log_major = (
             np.log(np.maximum(f, MIN_FREQUENCY)).astype(np.float32) for f in (frequency, 1 - frequency)
         )

@@ -28,17 +28,16 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
     """
     about = inputs.SiteInputs(fold, segments)
     sites = np.flatnonzero(~fold.typed)
-    p = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in weights.items()}
-    site, log_maf, log_major = (x[0] for x in about.features(np.array([0]), sites))
-    before = p["token.weight"][MASK] + _perceptron(p, "site", np.nan_to_num(_normalised(site)))  # [L, D]
+    p = _contiguous(weights)
+    before, log_frequencies = _embed(p, about, sites)
     width = before.shape[1]
-    query = _linear(p, "query", before) / np.float32(math.sqrt(width))  # [L, D + 2]
-    unseen = _linear(p, "background", before) + np.stack([log_maf, log_major], axis=1)  # [L, 2]
+    query = _query(p, before)
+    unseen = _linear(p, "background", before) + log_frequencies  # [L, 2]
     calibration = _linear(p, "calibration", before)  # [L, 2], log scale and bias
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
     first = p["interaction.0.weight"]  # [J, D + 2]
     fixed = 2 * (before + p["value.bias"]) @ first[:, :width].T + p["interaction.0.bias"]  # [L, J]
-    folded = first[:, :width] @ p["value.weight"]  # [J, D]
+    folded = np.ascontiguousarray((first[:, :width] @ p["value.weight"]).T)  # [D, J]
     n_sites, n_people = len(fold.typed), fold.n_people
     hds = np.empty((n_sites, n_people, 2), dtype=np.float32)
     both = np.empty((n_sites, n_people), dtype=np.float32)
@@ -70,14 +69,59 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
     return Imputed.of_fold(fold, hds, both)
 
 
+def attention(
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], site: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whom each of the 2P haplotypes of `fold` would copy at the untyped site `site`, arguments as for `impute`.
+
+    Returns flanks [2] int64, the typed sites to the left and to the right; carriers [2P, 2K] int64, the haplotypes
+    retrieved at the one and then at the other; and their weight [2P, 2K] float32, the softmax of the network's
+    attention scores, which sums to 1.
+    """
+    about, sites, p = inputs.SiteInputs(fold, segments), np.array([site]), _contiguous(weights)
+    before, _ = _embed(p, about, sites)
+    query = _query(p, before)[0]
+    n_hap, _, k = segments["neighbours"].shape
+    flanks = np.array([about.left[site], about.right[site]])
+    carriers, weight = np.empty((n_hap, 2 * k), np.int64), np.empty((n_hap, 2 * k), np.float32)
+    _attention(
+        np.ascontiguousarray(segments["features"][:, flanks]).view(np.uint16),
+        np.ascontiguousarray(segments["neighbours"][:, flanks]),
+        *_first_layer(p),
+        p["key.2.weight"],
+        p["key.2.bias"],
+        query[: before.shape[1]],
+        query[before.shape[1] :],
+        carriers,
+        weight,
+    )
+    return flanks, carriers, weight
+
+
+def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in weights.items()}
+
+
+def _embed(p: Mapping[str, np.ndarray], about: inputs.SiteInputs, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the network knows of `sites` [L] before it looks at anybody: [L, D], and log frequencies [L, 2]."""
+    site, log_maf, log_major = (x[0] for x in about.features(np.array([0]), sites))
+    before = p["token.weight"][MASK] + _embedded(p, np.nan_to_num(_normalised(site)))
+    return before, np.stack([log_maf, log_major], axis=1)
+
+
+def _query(p: Mapping[str, np.ndarray], before: np.ndarray) -> np.ndarray:
+    """Queries [L, D + 2]; the last two are what a site adds to left and to right keys."""
+    return _linear(p, "query", before) / np.float32(math.sqrt(before.shape[1]))
+
+
 def _linear(p: Mapping[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
     return x @ p[f"{name}.weight"].T + p[f"{name}.bias"]
 
 
-def _perceptron(p: Mapping[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    """Linear, GELU, Linear."""
-    hidden = _linear(p, f"{name}.0", x)
-    return _linear(p, f"{name}.2", _gelu(hidden))
+def _embedded(p: Mapping[str, np.ndarray], site: np.ndarray) -> np.ndarray:
+    """The site network: three linear layers with GELU between them."""
+    hidden = _gelu(_linear(p, "site.0", site))
+    return _linear(p, "site.4", _gelu(_linear(p, "site.2", hidden)))
 
 
 @numba.vectorize(cache=True)
@@ -103,6 +147,22 @@ def _log_add_exp(a, b):
     return top + np.log(np.float32(1.0) + np.exp(min(a, b) - top))
 
 
+@njit(fastmath=True, cache=True)
+def _attention(halves, neighbours, weight1, bias1, weight2, bias2, query, side, carriers, weight):
+    n_hap, n_flanks, k, n_features = halves.shape
+    features = np.empty((k, n_features), np.float32)
+    columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
+    keys = np.empty((n_flanks, len(bias2), k), np.float32)
+    both, bits = np.empty((len(bias2), 2 * k), np.float32), np.empty(2 * k, np.int32)
+    for hap in range(n_hap):
+        for t in range(n_flanks):
+            from_half(halves[hap, t], features)
+            fill_keys(features, weight1, bias1, weight2, bias2, columns, hidden, keys[t])
+        gather(keys, neighbours[hap], 0, 1, both, carriers[hap])
+        weigh(query, side, both, weight[hap], bits, bits.view(np.float32))
+        weight[hap] /= weight[hap].sum()
+
+
 @njit(parallel=True, fastmath=True, cache=True)
 def _impute(
     halves, neighbours, weight1, bias1, weight2, bias2, sites, left, right, minor, flipped, query, side, unseen,
@@ -125,7 +185,7 @@ def _impute(
         power = bits.view(np.float32)
         both, carriers = np.empty((2, depth, 2 * k), np.float32), np.empty((2, 2 * k), np.int64)
         context = np.empty((2, depth), np.float32)
-        logit = np.empty(2, np.float32)
+        logit, pair = np.empty(2, np.float32), np.empty(width, np.float32)
         for i in range(length):
             s, a, b = sites[i], left[i], right[i]
             for which in range(2):
@@ -139,12 +199,16 @@ def _impute(
                 evidence = _log_add_exp(log_carried, unseen[i, 0]) - _log_add_exp(log_others, unseen[i, 1])
                 logit[which] = scale[i] * evidence + bias[i]
             first, second = np.tanh(logit[0] / np.float32(4.0)), np.tanh(logit[1] / np.float32(4.0))
+            total, product = first + second, first * second
+            for j in range(width):
+                pair[j] = fixed[i, j] + pair_weight[0, j] * total + pair_weight[1, j] * product
+            for d in range(depth):
+                value = context[0, d] + context[1, d]
+                for j in range(width):
+                    pair[j] += folded[d, j] * value
             none, one, two = last_bias[0], last_bias[1], last_bias[2]
             for j in range(width):
-                value = fixed[i, j] + pair_weight[0, j] * (first + second) + pair_weight[1, j] * (first * second)
-                for d in range(depth):
-                    value += folded[j, d] * (context[0, d] + context[1, d])
-                value = max(value, np.float32(0.0))
+                value = max(pair[j], np.float32(0.0))
                 none += last_weight[0, j] * value
                 one += last_weight[1, j] * value
                 two += last_weight[2, j] * value

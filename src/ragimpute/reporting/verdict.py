@@ -70,10 +70,15 @@ def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
     return "undecided", f"cannot be told from Beagle 5.4 in {stratum} r² (difference {number(difference)} {interval})"
 
 
-def _bins(r2: pd.DataFrame, metrics: pd.DataFrame, method: str) -> str:
+def bins_with_enough(metrics: pd.DataFrame, method: str) -> list[str]:
+    """The allele-count bins of one mask whose truth has enough minor alleles to be judged by."""
     counts = metrics[(metrics["metric"] == "truth_minor_alleles") & (metrics["population"] == "all")]
     counts = counts[counts["method"] == method].groupby("stratum")["value"].first()
-    judged = [name for name in MAC_BINS if name != "mac_0" and counts.get(name, 0) >= ENOUGH_MINOR_ALLELES]
+    return [name for name in MAC_BINS if name != "mac_0" and counts.get(name, 0) >= ENOUGH_MINOR_ALLELES]
+
+
+def _bins(r2: pd.DataFrame, metrics: pd.DataFrame, method: str) -> str:
+    judged = bins_with_enough(metrics, method)
     judged = [name for name in judged if name in r2.index and np.isfinite(r2.loc[name, "difference"])]
     if not judged:
         return ""

@@ -179,6 +179,29 @@ def impute(
     return dosage
 
 
+def leave_one_out(
+    reference: np.ndarray,
+    cm: np.ndarray,
+    queries: np.ndarray,
+    excluded: np.ndarray,
+    rate: float = PLAIN_RATE,
+    error: float = ERROR,
+    threads: int = 1,
+) -> np.ndarray:
+    """Haplotype dosages [T, Q] of each typed allele as if that one had not been observed, all others as they are.
+
+    reference [T, H] uint8, cm [T], the rest as for `impute`. A site's own emission takes two values, one for those who
+    carry ALT and one for the others: dividing it out of the posterior (the idea of Minimac's LooRsq and ER2, Das et al.
+    2016, Nature Genetics 48:1284) needs no more than the posterior weight of the carriers.
+    """
+    everything = np.ones(len(reference), dtype=bool)
+    weight = impute(reference, cm, everything, queries, excluded, rate, error, threads).astype(np.float64).clip(0, 1)
+    known = queries >= 0
+    carriers = weight / np.where(known, np.where(queries == 1, 1 - error, error), 1.0)
+    others = (1 - weight) / np.where(known, np.where(queries == 1, error, 1 - error), 1.0)
+    return carriers / (carriers + others)
+
+
 def flanks(cm: np.ndarray, typed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each site the typed site at or before it and its relative distance in centimorgan to the next one.
 

@@ -12,7 +12,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel import Sites
 from ragimpute.vcf.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
 from ragimpute.vcf.panel_reader import DROPPED_COLUMNS
-from ragimpute.vcf.source import genotypes, read_header, records, refuse_haploid
+from ragimpute.vcf.source import Region, genotypes, read_header, records, refuse_haploid
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def read_genotypes(
     policy: AllelePolicy | None = None,
     frequency: np.ndarray | None = None,
     *,
+    region: Region | None = None,
     require_match: bool = True,
 ) -> TargetGenotypes:
     """Read the genotypes of `samples` (all people by default, in the order asked for) at the panel's `sites`.
@@ -61,6 +62,7 @@ def read_genotypes(
     the reference, is needed to judge ambiguous records by it. Unusable records are listed with a reason: not in the
     reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
     allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
+    Records outside `region` are passed over.
 
     Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
     chromosome, shares no chromosome with the panel or (with `require_match`) no site.
@@ -84,6 +86,8 @@ def read_genotypes(
     for record in records(path, samples=None if samples is None else wanted):
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         met[chrom] = None
+        if region is not None and not region.holds(chrom, pos):
+            continue
         match = panel_index.match(chrom, pos, ref, alts)
         site, reason, relation = match.site, match.relation, ""
         array = None

@@ -1,6 +1,5 @@
 """Imputed genotypes of N people at S sites, as every method returns them and the VCF writer takes them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ class Imputed:
     both: np.ndarray  # [S, N] float32
     typed: np.ndarray  # [S] bool
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
+    er2: np.ndarray | None = None  # [S] float32, that of ragimpute.empirical; NaN at untyped sites
 
     @classmethod
     def of_fold(cls, fold: Fold, hds: np.ndarray, both: np.ndarray) -> "Imputed":
@@ -37,13 +37,3 @@ class Imputed:
             both[constant & ~fold.typed] = value
         np.clip(hds, 0.0, 1.0, out=hds)
         return cls(fold.samples, hds, both, fold.typed)
-
-
-def concatenate(parts: Sequence[Imputed]) -> Imputed:
-    """The parts, of the same people at consecutive sites and without estimates of their own, as one."""
-    return Imputed(
-        parts[0].samples,
-        np.concatenate([part.hds for part in parts]),
-        np.concatenate([part.both for part in parts]),
-        np.concatenate([part.typed for part in parts]),
-    )

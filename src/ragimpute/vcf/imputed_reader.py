@@ -21,6 +21,7 @@ class ImputedVcf:
     hds: np.ndarray | None  # [S, N, 2] float32 in [0, 1]; None when the file has no HDS
     gp_both: np.ndarray | None  # [S, N] float32, the probability of two alternate alleles; None when it has no GP
     r2: np.ndarray  # [S] float32, the file's own estimate; NaN when absent
+    er2: np.ndarray  # [S] float32, its leave-one-out r2; NaN when absent
     typed: np.ndarray  # [S] bool
 
 
@@ -42,7 +43,7 @@ def read_imputed(
     ds = np.full((n_sites, n), np.nan, dtype=np.float32)
     hds = np.full((n_sites, n, 2), np.nan, dtype=np.float32) if has_hds else None
     both = np.full((n_sites, n), np.nan, dtype=np.float32) if has_gp else None
-    r2 = np.full(n_sites, np.nan, dtype=np.float32)
+    r2, er2 = (np.full(n_sites, np.nan, dtype=np.float32) for _ in range(2))
     typed = np.zeros(n_sites, dtype=bool)
     seen = np.zeros(n_sites, dtype=bool)
     lookup = {key: i for i, key in enumerate(sites.keys())}
@@ -62,8 +63,9 @@ def read_imputed(
         if both is not None:
             both[site] = _field(path, record, "GP", 3)[order, 2]
         info = record.INFO
-        estimate = info.get("R2")
-        r2[site] = np.nan if estimate is None else estimate
+        for values, key in ((r2, "R2"), (er2, "ER2")):
+            estimate = info.get(key)
+            values[site] = np.nan if estimate is None else estimate
         typed[site] = info.get("TYPED") is not None
     if complete and not seen.all():
         first = int(np.argmin(seen))
@@ -71,7 +73,7 @@ def read_imputed(
         raise InputError(
             f"{path}: {int((~seen).sum())} of the panel's {n_sites} sites are absent, the first is {where}"
         )
-    return ImputedVcf(wanted, ds, hds, both, r2, typed)
+    return ImputedVcf(wanted, ds, hds, both, r2, er2, typed)
 
 
 def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:

@@ -56,6 +56,10 @@ class Region:
             raise InputError(f"region {text!r}: START must be at least 1 and not beyond END")
         return cls(match[1], start, end)
 
+    def holds(self, chrom, pos):
+        """Whether a position, or which of arrays of them, lies in the region."""
+        return (chrom == self.chrom) & (self.start <= pos) & (pos <= self.end)
+
     def __str__(self) -> str:
         return f"{self.chrom}:{self.start}-{self.end}"
 
@@ -122,7 +126,7 @@ def records(
             chrom, pos, *_ = record.CHROM, record.POS, record.REF, record.ALT, record.ID  # fails on text not in UTF-8
             done += 1
             last = f"{chrom}:{pos}"
-            if region is None or (chrom == region.chrom and region.start <= pos <= region.end):
+            if region is None or region.holds(chrom, pos):
                 yield record
     except Exception as error:
         _check_compression(path)

@@ -1,10 +1,11 @@
 """Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomic and byte for byte repeatable."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
 from ragimpute.vcf.source import contig_id, contig_lengths
 
+Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 22  # of text at a time, as a bound: records are formatted and compressed in parallel
 HEADER_LINES = {
@@ -28,6 +30,7 @@ HEADER_LINES = {
 INFO_LINES = (
     '##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated alternate allele frequency, the mean of HDS">',
     '##INFO=<ID=R2,Number=1,Type=Float,Description="Estimated imputation accuracy (squared correlation)">',
+    '##INFO=<ID=ER2,Number=1,Type=Float,Description="Leave-one-out squared correlation at a typed site">',
     '##INFO=<ID=TYPED,Number=0,Type=Flag,Description="The site was genotyped in the targets">',
     '##INFO=<ID=IMPUTED,Number=0,Type=Flag,Description="The site was imputed">',
 )
@@ -47,36 +50,66 @@ def write_imputed(
 
     Everything is printed from integer thousandths, so that DS = sum of HDS = GP1 + 2 GP2 and the GP sum to 1 exactly.
     `fields` chooses among GT, DS, HDS and GP. INFO/AF and, unless the method has its own, INFO/R2 (Minimac's
-    estimator) are those of the printed HDS. Raises InputError for an unknown field, ValueError for shapes that differ.
+    estimator) are those of the printed HDS; INFO/ER2 stands where it is defined.
+
+    Raises InputError for an unknown field, ValueError for shapes that differ.
     """
+    write_parts(path, sites, contigs, imputed.samples, [imputed], source, fields=fields, threads=threads)
+
+
+def write_parts(
+    path: str | os.PathLike,
+    sites: Sites,
+    contigs: Sequence[str],
+    samples: Sequence[str],
+    parts: Iterable[Imputed],
+    source: str = "ragimpute",
+    *,
+    fields: Sequence[str] = format_kernel.FIELDS,
+    threads: int = 1,
+) -> None:
+    """`write_imputed` for `parts` that cover consecutive sites, taken one by one, so that all need not be in memory."""
     check_request(path, fields)
-    shape = (len(sites), len(imputed.samples))
-    if imputed.hds.shape != (*shape, 2) or imputed.both.shape != shape or imputed.typed.shape != shape[:1]:
-        raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} people")
     ordered = sorted(fields, key=format_kernel.FIELDS.index)  # GT must come first
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     header = [*INFO_LINES, *(HEADER_LINES[field] for field in ordered)]
     words, lengths = format_kernel.decimal_table()
 
-    def chunk(start: int, stop: int) -> memoryview:
-        numbers = quantise(imputed.hds[start:stop], imputed.both[start:stop])
+    def chunk(part: Imputed, place: int, start: int, stop: int) -> memoryview:
+        """Records of the sites start .. stop - 1 of `part`, whose first site is the panel's `place`."""
+        numbers = quantise(part.hds[start:stop], part.both[start:stop])
         frequency = (numbers.a.mean(axis=1, dtype=np.float64) + numbers.b.mean(axis=1, dtype=np.float64)) / (2 * UNIT)
-        r2 = minimac_r2(numbers.a, numbers.b) if imputed.r2 is None else np.nan_to_num(imputed.r2[start:stop])
+        r2 = minimac_r2(numbers.a, numbers.b) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
+        er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
         tails = [
-            f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};{'TYPED' if is_typed else 'IMPUTED'}\t{':'.join(ordered)}"
-            for af, estimate, is_typed in zip(
-                frequency.tolist(), r2.tolist(), imputed.typed[start:stop].tolist(), strict=True
+            f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};"
+            f"{'' if np.isnan(left_out) else f'ER2={_decimal(left_out, 4)};'}"
+            f"{'TYPED' if is_typed else 'IMPUTED'}\t{':'.join(ordered)}"
+            for af, estimate, left_out, is_typed in zip(
+                frequency.tolist(), r2.tolist(), er2.tolist(), part.typed[start:stop].tolist(), strict=True
             )
         ]
-        prefixes, starts = _prefixes(sites, start, stop, "PASS", tails)
-        room = len(prefixes) + (stop - start) * (shape[1] * format_kernel.WIDEST + 1) + format_kernel.SPARE
+        prefixes, starts = _prefixes(sites, place + start, place + stop, "PASS", tails)
+        room = len(prefixes) + (stop - start) * (len(samples) * format_kernel.WIDEST + 1) + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
         size = format_kernel.format_imputed(
             out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
         )
         return out[:size].data
 
-    _write(path, _header(sites, contigs, source, header, imputed.samples), sites, contigs, chunk, shape[1], threads)
+    def chunks() -> Iterator[Chunk]:
+        place = 0
+        for part in parts:
+            shape = (len(part.typed), len(samples))
+            if part.hds.shape != (*shape, 2) or part.both.shape != shape:
+                raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} people")
+            for start, stop in _steps(*shape):
+                yield partial(chunk, part, place, start, stop)
+            place += shape[0]
+        if place != len(sites):
+            raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
+
+    _write(path, _header(sites, contigs, source, header, samples), sites, contigs, chunks(), threads)
 
 
 def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
@@ -112,7 +145,15 @@ def write_genotypes(
         return out[:size].data
 
     header = _header(sites, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
-    _write(path, header, sites, contigs, chunk, len(samples), threads)
+    chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
+    _write(path, header, sites, contigs, chunks, threads)
+
+
+def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
+    """Where each chunk of records starts and stops."""
+    step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
+    for start in range(0, n_sites, step):
+        yield start, min(start + step, n_sites)
 
 
 def _write(
@@ -120,8 +161,7 @@ def _write(
     header: bytes,
     sites: Sites,
     contigs: Sequence[str],
-    chunk: Callable[[int, int], memoryview],
-    n_samples: int,
+    chunks: Iterable[Chunk],
     threads: int,
 ) -> None:
     """Compress header and chunks, index, and rename file and index together at the end."""
@@ -129,20 +169,13 @@ def _write(
 
     name = os.fspath(path)
     check_request(path, ("GT",))
-    step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
-
-    def parts() -> Iterator[Callable[[], bytes | memoryview]]:
-        yield lambda: header
-        for start in range(0, len(sites), step):
-            yield partial(chunk, start, min(start + step, len(sites)))
-
     is_bcf = name.endswith(".bcf")
     suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
     with ExitStack() as stack, ThreadPoolExecutor(max(1, threads)) as pool:
         final = stack.enter_context(atomic_path(name))
         index = stack.enter_context(atomic_path(name + suffix))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
-        bgzf.write(plain, parts(), pool, ahead=2 * threads)
+        bgzf.write(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:
