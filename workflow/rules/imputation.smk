@@ -10,7 +10,8 @@ rule predict:
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
     output:
         vcf=unless_kept(
-            "imputed", "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz"
+            "imputed",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz",
         ),
         index=unless_kept(
             "imputed",

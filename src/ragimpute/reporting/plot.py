@@ -36,4 +36,5 @@ def plot_all(
                 "loss_study": losses.figure(loss_study[loss_study["mask"] == mask], claims[claims["mask"] == mask]),
             }
             for name in FIGURES:
-                style.save(drawn[name], folder, f"{name}.{mask}")
+                for suffix in ("svg", "png"):
+                    style.save(drawn[name], folder / f"{name}.{mask}.{suffix}")

@@ -22,6 +22,13 @@ BASELINE_STYLES: dict[str, tuple[str, str, str]] = {
 }
 ARCHITECTURE_COLOURS = {"copy_rag": "#0072B2", "bert_rag": "#D55E00"}
 OTHER_COLOURS = ("#E69F00", "#56B4E9", "#F0E442")
+# on a dark page: the same hues, lighter where they would not be seen
+ON_DARK = {
+    **{"#000000": "#ffffff", "#555555": "#b8bec6", "#999999": "#8b929a", "#777777": "#9aa1a9"},
+    **{"#009E73": "#2fd0a2", "#0072B2": "#56a8ea", "#D55E00": "#ff8b4a"},
+}
+# of losses within one architecture
+LOSS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#999999")
 MARKERS = ("P", "X", "v", "<", ">", "h", "*", "p", "d")
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 5)), (0, (1, 3)))
 
@@ -104,9 +111,8 @@ def empty(figure: Figure, message: str) -> Figure:
     return figure
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write {name}.svg and {name}.png without date or program version."""
-    with atomic_path(folder / f"{name}.svg") as path:
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
-    with atomic_path(folder / f"{name}.png") as path:
-        figure.savefig(path, metadata={"Software": None})
+def save(figure: Figure, path: Path) -> None:
+    """Write `path`, an SVG or PNG, without date or program version."""
+    metadata = {"Software": None} if path.suffix == ".png" else {"Date": None, "Creator": None}
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, metadata=metadata)
