@@ -18,6 +18,7 @@ from ragimpute.panel import Panel, Sites
 from ragimpute.pretrained import DEFAULT, KIND
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
+from tiny_study import ROOT
 
 TARGETS = 6
 FIRST = 1500  # sites of the first chromosome
@@ -301,3 +302,32 @@ def test_explain_names_the_file_that_lacks_the_person(world):
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", "Nobody"]
     with pytest.raises(InputError, match="has no sample 'Nobody'"):
         CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+
+
+def test_reference_people_come_back_as_they_are(tmp_path):
+    """Minimac4's identity test: reference people whose untyped sites are removed find themselves in the reference."""
+    example = ROOT / "resources" / "example"
+    whole, seen, out = (tmp_path / f"{name}.vcf.gz" for name in ("whole", "seen", "out"))
+    region = ["-r", "20:1000000-1500000"]
+    subprocess.run(["bcftools", "view", *region, "-Oz", "-o", whole, example / "reference.vcf.gz"], check=True)
+    listed = subprocess.run(["bcftools", "query", "-l", whole], capture_output=True, text=True, check=True)
+    people = listed.stdout.split()[::15]
+    (tmp_path / "typed.tsv").write_text(
+        "".join("\t".join(row) + "\n" for row in query(example / "targets.vcf.gz", "%CHROM\t%POS\n"))
+    )
+    some = ["bcftools", "view", "-s", ",".join(people), "-T", tmp_path / "typed.tsv", "-Oz", "-o", seen, whole]
+    subprocess.run(some, check=True)
+    arguments = ["impute", "--reference", str(whole), "--targets", str(seen), "--out", str(out), "--device", "cpu"]
+    arguments += ["--map", str(example / "genetic_map.plink.map")]
+    done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    result = query(out, "%INFO/IMPUTED[\t%GT]\n", "-s", ",".join(people))
+    truth = query(whole, "[%GT\t]\n", "-s", ",".join(people))
+    same = [
+        sorted(ours) == sorted(true)
+        for (is_imputed, *genotypes), true_genotypes in zip(result, truth, strict=True)
+        if is_imputed == "1"
+        for ours, true in zip(genotypes, true_genotypes, strict=False)
+    ]
+    assert len(same) > 50_000
+    assert np.mean(same) >= 0.999
