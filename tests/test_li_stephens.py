@@ -1,5 +1,9 @@
 """The Li-Stephens kernel, retrieval and sharing against direct definitions in numpy."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -177,6 +181,34 @@ def test_thread_count_does_not_change_anything(threads):
     one = neighbours.retrieve(reference, cm, queries, excluded, k=5, threads=1)
     many = neighbours.retrieve(reference, cm, queries, excluded, k=5, threads=threads)
     assert all(np.array_equal(a, b) for a, b in zip(one, many, strict=True))
+
+
+IN_A_FRESH_PROCESS = """
+import hashlib, numpy as np
+from ragimpute.retrieval import li_stephens, neighbours
+rng = np.random.default_rng(1)
+founders = rng.integers(0, 2, (125, 12), dtype=np.uint8)
+origin = np.cumsum(rng.random((125, 300)) < 0.05, axis=0) + rng.integers(0, 12, 300)
+reference = np.take_along_axis(founders, origin % 12, axis=1)
+cm = np.cumsum(rng.exponential(0.002, 125))
+nobody = np.full((60, 1), -1)
+found = neighbours.retrieve(reference[:, 60:], cm, reference[:, :60].astype(np.int8), nobody, 32)
+typed = np.arange(125) % 2 == 0
+dosage = li_stephens.impute(reference[:, 60:], cm, typed, reference[typed, :60].astype(np.int8), nobody)
+print(*(hashlib.sha256(array.tobytes()).hexdigest() for array in (*found, dosage)))
+"""
+
+
+@pytest.mark.slow
+def test_the_run_that_compiles_gives_the_same_bytes_as_later_ones(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run([sys.executable, "-c", IN_A_FRESH_PROCESS], env=environment, capture_output=True, text=True)
+        for _ in range(2)
+    )
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert list(tmp_path.rglob("*.nbc")), "the second one read what the first had compiled"
+    assert first.stdout == second.stdout
 
 
 def naive_shared(a, b, cm, position, m_left, m_right):

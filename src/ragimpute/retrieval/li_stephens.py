@@ -11,9 +11,10 @@ Inner loops write to arrays that they do not read, or to the very element that t
 
 import math
 
-import numba
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from ragimpute.parallel import in_threads
 
 ERROR = 0.01  # allelic mismatch probability; chosen, like PLAIN_RATE, on held-out reference people (docs/methods.md)
 PLAIN_RATE = 10.0  # jumps per cM of the plain Li-Stephens baseline
@@ -118,30 +119,29 @@ def _carried(alleles, near, far):
     return here, there
 
 
-@njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
-def _impute(reference, queries, excluded, switch, error, panel, bounds, weight, segment, n_blocks, dosage):
+@njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+def _impute(block, n_blocks, reference, queries, excluded, switch, error, panel, bounds, weight, segment, dosage):
     n_typed, n_hap = reference.shape
     n_segments = (n_typed + segment - 1) // segment
-    for block in prange(n_blocks):
-        starts = np.zeros((n_segments + 1, 1, n_hap), np.float32)
-        table = np.empty((segment, 1, n_hap), np.float32)
-        emission = np.empty((segment, n_hap), np.float32)
-        message, products = np.empty((1, n_hap), np.float32), np.empty((2, 1, n_hap), np.float32)
-        sent, inverses = np.empty(1, np.float32), np.empty((2, 1), np.float32)
-        for q in range(block, len(queries), n_blocks):
-            for s in range(n_segments):
+    starts = np.zeros((n_segments + 1, 1, n_hap), np.float32)
+    table = np.empty((segment, 1, n_hap), np.float32)
+    emission = np.empty((segment, n_hap), np.float32)
+    message, products = np.empty((1, n_hap), np.float32), np.empty((2, 1, n_hap), np.float32)
+    sent, inverses = np.empty(1, np.float32), np.empty((2, 1), np.float32)
+    for q in range(block, len(queries), n_blocks):
+        for s in range(n_segments):
+            forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+            starts[s + 1] = table[segment - 1]
+        for t in range(n_typed - 1, -1, -1):
+            s, i = t // segment, t % segment
+            if i == segment - 1 and s < n_segments - 1:
                 forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
-                starts[s + 1] = table[segment - 1]
-            for t in range(n_typed - 1, -1, -1):
-                s, i = t // segment, t % segment
-                if i == segment - 1 and s < n_segments - 1:
-                    forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
-                near, far = t % 2, (t + 1) % 2 if t < n_typed - 1 else t % 2
-                backward(excluded[q], switch, t, table[i], emission[i], message, sent, products[near], inverses[near])
-                for site in range(bounds[t], bounds[t + 1]):
-                    here, there = _carried(panel[site], products[near, 0], products[far, 0])
-                    here, there = here * inverses[near, 0], there * inverses[far, 0]
-                    dosage[site, q] = (np.float32(1.0) - weight[site]) * here + weight[site] * there
+            near, far = t % 2, (t + 1) % 2 if t < n_typed - 1 else t % 2
+            backward(excluded[q], switch, t, table[i], emission[i], message, sent, products[near], inverses[near])
+            for site in range(bounds[t], bounds[t + 1]):
+                here, there = _carried(panel[site], products[near, 0], products[far, 0])
+                here, there = here * inverses[near, 0], there * inverses[far, 0]
+                dosage[site, q] = (np.float32(1.0) - weight[site]) * here + weight[site] * there
 
 
 def impute(
@@ -161,9 +161,10 @@ def impute(
     linearly in centimorgan, as Beagle does (Browning, Zhou & Browning 2018, AJHG 103:338).
     """
     left, weight = flanks(panel_cm, typed)
-    numba.set_num_threads(threads)
     dosage = np.empty((len(panel), queries.shape[1]), np.float32)
-    _impute(
+    in_threads(
+        _impute,
+        threads,
         np.ascontiguousarray(panel[typed]),
         np.ascontiguousarray(queries.T),
         np.asarray(excluded, dtype=np.int64),
@@ -173,7 +174,6 @@ def impute(
         np.searchsorted(left, np.arange(int(typed.sum()) + 1)),
         weight,
         segment_length(int(typed.sum())),
-        threads,
         dosage,
     )
     return dosage

@@ -6,10 +6,10 @@ the log posterior at each rate, and the log length in centimorgan of its match w
 right, exact and with one mismatch skipped. Nothing of size T x Q x H is ever in memory.
 """
 
-import numba
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from ragimpute.parallel import in_threads
 from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
 
 RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
@@ -118,59 +118,58 @@ def _add_scaled(values, factor, score):
         score[h] += factor * values[h]
 
 
-@njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
-def _retrieve(reference, queries, excluded, switch, error, cm, segment, n_blocks, neighbours, halves):
+@njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+def _retrieve(block, n_blocks, reference, queries, excluded, switch, error, cm, segment, neighbours, halves):
     n_typed, n_hap = reference.shape
     n_rates, k = len(switch), neighbours.shape[2]
     n_segments = (n_typed + segment - 1) // segment
-    for block in prange(n_blocks):
-        starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
-        table = np.empty((segment, n_rates, n_hap), np.float32)
-        emission = np.empty((segment, n_hap), np.float32)
-        message, product = np.empty((n_rates, n_hap), np.float32), np.empty((n_rates, n_hap), np.float32)
-        sent, inverse = np.empty(n_rates, np.float32), np.empty(n_rates, np.float32)
-        # the last mismatch up to a site and the one before it, -1: none; before each segment, and in a segment
-        miss_starts = np.full((n_segments + 1, 2, n_hap), -1, np.int32)
-        misses = np.empty((segment, 2, n_hap), np.int32)
-        ahead = np.empty((2, n_hap), np.int32)  # the first mismatch at or after a site and the next one, T: none
-        score = np.empty(n_hap, np.float32)
-        bits = score.view(np.uint32)
-        candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
-        values = np.empty((k, n_rates + 4), np.float32)
-        for q in range(block, len(queries), n_blocks):
-            for s in range(n_segments):
-                forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
-                starts[s + 1] = table[segment - 1]
-                miss_starts[s + 1] = miss_starts[s]
-                for i in range(min(segment, n_typed - s * segment)):
-                    _update_misses_in_place(emission[i], s * segment + i, miss_starts[s + 1, 0], miss_starts[s + 1, 1])
-            ahead[:] = n_typed
-            floor = np.uint32(0)
-            for t in range(n_typed - 1, -1, -1):
-                s, i = t // segment, t % segment
-                if t == n_typed - 1 or i == segment - 1:
-                    start, before = s * segment, miss_starts[s]
-                    if s < n_segments - 1:
-                        forward(reference, queries[q], excluded[q], switch, error, start, starts[s], emission, table)
-                    for j in range(i + 1):
-                        _update_misses(emission[j], start + j, before[0], before[1], misses[j, 0], misses[j, 1])
-                        before = misses[j]
-                backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
-                _update_misses_in_place(emission[i], t, ahead[0], ahead[1])
-                score[:] = np.float32(0.0)
+    starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
+    table = np.empty((segment, n_rates, n_hap), np.float32)
+    emission = np.empty((segment, n_hap), np.float32)
+    message, product = np.empty((n_rates, n_hap), np.float32), np.empty((n_rates, n_hap), np.float32)
+    sent, inverse = np.empty(n_rates, np.float32), np.empty(n_rates, np.float32)
+    # the last mismatch up to a site and the one before it, -1: none; before each segment, and in a segment
+    miss_starts = np.full((n_segments + 1, 2, n_hap), -1, np.int32)
+    misses = np.empty((segment, 2, n_hap), np.int32)
+    ahead = np.empty((2, n_hap), np.int32)  # the first mismatch at or after a site and the next one, T: none
+    score = np.empty(n_hap, np.float32)
+    bits = score.view(np.uint32)
+    candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
+    values = np.empty((k, n_rates + 4), np.float32)
+    for q in range(block, len(queries), n_blocks):
+        for s in range(n_segments):
+            forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+            starts[s + 1] = table[segment - 1]
+            miss_starts[s + 1] = miss_starts[s]
+            for i in range(min(segment, n_typed - s * segment)):
+                _update_misses_in_place(emission[i], s * segment + i, miss_starts[s + 1, 0], miss_starts[s + 1, 1])
+        ahead[:] = n_typed
+        floor = np.uint32(0)
+        for t in range(n_typed - 1, -1, -1):
+            s, i = t // segment, t % segment
+            if t == n_typed - 1 or i == segment - 1:
+                start, before = s * segment, miss_starts[s]
+                if s < n_segments - 1:
+                    forward(reference, queries[q], excluded[q], switch, error, start, starts[s], emission, table)
+                for j in range(i + 1):
+                    _update_misses(emission[j], start + j, before[0], before[1], misses[j, 0], misses[j, 1])
+                    before = misses[j]
+            backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
+            _update_misses_in_place(emission[i], t, ahead[0], ahead[1])
+            score[:] = np.float32(0.0)
+            for r in range(n_rates):
+                _add_scaled(product[r], inverse[r], score)
+            chosen = neighbours[q, t]
+            # half of the last site's k-th value: one less in the exponent
+            floor = select_best(bits, k, floor, candidates, ranks, chosen) - HALVE
+            for c in range(k):
+                h = chosen[c]
                 for r in range(n_rates):
-                    _add_scaled(product[r], inverse[r], score)
-                chosen = neighbours[q, t]
-                # half of the last site's k-th value: one less in the exponent
-                floor = select_best(bits, k, floor, candidates, ranks, chosen) - HALVE
-                for c in range(k):
-                    h = chosen[c]
-                    for r in range(n_rates):
-                        values[c, r] = product[r, h] * inverse[r] + np.float32(MIN_POSTERIOR)
-                    for m in range(2):
-                        values[c, n_rates + 2 * m] = cm[t] - cm[max(misses[i, m, h], 0)] + np.float32(MIN_CM)
-                        values[c, n_rates + 2 * m + 1] = cm[min(ahead[m, h], n_typed - 1)] - cm[t] + np.float32(MIN_CM)
-                log_to_half(values.reshape(-1), halves[q, t])
+                    values[c, r] = product[r, h] * inverse[r] + np.float32(MIN_POSTERIOR)
+                for m in range(2):
+                    values[c, n_rates + 2 * m] = cm[t] - cm[max(misses[i, m, h], 0)] + np.float32(MIN_CM)
+                    values[c, n_rates + 2 * m + 1] = cm[min(ahead[m, h], n_typed - 1)] - cm[t] + np.float32(MIN_CM)
+            log_to_half(values.reshape(-1), halves[q, t])
 
 
 def retrieve(
@@ -188,13 +187,14 @@ def retrieve(
     Returns neighbours [Q, T, k'] int16 (int32 above 32,767 haplotypes) and features [Q, T, k', F] float16,
     where k' <= k is what every query can have.
     """
-    numba.set_num_threads(threads)
     n_typed, n_hap = reference.shape
     k = min(k, n_hap - int((excluded >= 0).sum(axis=1).max()))
     n_query = queries.shape[1]
     neighbours = np.empty((n_query, n_typed, k), np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32)
     features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
-    _retrieve(
+    in_threads(
+        _retrieve,
+        threads,
         np.ascontiguousarray(reference),
         np.ascontiguousarray(queries.T),
         np.asarray(excluded, dtype=np.int64),
@@ -202,7 +202,6 @@ def retrieve(
         ERROR,
         cm.astype(np.float32),
         segment_length(n_typed),
-        threads,
         neighbours,
         features.view(np.uint16).reshape(n_query, n_typed, -1),
     )
