@@ -30,15 +30,18 @@ class Study:
     def results(self) -> Path:
         return self.folder / "results"
 
+    def command(self, *words: str, config: str | None = None) -> list[str]:
+        """The command line of snakemake in the copy's tiny study."""
+        configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
+        return [*command, "--directory", str(self.folder), *words, "--configfile", configfile]
+
     def snakemake(
         self, *words: str, cwd: Path | None = None, config: str | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess:
-        """Run snakemake in the copy's tiny study, `environment` added to this one's; both streams in stdout."""
-        configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
-        command += ["--directory", str(self.folder), *words, "--configfile", configfile]
+        """Run that command, `environment` added to this one's; both streams in stdout."""
         return subprocess.run(
-            command,
+            self.command(*words, config=config),
             cwd=cwd or self.checkout,
             text=True,
             stdout=subprocess.PIPE,

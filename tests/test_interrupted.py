@@ -1,0 +1,78 @@
+"""SIGKILL at random moments: afterwards snakemake completes, and every compared file is that of an unbroken run."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiny_study import Study
+
+COMPARED = (".gz", ".tsv", ".safetensors", ".svg")
+FEWEST_JOBS = 39  # the tiny study has some more, so that no run ends before it is killed
+PATIENCE = 900  # seconds without a finished job
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def compared_files(study: Study) -> dict[Path, bytes]:
+    """The files that two runs are compared by, logs and times left out."""
+    found = {}
+    for path in sorted(study.results.rglob("*.*")):
+        name = path.relative_to(study.results)
+        if name.parts[0] not in ("logs", "benchmarks") and path.suffix in COMPARED:
+            found[name] = path.read_bytes()
+    return found
+
+
+def killed(study: Study, after_jobs: int, then_seconds: float, *words: str) -> bool:
+    """Start the study and kill snakemake and all its jobs `then_seconds` after that many jobs; False: it had ended."""
+    log = study.folder / "interrupted.log"
+    with log.open("w") as stream:
+        running = subprocess.Popen(
+            study.command(*words), cwd=study.checkout, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    waited = time.monotonic()
+    while running.poll() is None and len(re.findall(r"^Finished jobid", log.read_text(), re.MULTILINE)) < after_jobs:
+        assert time.monotonic() - waited < PATIENCE, log.read_text()[-3000:]
+        time.sleep(0.05)
+    time.sleep(then_seconds)
+    ended = running.poll() is not None
+    if not ended:
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    return not ended
+
+
+def interrupted(tiny: Study, folder: Path, kills: int, seed: int) -> None:
+    """Kill and go on until there have been `kills`, spread over a run, then let it finish and compare."""
+    study, generator = Study(tiny.checkout, folder), np.random.default_rng(seed)
+    moments = generator.integers(FEWEST_JOBS // kills, size=kills).tolist()
+    done = 0
+    for after_jobs in moments[:-1]:
+        done += killed(study, after_jobs, float(generator.uniform(0, 2)), "--nolock")
+    done += killed(study, moments[-1], float(generator.uniform(0, 2)))  # its lock stays, as a user would find it
+    assert done == kills, "each kill has met a run"
+    assert study.snakemake("--unlock").returncode == 0
+    last = study.snakemake()
+    assert last.returncode == 0, last.stdout[-4000:]
+    expected, found = compared_files(tiny), compared_files(study)
+    assert len(expected) > 40
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if expected[name] != found[name]] == []
+
+
+@pytest.mark.slow
+def test_three_kills_leave_the_results_as_they_would_have_been(tiny: Study, tmp_path: Path) -> None:
+    interrupted(tiny, tmp_path, kills=3, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 9))
+def test_many_kills_leave_the_results_as_they_would_have_been(tiny: Study, tmp_path: Path, seed: int) -> None:
+    """Three in each of seven runs."""
+    interrupted(tiny, tmp_path, kills=3, seed=seed)
