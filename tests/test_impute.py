@@ -16,6 +16,7 @@ from ragimpute.errors import InputError
 from ragimpute.imputers import KernelImputer
 from ragimpute.panel import Panel, Sites
 from ragimpute.pretrained import DEFAULT, KIND
+from ragimpute.reporting import copying
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from tiny_study import ROOT
@@ -251,7 +252,11 @@ def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, 
         title = f"haplotype {hap}, {chrom}:{pos} {ref}>{alt}: dosage "
         shown = next(line for line in printed.splitlines() if title in line).split(title)[1][:5]
         assert float(shown) == pytest.approx(float(dosage), abs=1.1e-3)
-    assert "<svg" in (tmp_path / "whom.svg").read_text()
+    drawn = (tmp_path / "whom.svg").read_text()
+    shown = pd.concat([rows.head(copying.SHOWN) for _, rows in table.groupby("haplotype")])
+    for allele, colour in copying.COLOURS.items():  # two bars for each neighbour, and one in the legend
+        bars = drawn.count(f'style="fill: {colour.lower()}')
+        assert bars == 2 * (shown["allele"] == allele).sum() + 1
 
 
 def test_attention_is_that_of_the_network(world):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from ragimpute.reporting.style import ARCHITECTURE_COLOURS
 
@@ -35,7 +36,7 @@ def figure(explanation: "Explanation") -> Figure:
         weights.barh(y, rows["weight"], color=colours, height=0.7)
     grid[1, 0].set_xlabel("position (cM); ticks: the typed site of the retrieval; line: the site")
     grid[1, 1].set_xlabel("weight")
-    handles = [grid[0, 0].barh([], [], color=COLOURS[allele], label=label) for allele, label in LABELS.items()]
+    handles = [Patch(color=COLOURS[allele], label=label) for allele, label in LABELS.items()]
     out.suptitle(f"{explanation.sample} at {explanation.site}", x=0.01, ha="left")
     out.legend(handles=handles, loc="outside upper right", ncols=2)
     return out
