@@ -8,13 +8,13 @@ On the CPU a fused numba kernel with a hand-written gradient does it: nothing of
 is six times as fast as elementwise tensor operations. Elsewhere, plain torch; the tests hold the two together.
 """
 
-import numba
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from torch import Tensor
 
 from ragimpute.models.copy_kernels import EMPTY, UNROLLED, attend, gather, weigh
+from ragimpute.parallel import in_threads
 
 
 def copy_attention(
@@ -61,43 +61,39 @@ def copy_attention_torch(query, side, key, left, right, neighbours, minor):
     return log_carried, log_others, context
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _forward(query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
+@njit(fastmath=True, cache=True, nogil=True)
+def _forward(block, n_blocks, query, side, key, left, right, neighbours, minor, log_carried, log_others, context):
     n_hap, length, depth = context.shape
     n = 2 * key.shape[3]
-    for hap in prange(n_hap):
+    for hap in range(block, n_hap, n_blocks):
         own = min(np.int64(hap), len(query) - 1)
         weight, carries = np.empty(n, np.float32), np.empty(n, np.float32)
-        bits = np.empty(n, np.int32)
-        scale = bits.view(np.float32)
         both, carriers = np.empty((depth, n), np.float32), np.empty(n, np.int64)
         for site in range(length):
             if site == 0 or left[site] != left[site - 1] or right[site] != right[site - 1]:
                 gather(key[hap], neighbours[hap], left[site], right[site], both, carriers)
-            top = weigh(query[own, site], side[own, site], both, weight, bits, scale)
+            top = weigh(query[own, site], side[own, site], both, weight)
             log_carried[hap, site], log_others[hap, site] = attend(
                 weight, top, both, carriers, minor[site], carries, context[hap, site]
             )
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(fastmath=True, cache=True, nogil=True)
 def _backward(
-    query, side, key, left, right, neighbours, minor, log_carried, log_others, context,
+    block, n_blocks, query, side, key, left, right, neighbours, minor, log_carried, log_others, context,
     g_carried, g_others, g_context, d_query, d_side, d_key,
 ):  # fmt: skip
     n_hap, length, depth = query.shape
     k = key.shape[3]
-    for n in prange(n_hap):
+    for n in range(block, n_hap, n_blocks):
         weight = np.empty(2 * k, np.float32)
-        bits = np.empty(2 * k, np.int32)
-        scale = bits.view(np.float32)
         grad = np.empty(2 * k, np.float32)
         both, carriers = np.empty((depth, 2 * k), np.float32), np.empty(2 * k, np.int64)
         for site in range(length):
             a, b = left[site], right[site]
             if site == 0 or a != left[site - 1] or b != right[site - 1]:
                 gather(key[n], neighbours[n], a, b, both, carriers)
-            top = weigh(query[n, site], side[n, site], both, weight, bits, scale)
+            top = weigh(query[n, site], side[n, site], both, weight)
             carried = np.exp(log_carried[n, site] - top)
             others = np.exp(log_others[n, site] - top)
             total = carried + others
@@ -140,11 +136,10 @@ class _CopyAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query, side, key, left, right, neighbours, minor):
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         inputs = [x.detach().contiguous() for x in (query, side, key, left, right, neighbours, minor)]
         shape = (len(key), query.shape[1])
         outputs = [query.new_empty(shape), query.new_empty(shape), query.new_empty(*shape, query.shape[2])]
-        _forward(*(x.numpy() for x in inputs + outputs))
+        in_threads(_forward, torch.get_num_threads(), *(x.numpy() for x in inputs + outputs))
         ctx.save_for_backward(*inputs, *outputs)
         return tuple(outputs)
 
@@ -153,5 +148,6 @@ class _CopyAttention(torch.autograd.Function):
         saved = ctx.saved_tensors
         grads = [torch.zeros_like(x) for x in saved[:3]]
         gradients = [g.contiguous() for g in upstream]
-        _backward(*(x.detach().numpy() for x in (*saved, *gradients, *grads)))
+        arrays = (x.detach().numpy() for x in (*saved, *gradients, *grads))
+        in_threads(_backward, torch.get_num_threads(), *arrays)
         return (*grads, None, None, None, None)

@@ -1,4 +1,4 @@
-"""The inner loops of copy_rag on the CPU, in numba: keys of one typed site, attention of one site. No torch.
+"""The inner loops of copy_rag on the CPU, in numba: keys of typed sites, attention of a site or a BLOCK. No torch.
 
 ragimpute.models.copy_attention and copy_keys train with them, copy_rag_kernel imputes with them.
 """
@@ -6,11 +6,39 @@ ragimpute.models.copy_attention and copy_keys train with them, copy_rag_kernel i
 import numpy as np
 from numba import njit
 
+from ragimpute import fast_math
+
 EMPTY = -1e4  # log-sum-exp of no score at all
 UNROLLED = 8  # the depth D must be a multiple of it
-LOG2E = np.float32(1.4426950408889634)
-# 2^f on [0, 1): Chebyshev fit, relative error below 2e-7
-EXP2 = np.array([1.0, 6.931471e-1, 2.402265e-1, 5.550357e-2, 9.617037e-3, 1.339887e-3, 1.546188e-4], np.float32)
+BLOCK = 4  # sites between the same two typed sites that are computed together, which reads each key once for all
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def add_product(a, b, out):
+    """out [R, N] += a [R, C] @ b [C, N], R a multiple of 4; in tiles of 4 x 4, which read each row once for four."""
+    inner, n = b.shape
+    for r in range(0, len(a), 4):
+        o0, o1, o2, o3 = out[r], out[r + 1], out[r + 2], out[r + 3]
+        c = 0
+        while c + 4 <= inner:
+            a00, a01, a02, a03 = a[r, c], a[r, c + 1], a[r, c + 2], a[r, c + 3]
+            a10, a11, a12, a13 = a[r + 1, c], a[r + 1, c + 1], a[r + 1, c + 2], a[r + 1, c + 3]
+            a20, a21, a22, a23 = a[r + 2, c], a[r + 2, c + 1], a[r + 2, c + 2], a[r + 2, c + 3]
+            a30, a31, a32, a33 = a[r + 3, c], a[r + 3, c + 1], a[r + 3, c + 2], a[r + 3, c + 3]
+            for i in range(n):
+                b0, b1, b2, b3 = b[c, i], b[c + 1, i], b[c + 2, i], b[c + 3, i]
+                o0[i] += (a00 * b0 + a01 * b1) + (a02 * b2 + a03 * b3)
+                o1[i] += (a10 * b0 + a11 * b1) + (a12 * b2 + a13 * b3)
+                o2[i] += (a20 * b0 + a21 * b1) + (a22 * b2 + a23 * b3)
+                o3[i] += (a30 * b0 + a31 * b1) + (a32 * b2 + a33 * b3)
+            c += 4
+        for rest in range(c, inner):
+            a0, a1, a2, a3 = a[r, rest], a[r + 1, rest], a[r + 2, rest], a[r + 3, rest]
+            for i in range(n):
+                o0[i] += a0 * b[rest, i]
+                o1[i] += a1 * b[rest, i]
+                o2[i] += a2 * b[rest, i]
+                o3[i] += a3 * b[rest, i]
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -27,8 +55,19 @@ def gather(key, neighbours, a, b, both, carriers):
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def weigh(query, side, both, weight, bits, scale):
-    """Set weight [2K] to exp(score - top) for the keys `both` [D, 2K]; return top. `scale` views `bits`."""
+def exponentiate(row):
+    """Replace scores `row` [N] by exp(score - top); return top, the largest."""
+    top = np.float32(-1e30)
+    for i in range(len(row)):
+        top = max(top, row[i])
+    for i in range(len(row)):
+        row[i] = fast_math.exp(row[i] - top)
+    return top
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def weigh(query, side, both, weight):
+    """Set weight [2K] to exp(score - top) for the keys `both` [D, 2K]; return top."""
     depth, n = both.shape
     for i in range(n):
         weight[i] = side[0] if 2 * i < n else side[1]
@@ -39,23 +78,32 @@ def weigh(query, side, both, weight, bits, scale):
             weight[i] += ((q0 * both[d, i] + q1 * both[d + 1, i]) + (q2 * both[d + 2, i] + q3 * both[d + 3, i])) + (
                 (q4 * both[d + 4, i] + q5 * both[d + 5, i]) + (q6 * both[d + 6, i] + q7 * both[d + 7, i])
             )
-    top = np.float32(-1e30)
-    for i in range(n):
-        top = max(top, weight[i])
-    for i in range(n):
-        x = max((weight[i] - top) * LOG2E, np.float32(-126.0))
-        whole = np.floor(x)
-        f = x - whole
-        bits[i] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        poly = EXP2[5] + f * EXP2[6]
-        poly = EXP2[4] + f * poly
-        poly = EXP2[3] + f * poly
-        poly = EXP2[2] + f * poly
-        poly = EXP2[1] + f * poly
-        weight[i] = EXP2[0] + f * poly
-    for i in range(n):
-        weight[i] *= scale[i]
-    return top
+    return exponentiate(weight)
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def mean_block(weight, both, inverse, context):
+    """Set context [D, BLOCK] to the mean of the keys `both` [D, 2K] by weight [BLOCK, 2K], whose sum is 1 / inverse."""
+    depth, n = both.shape
+    w0, w1, w2, w3 = weight[0], weight[1], weight[2], weight[3]
+    zero = np.float32(0.0)
+    for d in range(0, depth, 2):
+        a0, b0, c0, e0 = zero, zero, zero, zero
+        a1, b1, c1, e1 = zero, zero, zero, zero
+        for i in range(n):
+            k0, k1 = both[d, i], both[d + 1, i]
+            a0 += w0[i] * k0
+            b0 += w1[i] * k0
+            c0 += w2[i] * k0
+            e0 += w3[i] * k0
+            a1 += w0[i] * k1
+            b1 += w1[i] * k1
+            c1 += w2[i] * k1
+            e1 += w3[i] * k1
+        row = context[d]
+        row[0], row[1], row[2], row[3] = a0 * inverse[0], b0 * inverse[1], c0 * inverse[2], e0 * inverse[3]
+        row = context[d + 1]
+        row[0], row[1], row[2], row[3] = a1 * inverse[0], b1 * inverse[1], c1 * inverse[2], e1 * inverse[3]
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -88,43 +136,37 @@ def attend(weight, top, both, carriers, alleles, carries, context):
 
 @njit(fastmath=True, cache=True, inline="always")
 def fill_hidden(features, weight, bias, columns, hidden):
-    """Fill columns [F, K] with the features [K, F] of one typed site, and hidden [J, K]."""
-    k, n_features = features.shape
-    for i in range(k):
+    """Fill columns [F, N] with the features [N, F] of retrieved haplotypes, and hidden [J, N]; J a multiple of 4."""
+    n, n_features = features.shape
+    for i in range(n):
         for f in range(n_features):
             columns[f, i] = features[i, f]
     for j in range(len(bias)):
-        row, start = hidden[j], bias[j]
-        for i in range(k):
-            row[i] = start
-        for f in range(n_features):
-            w, column = weight[j, f], columns[f]
-            for i in range(k):
-                row[i] += w * column[i]
-        for i in range(k):
-            row[i] = max(row[i], np.float32(0.0))
+        hidden[j] = bias[j]
+    add_product(weight, columns, hidden)
+    for j in range(len(bias)):
+        for i in range(n):
+            hidden[j, i] = max(hidden[j, i], np.float32(0.0))
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def fill_keys(features, weight1, bias1, weight2, bias2, columns, hidden, keys):
-    """Fill keys [D, K] of one typed site from its features [K, F]; columns [F, K] and hidden [J, K] are scratch."""
-    k = features.shape[0]
+def fill_keys(features, weight1, bias1, weight2, bias2, columns, hidden, wide, keys):
+    """Fill keys [T, D, K] of some typed sites from features [T * K, F]; columns, hidden, wide [.., T * K]: scratch."""
     fill_hidden(features, weight1, bias1, columns, hidden)
     for d in range(len(bias2)):
-        row = keys[d]
-        for i in range(k):
-            row[i] = bias2[d]
-        for j in range(0, len(bias1), 4):
-            w0, w1, w2, w3 = weight2[d, j], weight2[d, j + 1], weight2[d, j + 2], weight2[d, j + 3]
+        wide[d] = bias2[d]
+    add_product(weight2, hidden, wide)
+    k = keys.shape[2]
+    for t in range(len(keys)):
+        for d in range(len(bias2)):
             for i in range(k):
-                row[i] += (w0 * hidden[j, i] + w1 * hidden[j + 1, i]) + (w2 * hidden[j + 2, i] + w3 * hidden[j + 3, i])
+                keys[t, d, i] = wide[d, t * k + i]
 
 
 @njit(cache=True, inline="always")
 def from_half(halves, values):
-    """The float16 whose bits are `halves` [K, F] uint16 as float32; denormals, which are nearly zero, may be lost."""
-    for i in range(halves.shape[0]):
-        for f in range(halves.shape[1]):
-            half = np.int32(halves[i, f])
-            magnitude = np.int32((half & np.int32(0x7FFF)) << np.int32(13)).view(np.float32) * np.float32(2.0**112)
-            values[i, f] = -magnitude if half & np.int32(0x8000) else magnitude
+    """The float16 whose bits are `halves` [N] uint16 as float32; denormals, which are nearly zero, may be lost."""
+    for i in range(len(halves)):
+        half = np.int32(halves[i])
+        magnitude = np.int32((half & np.int32(0x7FFF)) << np.int32(13)).view(np.float32) * np.float32(2.0**112)
+        values[i] = -magnitude if half & np.int32(0x8000) else magnitude

@@ -4,13 +4,13 @@ On the CPU a fused numba kernel with a hand-written gradient does it, in the lay
 hidden layer of all neighbours is never stored. Elsewhere, plain torch; the tests hold the two together.
 """
 
-import numba
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from torch import Tensor, nn
 
 from ragimpute.models.copy_kernels import fill_hidden, fill_keys
+from ragimpute.parallel import in_threads
 
 
 def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
@@ -21,19 +21,22 @@ def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
     return network(features).transpose(2, 3)
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _forward(features, weight1, bias1, weight2, bias2, keys):
+@njit(fastmath=True, cache=True, nogil=True)
+def _forward(block, n_blocks, features, weight1, bias1, weight2, bias2, keys):
     n_hap, n_typed, k, n_features = features.shape
-    for n in prange(n_hap):
+    for n in range(block, n_hap, n_blocks):
         columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
+        wide = np.empty((len(bias2), k), np.float32)
         for t in range(n_typed):
-            fill_keys(features[n, t], weight1, bias1, weight2, bias2, columns, hidden, keys[n, t])
+            fill_keys(features[n, t], weight1, bias1, weight2, bias2, columns, hidden, wide, keys[n, t : t + 1])
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def _backward(features, weight1, bias1, weight2, upstream, d_weight1, d_bias1, d_weight2, d_bias2):
+@njit(fastmath=True, cache=True, nogil=True)
+def _backward(block, n_blocks, features, weight1, bias1, weight2, upstream, d_weight1, d_bias1, d_weight2, d_bias2):
     n_hap, n_typed, k, n_features = features.shape
-    for n in prange(n_hap):  # one row of gradients for each haplotype: the sum does not depend on the threads
+    for n in range(
+        block, n_hap, n_blocks
+    ):  # one row of gradients for each haplotype: the sum does not depend on the threads
         columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
         back = np.empty(k, np.float32)
         for t in range(n_typed):
@@ -65,11 +68,10 @@ class _CopyKeys(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, features, weight1, bias1, weight2, bias2):
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         inputs = [x.detach().contiguous() for x in (features, weight1, bias1, weight2, bias2)]
         n_hap, n_typed, k, _ = features.shape
         keys = features.new_empty(n_hap, n_typed, len(bias2), k)
-        _forward(*(x.numpy() for x in (*inputs, keys)))
+        in_threads(_forward, torch.get_num_threads(), *(x.numpy() for x in (*inputs, keys)))
         ctx.save_for_backward(*inputs[:4])
         return keys
 
@@ -79,5 +81,5 @@ class _CopyKeys(torch.autograd.Function):
         shapes = (weight1.shape, bias1.shape, weight2.shape, weight2.shape[:1])
         grads = [features.new_zeros(len(features), *shape) for shape in shapes]
         arrays = (features, weight1, bias1, weight2, upstream.contiguous(), *grads)
-        _backward(*(x.detach().numpy() for x in arrays))
+        in_threads(_backward, torch.get_num_threads(), *(x.detach().numpy() for x in arrays))
         return (None, *(grad.sum(dim=0) for grad in grads))

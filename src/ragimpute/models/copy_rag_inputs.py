@@ -111,6 +111,7 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
                 np.searchsorted(compared, sites),
                 np.searchsorted(compared, sites, side="right"),
                 np.repeat(group, 2),
+                inside,
                 threads,
             )
         )

@@ -7,10 +7,10 @@ no mutual sharing, but it has isolation. The nearest others are found among the 
 order of the panel from both sides (the positional Burrows-Wheeler transform, Durbin 2014, Bioinformatics 30:1266).
 """
 
-import numba
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from ragimpute.parallel import in_threads
 from ragimpute.retrieval.sharing import ORDER_SEED, pack_by_haplotype, shared_cm
 
 MAX_CARRIERS = 8  # above this, the first in a fixed random order stand for all
@@ -33,14 +33,14 @@ def _move(order, alleles, zeros, ones):
     order[n_zeros:] = ones[:n_ones]
 
 
-@njit(parallel=True, cache=True)
-def _nearest_others(alleles, minor, kept, group, nearest):
+@njit(cache=True, nogil=True)
+def _nearest_others(block, n_blocks, alleles, minor, kept, group, nearest):
     """Fill `nearest` [S, C, 4, NEAREST]: the closest non-carriers above and below each kept carrier in both orders.
 
     They are of different groups: the second stands in where the first is left out; -1: none.
     """
     n_sites, n_hap = alleles.shape
-    for direction in prange(2):
+    for direction in range(block, 2, n_blocks):
         order = np.arange(n_hap).astype(np.int32)
         place = np.empty(n_hap, np.int32)
         zeros, ones = np.empty(n_hap, np.int32), np.empty(n_hap, np.int32)
@@ -91,10 +91,10 @@ def _mean_of_longest(lengths, others_group, carriers_group, left_out):
     return total / np.float32(used) if used > 0 else np.float32(np.nan)
 
 
-@njit(parallel=True, cache=True)
-def _isolation(bits, cm, kept, nearest, group, isolation, left_out):
+@njit(cache=True, nogil=True)
+def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_out):
     n_sites, n_kept = kept.shape
-    for s in prange(n_sites):
+    for s in range(block, n_sites, n_blocks):
         n = 0
         while n < n_kept and kept[s, n] >= 0:
             n += 1
@@ -126,9 +126,9 @@ def _isolation(bits, cm, kept, nearest, group, isolation, left_out):
                         left_out[s, member] = _mean_of_longest(lengths, others_group, carriers_group, member)
 
 
-@njit(parallel=True, cache=True)
-def _first_carriers(minor, order, kept):
-    for s in prange(len(minor)):
+@njit(cache=True, nogil=True)
+def _first_carriers(block, n_blocks, minor, order, kept):
+    for s in range(block, len(minor), n_blocks):
         n = 0
         for h in order:
             if minor[s, h]:
@@ -147,14 +147,14 @@ def isolation(
     together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without
     that group's haplotypes. NaN where there is no carrier or nobody else.
     """
-    numba.set_num_threads(threads)
     n_sites, n_hap = alleles.shape
     kept = np.full((n_sites, min(MAX_CARRIERS + SPARE, n_hap)), -1, np.int32)
-    _first_carriers(minor, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
+    in_threads(_first_carriers, threads, minor, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
-    _nearest_others(alleles, minor, kept, group, nearest)
+    in_threads(_nearest_others, threads, alleles, minor, kept, group, nearest)
     result = np.empty(n_sites, np.float32)
     left_out = np.empty((n_sites, int(group.max()) + 1 if leave_out else 0), np.float32)
-    _isolation(pack_by_haplotype(alleles), np.asarray(cm, np.float64), kept, nearest, group, result, left_out)
+    bits, cm = pack_by_haplotype(alleles), np.asarray(cm, np.float64)
+    in_threads(_isolation, threads, bits, cm, kept, nearest, group, result, left_out)
     return result, left_out

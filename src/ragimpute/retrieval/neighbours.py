@@ -9,6 +9,7 @@ right, exact and with one mismatch skipped. Nothing of size T x Q x H is ever in
 import numpy as np
 from numba import njit
 
+from ragimpute import fast_math
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
 
@@ -24,7 +25,6 @@ MIN_CM = 1e-3  # added to lengths before the logarithm: shorter matches are all 
 MIN_POSTERIOR = 1e-6  # likewise for posteriors
 
 HALVE = np.uint32(1 << 23)  # what halving takes from the bits of a float32
-SQRT_HALF_BITS = np.int32(0x3F3504F3)  # of float32(sqrt(1/2))
 
 
 @njit(cache=True, inline="always")
@@ -72,18 +72,10 @@ def select_best(bits, k, floor, candidates, values, chosen):
 def log_to_half(values, halves):
     """Logarithms of positive normal `values` [N] float32 (overwritten) as float16, whose bits fill `halves` [N] uint16.
 
-    log(2^e m) = e log 2 + 2 artanh((m - 1) / (m + 1)), m in [sqrt(1/2), sqrt(2)): five terms are exact to 1e-7. numpy
-    takes five times as long, most of it for the conversion, and numba knows no float16.
+    numpy takes five times as long, most of it for the conversion, and numba knows no float16.
     """
-    bits = values.view(np.int32)
     for i in range(len(values)):
-        exponent = np.int32(np.int32(bits[i] - SQRT_HALF_BITS) >> np.int32(23))
-        mantissa = np.int32(bits[i] - np.int32(exponent << np.int32(23))).view(np.float32)
-        s = (mantissa - np.float32(1.0)) / (mantissa + np.float32(1.0))
-        z = s * s
-        series = np.float32(1 / 7) + z * np.float32(1 / 9)
-        series = np.float32(1.0) + z * (np.float32(1 / 3) + z * (np.float32(1 / 5) + z * series))
-        values[i] = np.float32(exponent) * np.float32(np.log(2.0)) + np.float32(2.0) * s * series
+        values[i] = fast_math.log(values[i])
     for i in range(len(values)):
         # scaled by 2^-112, a float32 has the exponent of the float16: what is left is to round off 13 bits, to even
         scaled = np.float32(np.abs(values[i]) * np.float32(2.0**-112)).view(np.int32)

@@ -5,9 +5,10 @@ A young allele sits on long haplotypes that its carriers share with each other, 
 side at their second mismatch (one mismatch is forgiven: a genotyping error or a mutation).
 """
 
-import numba
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from ragimpute.parallel import in_threads
 
 MAX_CARRIERS = (
     32  # the pairs are quadratic in the carriers: above this, the first in a fixed random order stand for all
@@ -107,9 +108,11 @@ def _mean_of_pairs(pairs, groups, left_out):
     return total / np.float32(n_pairs) if n_pairs > 0 else np.float32(np.nan)
 
 
-@njit(parallel=True, cache=True)
-def _mutual_sharing(bits, cm, minor, order, group, positions, m_left, m_right, shared, left_out):
-    for s in prange(len(minor)):
+@njit(cache=True, nogil=True)
+def _mutual_sharing(
+    block, n_blocks, bits, cm, minor, order, group, positions, m_left, m_right, shared, left_out
+):  # fmt: skip
+    for s in range(block, len(minor), n_blocks):
         kept = np.empty(MAX_CARRIERS + SPARE, np.int64)
         n_kept = 0
         for h in order:
@@ -122,9 +125,10 @@ def _mutual_sharing(bits, cm, minor, order, group, positions, m_left, m_right, s
                 pairs[i, j] = shared_cm(bits[kept[i]], bits[kept[j]], m_left[s], m_right[s], positions[s], cm)
         groups = group[kept[:n_kept]]
         shared[s] = _mean_of_pairs(pairs, groups, -1)
-        left_out[s, :] = shared[s]
-        for member in groups:
-            left_out[s, member] = _mean_of_pairs(pairs, groups, member)
+        if left_out.shape[1] > 0:
+            left_out[s, :] = shared[s]
+            for member in groups:
+                left_out[s, member] = _mean_of_pairs(pairs, groups, member)
 
 
 def mutual_sharing(
@@ -135,6 +139,7 @@ def mutual_sharing(
     m_left: np.ndarray,
     m_right: np.ndarray,
     group: np.ndarray,
+    leave_out: bool,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
@@ -142,13 +147,14 @@ def mutual_sharing(
     compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; minor [S, H] uint8:
     who carries; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared sites before each
     site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of people left out together.
-    Returns shared [S] float32 and left_out [S, G] float32: the same without that group's haplotypes. NaN where fewer
-    than two carriers are left.
+    Returns shared [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that group's
+    haplotypes. NaN where fewer than two carriers are left.
     """
-    numba.set_num_threads(threads)
     shared = np.empty(len(minor), np.float32)
-    left_out = np.empty((len(minor), int(group.max()) + 1), np.float32)
-    _mutual_sharing(
+    left_out = np.empty((len(minor), int(group.max()) + 1 if leave_out else 0), np.float32)
+    in_threads(
+        _mutual_sharing,
+        threads,
         pack_by_haplotype(compared),
         np.asarray(compared_cm, dtype=np.float64),
         minor,
