@@ -10,6 +10,7 @@ SHELL := bash
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+PROGRAMS := beagle minimac4 bcftools tabix
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: report slurm test test-long bench lint setup programs
@@ -22,6 +23,8 @@ report: setup
 slurm: setup
 	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile $(CONFIG))
 	@echo "Report: $(CURDIR)/results/report.html"
+
+test test-long: PROGRAMS += chromium # the report's test; the report itself needs no browser
 
 test: setup
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadgroup
@@ -52,9 +55,9 @@ setup: .venv/.installed programs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The programs of the baselines, which pip does not have: each one's package has its name.
+# The programs of the baselines (and of tests), which pip does not have: each one's package has its name.
 programs:
-	@missing=$$(for name in beagle minimac4 bcftools tabix; do command -v $$name > /dev/null || echo $$name; done | xargs); \
+	@missing=$$(for name in $(PROGRAMS); do command -v $$name > /dev/null || echo $$name; done | xargs); \
 	[ -n "$$missing" ] || exit 0; \
 	if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "Installing with apt: $$missing"; \

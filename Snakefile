@@ -13,7 +13,8 @@
 #   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}, or a baseline (seed 0)
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}
-#   results/{metrics,comparisons,summary,loss_study,claims}.tsv, results/figures/{figure}.{mask}.{svg,png}, results/report.html
+#   results/{metrics,comparisons,summary,loss_study,claims,curves}.tsv, results/report.html
+#   results/figures/{figure}.{mask}.{svg,png,json}                     json: Vega-Lite
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
 from snakemake.utils import min_version
 

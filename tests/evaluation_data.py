@@ -36,20 +36,17 @@ def truth_as_result(truth: np.ndarray) -> Genotypes:
     return Genotypes(ds, np.repeat(ds[:, :, None] / 2, 2, axis=2), gp, truth)
 
 
-def write_study(folder, truth: bool = True) -> dict[str, list]:
-    """A small study's tables (metrics.tsv and the others) and histories in `folder`, for plots and the report.
-
-    Returns the arguments of --history as {"history": [(mask, method, path), ...]}.
-    """
+def write_study(folder, truth: bool = True) -> None:
+    """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report."""
     import pandas as pd
 
-    from ragimpute.evaluation import claims, collect, loss_study, scorer, summary, tables
+    from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, summary, tables
 
     people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
-    measured, evaluations, paths = [], [], []
+    measured, evaluations = [], []
     histories: dict[tuple[str, str], list] = {}
     for method, architecture, loss, noise in methods:
         genotypes, counts = synthetic(500, 40, noise=noise)
@@ -63,7 +60,6 @@ def write_study(folder, truth: bool = True) -> dict[str, list]:
             table = scorer.estimate(run, counts, info, 40)
         measured.append(table)
         if architecture != "NA":
-            path = folder / f"{method}.history.tsv"
             rows = []
             for step in range(1, 61):
                 epoch = (step + 9) // 10
@@ -72,18 +68,17 @@ def write_study(folder, truth: bool = True) -> dict[str, list]:
                     (1, step, epoch, "loss_normalised", 1 / step + noise),
                 ]
                 rows += [(1, step, epoch, "switched", float(loss == "recon_switch" and step > 25 and step % 3 == 0))]
+                rows += [(1, step, epoch, "grad_cosine", noise - step / 60), (1, step, epoch, "recon_ratio", 1 / step)]
                 if step % 10 == 0:
                     quality = 1 - noise - 1 / step
                     rows += [(1, step, epoch, f"val_{name}", quality) for name in ("r2", "f1")]
                     rows += [(1, step, epoch, "train_f1", quality + 0.01)]
-            pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS)).to_csv(path, sep="\t", index=False)
-            histories[("omni", method)] = [tables.read(path, tables.HISTORY_COLUMNS)]
-            paths.append(("omni", method, path))
+            histories[("omni", method)] = [pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS))]
     table = tables.join(measured, tables.METRIC_COLUMNS)
     tables.write(table, tables.METRIC_COLUMNS, folder / "metrics.tsv")
     tables.write(collect.compare(evaluations), tables.COMPARISON_COLUMNS, folder / "comparisons.tsv")
     tables.write(summary.summarise(table, histories), tables.SUMMARY_COLUMNS, folder / "summary.tsv")
+    tables.write(curves.curves(histories), curves.COLUMNS, folder / "curves.tsv")
     trained = loss_study.gather(evaluations, histories, {"copy_rag": "small", "bert_rag": "small"})
     tables.write(loss_study.table(trained), loss_study.COLUMNS, folder / "loss_study.tsv")
     tables.write(claims.judge(trained), claims.COLUMNS, folder / "claims.tsv")
-    return {"history": paths}

@@ -21,7 +21,8 @@ BLOCKS = ("provenance", "counts", "predictions", "scores", "training", "monitors
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
-    drawn(folder, folder / "figures", write_study(folder)["history"])
+    write_study(folder)
+    drawn(folder, folder / "figures")
     (folder / "config.yaml").write_text(yaml.safe_dump({"study": [{}, {}, {}, {}], "seeds": [1]}))
     benchmark = folder / "benchmarks" / "train" / "omni" / "seed1.tsv"
     benchmark.parent.mkdir(parents=True)

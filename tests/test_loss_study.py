@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from evaluation_data import synthetic
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
-from ragimpute.evaluation import claims, collect, loss_study, scorer, tables
+from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, tables
 from ragimpute.evaluation.claims import CLAIMS, CROSS_ENTROPY, A, B, C, Claim, Conjunction, D
 from ragimpute.evaluation.intervals import Measured
 from ragimpute.evaluation.loss_study import Trained
@@ -180,9 +180,10 @@ def test_the_verb_writes_both_tables_the_same_each_time(evaluated, tmp_path):
     _, _, words = evaluated
     for name in ("a", "b"):
         out = ["--out", str(tmp_path / f"{name}.tsv"), "--claims", str(tmp_path / f"{name}.claims.tsv")]
+        out += ["--curves", str(tmp_path / f"{name}.curves.tsv")]
         result = CliRunner().invoke(ragimpute, ["loss-study", *words, *out], catch_exceptions=False)
         assert result.exit_code == 0, result.output
-    for suffix in ("tsv", "claims.tsv"):
+    for suffix in ("tsv", "claims.tsv", "curves.tsv"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
     judged = tables.read(tmp_path / "a.claims.tsv", claims.COLUMNS)
     assert len(judged) == len(CLAIMS)
@@ -193,7 +194,8 @@ def test_the_verb_writes_both_tables_the_same_each_time(evaluated, tmp_path):
 
 
 def test_without_trained_networks_the_tables_are_empty(tmp_path):
-    out = ["--out", str(tmp_path / "a.tsv"), "--claims", str(tmp_path / "b.tsv")]
+    out = ["--out", str(tmp_path / "a.tsv"), "--claims", str(tmp_path / "b.tsv"), "--curves", str(tmp_path / "c.tsv")]
     assert CliRunner().invoke(ragimpute, ["loss-study", *out], catch_exceptions=False).exit_code == 0
     assert tables.read(tmp_path / "a.tsv", loss_study.COLUMNS).empty
     assert tables.read(tmp_path / "b.tsv", claims.COLUMNS).empty
+    assert tables.read(tmp_path / "c.tsv", curves.COLUMNS).empty

@@ -1,44 +1,63 @@
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from evaluation_data import write_study
 from ragimpute.cli.reporting import plot
+from ragimpute.reporting import FIGURES
+from ragimpute.reporting.chart import SUFFIXES, nothing, save
 from ragimpute.reporting.figures import bin_label, bin_middle
-from ragimpute.reporting.plot import FIGURES
-
-TABLES = ("metrics", "summary", "comparisons", "loss_study", "claims")
+from ragimpute.reporting.inputs import COLUMNS
 
 
-def drawn(folder, out, history=()):
-    arguments = [part for name in TABLES for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
-    for mask, method, path in history:
-        arguments += ["--history", mask, method, str(path)]
-    result = CliRunner().invoke(plot, [*arguments, "--out-dir", str(out)], catch_exceptions=False)
+def options(folder):
+    """The options that name a study's tables."""
+    return [part for name in COLUMNS for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
+
+
+def drawn(folder, out):
+    result = CliRunner().invoke(plot, [*options(folder), "--out-dir", str(out)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    return folder, write_study(folder)["history"]
+    write_study(folder)
+    return folder
 
 
 def test_every_figure_is_drawn_and_the_same_bytes_twice(study, tmp_path):
-    folder, history = study
     for out in ("a", "b"):
-        drawn(folder, tmp_path / out, history)
+        drawn(study, tmp_path / out)
     for name in FIGURES:
-        svg = (tmp_path / "a" / f"{name}.omni.svg").read_bytes()
-        assert svg == (tmp_path / "b" / f"{name}.omni.svg").read_bytes()
-        assert b"<dc:date>" not in svg
-        assert (tmp_path / "a" / f"{name}.omni.png").stat().st_size > 5000
+        for suffix in SUFFIXES:
+            one, other = (tmp_path / out / f"{name}.omni.{suffix}" for out in ("a", "b"))
+            assert one.read_bytes() == other.read_bytes()
+        spec = json.loads((tmp_path / "a" / f"{name}.omni.json").read_text())
+        assert spec["usermeta"]["empty"] == (name == "populations"), "the study has no populations"
 
 
 def test_without_truth_the_figures_say_so(tmp_path):
-    history = write_study(tmp_path, truth=False)["history"]
-    drawn(tmp_path, tmp_path / "figures", history)
+    write_study(tmp_path, truth=False)
+    drawn(tmp_path, tmp_path / "figures")
+    assert "Nothing to show" in (tmp_path / "figures" / "r2_by_mac.omni.svg").read_text()
     assert len(list((tmp_path / "figures").glob("*.svg"))) == len(FIGURES)
+
+
+def test_methods_far_behind_are_named_at_the_edge(study, tmp_path):
+    drawn(study, tmp_path)
+    spec = json.loads((tmp_path / "accuracy.omni.json").read_text())
+    far = {row["method"] for row in spec["data"]["values"] if row["panel"] == "r², overall" and row["far"]}
+    assert "frequency" in far
+    assert "beagle" not in far
+
+
+def test_a_figure_is_json_svg_or_png(tmp_path):
+    with pytest.raises(ValueError, match=r"figure\.pdf: a figure is written as json, svg, png"):
+        save(nothing("title", "message"), tmp_path / "figure.pdf")
 
 
 def test_bins_on_the_axis():

@@ -16,7 +16,10 @@ from typing import Any
 from ragimpute import __version__
 from ragimpute.artefacts import file_digest
 
-LIBRARIES = ("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "matplotlib", "pandas", "snakemake")
+LIBRARIES = (
+    *("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "pandas", "snakemake"),
+    "vl-convert-python",
+)
 
 
 def record(config: Mapping[str, Any]) -> dict[str, Any]:

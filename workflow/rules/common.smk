@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from ragimpute.code_inputs import modules_of, of_other_architectures
 from ragimpute.config import ConfigError, load
+from ragimpute.reporting import FIGURES
 from ragimpute.study import runs, truth_file
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
@@ -43,15 +44,6 @@ RETRIEVAL = (
     if CONFIG["keep"]["segments"]
     else "{mask}/{architecture}.{loss}{weights}/seed{seed}"
 )
-FIGURES = [
-    "r2_by_mac",
-    "accuracy",
-    "calibration",
-    "estimated_r2",
-    "differences",
-    "training",
-    "loss_study",
-]
 
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
 # rule's conda environment. -P keeps the working directory off the import path.

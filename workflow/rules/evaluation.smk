@@ -100,6 +100,7 @@ rule loss_study:
     output:
         study="results/loss_study.tsv",
         claims="results/claims.tsv",
+        curves="results/curves.tsv",
     log:
         "results/logs/loss_study.log",
     benchmark:
@@ -127,4 +128,4 @@ rule loss_study:
         ],
     shell:
         "ragimpute loss-study {params.statistics:q} {params.histories:q} {params.sizes:q}"
-        " --out {output.study:q} --claims {output.claims:q} > {log:q} 2>&1"
+        " --out {output.study:q} --claims {output.claims:q} --curves {output.curves:q} > {log:q} 2>&1"

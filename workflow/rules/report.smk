@@ -51,7 +51,7 @@ rule plot:
         comparisons="results/comparisons.tsv",
         loss_study="results/loss_study.tsv",
         claims="results/claims.tsv",
-        histories=results("results/models/{run}.history.tsv", TRAINED),
+        curves="results/curves.tsv",
     output:
         svg=report(
             expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
@@ -59,6 +59,7 @@ rule plot:
             category="Figures",
         ),
         png=expand("results/figures/{figure}.{mask}.png", figure=FIGURES, mask=MASKS),
+        json=expand("results/figures/{figure}.{mask}.json", figure=FIGURES, mask=MASKS),
     log:
         "results/logs/plot.log",
     benchmark:
@@ -71,26 +72,25 @@ rule plot:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
-        histories=named("--history", histories(), "histories"),
         folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
     shell:
         "ragimpute plot --metrics {input.metrics:q} --summary {input.summary:q}"
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
-        " {params.histories:q}"
-        " --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --curves {input.curves:q} --out-dir {params.folder:q} > {log:q} 2>&1"
 
 
 rule report:
     input:
         code=code("report", "reporting"),
-        templates=sorted(ROOT.glob("src/ragimpute/reporting/*.jinja")),
+        templates=sorted(ROOT.glob("src/ragimpute/reporting/templates/*")),
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",
         loss_study="results/loss_study.tsv",
         claims="results/claims.tsv",
+        curves="results/curves.tsv",
         figures=expand(
-            "results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS
+            "results/figures/{figure}.{mask}.json", figure=FIGURES, mask=MASKS
         ),
         config="results/config.yaml",
         provenance="results/provenance.json",
@@ -121,7 +121,7 @@ rule report:
     shell:
         "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
-        " --figures {params.figures:q} --config {input.config:q}"
+        " --curves {input.curves:q} --figures {params.figures:q} --config {input.config:q}"
         " {params.checks:q} {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
         " --provenance {input.provenance:q}"
         " --out {output.report:q} > {log:q} 2>&1"

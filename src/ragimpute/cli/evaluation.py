@@ -128,20 +128,25 @@ def summarise(metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: 
 @click.option("--size", "sizes", type=(str, str), multiple=True, metavar="ARCHITECTURE SIZE", help="For the tables.")
 @click.option("--out", type=NEW, required=True, help="Measures of each loss and differences to no_recon, TSV.")
 @click.option("--claims", type=NEW, required=True, help="Predicted against measured, TSV.")
+@click.option("--curves", type=NEW, required=True, help="Training curves and monitors by epoch, TSV.")
 def loss_study(
     statistics: tuple[Path, ...],
     histories: tuple[tuple[str, str, Path], ...],
     sizes: tuple[tuple[str, str], ...],
     out: Path,
     claims: Path,
+    curves: Path,
 ) -> None:
     """Compare the losses of each architecture over seeds and people, and judge what had been predicted of them."""
     from ragimpute.evaluation import claims as predictions
     from ragimpute.evaluation import collect as store
+    from ragimpute.evaluation import curves as courses
     from ragimpute.evaluation import loss_study as study
     from ragimpute.evaluation import tables
 
-    trained = study.gather([store.load(path) for path in statistics], _read_histories(histories), dict(sizes))
+    read = _read_histories(histories)
+    tables.write(courses.curves(read), courses.COLUMNS, curves)
+    trained = study.gather([store.load(path) for path in statistics], read, dict(sizes))
     tables.write(study.table(trained), study.COLUMNS, out)
     judged = predictions.judge(trained)
     tables.write(judged, predictions.COLUMNS, claims)

@@ -87,10 +87,9 @@ def explain(
         with atomic_path(out) as temporary:
             explanation.neighbours.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     if plot is not None:
-        from ragimpute.reporting import copying, style
+        from ragimpute.reporting import chart, copying
 
-        with style.drawing():
-            style.save(copying.figure(explanation), plot)
+        chart.save(copying.figure(explanation), plot)
 
 
 def _print(explanation: "Explanation") -> None:

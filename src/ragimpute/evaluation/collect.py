@@ -22,7 +22,8 @@ from ragimpute.evaluation.tables import Run
 KIND = "evaluation"
 BASELINES = ("beagle", "beagle_tuned", "li_stephens", "minimac4")
 REFERENCE_LOSS = "no_recon"  # the loss that the others of the same architecture are compared with
-POPULATION_STRATA = ("overall", "rare", "common")
+MAIN_STRATA = STRATA[:3]  # overall, rare, common
+COMPARED = ("r2", "f1", "r2_variant")  # the last for everybody only
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def compare(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     for (panel, mask), members in sorted(groups.items()):
         _check_same_question(panel, mask, members)
         cache: dict[tuple, Resampled] = {}
-        for a, b in pairs([member.run for member in members]):
+        for a, b in sorted({*pairs([member.run for member in members]), *_leads(members, cache)}):
             rows += [{"panel": panel, "mask": mask, **row} for row in _compare_pair(members, a, b, cache)]
     return pd.DataFrame(rows, columns=list(tables.COMPARISON_COLUMNS))
 
@@ -138,6 +139,19 @@ def _check_same_question(panel: str, mask: str, members: list[Evaluation]) -> No
             )
 
 
+def _leads(members: list[Evaluation], cache: dict[tuple, Resampled]) -> set[tuple[str, str]]:
+    """Each method that has the best value of a metric, overall, at rare or at common sites, with all others."""
+    methods = sorted({member.run.method for member in members})
+    values = [
+        _resampled([one for one in members if one.run.method == method], ALL, metric, cache).values[: len(MAIN_STRATA)]
+        for metric in COMPARED
+        for method in methods
+    ]
+    table = np.nan_to_num(np.reshape(values, (len(COMPARED), len(methods), -1)), nan=-np.inf)
+    best = {methods[i] for i in np.unique(table.argmax(axis=1))}
+    return {(lead, other) for lead in best for other in methods if other != lead}
+
+
 def _compare_pair(members: list[Evaluation], a: str, b: str, cache: dict[tuple, Resampled]) -> list[dict]:
     of_a, of_b = ({m.run.seed: m for m in members if m.run.method == name} for name in (a, b))
     # two trained methods share seeds (initial weights, batches): pair them; a baseline has run once
@@ -148,9 +162,9 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, cache: dict[tuple, 
     assert scored is not None
     rows = []
     for population in (ALL, *population_labels(scored.populations)):
-        strata = range(len(STRATA)) if population == ALL else [STRATA.index(name) for name in POPULATION_STRATA]
+        strata = range(len(STRATA) if population == ALL else len(MAIN_STRATA))
         n_people = len(scored.people) if population == ALL else scored.populations.count(population)
-        for metric in ("r2", "f1", "r2_variant") if population == ALL else ("r2", "f1"):
+        for metric in COMPARED if population == ALL else COMPARED[:2]:
             left = _resampled([of_a[seed] for seed in seeds_a], population, metric, cache)
             right = _resampled([of_b[seed] for seed in seeds_b], population, metric, cache)
             difference, drawn = left.values - right.values, left.resamples - right.resamples

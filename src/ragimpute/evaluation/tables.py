@@ -56,7 +56,13 @@ class Run:
 
 
 def write(table: pd.DataFrame, columns: dict[str, type], path: str | os.PathLike) -> None:
-    """Write `columns` of `table`, sorted by the text columns (strata in their own order); same content, same bytes."""
+    """Write `text` of `table`; same content, same bytes."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text(table, columns), encoding="utf-8")
+
+
+def text(table: pd.DataFrame, columns: dict[str, type]) -> str:
+    """TSV of `columns` of `table`, sorted by the text columns (strata in their own order)."""
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
     ordered = table[list(columns)].sort_values(
         keys, key=lambda column: column.map(_STRATUM_ORDER) if column.name == "stratum" else column, kind="stable"
@@ -64,8 +70,7 @@ def write(table: pd.DataFrame, columns: dict[str, type], path: str | os.PathLike
     ordered = ordered.assign(
         **{name: ordered[name].map({True: "true", False: "false"}) for name, kind in columns.items() if kind is bool}
     )
-    with atomic_path(path) as temporary:
-        ordered.to_csv(temporary, sep="\t", index=False, na_rep="NA", float_format="%.6g", lineterminator="\n")
+    return ordered.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g", lineterminator="\n")
 
 
 def read(path: str | os.PathLike, columns: dict[str, type]) -> pd.DataFrame:

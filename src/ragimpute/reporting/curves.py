@@ -1,89 +1,93 @@
-"""Training curves of all losses on common axes."""
+"""Training curves and monitors of all losses: a column for each architecture, lines are methods, means over seeds."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from ragimpute.reporting.style import Style, empty, line
+from ragimpute.reporting import chart
+from ragimpute.reporting.chart import Spec
+from ragimpute.reporting.style import Style
 
-SWITCHED = "switched"  # per-step metric of a loss with a switch: 1 while `after_switch` holds
-_ROWS = (("val_r2", "validation r²"), ("val_f1", "validation F1"), ("loss_normalised", "loss / sum of weights"))
+UNTRAINED = "Nothing to show: no network was trained."
+SWITCHED = "switched"
+LOGARITHMIC = ("loss_normalised", "recon_ratio")
+COLUMN = 320  # pixels of an architecture's panels
+STEPS = {"nice": False, "zero": True}
 
 
-def training(
-    histories: Mapping[str, Sequence[pd.DataFrame]], architectures: Mapping[str, str], styles: Mapping[str, Style]
-) -> Figure:
-    """Validation r2, F1 and loss by step: a column per architecture, lines are losses (mean over seeds, per epoch).
+def training(curves: pd.DataFrame, architectures: Mapping[str, str], styles: Mapping[str, Style]) -> Spec:
+    """Validation r2, F1 and the loss by step, and where a loss with a switch had switched.
 
-    Args: histories, method -> history tables; architectures, method -> architecture. Steps at which a loss with a
-    switch had switched are ticked along the top of the loss panel in its colour.
+    Args: curves, rows of curves.tsv of one mask; architectures, method -> architecture.
     """
-    columns = sorted({architectures[method] for method in histories if method in architectures})
-    figure = Figure(figsize=(4.2 * max(len(columns), 1) + 1.6, 7.2), layout="constrained")
-    if not columns:
-        return empty(figure, "Nothing to show: no training history was given.")
-    grid = figure.subplots(3, len(columns), sharex="col", sharey="row", squeeze=False)
-    handles: dict[str, Any] = {}
-    for j, architecture in enumerate(columns):
-        methods = [method for method in sorted(histories) if architectures.get(method) == architecture]
-        for i, method in enumerate(methods):
-            table = pd.concat(histories[method], ignore_index=True)
-            style = dict(line(styles[method])) if method in styles else {}
-            # within a column all have the architecture's colour: tell the losses apart by lightness too
-            style |= {
-                "color": _shade(styles[method].colour, i / max(len(methods), 2)) if method in styles else "#333333"
-            }
-            for axes, (metric, _) in zip(grid[:, j], _ROWS, strict=True):
-                curve = _by_epoch(table, metric)
-                if len(curve):
-                    (drawn,) = axes.plot(curve["step"], curve["value"], label=method, **style)
-                    handles.setdefault(method, drawn)
-            _mark_switches(grid[2, j], table, style["color"], i)
-        grid[0, j].set_title(architecture)
-        grid[2, j].set_xlabel("step")
-    for axes, (_, label) in zip(grid[:, 0], _ROWS, strict=True):
-        axes.set_ylabel(label)
-    _log_when_positive(grid[2])
-    figure.legend(handles=list(handles.values()), labels=list(handles), loc="outside right upper")
-    return figure
+    caption = (
+        "Validation people of the panel. Bars at the foot: where a loss with a switch had switched, darker where it "
+        "had at more of the steps."
+    )
+    measures = {"val_r2": "validation r²", "val_f1": "validation F1", "loss_normalised": "loss / weights"}
+    return _by_step("Training curves", caption, curves, architectures, styles, measures)
 
 
-def _by_epoch(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    rows = table[table["metric"] == metric]
-    return rows.groupby("epoch").agg(step=("step", "max"), value=("value", "mean"))
+def monitors(curves: pd.DataFrame, architectures: Mapping[str, str], styles: Mapping[str, Style]) -> Spec:
+    """Gradient cosine, the ratio of reconstruction to haplotype loss, and reconstruction's share of the gradient."""
+    caption = (
+        "Cosine below 0: reconstruction pulls against classification. Ratio: reconstruction loss / haplotype loss, "
+        "unweighted. Gradient share: what reconstruction has of it at the embedding, by its weight."
+    )
+    measures = {"grad_cosine": "cosine", "recon_ratio": "recon / hap", "grad_recon_share": "gradient share"}
+    return _by_step("Reconstruction against classification", caption, curves, architectures, styles, measures)
 
 
-def _mark_switches(axes, table: pd.DataFrame, colour: str, row: int) -> None:
-    steps = table.loc[(table["metric"] == SWITCHED) & (table["value"] > 0), "step"].to_numpy()
-    if len(steps):
-        height = 0.985 - 0.03 * row
-        axes.plot(
-            steps, np.full(len(steps), height), "|", color=colour, markersize=7, transform=axes.get_xaxis_transform()
-        )
-        axes.annotate(
-            "switched",
-            (steps[0], height),
-            xycoords=("data", "axes fraction"),
-            fontsize=7,
-            color=colour,
-            xytext=(0, -9),
-            textcoords="offset points",
-        )
+def _by_step(
+    title: str,
+    caption: str,
+    curves: pd.DataFrame,
+    architectures: Mapping[str, str],
+    styles: Mapping[str, Style],
+    measures: Mapping[str, str],
+) -> Spec:
+    """A row of panels for each of `measures` (metric -> label), and one for the switches if there are any."""
+    rows = curves.assign(architecture=curves["method"].map(dict(architectures))).dropna(subset="architecture")
+    rows = rows[rows["metric"].isin(measures) | ((rows["metric"] == SWITCHED) & (rows["value"] > 0))]
+    found = [metric for metric in measures if metric in set(rows["metric"])]
+    if not found:
+        return chart.nothing(title, UNTRAINED)
+    trained = {method: style for method, style in styles.items() if method in set(rows["method"])}
+    last = SWITCHED if SWITCHED in set(rows["metric"]) else found[-1]
+    panels = [_lines(rows, metric, measures[metric], trained, metric == last) for metric in found]
+    if last == SWITCHED:
+        panels.append(_switches(trained))
+    for panel in panels[1:]:
+        panel["facet"]["column"]["header"] = {"labels": False}
+    body = {**chart.of_methods(rows, trained), "vconcat": panels, "spacing": 8}
+    return chart.figure(title, caption, body)
 
 
-def _log_when_positive(row) -> None:
-    drawn = [curve for axes in row for curve in axes.get_lines()]
-    values = np.concatenate([np.zeros(0), *(np.asarray(curve.get_ydata(), dtype=float) for curve in drawn)])
-    if len(values) and np.nanmin(values) > 0:
-        row[0].set_yscale("log")
+def _row(metric: str, view: Spec) -> Spec:
+    """`view` of the rows of `metric`, once for each architecture, on steps of its own."""
+    return {
+        "transform": [{"filter": f"datum.metric === '{metric}'"}],
+        "facet": {"column": {"field": "architecture", "type": "nominal", "title": None}},
+        "spec": {"width": COLUMN, **view},
+        "resolve": {"scale": {"x": "independent"}},
+    }
 
 
-def _shade(colour: str, share: float) -> tuple[float, float, float]:
-    """`colour` moved up to 60 % towards a light grey."""
-    from matplotlib.colors import to_rgb
+def _lines(rows: pd.DataFrame, metric: str, label: str, styles: Mapping[str, Style], last: bool) -> Spec:
+    logarithmic = metric in LOGARITHMIC and rows.loc[rows["metric"] == metric, "value"].min() > 0
+    x = chart.number("last_step", "step" if last else None, scale=STEPS)
+    y = chart.number("value", label, scale={"type": "log"} if logarithmic else {"zero": False}, axis={"tickCount": 4})
+    shown = chart.tooltips({"method": "method", "last_step": "step", "value:Q": label, "n_seeds": "seeds"})
+    return _row(metric, {"height": 130, "layer": chart.lines(x, y, styles, shown)})
 
-    red, green, blue = (part + (0.82 - part) * 0.6 * share for part in to_rgb(colour))
-    return (red, green, blue)
+
+def _switches(styles: Mapping[str, Style]) -> Spec:
+    encoding = {
+        "x": chart.number("first_step", "step", scale=STEPS),
+        "x2": {"field": "last_step"},
+        "y": {"field": "method", "type": "nominal", "title": SWITCHED, "axis": {"labels": False, "ticks": False}},
+        **chart.method_encoding(styles, "color"),
+        "opacity": chart.number("value", scale={"domain": [0, 1], "range": [0, 1]}, legend=None),
+        "tooltip": chart.tooltips({"method": "method", "epoch": "epoch", "value:Q": "share of steps switched"}),
+    }
+    return _row(SWITCHED, {"height": {"step": 12}, "mark": {"type": "bar", "size": 8}, "encoding": encoding})

@@ -1,18 +1,22 @@
-"""The figures of one mask. Each function takes tables as metrics.tsv, summary.tsv and comparisons.tsv hold them.
+"""The figures of one mask's accuracy, from tables as metrics.tsv, summary.tsv and comparisons.tsv hold them.
 
 Values of several seeds are averaged; intervals are 95 % bootstrap intervals over target people.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ragimpute.evaluation.strata import MAC_BINS, RARE_BELOW
-from ragimpute.reporting.style import Style, empty, line
+from ragimpute.reporting import chart
+from ragimpute.reporting.chart import Spec
+from ragimpute.reporting.style import FAINT, SOFT, Style
 
 BINS = {name: bounds for name, bounds in MAC_BINS.items() if name != "mac_0"}
 MAIN_STRATA = ("overall", "rare", "common")
 WITHOUT_TRUTH = "Nothing to show: the study has no truth, or no method was scored on it."
+FAR = 0.15  # behind the best of a panel: named at the edge
 
 
 def seed_means(metrics: pd.DataFrame, metric: str, population: str = "all") -> pd.DataFrame:
@@ -22,7 +26,7 @@ def seed_means(metrics: pd.DataFrame, metric: str, population: str = "all") -> p
 
 
 def bin_label(stratum: str) -> str:
-    """mac_3_5 -> 3-5, mac_201_plus -> 201+."""
+    """mac_3_5 -> 3–5, mac_201_plus -> 201+."""
     return stratum.removeprefix("mac_").replace("_plus", "+").replace("_", "–")
 
 
@@ -32,181 +36,153 @@ def bin_middle(stratum: str, largest: float) -> float:
     return float(np.sqrt(low * max(low, min(high, largest))))
 
 
-def r2_by_mac(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
-    """r2 against the reference's minor allele count (log axis); bands for the selected row and the baselines."""
-    figure = Figure(figsize=(8.2, 4.8), layout="constrained")
-    means = seed_means(metrics, "r2")
-    if means["value"].notna().sum() == 0:
-        return empty(figure, WITHOUT_TRUTH)
-    axes = figure.subplots()
+def r2_by_mac(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """r2 in bins of the reference's minor allele count, each at its frequency (log axis), with bands."""
+    title = "Accuracy by minor allele frequency"
+    caption = (
+        "Squared correlation of dosage and truth over all genotypes of a bin of minor allele counts in the reference."
+    )
+    means = seed_means(metrics, "r2").reset_index()
     haplotypes = metrics.loc[metrics["metric"] == "reference_haplotypes", "value"].max()
-    largest = haplotypes / 2 if np.isfinite(haplotypes) else 500.0
-    shown = [name for name in BINS if name in means.index.get_level_values("stratum") and BINS[name][0] <= largest]
-    x = np.array([bin_middle(name, largest) for name in shown])
-    for method, style in styles.items():
-        if method not in means.index.get_level_values("method"):
-            continue
-        rows = means.loc[method].reindex(shown)
-        axes.plot(x, rows["value"], label=method + (" (selected)" if style.selected else ""), **line(style))
-        if style.rank[0] < 2:
-            axes.fill_between(x, rows["ci_low"], rows["ci_high"], color=style.colour, alpha=0.12, linewidth=0)
-    axes.set_xscale("log")
-    axes.set_xticks(x, [bin_label(name) for name in shown])
-    axes.minorticks_off()
-    axes.set(xlabel="minor allele count in the reference", ylabel="r² with truth", ylim=(0, 1))
-    if np.isfinite(haplotypes):
-        axes.axvline(RARE_BELOW * haplotypes, color="#888888", linewidth=0.8, linestyle=":")
-        axes.text(RARE_BELOW * haplotypes, 0.06, " common (MAF ≥ 5 %) →", color="#555555", fontsize=8)
-        axes.text(RARE_BELOW * haplotypes, 0.06, "← rare ", color="#555555", fontsize=8, ha="right")
-        top = axes.secondary_xaxis("top", functions=(lambda c: c / haplotypes, lambda f: f * haplotypes))
-        top.set_xlabel("minor allele frequency")
-        top.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    figure.legend(loc="outside right upper")
-    return figure
-
-
-def accuracy(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
-    """r2 and F1, overall, rare and common, with intervals: points, as bars from 0 would hide what differs."""
-    methods = [name for name in styles if name in set(metrics["method"])]
-    figure = Figure(figsize=(9, 1.6 + 0.46 * len(methods)), layout="constrained")
-    tables = {metric: seed_means(metrics, metric) for metric in ("r2", "f1")}
-    if tables["r2"]["value"].notna().sum() == 0:
-        return empty(figure, WITHOUT_TRUTH)
-    grid = figure.subplots(2, 3, sharey=True)
-    y = np.arange(len(methods))[::-1]
-    for row, (metric, label) in zip(grid, (("r2", "r²"), ("f1", "F1")), strict=True):
-        for axes, stratum in zip(row, MAIN_STRATA, strict=True):
-            for at, method in zip(y, methods, strict=True):
-                if (method, stratum) not in tables[metric].index:
-                    continue
-                value, low, high = tables[metric].loc[(method, stratum)]
-                style = styles[method]
-                axes.plot([low, high], [at, at], color=style.colour, linewidth=2, alpha=0.6, solid_capstyle="round")
-                axes.plot(value, at, marker=style.marker, color=style.colour, markersize=7 if style.selected else 5)
-            values = {
-                float(at): tables[metric].loc[(method, stratum), "value"]
-                for at, method in zip(y, methods, strict=True)
-                if (method, stratum) in tables[metric].index
-            }
-            _clip(axes, values, max(values.values()), 0.15)
-            axes.set(title=f"{label}, {stratum}", ylim=(-0.7, len(methods) - 0.3))
-            axes.set_yticks(y, methods)
-            axes.xaxis.set_major_locator(_few_ticks())
-    for text, method in zip(grid[0, 0].get_yticklabels(), methods, strict=True):
-        text.set_fontweight("bold" if styles[method].selected else "normal")
-    return figure
-
-
-def _clip(axes, values: dict[float, float], centre: float, reach: float) -> None:
-    """Zoom on centre ± reach; values (row -> value) to the left of it are named at the edge instead of drawn.
-
-    One method far behind would otherwise press all others into a few pixels.
-    """
-    inside = [value for value in values.values() if value >= centre - reach]
-    low, high = min(inside, default=centre), max(inside, default=centre)
-    margin = max(0.15 * (high - low), 0.2 * reach)
-    left, right = axes.get_xlim()
-    axes.set_xlim(max(left, low - margin), right)
-    for row, value in values.items():
-        if value < centre - reach:
-            axes.annotate(
-                f"◂ {value:.3f}",
-                (0.02, row),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8,
-                color="#444444",
-            )
-
-
-def _few_ticks():
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)
-
-
-def calibration(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
-    """Mean true allele against mean haplotype dosage in bins of equal mass, dosages in (.02, .98)."""
-    return _against(
-        metrics,
-        styles,
-        [
-            (f"{stratum} sites", stratum, "calibration_predicted", "calibration_observed")
-            for stratum in ("overall", "rare")
-        ],
-        ("haplotype dosage (mean of the bin)", "true allele (mean of the bin)"),
+    if means["value"].isna().all() or not np.isfinite(haplotypes):
+        return chart.nothing(title, WITHOUT_TRUTH)
+    rows = means[means["stratum"].isin([name for name in BINS if BINS[name][0] <= haplotypes / 2])]
+    rows = rows[rows["value"].notna()].rename(columns={"ci_low": "low", "ci_high": "high"})
+    middle = rows["stratum"].map({name: bin_middle(name, haplotypes / 2) for name in BINS})
+    rows = rows.assign(maf=middle / haplotypes, bin=rows["stratum"].map(bin_label))
+    shown = chart.tooltips(
+        {"method": "method", "bin": "minor allele count", "value:Q": "r²", "low:Q": "95 % from", "high:Q": "to"}
     )
+    x = chart.number("maf", "minor allele frequency in the reference", scale={"type": "log", "nice": False})
+    x |= {"axis": {"format": "~g", "grid": False, "values": [m * 10.0**e for e in range(-5, 0) for m in (1, 2, 5)]}}
+    y = chart.number("value", "r² with truth", scale={"domain": [0, 1]})
+    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **chart.method_encoding(styles, "color")}
+    layers = [
+        *_rare_or_common(),
+        {"mark": {"type": "area", "opacity": 0.13}, "encoding": band},
+        *chart.lines(x, y, styles, shown),
+    ]
+    body = {**chart.of_methods(rows, styles), "width": chart.WIDTH, "height": 330, "layer": layers}
+    return chart.figure(title, caption, body)
 
 
-def estimated_r2(metrics: pd.DataFrame, styles: dict[str, Style]) -> Figure:
-    """True per-variant r2 against the file's own estimate (INFO R2), in bins of the estimate; reference MAC >= 5."""
-    return _against(
-        metrics,
-        styles,
-        [("sites with reference MAC ≥ 5", "overall", "r2_info_bin", "r2_true_bin")],
-        ("estimated r² (INFO R2, mean of the bin)", "true r² per variant (mean of the bin)"),
-    )
+def _rare_or_common() -> list[Spec]:
+    """A line between rare and common sites, with both words at the top of it."""
+    x = chart.at(RARE_BELOW)
+    word = {"type": "text", "color": SOFT, "y": 10}
+    return [
+        chart.note({"type": "rule", "strokeDash": [2, 3], "color": FAINT}, x=x),
+        chart.note({**word, "align": "right", "dx": -6, "text": "← rare"}, x=x),
+        chart.note({**word, "align": "left", "dx": 6, "text": "common →"}, x=x),
+    ]
 
 
-def _against(
-    metrics: pd.DataFrame,
-    styles: dict[str, Style],
-    panels: list[tuple[str, str, str, str]],
-    labels: tuple[str, str],
-) -> Figure:
-    """Binned y against binned x with the diagonal; one panel per (title, stratum, metric of x, metric of y)."""
-    figure = Figure(figsize=(4.1 * len(panels) + 2, 4.4), layout="constrained")
-    rows = metrics[metrics["population"] == "all"]
-    means = rows.groupby(["method", "stratum", "metric"])["value"].mean()
-    grid = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-    drawn = False
-    for axes, (title, stratum, of_x, of_y) in zip(grid, panels, strict=True):
-        axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle=":")
-        for method, style in styles.items():
-            if (method, stratum) not in means.index.droplevel("metric"):
-                continue
-            one = means.loc[(method, stratum)]
-            bins = [name.rsplit("_", 1)[1] for name in one.index if name.startswith(f"{of_x}_")]
-            if not bins:
-                continue
-            x, y = ([one.get(f"{metric}_{i}", np.nan) for i in bins] for metric in (of_x, of_y))
-            drawn |= bool(np.isfinite(x).any())
-            axes.plot(x, y, label=method + (" (selected)" if style.selected else ""), **line(style))
-        axes.set(title=title, xlabel=labels[0], xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    if not drawn:
-        return empty(figure, WITHOUT_TRUTH)
-    grid[0].set_ylabel(labels[1])
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper")
-    return figure
+def accuracy(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """r2 and F1, overall, rare and common, with intervals."""
+    title = "Overall, rare and common sites"
+    caption = "r² and minor-allele F1 with 95 % intervals. Methods far behind are named at the edge."
+    parts = []
+    for metric, label in (("r2", "r²"), ("f1", "F1")):
+        means = seed_means(metrics, metric).reset_index()
+        for stratum in MAIN_STRATA:
+            parts.append(means[means["stratum"] == stratum].assign(panel=f"{label}, {stratum}"))
+    rows = pd.concat(parts, ignore_index=True).rename(columns={"ci_low": "low", "ci_high": "high"})
+    if rows["value"].isna().all():
+        return chart.nothing(title, WITHOUT_TRUTH)
+    return chart.figure(title, caption, chart.dots(rows, styles, 3, FAR))
 
 
-def differences(comparisons: pd.DataFrame, styles: dict[str, Style]) -> Figure:
+def differences(comparisons: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """Paired differences of r2 from Beagle's defaults, every method, with intervals; right of 0: better than Beagle."""
+    title = "Paired differences from Beagle"
+    caption = "r² of the method minus r² of Beagle at its defaults, same people and resamples; right of 0 is better."
     chosen = (
         (comparisons["method_b"] == "beagle") & (comparisons["metric"] == "r2") & (comparisons["population"] == "all")
     )
-    rows = comparisons[chosen].set_index(["method_a", "stratum"])
-    methods = [name for name in styles if name in rows.index.get_level_values(0)]
-    figure = Figure(figsize=(9, 1.4 + 0.27 * len(methods)), layout="constrained")
-    if not methods:
-        return empty(figure, "Nothing to show: no method was compared with Beagle.")
-    y = np.arange(len(methods))[::-1]
-    grid = figure.subplots(1, 3, sharey=True)
-    for axes, stratum in zip(grid, MAIN_STRATA, strict=True):
-        axes.axvline(0, color="#000000", linewidth=1)
-        for at, method in zip(y, methods, strict=True):
-            if (method, stratum) not in rows.index:
-                continue
-            row, style = rows.loc[(method, stratum)], styles[method]
-            axes.plot([row["ci_low"], row["ci_high"]], [at, at], color=style.colour, linewidth=2, alpha=0.6)
-            axes.plot(row["difference"], at, marker=style.marker, color=style.colour, markersize=6)
-        values = {
-            float(at): rows.loc[(method, stratum), "difference"]
-            for at, method in zip(y, methods, strict=True)
-            if (method, stratum) in rows.index
+    rows = comparisons[chosen & comparisons["stratum"].isin(MAIN_STRATA)].rename(
+        columns={"method_a": "method", "difference": "value", "ci_low": "low", "ci_high": "high"}
+    )
+    if rows["value"].isna().all():
+        return chart.nothing(title, "Nothing to show: no method was compared with Beagle.")
+    order = rows["stratum"].map({name: i for i, name in enumerate(MAIN_STRATA)})
+    rows = rows.assign(panel=rows["stratum"], order=order).sort_values("order", kind="stable")
+    rows = rows[["panel", "method", "value", "low", "high"]]
+    return chart.figure(title, caption, chart.dots(rows, styles, 3, FAR, centre=0.0))
+
+
+def populations(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """r2 at rare and common sites in each population of the targets."""
+    title = "Accuracy by population"
+    caption = "r² with 95 % intervals over the target people of each population."
+    rows = metrics[(metrics["population"] != "all") & (metrics["metric"] == "r2")]
+    rows = rows[rows["stratum"].isin(MAIN_STRATA[1:]) & rows["method"].isin(list(styles))]
+    means = rows.groupby(["stratum", "population", "method"])[["value", "ci_low", "ci_high"]].mean().reset_index()
+    means = means[means["value"].notna()].rename(columns={"ci_low": "low", "ci_high": "high"})
+    if means.empty:
+        return chart.nothing(title, "Nothing to show: the targets have fewer than two known populations.")
+    shown = chart.tooltips(
+        {**{"method": "method", "population": "population"}, "value:Q": "r²", "low:Q": "95 % from", "high:Q": "to"}
+    )
+    x = chart.number("value", "r²", scale={"zero": False})
+    y = {"field": "population", "type": "nominal", "title": None, "axis": {"grid": True}}
+    marks = chart.method_encoding(styles, "color", "shape")
+    panel = {
+        "width": 300,
+        "height": {"step": 22},
+        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85},
+        "encoding": {"x": x, "y": y, **marks, "tooltip": shown},
+    }
+    column = {"field": "stratum", "type": "nominal", "title": None, "sort": list(MAIN_STRATA)}
+    body = {"facet": {"column": column}, "spec": panel, "resolve": {"scale": {"x": "independent"}}}
+    return chart.figure(title, caption, {**chart.of_methods(means, styles), **body})
+
+
+def calibration(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """Mean true allele against mean haplotype dosage in bins of equal mass, dosages in (.02, .98)."""
+    panels = [(f"{stratum} sites", stratum) for stratum in ("overall", "rare")]
+    rows = _binned(metrics, panels, "calibration_predicted", "calibration_observed")
+    title = "Calibration of haplotype dosages"
+    caption = "Dosages in (.02, .98), ten bins of equal mass. On the diagonal a dosage means what it says."
+    return _against(title, caption, rows, styles, ("haplotype dosage", "true allele"))
+
+
+def estimated_r2(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """True per-variant r2 against the file's own estimate (INFO R2), in bins of the estimate; reference MAC >= 5."""
+    rows = _binned(metrics, [("sites with reference MAC ≥ 5", "overall")], "r2_info_bin", "r2_true_bin")
+    title = "Estimated against true r²"
+    caption = "Mean true r² per variant in ten bins of the file's own estimate, INFO R2."
+    return _against(title, caption, rows, styles, ("estimated r² (INFO R2)", "true r² per variant"))
+
+
+def _binned(metrics: pd.DataFrame, panels: list[tuple[str, str]], of_x: str, of_y: str) -> pd.DataFrame:
+    """panel, method, bin, x and y of metrics {of_x}_{bin} and {of_y}_{bin}, for each (panel, stratum)."""
+    rows = metrics[metrics["population"] == "all"]
+    split = rows["metric"].str.extract(rf"^(?P<axis>{of_x}|{of_y})_(?P<bin>\d+)$")
+    means = rows.assign(**split).dropna(subset="bin")
+    means = means.groupby(["stratum", "method", "bin", "axis"])["value"].mean().unstack("axis")
+    means = means.reindex(columns=[of_x, of_y]).set_axis(["x", "y"], axis=1).reset_index().dropna()
+    return pd.concat([means[means["stratum"] == stratum].assign(panel=name) for name, stratum in panels])
+
+
+def _against(
+    title: str, caption: str, rows: pd.DataFrame, styles: Mapping[str, Style], labels: tuple[str, str]
+) -> Spec:
+    """Binned y against binned x with the diagonal, a panel each."""
+    if rows.empty:
+        return chart.nothing(title, WITHOUT_TRUTH)
+    unit = {"scale": {"domain": [0, 1]}, "axis": {"tickCount": 5}}
+    x, y = (chart.number(axis, f"{label}, mean of the bin", **unit) for axis, label in zip("xy", labels, strict=True))
+    shown = chart.tooltips({"method": "method", "x:Q": labels[0], "y:Q": labels[1]})
+    ends = {axis: chart.at(end) for axis, end in (("x", 0), ("y", 0), ("x2", 1), ("y2", 1))}
+    diagonal = chart.note({"type": "rule", "color": FAINT, "strokeDash": [2, 3]}, **ends)
+    panels = [
+        {
+            "title": name,
+            "width": 300,
+            "height": 300,
+            "transform": [{"filter": f"datum.panel === '{name}'"}],
+            "layer": [diagonal, *chart.lines(x, y, styles, shown)],
         }
-        _clip(axes, values, 0.0, 0.15)
-        axes.set(title=stratum, xlabel="difference in r² from Beagle", ylim=(-0.7, len(methods) - 0.3))
-        axes.set_yticks(y, methods)
-        axes.xaxis.set_major_locator(_few_ticks())
-    return figure
+        for name in dict.fromkeys(rows["panel"])
+    ]
+    return chart.figure(title, caption, {**chart.of_methods(rows, styles), "hconcat": panels})

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ragimpute.evaluation.claims import CLAIMS, LETTERS, PREDICTED_F1
 from ragimpute.evaluation.diagnosis import verdict_of
 from ragimpute.evaluation.intervals import ALPHA
-from ragimpute.reporting.style import ARCHITECTURE_COLOURS, empty
+from ragimpute.reporting import chart
+from ragimpute.reporting.chart import Spec
+from ragimpute.reporting.style import ARCHITECTURE_COLOURS, INK, PAPER, SOFT
 
 NOTHING = "Nothing to show: no loss was compared with no_recon."
 STRATA = tuple(PREDICTED_F1)
@@ -19,56 +20,84 @@ SHOWN = {
 }
 
 
-def figure(study: pd.DataFrame, claims: pd.DataFrame) -> Figure:
+def figure(study: pd.DataFrame, claims: pd.DataFrame) -> Spec:
     """Predicted and measured F1 of A to D, and paired differences to `no_recon` of all losses; a row per architecture.
 
     Args: rows of loss_study.tsv and of claims.tsv of one mask. A filled point of a difference is one that stays
     different from 0 after Holm's correction.
     """
-    architectures = sorted(set(study["architecture"]))
+    title = "Losses: predicted against measured"
+    caption = (
+        "F1 as predicted (diamonds) and as measured, and paired differences to no_recon. 95 % intervals over seeds and "
+        "people. Filled: different from no_recon after Holm's correction."
+    )
     compared = study[study["measure"].isin([f"f1_{stratum}" for stratum in STRATA])]
     if compared["value"].isna().all() or claims.empty:
-        return empty(Figure(figsize=(9, 2), layout="constrained"), NOTHING)
-    n_losses = compared["loss"].nunique()
-    drawn = Figure(figsize=(12.5, (1.4 + 0.24 * max(n_losses, 5)) * len(architectures)), layout="constrained")
-    grid = drawn.subplots(len(architectures), 4, squeeze=False, width_ratios=(1, 1, 1.25, 1.25))
-    for row, architecture in zip(grid, architectures, strict=True):
-        rows = compared[compared["architecture"] == architecture]
-        size, steps = rows["size"].iloc[0], rows["steps"].iloc[0]
-        colour = ARCHITECTURE_COLOURS.get(architecture, "#333333")
+        return chart.nothing(title, NOTHING)
+    rows = []
+    for architecture in sorted(set(claims["architecture"])):
+        part = compared[compared["architecture"] == architecture]
+        colour = ARCHITECTURE_COLOURS.get(architecture, SOFT)
         judged = claims[claims["architecture"] == architecture].set_index("claim")
-        for axes, stratum in zip(row[:2], STRATA, strict=True):
-            _levels(axes, judged, stratum, colour)
-        for axes, stratum in zip(row[2:], STRATA, strict=True):
-            _differences(axes, rows[rows["measure"] == f"f1_{stratum}"], colour)
-            axes.set_title(f"{stratum} F1 − no_recon")
-        row[0].set_ylabel(f"{architecture}\nsize {size}, {steps} steps")
-        row[3].set_yticklabels([])
-    return drawn
+        name = f"{architecture}, size {part['size'].iloc[0]}, {part['steps'].iloc[0]} steps"
+        panels = [_levels(judged, stratum, colour) for stratum in STRATA]
+        panels += [_differences(part[part["measure"] == f"f1_{stratum}"], stratum, colour) for stratum in STRATA]
+        rows.append({"title": name, "hconcat": panels})
+    return chart.figure(title, caption, {"vconcat": rows})
 
 
-def _levels(axes, judged: pd.DataFrame, stratum: str, colour: str) -> None:
+def _levels(judged: pd.DataFrame, stratum: str, colour: str) -> Spec:
+    """Measured F1 with its interval and predicted F1 of each of A to D."""
     letters = [LETTERS[loss] for loss in PREDICTED_F1[stratum]]
-    rows = judged.reindex([f"f1_{stratum}_{letter}" for letter in letters])
-    y = np.arange(len(letters))[::-1]
-    axes.hlines(y, rows["ci_low"], rows["ci_high"], color=colour, linewidth=2, alpha=0.6)
-    axes.plot(rows["measured"], y, "o", color=colour, label="measured")
-    axes.plot(rows["predicted"], y, "D", markerfacecolor="none", color="#000000", label="predicted")
-    axes.set_yticks(y, letters)
-    axes.set(title=f"{stratum} F1", ylim=(-0.6, len(letters) - 0.4))
-    axes.legend(loc="best")
+    rows = judged.reindex([f"f1_{stratum}_{letter}" for letter in letters]).assign(loss=letters)
+    axis: Spec = {"scale": {"zero": False}, "axis": {"tickCount": 3}}
+    shown = chart.tooltips({"loss": "loss", "measured:Q": "measured", "predicted:Q": "predicted"})
+    point = {"type": "point", "opacity": 1, "size": 60}
+    layer = [
+        *_interval(rows, "ci_low", "ci_high", colour, axis),
+        {"mark": {**point, "filled": True, "color": colour}, "encoding": {"x": chart.number("measured", **axis)}},
+        {"mark": {**point, "shape": "diamond", "color": INK}, "encoding": {"x": chart.number("predicted", **axis)}},
+    ]
+    columns = ["loss", "measured", "predicted", "ci_low", "ci_high"]
+    return _panel(f"{stratum} F1", rows[columns], letters, shown, layer, 130)
 
 
-def _differences(axes, rows: pd.DataFrame, colour: str) -> None:
-    rows = rows[rows["difference"].notna()].sort_values("loss").reset_index(drop=True)
-    y = np.arange(len(rows))[::-1]
-    axes.axvline(0, color="#000000", linewidth=1)
-    axes.hlines(y, rows["difference_low"], rows["difference_high"], color=colour, linewidth=2, alpha=0.6)
-    sure = (rows["p_holm"] < ALPHA).to_numpy()
-    axes.plot(rows["difference"][sure], y[sure], "o", color=colour)
-    axes.plot(rows["difference"][~sure], y[~sure], "o", color=colour, markerfacecolor="#ffffff")
-    axes.set_yticks(y, rows["loss"])
-    axes.set_ylim(-0.7, len(rows) - 0.3)
+def _differences(rows: pd.DataFrame, stratum: str, colour: str) -> Spec:
+    """Difference in F1 to no_recon of every loss that was compared with it."""
+    rows = rows[rows["difference"].notna()].sort_values("loss").assign(sure=lambda table: table["p_holm"] < ALPHA)
+    axis: Spec = {"axis": {"tickCount": 3}}
+    shown = chart.tooltips({"loss": "loss", "difference:Q": "difference", "p_holm:Q": "p (Holm)"})
+    fill = {"condition": {"test": "datum.sure", "value": colour}, "value": PAPER}
+    layer = [
+        chart.note({"type": "rule"}, x=chart.at(0), **chart.WITHOUT_ROWS),
+        *_interval(rows, "difference_low", "difference_high", colour, axis),
+        {
+            "mark": {"type": "point", "opacity": 1, "size": 60, "color": colour},
+            "encoding": {"x": chart.number("difference", **axis), "fill": fill},
+        },
+    ]
+    columns = ["loss", "difference", "difference_low", "difference_high", "sure", "p_holm"]
+    return _panel(f"{stratum} F1 − no_recon", rows[columns], sorted(rows["loss"]), shown, layer, 170)
+
+
+def _interval(rows: pd.DataFrame, low: str, high: str, colour: str, options: Spec) -> list[Spec]:
+    """A layer with the intervals; none where there are none, as with a single seed."""
+    if rows[low].isna().all():
+        return []
+    mark = {"type": "rule", "color": colour, "strokeWidth": 2.5, "opacity": 0.55}
+    return [{"mark": mark, "encoding": {"x": chart.number(low, **options), "x2": {"field": high}}}]
+
+
+def _panel(title: str, rows: pd.DataFrame, names: list[str], shown: list[Spec], layer: list[Spec], width: int) -> Spec:
+    y = {"field": "loss", "type": "nominal", "sort": names, "title": None}
+    return {
+        "title": title,
+        "width": width,
+        "height": {"step": 18},
+        "data": {"values": chart.records(rows)},
+        "encoding": {"y": y, "tooltip": shown},
+        "layer": layer,
+    }
 
 
 def tables(study: pd.DataFrame, claims: pd.DataFrame) -> list[dict]:

@@ -1,40 +1,32 @@
 """All figures of all masks."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from ragimpute.reporting import curves, figures, losses, style
-
-FIGURES = ("r2_by_mac", "accuracy", "calibration", "estimated_r2", "differences", "training", "loss_study")
+from ragimpute.reporting import FIGURES, chart, curves, figures, losses, style
+from ragimpute.reporting.inputs import Tables
 
 
-def plot_all(
-    metrics: pd.DataFrame,
-    summary: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    loss_study: pd.DataFrame,
-    claims: pd.DataFrame,
-    histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]],
-    folder: Path,
-) -> None:
-    """Write {figure}.{mask}.svg and .png for every figure of FIGURES and every mask of metrics.tsv."""
-    with style.drawing():
-        for mask in sorted(set(metrics["mask"])):
-            measured, rows, compared = (t[t["mask"] == mask] for t in (metrics, summary, comparisons))
-            styles = style.method_styles(rows)
-            of_mask = {method: tables for (name, method), tables in histories.items() if name == mask}
-            architectures = dict(zip(rows["method"], rows["architecture"], strict=True))
-            drawn = {
-                "r2_by_mac": figures.r2_by_mac(measured, styles),
-                "accuracy": figures.accuracy(measured, styles),
-                "calibration": figures.calibration(measured, styles),
-                "estimated_r2": figures.estimated_r2(measured, styles),
-                "differences": figures.differences(compared, styles),
-                "training": curves.training(of_mask, architectures, styles),
-                "loss_study": losses.figure(loss_study[loss_study["mask"] == mask], claims[claims["mask"] == mask]),
-            }
-            for name in FIGURES:
-                for suffix in ("svg", "png"):
-                    style.save(drawn[name], folder / f"{name}.{mask}.{suffix}")
+def draw(tables: Tables) -> dict[str, chart.Spec]:
+    """The figures FIGURES of one mask's `tables`."""
+    styles = style.method_styles(tables.summary)
+    architectures = dict(zip(tables.summary["method"], tables.summary["architecture"], strict=True))
+    drawn = {
+        "r2_by_mac": figures.r2_by_mac(tables.metrics, styles),
+        "accuracy": figures.accuracy(tables.metrics, styles),
+        "differences": figures.differences(tables.comparisons, styles),
+        "populations": figures.populations(tables.metrics, styles),
+        "calibration": figures.calibration(tables.metrics, styles),
+        "estimated_r2": figures.estimated_r2(tables.metrics, styles),
+        "training": curves.training(tables.curves, architectures, styles),
+        "monitors": curves.monitors(tables.curves, architectures, styles),
+        "loss_study": losses.figure(tables.loss_study, tables.claims),
+    }
+    return {name: drawn[name] for name in FIGURES}
+
+
+def plot_all(tables: Tables, folder: Path) -> None:
+    """Write {figure}.{mask} for every mask and every figure of FIGURES, as .json, .svg and .png."""
+    for mask, rows in tables.masks():
+        for name, spec in draw(rows).items():
+            for suffix in chart.SUFFIXES:
+                chart.save(spec, folder / f"{name}.{mask}.{suffix}")

@@ -90,14 +90,20 @@ def _bins(r2: pd.DataFrame, metrics: pd.DataFrame, method: str) -> str:
     )
 
 
-def not_worse(metrics: pd.DataFrame, metric: str, stratum: str) -> set[str]:
-    """Methods whose value is the best or whose interval reaches it: those may stand in bold together."""
+def not_worse(metrics: pd.DataFrame, comparisons: pd.DataFrame, metric: str, stratum: str) -> set[str]:
+    """The method with the best value, and those that the paired interval does not put behind it: together in bold."""
     rows = metrics[(metrics["metric"] == metric) & (metrics["stratum"] == stratum) & (metrics["population"] == "all")]
-    means = rows.groupby("method")[["value", "ci_high"]].mean().dropna(subset=["value"])
+    means = rows.groupby("method")["value"].mean().dropna()
     if means.empty:
         return set()
-    best = means["value"].max()
-    return set(means.index[(means["value"] == best) | (means["ci_high"] >= best)])
+    best = str(means.idxmax())
+    paired = comparisons[
+        (comparisons["method_a"] == best)
+        & (comparisons["population"] == "all")
+        & (comparisons["stratum"] == stratum)
+        & (comparisons["metric"] == metric)
+    ]
+    return {best, *paired.loc[paired["ci_low"] <= 0, "method_b"]}
 
 
 def anchor(text: str) -> str:

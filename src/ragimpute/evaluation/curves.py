@@ -1,0 +1,29 @@
+"""Training curves: what a history says by epoch, averaged over steps and seeds."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+METRICS = ("val_r2", "val_f1", "loss_normalised", "switched", "grad_cosine", "recon_ratio", "grad_recon_share")
+COLUMNS: dict[str, type] = {
+    **dict.fromkeys(("mask", "method", "metric"), str),
+    **dict.fromkeys(("epoch", "first_step", "last_step", "n_seeds"), int),
+    "value": float,
+}
+
+
+def curves(histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
+    """One row (COLUMNS) per epoch and metric of METRICS, of all histories by (mask, method), a table for each seed.
+
+    `value` is the mean over the epoch's steps and the seeds; of `switched`, the share of steps at which a loss with a
+    switch had switched. first_step and last_step are those of the epoch that have the metric.
+    """
+    parts = []
+    for (mask, method), tables in sorted(histories.items()):
+        steps = pd.concat(tables, ignore_index=True)
+        found = steps[steps["metric"].isin(METRICS) & steps["value"].notna()].groupby(["metric", "epoch"])
+        rows = found.agg(
+            first_step=("step", "min"), last_step=("step", "max"), n_seeds=("seed", "nunique"), value=("value", "mean")
+        )
+        parts.append(rows.reset_index().assign(mask=mask, method=method))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))

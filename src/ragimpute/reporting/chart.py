@@ -1,0 +1,212 @@
+"""Vega-Lite specifications as plain dictionaries: what all figures share, and their files.
+
+One specification makes all three: the interactive figure of the report, the SVG and the PNG.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import vl_convert
+
+from ragimpute.artefacts import atomic_path
+from ragimpute.reporting.style import CONFIG, SOFT, SOLID, Style
+
+Spec = dict[str, Any]
+
+SUFFIXES = ("json", "svg", "png")
+WIDTH = 660  # pixels of a figure that is as wide as its page
+PIXELS_PER_POINT = 2  # of a PNG
+# Methods that the reader of the report has switched off: a parameter of every figure that shows methods.
+HIDDEN = "hidden"
+WITHOUT_ROWS: Spec = {"y": None, "color": {"value": SOFT}, "tooltip": None}  # encodings of a note across all rows
+
+
+def figure(title: str, caption: str, body: Mapping[str, Any]) -> Spec:
+    """A whole figure; title and caption travel with it to the report (`usermeta`)."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "usermeta": {"title": title, "caption": caption, "empty": False},
+        "config": CONFIG,
+        **body,
+    }
+
+
+def nothing(title: str, message: str) -> Spec:
+    """A figure that says why it shows nothing."""
+    mark = {"type": "text", "text": message, "fontSize": 13}
+    body = {"width": WIDTH, "height": 60, "data": {"values": [{}]}, "mark": mark}
+    return {**figure(title, message, body), "usermeta": {"title": title, "caption": message, "empty": True}}
+
+
+def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """Data and parameter of a figure whose `rows` have a column method; the reader can switch each of them off.
+
+    A column `selected` is added. Methods without a style are left out.
+    """
+    rows = rows[rows["method"].isin(list(styles))]
+    rows = rows.assign(selected=rows["method"].map({name: style.selected for name, style in styles.items()}))
+    return {
+        "data": {"values": records(rows)},
+        "params": [{"name": HIDDEN, "value": []}],
+        "transform": [{"filter": f"indexof({HIDDEN}, datum.method) < 0"}],
+    }
+
+
+def method_encoding(styles: Mapping[str, Style], *channels: str) -> Spec:
+    """Encodings of `channels` (color, shape, strokeDash) by method, with one legend for all of them."""
+    ranges = {
+        "color": [style.colour for style in styles.values()],
+        "shape": [style.shape for style in styles.values()],
+        "strokeDash": [list(style.dash) for style in styles.values()],
+    }
+    names = list(styles)
+    return {
+        channel: {
+            "field": "method",
+            "type": "nominal",
+            "scale": {"domain": names, "range": ranges[channel]},
+            "legend": {"symbolOpacity": 1, "symbolDash": list(SOLID)},
+        }
+        for channel in channels
+    }
+
+
+def lines(x: Spec, y: Spec, styles: Mapping[str, Style], shown: list[Spec]) -> list[Spec]:
+    """Layers: a line of each method with points, the selected one thicker; `shown`: tooltips of the points."""
+    width = {"condition": {"test": "datum.selected", "value": 3}, "value": 1.4}
+    line = {"x": x, "y": y, **method_encoding(styles, "color", "strokeDash"), "strokeWidth": width}
+    point = {"x": x, "y": y, **method_encoding(styles, "color", "shape"), "tooltip": shown}
+    mark = {"type": "point", "filled": True, "opacity": 1, "size": 40}
+    return [{"mark": "line", "encoding": line}, {"mark": mark, "encoding": point}]
+
+
+def note(mark: Spec, **encoding: Spec | None) -> Spec:
+    """A layer that belongs to the axes and not to the data: drawn once."""
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
+
+
+def at(value: float) -> Spec:
+    """A place on a quantitative axis."""
+    return {"datum": value, "type": "quantitative"}
+
+
+def number(field: str, title: str | None = None, **options: Any) -> Spec:
+    """A quantitative channel; `options` go to it as they are."""
+    return {"field": field, "type": "quantitative", "title": title, **options}
+
+
+def tooltips(titles: Mapping[str, str]) -> list[Spec]:
+    """What hovering shows: field -> title. `field:Q` is a number, shown to four decimals."""
+    out: list[Spec] = []
+    for field, title in titles.items():
+        name, _, kind = field.partition(":")
+        numeric = {"type": "quantitative", "format": ".4~f"} if kind else {"type": "nominal"}
+        out.append({"field": name, "title": title, **numeric})
+    return out
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON values: six significant digits, undefined numbers left out."""
+    return [
+        {name: value for name, cell in row.items() if (value := _json(cell)) is not None}
+        for row in rows.to_dict("records")
+    ]
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return str(value)
+
+
+def dots(
+    rows: pd.DataFrame, styles: Mapping[str, Style], columns: int, reach: float, centre: float | None = None
+) -> Spec:
+    """A body: values with intervals, a line of methods each, side by side in panels, `columns` to a row.
+
+    Points, as bars from 0 would hide what differs. Each panel zooms on `centre` +- `reach` (by default the panel's best
+    value); a method far behind would press all others into a few pixels, so its value is named at the edge instead.
+    `rows` has the columns panel, method, value, low, high; panels stand in the order of their first rows.
+    """
+    rows = rows[rows["value"].notna()]
+    names = list(dict.fromkeys(rows["panel"]))
+    parts, panels = [], []
+    for i, name in enumerate(names):
+        part = rows[rows["panel"] == name]
+        middle = float(part["value"].max()) if centre is None else centre
+        near = part[part["value"] >= middle - reach]
+        low, high = near[["value", "low"]].min().min(), near[["value", "high"]].max().max()
+        if centre is not None:
+            low, high = min(low, centre), max(high, centre)
+        margin = max(0.08 * (high - low), 0.002)
+        parts.append(part.assign(far=part["value"] < middle - reach))
+        panels.append(_panel(name, [low - margin, high + margin], styles, i % columns == 0, centre))
+    body = of_methods(pd.concat(parts, ignore_index=True), styles)
+    return {**body, "concat": panels, "columns": columns, "resolve": {"scale": {"y": "shared"}}}
+
+
+def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: bool, centre: float | None) -> Spec:
+    """One panel of `dots`; `named` gives it the methods' names."""
+    limits = [float(f"{bound:.6g}") for bound in domain]
+    axis = {"labelFontSize": 12, "ticks": False, "domain": False} if named else None
+    y = {"field": "method", "type": "nominal", "sort": list(styles), "axis": axis, "title": None}
+    x = number("value", scale={"domain": limits, "zero": False, "nice": False}, axis={"tickCount": 4})
+    colour = {"color": {**method_encoding(styles, "color")["color"], "legend": None}}
+    shown = tooltips({"method": "method", "value:Q": name, "low:Q": "95 % from", "high:Q": "to"})
+    near, far = {"filter": "!datum.far"}, {"filter": "datum.far"}
+    interval = {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55, "clip": True}
+    point = {"type": "point", "filled": True, "opacity": 1}
+    shape = {"shape": {**method_encoding(styles, "shape")["shape"], "legend": None}}
+    size = {"size": {"condition": {"test": "datum.selected", "value": 110}, "value": 55}}
+    layers: list[Spec] = [
+        {"transform": [near], "mark": interval, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+        {"transform": [near], "mark": point, "encoding": {"x": x, **shape, **size}},
+        {
+            "transform": [far, {"calculate": "'← ' + format(datum.value, '.3f')", "as": "label"}],
+            "mark": {"type": "text", "align": "left", "color": SOFT},
+            "encoding": {"x": {"value": 4}, "text": {"field": "label"}, "color": {"value": SOFT}},
+        },
+    ]
+    if centre is not None:
+        layers.insert(0, note({"type": "rule", "color": SOFT}, x=at(centre), **WITHOUT_ROWS))
+    view = {"transform": [{"filter": f"datum.panel === {json.dumps(name)}"}], "title": name}
+    return {
+        **view,
+        "width": 190,
+        "height": {"step": 19},
+        "encoding": {"y": y, **colour, "tooltip": shown},
+        "layer": layers,
+    }
+
+
+def save(spec: Spec, path: Path) -> None:
+    """Write the figure to `path`: its specification (.json), an SVG or a PNG; the same figure gives the same bytes.
+
+    Raises ValueError for another suffix, and when Vega cannot draw the figure.
+    """
+    if path.suffix == ".json":
+        content = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).encode()
+    elif path.suffix == ".svg":
+        content = _numbered(vl_convert.vegalite_to_svg(spec)).encode()
+    elif path.suffix == ".png":
+        content = vl_convert.vegalite_to_png(spec, scale=PIXELS_PER_POINT)
+    else:
+        raise ValueError(f"{path}: a figure is written as {', '.join(SUFFIXES)}")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _numbered(svg: str) -> str:
+    """Clip paths numbered from 1: Vega numbers them through all figures of a process."""
+    pattern = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
+    names = {name: f"clip{i}" for i, name in enumerate(dict.fromkeys(pattern.findall(svg)), start=1)}
+    return pattern.sub(lambda found: names[found.group()], svg)

@@ -1,0 +1,82 @@
+"use strict";
+
+// Figures. Their colours become CSS variables, so that one drawing serves light and dark screens and paper.
+const themed = text => text.replace(/"#([0-9a-f]{6})"/g, (hex, digits) => `"var(--c${digits}, #${digits})"`);
+
+// Views of each mask, for its list of methods.
+const views = {};
+
+// A figure of one view is as wide as the page; panels side by side keep their size, and scroll where they must.
+function fitted(spec, host) {
+  spec.background = null;
+  spec.config.legend.columns = Math.max(1, Math.floor(host.clientWidth / 220));
+  return spec.layer ? { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } } : spec;
+}
+
+// Where the page's list of methods stands for a figure's legend, its encodings do without.
+const withoutLegend = (key, value) => value?.field === "method" ? { ...value, legend: null } : value;
+
+const specification = host => host.closest("figure").querySelector("script").textContent;
+
+async function draw(host) {
+  const spec = JSON.parse(themed(specification(host)), host.dataset.legend === "none" ? withoutLegend : undefined);
+  const { view } = await vegaEmbed(host, fitted(spec, host), { renderer: "svg", actions: false, ast: true });
+  host.querySelector("svg").setAttribute("aria-hidden", "true"); // the host's label speaks for it
+  (views[host.dataset.mask] ??= []).push(view);
+}
+
+async function drawAll() {
+  for (const host of document.querySelectorAll(".chart")) {
+    await draw(host);
+    await new Promise(done => setTimeout(done)); // the page answers between two figures
+  }
+  document.documentElement.dataset.drawn = "all";
+}
+drawAll();
+
+function save(name, url) {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+}
+
+// What is saved is the whole figure as in results/figures, whatever is switched off and however dark the screen.
+for (const button of document.querySelectorAll(".save button")) button.addEventListener("click", async () => {
+  const host = button.closest("figure").querySelector(".chart");
+  const aside = document.createElement("div");
+  const { view } = await vegaEmbed(aside, JSON.parse(specification(host)), { actions: false, ast: true });
+  save(`${host.dataset.name}.${button.dataset.format}`, await view.toImageURL(button.dataset.format, 2));
+  view.finalize();
+});
+
+for (const list of document.querySelectorAll(".methods")) list.addEventListener("change", () => {
+  const hidden = [...list.querySelectorAll("input:not(:checked)")].map(box => box.value);
+  for (const view of views[list.dataset.mask] ?? [])
+    if ("hidden" in view.getState().signals) view.signal("hidden", hidden).runAsync();
+});
+
+// Tables.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  const key = (row, column) => column ? Number(row.cells[column].dataset.value) : row.dataset.method;
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const before = head.getAttribute("aria-sort");
+    const sign = (before ? before === "ascending" : column > 0) ? -1 : 1;
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
+    const rows = [...table.tBodies[0].rows].sort((a, b) => {
+      const x = key(a, column), y = key(b, column);
+      if (!column) return sign * x.localeCompare(y);
+      if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);  // NA stays at the foot
+      return sign * (x - y);
+    });
+    table.tBodies[0].append(...rows);
+  }));
+}
+
+for (const button of document.querySelectorAll("button.download")) button.addEventListener("click", () => {
+  const url = URL.createObjectURL(new Blob([button.nextElementSibling.value], { type: "text/tab-separated-values" }));
+  save(button.dataset.name, url);
+  URL.revokeObjectURL(url);
+});

@@ -1,0 +1,160 @@
+"""The tiny study's report as a reader sees it: Debian's chromium opens the file from disk, without a network."""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tiny_study import ROOT, Study
+
+CHROMIUM = shutil.which("chromium")
+SCREENSHOTS = ROOT / "build" / "report"  # kept, to be looked at
+WIDTHS = (390, 1280, 1900)
+MASK = "tiny-omni"
+SECTIONS = (
+    *("summary", "bins", "calibration", "estimated_r2", "training", "monitors", "losses"),
+    *("input", "times", "methods", "provenance"),
+)
+
+pytestmark = [
+    pytest.mark.xdist_group("workflow"),
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def report(tiny: Study) -> Path:
+    return tiny.results / "report.html"
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, report: Path) -> Page:
+    return opened(browser, report)
+
+
+def opened(browser: Browser, report: Path, width: int = 1280, scheme: str = "light") -> Page:
+    """The report with all figures drawn; what it asked of the network or complained of is in `page.trouble`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.trouble = []
+    page.on("console", lambda message: page.trouble.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: page.trouble.append(str(error)))
+    page.on("request", lambda request: page.trouble.append(request.url) if not is_local(request.url) else None)
+    page.goto(report.as_uri())
+    page.wait_for_selector(".chart svg")
+    page.wait_for_selector("html[data-drawn=all]", state="attached")
+    return page
+
+
+def is_local(url: str) -> bool:
+    return url.startswith(("file:", "data:", "blob:"))
+
+
+def rows_of_summary(tiny: Study) -> list[dict[str, str]]:
+    with open(tiny.results / "summary.tsv", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_it_is_small_and_opens_fast(browser: Browser, report: Path) -> None:
+    assert report.stat().st_size <= 8e6
+    seconds = []
+    for _ in range(3):
+        before = processor_seconds()
+        opened(browser, report)
+        seconds.append(processor_seconds() - before)
+    assert min(seconds) <= 2
+
+
+def processor_seconds() -> float:
+    """What all processes of the browser have used: unlike the clock, it does not count the tests that run beside."""
+    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
+    return sum(used.user + used.system for used in times)
+
+
+def test_all_sections_are_there_and_the_first_screen_tells_the_result(page: Page) -> None:
+    for section in SECTIONS:
+        assert page.locator(f"#{section}, #{MASK}-{section}").count() == 1, section
+    assert page.locator(".verdict").is_visible()
+    first = page.locator(".chart svg").first.bounding_box()
+    assert first is not None
+    assert first["y"] + first["height"] <= 900
+    assert page.locator(".chart").count() == page.locator(".chart svg").count()
+    assert page.trouble == []
+
+
+def test_numbers_equal_the_summary(page: Page, tiny: Study) -> None:
+    columns = ["n_seeds", "r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common"]
+    columns += ["epochs_to_best", "loss_sd", "f1_gap"]
+    for row in rows_of_summary(tiny):
+        cells = page.locator(f'table.sortable tr[data-method="{row["method"]}"] td')
+        shown = [cells.nth(i).get_attribute("data-value") for i in range(cells.count())]
+        assert shown == [row[name] for name in columns]
+
+
+def test_the_table_sorts_by_mouse_and_by_keyboard(page: Page, tiny: Study) -> None:
+    rare = {row["method"]: float(row["r2_rare"]) for row in rows_of_summary(tiny)}
+    order = "[...document.querySelectorAll('table.sortable tbody tr')].map(row => row.dataset.method)"
+    button = page.get_by_role("button", name="r² rare")
+    button.click()
+    assert [rare[name] for name in page.evaluate(order)] == sorted(rare.values(), reverse=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    assert [rare[name] for name in page.evaluate(order)] == sorted(rare.values())
+    page.get_by_role("button", name="method").press("Space")
+    assert page.evaluate(order) == sorted(rare)
+
+
+def test_a_method_can_be_switched_off_in_all_figures(page: Page) -> None:
+    points = "[...document.querySelectorAll('.chart')].map(host => host.querySelectorAll('.mark-symbol path').length)"
+    before = page.evaluate(points)
+    page.get_by_role("checkbox", name="minimac4").press("Space")
+    page.wait_for_timeout(300)
+    without = page.evaluate(points)
+    assert sum(fewer < all_ for fewer, all_ in zip(without, before, strict=True)) >= 4
+    page.get_by_role("checkbox", name="minimac4").press("Space")
+    page.wait_for_timeout(300)
+    assert page.evaluate(points) == before
+
+
+def test_table_and_figures_are_saved_as_files(page: Page, tiny: Study) -> None:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as TSV").click()
+    assert download.value.path().read_text() == (tiny.results / "summary.tsv").read_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as SVG: Accuracy by minor allele frequency").click()
+    svg = download.value.path().read_text()
+    assert svg.startswith("<svg")
+    assert "var(" not in svg
+    assert page.trouble == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_of_accessibility(browser: Browser, report: Path, scheme: str) -> None:
+    found = Axe().run(opened(browser, report, scheme=scheme)).response["violations"]
+    serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    assert [(rule["id"], rule["nodes"][0]["html"][:300]) for rule in serious] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_every_screen(browser: Browser, report: Path, width: int, scheme: str) -> None:
+    page = opened(browser, report, width, scheme)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{width}.{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.trouble == []
