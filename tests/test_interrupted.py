@@ -10,23 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiny_study import Study
+from tiny_study import Study, assert_equal_files
 
-COMPARED = (".gz", ".tsv", ".safetensors", ".svg")
 FEWEST_JOBS = 39  # the tiny study has some more, so that no run ends before it is killed
 PATIENCE = 900  # seconds without a finished job
 
 pytestmark = pytest.mark.xdist_group("workflow")
-
-
-def compared_files(study: Study) -> dict[Path, bytes]:
-    """The files that two runs are compared by, logs and times left out."""
-    found = {}
-    for path in sorted(study.results.rglob("*.*")):
-        name = path.relative_to(study.results)
-        if name.parts[0] not in ("logs", "benchmarks") and path.suffix in COMPARED:
-            found[name] = path.read_bytes()
-    return found
 
 
 def killed(study: Study, after_jobs: int, then_seconds: float, *words: str) -> bool:
@@ -60,10 +49,7 @@ def interrupted(tiny: Study, folder: Path, kills: int, seed: int) -> None:
     assert study.snakemake("--unlock").returncode == 0
     last = study.snakemake()
     assert last.returncode == 0, last.stdout[-4000:]
-    expected, found = compared_files(tiny), compared_files(study)
-    assert len(expected) > 40
-    assert expected.keys() == found.keys()
-    assert [name for name in expected if expected[name] != found[name]] == []
+    assert_equal_files(tiny, study)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tiny_study import ROOT, Study
+from tiny_study import ROOT, Study, assert_equal_files
 
 RULES = [path for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")) if path.name != "common.smk"]
 SUMMARY_COLUMNS = {
@@ -181,13 +181,7 @@ def test_two_runs_are_equal_byte_for_byte(tiny: Study, tmp_path: Path) -> None:
     again = Study(tiny.checkout, tmp_path)
     done = again.snakemake()
     assert done.returncode == 0, done.stdout[-4000:]
-    compared = 0
-    for path in sorted(tiny.results.rglob("*.*")):
-        name = path.relative_to(tiny.results)
-        if name.parts[0] not in ("logs", "benchmarks") and path.suffix in (".gz", ".tsv", ".safetensors", ".svg"):
-            assert path.read_bytes() == (again.results / name).read_bytes(), name
-            compared += 1
-    assert compared > 40
+    assert_equal_files(tiny, again)
 
 
 def rule_blocks() -> dict[str, str]:

@@ -17,6 +17,7 @@ import pandas as pd
 ROOT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "config.yaml", "config", "workflow", "profiles", "envs", "src", "resources", "tests/studies")
 TABLES = ("metrics", "comparisons", "summary")
+COMPARED = (".gz", ".tsv", ".safetensors", ".svg")
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,28 @@ class Study:
     def results(self) -> Path:
         return self.folder / "results"
 
+    @property
+    def program(self) -> list[str]:
+        """What runs Snakemake on the copy."""
+        return [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
+
     def command(self, *words: str, config: str | None = None) -> list[str]:
         """The command line of snakemake in the copy's tiny study."""
         configfile = config or str(self.checkout / "tests" / "studies" / "tiny.yaml")
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(self.checkout / "Snakefile")]
-        return [*command, "--directory", str(self.folder), *words, "--configfile", configfile]
+        return [*self.program, "--directory", str(self.folder), *words, "--configfile", configfile]
 
     def snakemake(
         self, *words: str, cwd: Path | None = None, config: str | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess:
-        """Run that command, `environment` added to this one's; both streams in stdout."""
+        """Run that command, this interpreter's programs first on PATH, `environment` added; both streams in stdout."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
             self.command(*words, config=config),
             cwd=cwd or self.checkout,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "PATH": path, **(environment or {})},
         )
 
     def would_run(self, *words: str) -> Counter:
@@ -54,6 +60,14 @@ class Study:
         done = self.snakemake("--dry-run", *words)
         assert done.returncode == 0, done.stdout[-4000:]
         return Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE)) - Counter(["all"])
+
+    def compared_files(self) -> dict[Path, bytes]:
+        """The files that two runs are compared by, logs and times left out."""
+        return {
+            path.relative_to(self.results): path.read_bytes()
+            for path in sorted(self.results.rglob("*.*"))
+            if path.relative_to(self.results).parts[0] not in ("logs", "benchmarks") and path.suffix in COMPARED
+        }
 
     @contextmanager
     def edited(self, path: Path, text: str) -> Iterator[None]:
@@ -83,3 +97,11 @@ def assert_equal_tables(one: Study, other: Study) -> None:
         numeric = left.select_dtypes("number").columns
         pd.testing.assert_frame_equal(left.drop(columns=numeric), right.drop(columns=numeric))
         np.testing.assert_allclose(left[numeric], right[numeric], rtol=0, atol=1e-6, err_msg=name)
+
+
+def assert_equal_files(one: Study, other: Study) -> None:
+    """All compared files, byte for byte."""
+    left, right = one.compared_files(), other.compared_files()
+    assert len(left) > 40
+    assert left.keys() == right.keys()
+    assert [str(name) for name in left if left[name] != right[name]] == []

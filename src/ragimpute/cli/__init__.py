@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -64,12 +65,20 @@ def ragimpute() -> None:
 
 
 def main() -> None:
-    """Console entry point: an InputError becomes one line on standard error and exit code 1."""
+    """Console entry point: what the user can mend becomes one line on standard error and exit code 1."""
     try:
         ragimpute.main(prog_name="ragimpute")
     except InputError as error:
-        click.echo(f"ragimpute: error: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("ragimpute"):
+            raise
+        _fail(f"{sys.prefix} has no Python module {error.name}; run `make setup`, or add it to the file in envs/")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"ragimpute: error: {message}", err=True)
+    sys.exit(1)

@@ -7,9 +7,10 @@ trained without one of the real panels, and `choose` takes those where a user's 
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ragimpute import artefacts
-from ragimpute.panel import Sites
+if TYPE_CHECKING:
+    from ragimpute.panel import Sites
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ DEFAULT = FOLDER / "copy_rag.safetensors"
 KIND = "model"
 
 
-def choose(sites: Sites) -> Path:
+def choose(sites: "Sites") -> Path:
     """The default weights, or, where these have seen a stretch that `sites` cover, weights that have not."""
     seen = _overlaps(DEFAULT, sites)
     if not seen:
@@ -32,8 +33,10 @@ def choose(sites: Sites) -> Path:
     return DEFAULT
 
 
-def _overlaps(path: Path, sites: Sites) -> list[str]:
+def _overlaps(path: Path, sites: "Sites") -> list[str]:
     """Names of the real panels behind the weights at `path` that share a stretch with `sites`, in any build."""
+    from ragimpute import artefacts  # here: the configuration is read where numpy may be missing
+
     names = []
     for region in json.loads(artefacts.load(path, KIND).metadata["real_regions"]):
         here = sites.pos[[chrom.removeprefix("chr") == region["chrom"] for chrom in sites.chrom.tolist()]]

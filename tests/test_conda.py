@@ -1,0 +1,88 @@
+"""--use-conda on channels of this disk: the solver, the environments and their isolation are real."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conda_channel.build import build_channels
+from tiny_study import ROOT, Study, assert_equal_tables
+
+STAND_IN = ROOT / "tests" / "conda_channel" / "bin"
+ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+NOT_SNAKEMAKES = (
+    *("allel", "click", "cyvcf2", "matplotlib", "numba", "numpy", "pandas", "pysam", "rich", "safetensors", "scipy"),
+    *("statsmodels", "torch"),
+)
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@pytest.fixture(scope="module")
+def conda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables under which Snakemake finds the stand-in for conda, and that the channels."""
+    folder = tmp_path_factory.mktemp("conda")
+    build_channels(folder / "channels", ENVIRONMENTS)
+    return {
+        "PATH": os.pathsep.join([str(STAND_IN), str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "CONDA_CHANNEL_ALIAS": (folder / "channels").as_uri(),
+        "CONDA_PKGS_DIRS": str(folder / "packages"),
+        "SNAKEMAKE_CONDA_PREFIX": str(folder / "environments"),
+    }
+
+
+@pytest.mark.slow
+def test_the_study_in_conda_environments_has_the_plain_runs_results(
+    tiny: Study, conda: dict[str, str], tmp_path: Path
+) -> None:
+    study = Study(tiny.checkout, tmp_path)
+    done = study.snakemake("--use-conda", environment=conda)
+    assert done.returncode == 0, done.stdout[-4000:]
+    used = set(re.findall(r"^Activating conda environment: (.+)$", done.stdout, re.MULTILINE))
+    assert len(used) == len(ENVIRONMENTS)
+    python = json.loads((study.results / "provenance.json").read_text())["python"]
+    assert Path(python["prefix"]).parent == Path(conda["SNAKEMAKE_CONDA_PREFIX"])
+    assert_equal_tables(tiny, study)
+    for name, content in tiny.compared_files().items():
+        if name.suffix == ".gz":
+            assert content == (study.results / name).read_bytes(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "package", "target"),
+    [
+        ("ragimpute", "cyvcf2", "results/panels/tiny/panel.safetensors"),
+        ("baselines", "pysam", "results/masks/tiny_omni/phased.vcf.gz"),
+    ],
+)
+def test_an_environment_that_lacks_a_dependency_fails_and_says_which(
+    tiny: Study, conda: dict[str, str], tmp_path: Path, environment: str, package: str, target: str
+) -> None:
+    path = tiny.checkout / "envs" / f"{environment}.yaml"
+    with tiny.edited(path, re.sub(rf"^  - {package} .*\n", "", path.read_text(), flags=re.MULTILINE)):
+        done = Study(tiny.checkout, tmp_path).snakemake(target, "--use-conda", environment=conda)
+    assert done.returncode == 1
+    message = rf"ragimpute: error: \S.* has no Python module {package}; .*envs/"
+    assert re.search(message, done.stdout), done.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_a_version_that_no_channel_has_ends_before_any_work(tiny: Study, conda: dict[str, str], tmp_path: Path) -> None:
+    path = tiny.checkout / "envs" / "ragimpute.yaml"
+    with tiny.edited(path, path.read_text().replace("numpy >=2.1", "numpy >=99")):
+        done = Study(tiny.checkout, tmp_path).snakemake("--use-conda", environment=conda)
+    assert done.returncode == 1
+    assert "numpy >=99" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_snakemakes_own_interpreter_needs_none_of_the_packages_in_envs() -> None:
+    blocked = f"import sys; from snakemake.cli import main; sys.modules |= dict.fromkeys({NOT_SNAKEMAKES})"
+    run = [sys.executable, "-c", f"{blocked}; main(['--dry-run', '--quiet'])"]
+    done = subprocess.run(run, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
