@@ -10,6 +10,7 @@ from ragimpute import fast_math
 
 EMPTY = -1e4  # log-sum-exp of no score at all
 UNROLLED = 8  # the depth D must be a multiple of it
+AT_A_TIME = 8  # typed sites whose keys are computed together, in rows long enough for vector instructions
 BLOCK = 4  # sites between the same two typed sites that are computed together, which reads each key once for all
 
 
@@ -39,6 +40,48 @@ def add_product(a, b, out):
                 o1[i] += a1 * b[rest, i]
                 o2[i] += a2 * b[rest, i]
                 o3[i] += a3 * b[rest, i]
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def add_outer_product(a, b, out):
+    """out [R, C] += a [R, N] @ b [C, N] transposed; R a multiple of 4."""
+    zero, n = np.float32(0.0), a.shape[1]
+    for r in range(0, len(a), 4):
+        a0, a1, a2, a3 = a[r], a[r + 1], a[r + 2], a[r + 3]
+        c = 0
+        while c + 2 <= len(b):
+            x, y = b[c], b[c + 1]
+            x0, x1, x2, x3, y0, y1, y2, y3 = zero, zero, zero, zero, zero, zero, zero, zero
+            for i in range(n):
+                x0 += a0[i] * x[i]
+                x1 += a1[i] * x[i]
+                x2 += a2[i] * x[i]
+                x3 += a3[i] * x[i]
+                y0 += a0[i] * y[i]
+                y1 += a1[i] * y[i]
+                y2 += a2[i] * y[i]
+                y3 += a3[i] * y[i]
+            out[r, c] += x0
+            out[r + 1, c] += x1
+            out[r + 2, c] += x2
+            out[r + 3, c] += x3
+            out[r, c + 1] += y0
+            out[r + 1, c + 1] += y1
+            out[r + 2, c + 1] += y2
+            out[r + 3, c + 1] += y3
+            c += 2
+        for rest in range(c, len(b)):
+            x = b[rest]
+            x0, x1, x2, x3 = zero, zero, zero, zero
+            for i in range(n):
+                x0 += a0[i] * x[i]
+                x1 += a1[i] * x[i]
+                x2 += a2[i] * x[i]
+                x3 += a3[i] * x[i]
+            out[r, rest] += x0
+            out[r + 1, rest] += x1
+            out[r + 2, rest] += x2
+            out[r + 3, rest] += x3
 
 
 @njit(fastmath=True, cache=True, inline="always")

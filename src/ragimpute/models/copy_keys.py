@@ -9,7 +9,7 @@ import torch
 from numba import njit
 from torch import Tensor, nn
 
-from ragimpute.models.copy_kernels import fill_hidden, fill_keys
+from ragimpute.models.copy_kernels import AT_A_TIME, add_outer_product, add_product, fill_hidden, fill_keys
 from ragimpute.parallel import in_threads
 
 
@@ -24,43 +24,47 @@ def copy_keys(features: Tensor, network: nn.Sequential) -> Tensor:
 @njit(fastmath=True, cache=True, nogil=True)
 def _forward(block, n_blocks, features, weight1, bias1, weight2, bias2, keys):
     n_hap, n_typed, k, n_features = features.shape
-    for n in range(block, n_hap, n_blocks):
-        columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
-        wide = np.empty((len(bias2), k), np.float32)
-        for t in range(n_typed):
-            fill_keys(features[n, t], weight1, bias1, weight2, bias2, columns, hidden, wide, keys[n, t : t + 1])
+    at_once = min(n_typed, AT_A_TIME)
+    n = at_once * k
+    columns, hidden = np.empty((n_features, n), np.float32), np.empty((len(bias1), n), np.float32)
+    wide = np.empty((len(bias2), n), np.float32)
+    for hap in range(block, n_hap, n_blocks):
+        for start in range(0, n_typed, at_once):
+            start = min(start, n_typed - at_once)  # the last sites may be computed twice
+            part = slice(start, start + at_once)
+            rows = features[hap, part].reshape(n, n_features)
+            fill_keys(rows, weight1, bias1, weight2, bias2, columns, hidden, wide, keys[hap, part])
 
 
 @njit(fastmath=True, cache=True, nogil=True)
 def _backward(block, n_blocks, features, weight1, bias1, weight2, upstream, d_weight1, d_bias1, d_weight2, d_bias2):
     n_hap, n_typed, k, n_features = features.shape
-    for n in range(
-        block, n_hap, n_blocks
-    ):  # one row of gradients for each haplotype: the sum does not depend on the threads
-        columns, hidden = np.empty((n_features, k), np.float32), np.empty((len(bias1), k), np.float32)
-        back = np.empty(k, np.float32)
-        for t in range(n_typed):
-            fill_hidden(features[n, t], weight1, bias1, columns, hidden)
-            g = upstream[n, t]
-            for d in range(len(g)):
-                for i in range(k):
-                    d_bias2[n, d] += g[d, i]
-            for j in range(len(bias1)):
-                back[:] = np.float32(0.0)
+    at_once = min(n_typed, AT_A_TIME)
+    n = at_once * k
+    columns, hidden = np.empty((n_features, n), np.float32), np.empty((len(bias1), n), np.float32)
+    back, g = np.empty((len(bias1), n), np.float32), np.empty((len(weight2), n), np.float32)
+    transposed = np.ascontiguousarray(weight2.T)  # [J, D]
+    for hap in range(block, n_hap, n_blocks):  # each has gradients of its own: their sum does not depend on the threads
+        for begin in range(0, n_typed, at_once):
+            start = min(begin, n_typed - at_once)
+            fill_hidden(features[hap, start : start + at_once].reshape(n, n_features), weight1, bias1, columns, hidden)
+            for t in range(at_once):
+                counts = np.float32(1.0) if start + t >= begin else np.float32(0.0)  # those before have been counted
                 for d in range(len(g)):
-                    w, total = weight2[d, j], np.float32(0.0)
                     for i in range(k):
-                        total += g[d, i] * hidden[j, i]
-                        back[i] += w * g[d, i]
-                    d_weight2[n, d, j] += total
-                for i in range(k):
-                    back[i] = back[i] if hidden[j, i] > 0 else np.float32(0.0)
-                    d_bias1[n, j] += back[i]
-                for f in range(n_features):
-                    total = np.float32(0.0)
-                    for i in range(k):
-                        total += back[i] * columns[f, i]
-                    d_weight1[n, j, f] += total
+                        g[d, t * k + i] = counts * upstream[hap, start + t, d, i]
+            for d in range(len(g)):
+                d_bias2[hap, d] += g[d].sum()
+            add_outer_product(g, hidden, d_weight2[hap])
+            back[:] = np.float32(0.0)
+            add_product(transposed, g, back)
+            for j in range(len(bias1)):
+                total = np.float32(0.0)
+                for i in range(n):
+                    back[j, i] = back[j, i] if hidden[j, i] > 0 else np.float32(0.0)
+                    total += back[j, i]
+                d_bias1[hap, j] += total
+            add_outer_product(back, columns, d_weight1[hap])
 
 
 class _CopyKeys(torch.autograd.Function):

@@ -16,6 +16,7 @@ from ragimpute import fast_math
 from ragimpute.folds import Fold
 from ragimpute.models import copy_rag_inputs as inputs
 from ragimpute.models.copy_kernels import (
+    AT_A_TIME,
     BLOCK,
     add_product,
     exponentiate,
@@ -30,7 +31,6 @@ from ragimpute.vcf.imputed import Imputed
 
 MASK = 2  # the token of an untyped allele
 CHUNK = 64  # blocks whose genotypes are computed together: what they need stays in the cache
-KEYS_AT_A_TIME = 8  # typed sites
 
 
 def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1) -> Imputed:
@@ -284,7 +284,7 @@ def _impute(
     n_hap, n_typed, k, n_features = halves.shape
     depth, n_chunks, chunk = query.shape[-1], len(unseen), unseen.shape[-1]
     per_chunk = chunk // BLOCK
-    rows = min(n_typed, KEYS_AT_A_TIME) * k
+    rows = min(n_typed, AT_A_TIME) * k
     features, columns = np.empty((rows, n_features), np.float32), np.empty((n_features, rows), np.float32)
     hidden, wide = np.empty((len(bias1), rows), np.float32), np.empty((depth, rows), np.float32)
     keys = np.empty((n_typed, depth, k), np.float32)
@@ -297,8 +297,8 @@ def _impute(
     for c in range(block, n_chunks, n_blocks):
         begin, end = c * per_chunk, (c + 1) * per_chunk
         # the typed sites that this chunk needs, at least as many as are computed together
-        stop = max(right[end - 1] + 1, min(n_typed, KEYS_AT_A_TIME))
-        first = max(0, min(left[begin], stop - KEYS_AT_A_TIME))
+        stop = max(right[end - 1] + 1, min(n_typed, AT_A_TIME))
+        first = max(0, min(left[begin], stop - AT_A_TIME))
         for person in range(n_hap // 2):
             context[:] = np.float32(0.0)
             for which in range(2):
