@@ -1,0 +1,124 @@
+"""Weights on simulated panels that no training has seen, beside Beagle and plain Li-Stephens on the same people.
+
+A fifth of each panel's people are imputed from the others: their typed genotypes lose their phase, Beagle infers it
+again from the reference, and all methods get the same result. Scored by the workflow's scorer. Weights are chosen by
+this table, and by nothing that real target people have shown.
+"""
+
+import logging
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+from simulate import simulate
+
+from ragimpute import imputers, pretrained
+from ragimpute.baselines import run_beagle, run_li_stephens
+from ragimpute.evaluation import scorer
+from ragimpute.evaluation.statistics import Genotypes
+from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
+from ragimpute.evaluation.tables import Run
+from ragimpute.genetic_map import GeneticMap
+from ragimpute.impute import impute
+from ragimpute.panel import Panel
+from ragimpute.phasing import phase
+from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+
+STREAM = 7  # of the seed: training draws its panels from another
+TARGETS = 0.2
+MOST_TARGETS = 80
+FEWEST_ALLELES = 200  # minor alleles in the truth from which a bin counts
+SHOWN = ("overall", "rare", "common")
+
+
+def split(panel: Panel, typed: np.ndarray, rng: np.random.Generator) -> tuple[Panel, Panel, TargetGenotypes]:
+    """The reference, the targets with their truth, and the targets' typed genotypes without phase."""
+    n = len(panel.samples)
+    chosen = np.sort(rng.choice(n, size=min(round(TARGETS * n), MOST_TARGETS), replace=False))
+    names = [panel.samples[i] for i in chosen]
+    targets = panel.people(names)
+    reference = panel.people([name for name in panel.samples if name not in set(names)])
+    alleles = np.sort(targets.alleles[typed].reshape(int(typed.sum()), -1, 2), axis=2).astype(np.int8)
+    phased = np.zeros(alleles.shape[:2], dtype=bool)
+    return reference, targets, TargetGenotypes(targets.samples, np.flatnonzero(typed), alleles, phased, pd.DataFrame())
+
+
+def genetic_map_of(panel: Panel) -> GeneticMap:
+    sites = panel.sites
+    return GeneticMap({str(sites.chrom[0]): (sites.pos.astype(float), sites.cm)})
+
+
+def scores(result: Imputed, truth: Panel, reference: Panel, typed: np.ndarray) -> pd.DataFrame:
+    """r2 and ece of each stratum: columns r2, ece, alleles (minor alleles in the truth)."""
+    untyped = ~typed
+    ac = reference.alleles.sum(axis=1, dtype=np.int64)[untyped]
+    counts = ReferenceCounts(ac, np.full(len(ac), reference.alleles.shape[1]))
+    hds = result.hds[untyped]
+    both = result.both[untyped]
+    ds = hds.sum(axis=2)
+    gp = np.stack([1 - ds + both, ds - 2 * both, both], axis=2).clip(0, 1)
+    true = truth.alleles[untyped].reshape(len(ac), -1, 2).sum(axis=2).astype(np.int8)
+    run = Run("simulated", "simulated", "method", "NA", "NA", "NA", 1)
+    table, _ = scorer.score(
+        run,
+        Genotypes(ds, hds, gp, true),
+        counts,
+        np.full(len(ac), np.nan),
+        truth.samples,
+        ["NA"] * len(truth.samples),
+        scorer.Setting(bootstraps=1),
+    )
+    minor = np.where(2 * ac > counts.an, 2 - true.T, true.T).T.sum(axis=1)
+    wide = table.pivot(index="stratum", columns="metric", values="value").reindex(list(STRATA))
+    return wide[["r2", "ece"]].assign(alleles=membership(counts) @ minor)
+
+
+def whole(parts: list[Imputed]) -> Imputed:
+    return Imputed(
+        parts[0].samples,
+        np.concatenate([part.hds for part in parts]),
+        np.concatenate([part.both for part in parts]),
+        np.concatenate([part.typed for part in parts]),
+    )
+
+
+@click.command()
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), multiple=True, help="Default: the package's.")
+@click.option("--panels", default=8, show_default=True, help="Simulated panels.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="All strata, as TSV.")
+def main(weights: tuple[Path, ...], panels: int, seed: int, threads: int, out: Path | None) -> None:
+    """Print r2 overall, rare and common, and in how many bins each method is ahead of Beagle."""
+    logging.disable(logging.INFO)
+    rows = []
+    for number in range(panels):
+        rng = np.random.default_rng([seed, STREAM, number])
+        drawn = simulate(rng)
+        reference, truth, targets = split(drawn.panel, drawn.typed, rng)
+        genetic_map = genetic_map_of(drawn.panel)
+        targets = phase(reference, targets, genetic_map, threads=threads)
+        results = {
+            "beagle": run_beagle(reference, targets, genetic_map, threads=threads),
+            "li_stephens": run_li_stephens(reference, targets, threads=threads),
+        }
+        for path in weights or (pretrained.DEFAULT,):
+            parts = impute(reference, targets, imputers.load(path, "cpu", threads), threads=threads)
+            results[path.stem] = whole(list(parts))
+        click.echo(f"{number + 1}. {drawn.description}; {len(truth.samples)} targets")
+        found = {name: scores(result, truth, reference, drawn.typed) for name, result in results.items()}
+        bins = [s for s in STRATA if s.startswith("mac_") and s != "mac_0"]
+        counted = [s for s in bins if found["beagle"].loc[s, "alleles"] >= FEWEST_ALLELES]
+        for name, table in found.items():
+            ahead = int((table.loc[counted, "r2"] > found["beagle"].loc[counted, "r2"]).sum())
+            shown = " ".join(f"{table.loc[s, 'r2']:.4f}" for s in SHOWN) + f"  ece {table.loc['overall', 'ece']:.3f}"
+            click.echo(f"   {name:<30} {shown}  ahead in {ahead}/{len(counted)}")
+            rows.append(table.reset_index().assign(panel=number + 1, description=drawn.description, method=name))
+    if out is not None:
+        pd.concat(rows).to_csv(out, sep="\t", index=False)
+
+
+if __name__ == "__main__":
+    main()
