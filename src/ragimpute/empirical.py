@@ -1,9 +1,12 @@
 """Accuracy without truth: how well each typed site is imputed from the other typed sites."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from ragimpute.evaluation.variants import site_r2
 from ragimpute.panel import Panel, chromosome_bounds
+from ragimpute.retrieval import candidates
 from ragimpute.retrieval.li_stephens import leave_one_out
 
 
@@ -16,10 +19,28 @@ def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, thre
     """
     r2 = np.full(len(typed), np.nan, dtype=np.float32)
     sites = np.flatnonzero(typed)
-    nobody = np.full((observed.shape[1], 1), -1, dtype=np.int64)
     for start, stop in chromosome_bounds(reference.sites.chrom[sites]):
         here = sites[start:stop]
         alleles, queries = reference.alleles[here], observed[start:stop].astype(np.int8)
-        dosage = leave_one_out(alleles, reference.sites.cm[here], queries, nobody, threads=threads)
+        dosage = _left_out(alleles, reference.sites.cm[here], queries, threads)
         r2[here] = site_r2(dosage, queries)
     return r2
+
+
+def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads: int) -> np.ndarray:
+    """Leave-one-out dosages [T, Q]; in a large panel among the candidates of each query (retrieval.candidates)."""
+    nobody = np.full((queries.shape[1], 1), -1, dtype=np.int64)
+    if alleles.shape[1] <= candidates.EXACT:
+        return leave_one_out(alleles, cm, queries, nobody, threads=threads)
+    dosage = np.empty(queries.shape, np.float64)
+    for start, first, last, stop in candidates.stretches(cm):
+        part = slice(start, stop)
+        states = candidates.choose(alleles[part], queries[part], nobody, threads)
+
+        def of_query(q: int, part=part, states=states) -> np.ndarray:
+            return leave_one_out(alleles[part, states[q]], cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
+
+        with ThreadPoolExecutor(threads) as pool:
+            for q, column in enumerate(pool.map(of_query, range(queries.shape[1]))):
+                dosage[first:last, q] = column[first - start : last - start]
+    return dosage

@@ -120,7 +120,7 @@ def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
         if inputs.region is not None:
             panel = _within(panel, Region.parse(inputs.region), inputs.reference)
         if inputs.genetic_map is not None:
-            panel = replace(panel, sites=inputs.genetic_map.locate(panel.sites))
+            panel = replace(panel, sites=inputs.genetic_map.locate(panel.sites), ages=None)
     else:
         genetic_map = inputs.genetic_map
         if genetic_map is None:
@@ -158,7 +158,9 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     )
     place = np.cumsum(kept) - 1
     alleles = np.ascontiguousarray(panel.alleles[kept])
-    return replace(panel, sites=panel.sites.take(kept), alleles=alleles), replace(typed, index=place[typed.index])
+    ages = None if panel.ages is None else panel.ages[:, kept]
+    panel = replace(panel, sites=panel.sites.take(kept), alleles=alleles, ages=ages)
+    return panel, replace(typed, index=place[typed.index])
 
 
 def _report(inputs: Inputs, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:

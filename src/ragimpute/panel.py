@@ -44,9 +44,11 @@ class Panel:
     samples: tuple[str, ...]
     alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
+    # [2, S] float32: what the age of each minor allele shows by among these people (models.copy_rag_inputs.allele_ages)
+    ages: np.ndarray | None = None
 
     def people(self, names: Sequence[str]) -> "Panel":
-        """The panel of `names` only, in that order. Raises InputError when a name is unknown."""
+        """The panel of `names` only, in that order, without ages. Raises InputError when a name is unknown."""
         row = {name: i for i, name in enumerate(self.samples)}
         unknown = [name for name in names if name not in row]
         if unknown:
@@ -56,7 +58,8 @@ class Panel:
 
     def between(self, start: int, stop: int) -> "Panel":
         """The panel at its sites start .. stop - 1; the arrays are views."""
-        return Panel(self.sites.take(slice(start, stop)), self.samples, self.alleles[start:stop], self.contigs)
+        ages = None if self.ages is None else self.ages[:, start:stop]
+        return Panel(self.sites.take(slice(start, stop)), self.samples, self.alleles[start:stop], self.contigs, ages)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""
@@ -66,6 +69,8 @@ class Panel:
         }
         arrays |= {"pos": sites.pos, "cm": sites.cm, "alleles": np.packbits(self.alleles, axis=1)}
         arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
+        if self.ages is not None:
+            arrays["ages"] = self.ages
         artefacts.save(path, KIND, arrays, {})
 
     @classmethod
@@ -79,6 +84,7 @@ class Panel:
             samples,
             np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
             tuple(artefacts.decode_strings(arrays["contigs"])),
+            arrays.get("ages"),
         )
 
 

@@ -14,6 +14,7 @@ from ragimpute.cli.options import (
     roles_option,
     seed_option,
     start_logging,
+    threads_option,
 )
 
 
@@ -21,9 +22,19 @@ from ragimpute.cli.options import (
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
 @map_option
 @click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all of the file.")
+@click.option("--describe", is_flag=True, help="Also find what `impute` needs to know of each allele, once for all.")
+@threads_option
 @click.option("--out", type=OUT, required=True, help="The panel (safetensors).")
 @click.option("--dropped", type=OUT, required=True, help="TSV of the records that were not kept, with the reason.")
-def read_panel(reference: Path, map_path: Path | None, region: str | None, out: Path, dropped: Path) -> None:
+def read_panel(
+    reference: Path,
+    map_path: Path | None,
+    region: str | None,
+    describe: bool,
+    threads: int,
+    out: Path,
+    dropped: Path,
+) -> None:
     """Read a phased reference panel once, checking it, into a compact file.
 
     Kept are biallelic records whose genotypes are phased, complete and diploid. All others are listed in --dropped:
@@ -38,6 +49,12 @@ def read_panel(reference: Path, map_path: Path | None, region: str | None, out: 
     panel, table = read(reference, region, genetic_map)
     with atomic_path(dropped) as temporary:
         table.to_csv(temporary, sep="\t", index=False)
+    if describe:
+        from dataclasses import replace
+
+        from ragimpute.models.copy_rag_inputs import allele_ages
+
+        panel = replace(panel, ages=allele_ages(panel, threads))
     panel.save(out)
 
 

@@ -61,7 +61,7 @@ class CopyRagData:
             "neighbours": torch.from_numpy(self.neighbours[haplotypes, first:stop]),
             "left": torch.from_numpy(left - first),
             "right": torch.from_numpy(right - first),
-            "minor": torch.from_numpy(self.sites.minor[sites]),
+            "minor": torch.from_numpy(self.sites.carriers(sites)),
             "flipped": torch.from_numpy(self.sites.flipped[sites]),
             "site": torch.from_numpy(site),
             "log_maf": torch.from_numpy(log_maf),

@@ -97,9 +97,9 @@ def _blocks(about: inputs.SiteInputs, untyped: np.ndarray) -> tuple[np.ndarray, 
     whole = np.minimum(np.arange(-(-len(first) // CHUNK) * CHUNK), len(first) - 1)
     first, last = first[whole], last[whole]
     sites = untyped[np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])]  # [M, BLOCK]
-    carriers = np.zeros((len(first), about.minor.shape[1]), np.uint8)
-    for i in range(BLOCK):
-        carriers |= about.minor[sites[:, i]] << np.uint8(i)
+    carriers = about.carriers(sites[:, 0])
+    for i in range(1, BLOCK):
+        carriers |= about.carriers(sites[:, i]) << np.uint8(i)
     return sites.reshape(-1), left[first], right[first], carriers
 
 

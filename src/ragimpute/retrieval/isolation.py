@@ -34,7 +34,7 @@ def _move(order, alleles, zeros, ones):
 
 
 @njit(cache=True, nogil=True)
-def _nearest_others(block, n_blocks, alleles, minor, kept, group, nearest):
+def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
     """Fill `nearest` [S, C, 4, NEAREST]: the closest non-carriers above and below each kept carrier in both orders.
 
     They are of different groups: the second stands in where the first is left out; -1: none.
@@ -59,7 +59,7 @@ def _nearest_others(block, n_blocks, alleles, minor, kept, group, nearest):
                     i = place[carrier] + towards
                     while 0 <= i < n_hap and found < NEAREST:
                         h = order[i]
-                        if not minor[s, h] and group[h] != first:
+                        if alleles[s, h] == flipped[s] and group[h] != first:
                             nearest[s, c, 2 * direction + side, found] = h
                             first = group[h]
                             found += 1
@@ -127,11 +127,11 @@ def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_
 
 
 @njit(cache=True, nogil=True)
-def _first_carriers(block, n_blocks, minor, order, kept):
-    for s in range(block, len(minor), n_blocks):
+def _first_carriers(block, n_blocks, alleles, flipped, order, kept):
+    for s in range(block, len(alleles), n_blocks):
         n = 0
         for h in order:
-            if minor[s, h]:
+            if alleles[s, h] != flipped[s]:
                 kept[s, n] = h
                 n += 1
                 if n == kept.shape[1]:
@@ -139,20 +139,20 @@ def _first_carriers(block, n_blocks, minor, order, kept):
 
 
 def isolation(
-    alleles: np.ndarray, minor: np.ndarray, cm: np.ndarray, group: np.ndarray, leave_out: bool, threads: int = 1
+    alleles: np.ndarray, flipped: np.ndarray, cm: np.ndarray, group: np.ndarray, leave_out: bool, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with their nearest others.
 
-    alleles, minor [S, H] uint8: the panel and who carries; cm [S]; group [H] int64: label 0 .. G - 1 of people left out
-    together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without
-    that group's haplotypes. NaN where there is no carrier or nobody else.
+    alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF; cm [S]; group [H] int64: label
+    0 .. G - 1 of people left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
+    `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
     """
     n_sites, n_hap = alleles.shape
     kept = np.full((n_sites, min(MAX_CARRIERS + SPARE, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, minor, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
+    in_threads(_first_carriers, threads, alleles, flipped, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
-    in_threads(_nearest_others, threads, alleles, minor, kept, group, nearest)
+    in_threads(_nearest_others, threads, alleles, flipped, kept, group, nearest)
     result = np.empty(n_sites, np.float32)
     left_out = np.empty((n_sites, int(group.max()) + 1 if leave_out else 0), np.float32)
     bits, cm = pack_by_haplotype(alleles), np.asarray(cm, np.float64)

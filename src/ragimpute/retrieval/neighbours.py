@@ -4,6 +4,8 @@ For each (query, typed site) every reference haplotype is scored by its Li-Steph
 recombination rates; the K best are kept, in the order of the panel. Features of a kept haplotype, float16 [.., F]:
 the log posterior at each rate, and the log length in centimorgan of its match with the query to the left and to the
 right, exact and with one mismatch skipped. Nothing of size T x Q x H is ever in memory.
+
+In panels of more than `candidates.EXACT` haplotypes a query copies from its candidates alone (retrieval.candidates).
 """
 
 import numpy as np
@@ -11,7 +13,8 @@ from numba import njit
 
 from ragimpute import fast_math
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
+from ragimpute.retrieval import candidates
+from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability, take_states
 
 RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
 FEATURES = (
@@ -111,8 +114,11 @@ def _add_scaled(values, factor, score):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
-def _retrieve(block, n_blocks, reference, queries, excluded, switch, error, cm, segment, neighbours, halves):
-    n_typed, n_hap = reference.shape
+def _retrieve(
+    block, n_blocks, panel, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
+):  # fmt: skip
+    n_typed, n_hap = len(panel), chosen_states.shape[1] if chosen_states.size else panel.shape[1]
+    reference = np.empty((n_typed, n_hap), np.uint8) if chosen_states.size else panel
     n_rates, k = len(switch), neighbours.shape[2]
     n_segments = (n_typed + segment - 1) // segment
     starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
@@ -129,6 +135,8 @@ def _retrieve(block, n_blocks, reference, queries, excluded, switch, error, cm, 
     candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
     values = np.empty((k, n_rates + 4), np.float32)
     for q in range(block, len(queries), n_blocks):
+        if chosen_states.size:
+            take_states(panel, chosen_states[q], reference)
         for s in range(n_segments):
             forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
             starts[s + 1] = table[segment - 1]
@@ -162,6 +170,9 @@ def _retrieve(block, n_blocks, reference, queries, excluded, switch, error, cm, 
                     values[c, n_rates + 2 * m] = cm[t] - cm[max(misses[i, m, h], 0)] + np.float32(MIN_CM)
                     values[c, n_rates + 2 * m + 1] = cm[min(ahead[m, h], n_typed - 1)] - cm[t] + np.float32(MIN_CM)
             log_to_half(values.reshape(-1), halves[q, t])
+            if chosen_states.size:
+                for c in range(k):
+                    chosen[c] = chosen_states[q, chosen[c]]
 
 
 def retrieve(
@@ -184,10 +195,38 @@ def retrieve(
     n_query = queries.shape[1]
     neighbours = np.empty((n_query, n_typed, k), np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32)
     features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
+    if n_hap <= candidates.EXACT:
+        _fill(reference, None, cm, queries, excluded, neighbours, features, threads)
+        return neighbours, features
+    nobody = np.full_like(excluded, -1)  # whom a query may not copy is no candidate
+    for start, first, last, stop in candidates.stretches(cm):
+        part = slice(start, stop)
+        states = candidates.choose(reference[part], queries[part], excluded, threads)
+        shape = (n_query, stop - start, k)
+        near, about = np.empty(shape, neighbours.dtype), np.empty((*shape, len(FEATURES)), np.float16)
+        _fill(reference[part], states, cm[part], queries[part], nobody, near, about, threads)
+        neighbours[:, first:last] = near[:, first - start : last - start]
+        features[:, first:last] = about[:, first - start : last - start]
+    return neighbours, features
+
+
+def _fill(
+    reference: np.ndarray,
+    states: np.ndarray | None,
+    cm: np.ndarray,
+    queries: np.ndarray,
+    excluded: np.ndarray,
+    neighbours: np.ndarray,
+    features: np.ndarray,
+    threads: int,
+) -> None:
+    """Fill `neighbours` and `features`; `states` [Q, C]: the haplotypes that each query may copy, None: all."""
+    n_query, n_typed, _ = neighbours.shape
     in_threads(
         _retrieve,
         threads,
         np.ascontiguousarray(reference),
+        np.empty((0, 0), np.int32) if states is None else states,
         np.ascontiguousarray(queries.T),
         np.asarray(excluded, dtype=np.int64),
         switch_probability(cm, np.array(RATES)),
@@ -197,4 +236,3 @@ def retrieve(
         neighbours,
         features.view(np.uint16).reshape(n_query, n_typed, -1),
     )
-    return neighbours, features

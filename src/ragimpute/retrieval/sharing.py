@@ -110,13 +110,13 @@ def _mean_of_pairs(pairs, groups, left_out):
 
 @njit(cache=True, nogil=True)
 def _mutual_sharing(
-    block, n_blocks, bits, cm, minor, order, group, positions, m_left, m_right, shared, left_out
+    block, n_blocks, bits, cm, alleles, flipped, order, group, positions, m_left, m_right, shared, left_out
 ):  # fmt: skip
-    for s in range(block, len(minor), n_blocks):
+    for s in range(block, len(alleles), n_blocks):
         kept = np.empty(MAX_CARRIERS + SPARE, np.int64)
         n_kept = 0
         for h in order:
-            if minor[s, h] and n_kept < len(kept):
+            if alleles[s, h] != flipped[s] and n_kept < len(kept):
                 kept[n_kept] = h
                 n_kept += 1
         pairs = np.zeros((n_kept, n_kept), np.float32)
@@ -134,7 +134,8 @@ def _mutual_sharing(
 def mutual_sharing(
     compared: np.ndarray,
     compared_cm: np.ndarray,
-    minor: np.ndarray,
+    alleles: np.ndarray,
+    flipped: np.ndarray,
     positions: np.ndarray,
     m_left: np.ndarray,
     m_right: np.ndarray,
@@ -144,21 +145,23 @@ def mutual_sharing(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
 
-    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; minor [S, H] uint8:
-    who carries; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared sites before each
-    site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of people left out together.
+    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; alleles [S, H] uint8
+    and flipped [S] bool: carriers have ALT, where flipped REF; positions [S]: centimorgan of the sites; m_left, m_right
+    [S]: number of compared sites before each site, and index of the first one after it; group [H] int64: label
+    0 .. G - 1 of people left out together.
     Returns shared [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that group's
     haplotypes. NaN where fewer than two carriers are left.
     """
-    shared = np.empty(len(minor), np.float32)
-    left_out = np.empty((len(minor), int(group.max()) + 1 if leave_out else 0), np.float32)
+    shared = np.empty(len(alleles), np.float32)
+    left_out = np.empty((len(alleles), int(group.max()) + 1 if leave_out else 0), np.float32)
     in_threads(
         _mutual_sharing,
         threads,
         pack_by_haplotype(compared),
         np.asarray(compared_cm, dtype=np.float64),
-        minor,
-        np.random.default_rng(ORDER_SEED).permutation(minor.shape[1]),
+        alleles,
+        flipped,
+        np.random.default_rng(ORDER_SEED).permutation(alleles.shape[1]),
         np.asarray(group, dtype=np.int64),
         np.asarray(positions, dtype=np.float64),
         np.asarray(m_left, dtype=np.int64),

@@ -1,0 +1,99 @@
+"""Candidates of large panels: the haplotypes that stand next to a query in positional prefix order.
+
+Li-Stephens costs one state for each reference haplotype, yet nearly all of its posterior lies on those that match the
+query longest. In the positional prefix order of panel and queries (the positional Burrows-Wheeler transform, Durbin
+2014, Bioinformatics 30:1266) the longest matches that end at a site are neighbours there, for a cost that does not
+depend on how many are looked for. IMPUTE5 selects states likewise (Rubinacci, Delaneau & Marchini 2020, PLoS Genetics
+16:e1009049).
+"""
+
+import numpy as np
+from numba import njit
+
+from ragimpute.parallel import in_threads
+
+EXACT = 5000  # haplotypes up to which all of a panel are states
+CANDIDATES = 1024  # states of a query in a larger one
+NEAR = 6  # neighbours that a query sees on each side in each of the two orders, at each typed site
+CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: core, and what is looked at around it
+
+
+def stretches(cm: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Cuts typed sites at `cm` [T] into stretches of CORE_CM within margins: (start, first, last, stop) of each.
+
+    Sites start .. stop - 1 are looked at; the results of first .. last - 1 are kept.
+    """
+    number = max(1, int(np.ceil((cm[-1] - cm[0]) / CORE_CM)))
+    bounds = np.searchsorted(cm, np.linspace(cm[0], cm[-1], number + 1)[1:-1]).tolist()
+    found = []
+    for first, last in zip([0, *bounds], [*bounds, len(cm)], strict=True):
+        if first < last:
+            start = int(np.searchsorted(cm, cm[first] - MARGIN_CM))
+            stop = int(np.searchsorted(cm, cm[last - 1] + MARGIN_CM, side="right"))
+            found.append((start, first, last, stop))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _vote(block, n_blocks, reference, queries, excluded, votes):
+    """Add to votes [2, Q, H]: at each typed site the nearest haplotypes above and below a query get NEAR, the next one less.
+
+    Direction 0 sorts by what lies before a site, direction 1 by what lies after it.
+    """
+    n_typed, n_hap = reference.shape
+    n = n_hap + len(queries)
+    for direction in range(block, 2, n_blocks):
+        order, place = np.arange(n).astype(np.int32), np.empty(n, np.int32)
+        zeros, ones = np.empty(n, np.int32), np.empty(n, np.int32)
+        alleles = np.empty(n, np.uint8)
+        for step in range(n_typed):
+            t = step if direction == 0 else n_typed - 1 - step
+            count = 0
+            for h in range(n_hap):
+                alleles[h] = reference[t, h]
+                count += reference[t, h]
+            for q in range(len(queries)):  # a missing allele sorts with the more frequent one
+                known = queries[q, t]
+                alleles[n_hap + q] = known if known >= 0 else 2 * count > n_hap
+            n_zeros = n_ones = 0
+            for h in order:
+                if alleles[h]:
+                    ones[n_ones] = h
+                    n_ones += 1
+                else:
+                    zeros[n_zeros] = h
+                    n_zeros += 1
+            order[:n_zeros] = zeros[:n_zeros]
+            order[n_zeros:] = ones[:n_ones]
+            for i in range(n):
+                place[order[i]] = i
+            for q in range(len(queries)):
+                for towards in (-1, 1):
+                    vote = NEAR
+                    i = place[n_hap + q] + towards
+                    while 0 <= i < n and vote > 0:
+                        h = order[i]
+                        if h < n_hap and not (excluded[q] == h).any():
+                            votes[direction, q, h] += vote
+                            vote -= 1
+                        i += towards
+
+
+def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1) -> np.ndarray:
+    """The CANDIDATES haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.
+
+    reference [T, H] uint8, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may not
+    copy, -1 pads): none of these is chosen.
+    """
+    n_query, n_hap = queries.shape[1], reference.shape[1]
+    votes = np.zeros((2, n_query, n_hap), np.int32)
+    excluded = np.asarray(excluded, dtype=np.int64)
+    in_threads(_vote, threads, reference, np.ascontiguousarray(queries.T), excluded, votes)
+    total = votes.sum(axis=0)
+    rows = np.arange(n_query)[:, None]
+    total[np.broadcast_to(rows, excluded.shape)[excluded >= 0], excluded[excluded >= 0]] = -1
+    # ties go to the smaller index, so that the choice does not depend on how the selection works
+    total = total.astype(np.int64) * n_hap + np.arange(n_hap)[::-1]
+    size = min(CANDIDATES, n_hap - excluded.shape[1])
+    best = np.argpartition(total, n_hap - size, axis=1)[:, n_hap - size :]
+    return np.sort(best, axis=1).astype(np.int32)
