@@ -90,7 +90,7 @@ def rate_map(length: int, mean_cm_per_mb: float, rng: np.random.Generator) -> ms
 
 def simulate(rng: np.random.Generator) -> Simulated:
     """Draw a panel: everything about it is random."""
-    n_people = int(np.exp(rng.uniform(np.log(60), np.log(1500))))
+    n_people = int(np.exp(rng.uniform(np.log(60), np.log(4000))))
     mean_rate = float(np.exp(rng.uniform(np.log(0.4), np.log(8))))
     length = int(np.clip(3e6 * (600 / (2 * n_people)) ** 0.3, 1.0e6, 4e6))
     demography, samples, description = samples_of(n_people, rng)
