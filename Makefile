@@ -26,11 +26,11 @@ slurm: setup
 
 test test-long: PROGRAMS += chromium # the report's test; the report itself needs no browser
 
-test: setup
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadgroup
+test: setup # with CI set: conda and SLURM, too
+	$(BIN)/python -m pytest -m "not long$(if $(CI),, and not ci)" -n 2 --dist loadgroup
 
 test-long: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m "long or ci"
 
 bench: setup
 	@for name in kernel vcf impute; do echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done

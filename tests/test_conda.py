@@ -19,7 +19,7 @@ NOT_SNAKEMAKES = (
     *("statsmodels", "torch"),
 )
 
-pytestmark = pytest.mark.xdist_group("workflow")
+pytestmark = [pytest.mark.xdist_group("workflow"), pytest.mark.slow, pytest.mark.ci]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,6 @@ def conda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
 def test_the_study_in_conda_environments_has_the_plain_runs_results(
     tiny: Study, conda: dict[str, str], tmp_path: Path
 ) -> None:
@@ -52,7 +51,6 @@ def test_the_study_in_conda_environments_has_the_plain_runs_results(
             assert content == (study.results / name).read_bytes(), name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "package", "target"),
     [
@@ -71,7 +69,6 @@ def test_an_environment_that_lacks_a_dependency_fails_and_says_which(
     assert re.search(message, done.stdout), done.stdout[-3000:]
 
 
-@pytest.mark.slow
 def test_a_version_that_no_channel_has_ends_before_any_work(tiny: Study, conda: dict[str, str], tmp_path: Path) -> None:
     path = tiny.checkout / "envs" / "ragimpute.yaml"
     with tiny.edited(path, path.read_text().replace("numpy >=2.1", "numpy >=99")):

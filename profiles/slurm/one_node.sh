@@ -59,7 +59,7 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 # squeue is asked how jobs ended: it must remember them
-MinJobAge=300
+MinJobAge=3600
 GresTypes=gpu
 # the node is what this file says, should slurmd count otherwise
 SlurmdParameters=config_overrides
