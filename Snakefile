@@ -5,15 +5,15 @@
 #   results/provenance.json                                            versions, seeds, hashes, hardware: not compared
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
 #   results/check/{panel}.tsv                                          the input check's findings
-#   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json}
+#   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json,painting.tsv}
 #   results/segments/{mask}/{architecture}.{loss}{weights}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
 #                                                                      weights: nothing, .pretrained or .fine_tuned
 #   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}, or a baseline (seed 0)
-#   results/evaluation/{mask}/{method}/seed{seed}.{tsv,statistics.safetensors}
-#   results/{metrics,comparisons,summary,loss_study,claims,curves}.tsv, results/report.html
+#   results/evaluation/{mask}/{method}/seed{seed}.{tsv,along.tsv,statistics.safetensors}
+#   results/{metrics,comparisons,summary,loss_study,claims,curves,along}.tsv, results/report.html
 #   results/figures/{figure}.{mask}.{svg,png,json}                     json: Vega-Lite
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
 from snakemake.utils import min_version

@@ -40,13 +40,19 @@ def write_study(folder, truth: bool = True) -> None:
     """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report."""
     import pandas as pd
 
-    from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, summary, tables
+    from ragimpute import painting
+    from ragimpute.evaluation import along, claims, collect, curves, loss_study, scorer, summary, tables
+    from ragimpute.evaluation.inputs import Untyped
+    from ragimpute.panel import Sites
 
     people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
-    measured, evaluations = [], []
+    measured, evaluations, windows = [], [], []
+    pos = np.arange(1, 626) * 1000
+    text = np.full(len(pos), "A")
+    sites = Sites(np.full(len(pos), "20"), pos, text, text, text, pos / 1e6)
     histories: dict[tuple[str, str], list] = {}
     for method, architecture, loss, noise in methods:
         genotypes, counts = synthetic(500, 40, noise=noise)
@@ -59,6 +65,9 @@ def write_study(folder, truth: bool = True) -> None:
         else:
             table = scorer.estimate(run, counts, info, 40)
         measured.append(table)
+        typed = np.arange(len(pos)) % 5 == 0
+        found = Untyped(typed, genotypes if truth else None, counts, info, counts, info, tuple(people), ())
+        windows.append(along.along(run, sites, found))
         if architecture != "NA":
             rows = []
             for step in range(1, 61):
@@ -78,6 +87,13 @@ def write_study(folder, truth: bool = True) -> None:
     tables.write(table, tables.METRIC_COLUMNS, folder / "metrics.tsv")
     tables.write(collect.compare(evaluations), tables.COMPARISON_COLUMNS, folder / "comparisons.tsv")
     tables.write(summary.summarise(table, histories), tables.SUMMARY_COLUMNS, folder / "summary.tsv")
+    tables.write(tables.join(windows, along.COLUMNS), along.COLUMNS, folder / "along.tsv")
+    pieces = [("P00", 1 + i // 4, 1 + i % 4 * 150_000, f"R{i % 3}", 1 + i % 2, ("GBR", "FIN")[i % 2]) for i in range(8)]
+    painted = pd.DataFrame(
+        pieces, columns=["sample", "haplotype", "start", "neighbour", "neighbour_haplotype", "population"]
+    )
+    painted = painted.assign(mask="omni", chrom="20", end=painted["start"] + 150_000, cm=0.15, n_typed=30)
+    tables.write(painted, painting.COLUMNS, folder / "painting.tsv")
     tables.write(curves.curves(histories), curves.COLUMNS, folder / "curves.tsv")
     trained = loss_study.gather(evaluations, histories, {"copy_rag": "small", "bert_rag": "small"})
     tables.write(loss_study.table(trained), loss_study.COLUMNS, folder / "loss_study.tsv")

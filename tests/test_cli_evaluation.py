@@ -50,6 +50,7 @@ def evaluate(folder: Path, name: str, *extra: str, truth: bool = True) -> Path:
     ]
     arguments += ["--panel-name", "tiny", "--mask-name", "fifth", "--method", name, "--seed", "0", "--bootstraps", "50"]
     arguments += ["--out", str(out), "--statistics", str(out.with_suffix(".safetensors"))]
+    arguments += ["--along", str(out.with_suffix(".along"))]
     arguments += ["--truth", str(folder / "truth.vcf.gz")] if truth else []
     result = CliRunner().invoke(ragimpute, [*arguments, *extra], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -90,8 +91,10 @@ def test_collect_and_summarise(study, tmp_path):
     files = [evaluate(study, "good", "--architecture", "copy_rag", "--loss", "focal", "--weights", "scratch")]
     files.append(evaluate(study, "bad"))
     arguments = ["collect", "--out", str(tmp_path / "metrics.tsv"), "--comparisons", str(tmp_path / "comparisons.tsv")]
+    arguments += ["--along-out", str(tmp_path / "along.tsv")]
     for path in files:
         arguments += ["--evaluation", str(path), "--statistics", str(path.with_suffix(".safetensors"))]
+        arguments += ["--along", str(path.with_suffix(".along"))]
     assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
     (tmp_path / "h.tsv").write_text("seed\tstep\tepoch\tmetric\tvalue\n0\t1\t1\tval_r2\t0.5\n0\t1\t1\tval_f1\t0.5\n")
     arguments = ["summarise", "--metrics", str(tmp_path / "metrics.tsv"), "--out", str(tmp_path / "summary.tsv")]

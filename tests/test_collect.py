@@ -118,6 +118,15 @@ def test_seeds_are_averaged_and_paired():
     assert set(table.seed_a) == set(table.seed_b) == {"1,2"}
 
 
+def test_the_best_method_is_compared_with_all_others():
+    runs = [evaluated(name, noise=noise)[1] for name, noise in (("beagle", 0.4), ("frequency", 0.6), ("mine", 0.1))]
+    table = collect.compare(runs)
+    assert set(zip(table.method_a, table.method_b, strict=True)) == {
+        *(("frequency", "beagle"), ("mine", "beagle")),
+        ("mine", "frequency"),
+    }
+
+
 def test_files_that_answer_different_questions_are_not_compared():
     _, baseline = evaluated("beagle")
     _, other = evaluated("minimac4")

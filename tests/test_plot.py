@@ -14,7 +14,8 @@ from ragimpute.reporting.inputs import COLUMNS
 
 def options(folder):
     """The options that name a study's tables."""
-    return [part for name in COLUMNS for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
+    names = [*COLUMNS, "painting"]
+    return [part for name in names for part in (f"--{name.replace('_', '-')}", str(folder / f"{name}.tsv"))]
 
 
 def drawn(folder, out):

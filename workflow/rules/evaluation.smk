@@ -10,6 +10,7 @@ rule evaluate:
     output:
         metrics="results/evaluation/{mask}/{method}/seed{seed}.tsv",
         statistics="results/evaluation/{mask}/{method}/seed{seed}.statistics.safetensors",
+        along="results/evaluation/{mask}/{method}/seed{seed}.along.tsv",
     log:
         "results/logs/evaluate/{mask}/{method}/seed{seed}.log",
     benchmark:
@@ -32,7 +33,8 @@ rule evaluate:
         " --roles {input.roles:q} --typed {input.typed:q} --frequencies {input.frequencies:q} {params.names:q}"
         " {params.alleles:q}"
         " --bootstraps {params.bootstraps:q} --bootstrap-seed {params.bootstrap_seed:q}"
-        " --out {output.metrics:q} --statistics {output.statistics:q} > {log:q} 2>&1"
+        " --out {output.metrics:q} --statistics {output.statistics:q}"
+        " --along {output.along:q} > {log:q} 2>&1"
 
 
 rule collect:
@@ -40,9 +42,11 @@ rule collect:
         code=code("collect", "evaluation"),
         evaluation=results("results/evaluation/{run}.tsv"),
         statistics=results("results/evaluation/{run}.statistics.safetensors"),
+        along=results("results/evaluation/{run}.along.tsv"),
     output:
         metrics="results/metrics.tsv",
         comparisons="results/comparisons.tsv",
+        along="results/along.tsv",
     log:
         "results/logs/collect.log",
     benchmark:
@@ -57,9 +61,11 @@ rule collect:
     params:
         evaluation=repeated("--evaluation", "evaluation"),
         statistics=repeated("--statistics", "statistics"),
+        along=repeated("--along", "along"),
     shell:
-        "ragimpute collect {params.evaluation:q} {params.statistics:q}"
-        " --out {output.metrics:q} --comparisons {output.comparisons:q} > {log:q} 2>&1"
+        "ragimpute collect {params.evaluation:q} {params.statistics:q} {params.along:q}"
+        " --out {output.metrics:q} --comparisons {output.comparisons:q}"
+        " --along-out {output.along:q} > {log:q} 2>&1"
 
 
 rule summarise:

@@ -43,6 +43,32 @@ rule provenance:
         "ragimpute provenance --config {input.config:q} --out {output.provenance:q} > {log:q} 2>&1"
 
 
+rule paint:
+    input:
+        code=code("paint", "training"),
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        targets="results/masks/{mask}/phased.vcf.gz",
+    output:
+        painting="results/masks/{mask}/painting.tsv",
+    log:
+        "results/logs/paint/{mask}.log",
+    benchmark:
+        "results/benchmarks/paint/{mask}.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(15),
+        mem_mb=grow(3000),
+        disk_mb=10,
+    shell:
+        "ragimpute paint --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " --targets {input.targets:q} --mask-name {wildcards.mask:q} --threads {threads}"
+        " --out {output.painting:q} > {log:q} 2>&1"
+
+
 rule plot:
     input:
         code=code("plot", "reporting"),
@@ -52,6 +78,8 @@ rule plot:
         loss_study="results/loss_study.tsv",
         claims="results/claims.tsv",
         curves="results/curves.tsv",
+        along="results/along.tsv",
+        paintings=expand("results/masks/{mask}/painting.tsv", mask=MASKS),
     output:
         svg=report(
             expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
@@ -72,11 +100,12 @@ rule plot:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        paintings=repeated("--painting", "paintings"),
         folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
     shell:
         "ragimpute plot --metrics {input.metrics:q} --summary {input.summary:q}"
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
-        " --curves {input.curves:q} --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --curves {input.curves:q} --along {input.along:q} {params.paintings:q} --out-dir {params.folder:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -89,6 +118,8 @@ rule report:
         loss_study="results/loss_study.tsv",
         claims="results/claims.tsv",
         curves="results/curves.tsv",
+        along="results/along.tsv",
+        paintings=expand("results/masks/{mask}/painting.tsv", mask=MASKS),
         figures=expand(
             "results/figures/{figure}.{mask}.json", figure=FIGURES, mask=MASKS
         ),
@@ -111,6 +142,7 @@ rule report:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        paintings=repeated("--painting", "paintings"),
         checks=named("--check", [(panel,) for panel in PANELS], "checks"),
         panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
         masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
@@ -121,7 +153,8 @@ rule report:
     shell:
         "ragimpute report --summary {input.summary:q} --metrics {input.metrics:q}"
         " --comparisons {input.comparisons:q} --loss-study {input.loss_study:q} --claims {input.claims:q}"
-        " --curves {input.curves:q} --figures {params.figures:q} --config {input.config:q}"
+        " --curves {input.curves:q} --along {input.along:q} {params.paintings:q}"
+        " --figures {params.figures:q} --config {input.config:q}"
         " {params.checks:q} {params.panels:q} {params.masks:q} --benchmarks {params.benchmarks:q}"
         " --provenance {input.provenance:q}"
         " --out {output.report:q} > {log:q} 2>&1"

@@ -36,6 +36,7 @@ VERBS = {
     "summarise": "evaluation",
     "provenance": "config",
     "loss-study": "evaluation",
+    "paint": "training",
     "plot": "reporting",
     "report": "reporting",
 }

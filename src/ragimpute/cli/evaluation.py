@@ -30,6 +30,7 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
 @click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
 @click.option("--statistics", type=NEW, required=True, help="Per-person statistics for paired comparisons.")
+@click.option("--along", "along_path", type=NEW, required=True, help="Accuracy along the chromosomes, TSV.")
 def evaluate(
     imputed: Path,
     truth: Path | None,
@@ -46,14 +47,15 @@ def evaluate(
     bootstrap_seed: int,
     out: Path,
     statistics: Path,
+    along_path: Path,
     **names,
 ) -> None:
     """Score one imputed VCF against the truth at the untyped sites, with intervals over target people.
 
     Leave-one-out r2 (INFO ER2) is averaged over the typed sites; with estimated R2 it is all there is without truth.
     """
+    from ragimpute.evaluation import along, scorer, tables
     from ragimpute.evaluation import collect as store
-    from ragimpute.evaluation import scorer, tables
     from ragimpute.evaluation.inputs import read_untyped
     from ragimpute.panel import Panel
     from ragimpute.vcf.alleles import AllelePolicy
@@ -61,7 +63,9 @@ def evaluate(
     run = tables.Run(panel_name, mask_name, **names)
     setting = scorer.Setting(bootstraps, bootstrap_seed)
     policy = AllelePolicy(swapped, flipped, ambiguous)
-    found = read_untyped(imputed, truth, Panel.load(panel).sites, roles, typed, frequencies, policy)
+    sites = Panel.load(panel).sites
+    found = read_untyped(imputed, truth, sites, roles, typed, frequencies, policy)
+    tables.write(along.along(run, sites, found), along.COLUMNS, along_path)
     scored = None
     if found.genotypes is None:
         table = scorer.estimate(run, found.counts, found.info_r2, len(found.people))
@@ -77,13 +81,25 @@ def evaluate(
 @click.command()
 @click.option("--evaluation", "evaluations", type=EXISTING, multiple=True, required=True, help="TSV of evaluate; many.")
 @click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics.")
+@click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosomes.")
 @click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
 @click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")
-def collect(evaluations: tuple[Path, ...], statistics: tuple[Path, ...], out: Path, comparisons: Path) -> None:
+@click.option("--along-out", type=NEW, required=True, help="Accuracy along the chromosomes of all, TSV.")
+def collect(
+    evaluations: tuple[Path, ...],
+    statistics: tuple[Path, ...],
+    along: tuple[Path, ...],
+    out: Path,
+    comparisons: Path,
+    along_out: Path,
+) -> None:
     """Join the evaluations of all methods and compare them pairwise on the same people, sites and resamples."""
+    from ragimpute.evaluation import along as windows
     from ragimpute.evaluation import collect as store
     from ragimpute.evaluation import tables
 
+    parts = [tables.read(path, windows.COLUMNS) for path in along]
+    tables.write(tables.join(parts, windows.COLUMNS), windows.COLUMNS, along_out)
     measured = [tables.read(path, tables.METRIC_COLUMNS) for path in evaluations]
     tables.write(tables.join(measured, tables.METRIC_COLUMNS), tables.METRIC_COLUMNS, out)
     compared = store.compare([store.load(path) for path in statistics])

@@ -16,6 +16,7 @@ TABLES = {
     "loss_study": "loss_study.tsv of loss-study.",
     "claims": "claims.tsv of loss-study.",
     "curves": "curves.tsv of loss-study.",
+    "along": "along.tsv of collect.",
 }
 
 
@@ -23,18 +24,20 @@ def table_options(command):
     """Add an option for each table of `ragimpute.reporting.inputs.Tables`."""
     for name, text in reversed(TABLES.items()):
         command = click.option(f"--{name.replace('_', '-')}", type=EXISTING, required=True, help=text)(command)
-    return command
+    return click.option("--painting", type=EXISTING, multiple=True, help="painting.tsv of paint, of a mask; repeat.")(
+        command
+    )
 
 
 @click.command()
 @table_options
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of figures.")
-def plot(out_dir: Path, **paths: Path) -> None:
+def plot(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> None:
     """Draw all figures as {figure}.{mask}.json (a Vega-Lite specification, with its data), .svg and .png."""
     from ragimpute.reporting.inputs import Tables
     from ragimpute.reporting.plot import plot_all
 
-    plot_all(Tables.read(paths), out_dir)
+    plot_all(Tables.read(paths, painting), out_dir)
 
 
 @click.command()
@@ -67,6 +70,7 @@ def report(
     benchmarks: Path | None,
     provenance: Path | None,
     out: Path,
+    painting: tuple[Path, ...],
     **paths: Path,
 ) -> None:
     """Write the report: verdict, tables, figures, methods text, provenance."""
@@ -74,7 +78,7 @@ def report(
     from ragimpute.reporting.page import Inputs, write_report
 
     inputs = Inputs(
-        tables=Tables.read(paths),
+        tables=Tables.read(paths, painting),
         figures=figures,
         config=config,
         checks=checks,

@@ -233,3 +233,34 @@ def predict(
     er2 = empirical_r2(fold.reference, fold.typed, fold.observed, threads)
     imputed = replace(imputer.impute(fold, found.arrays), er2=er2)
     write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)
+
+
+@click.command("paint")
+@panel_option
+@roles_option
+@typed_option
+@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
+@click.option("--people", type=click.IntRange(1), default=3, show_default=True, help="How many to paint.")
+@click.option("--mask-name", required=True, help="Name in the mask column.")
+@threads_option
+@click.option("--out", type=OUT, required=True, help="The pieces, TSV.")
+def paint(
+    panel: Path, roles: Path, typed_path: Path, targets: Path, people: int, mask_name: str, threads: int, out: Path
+) -> None:
+    """Show a few targets' haplotypes as a mosaic of the reference haplotypes that retrieval finds.
+
+    The people are spread over the populations that roles.tsv knows. Only the first chromosome is painted; the table
+    has no genotypes.
+    """
+    start_logging()
+    from ragimpute import painting
+    from ragimpute.artefacts import atomic_path
+    from ragimpute.training.session import Study
+
+    study = Study.load(panel, roles, typed_path)
+    populations = {person.sample: person.population for person in study.people}
+    fold = study.fold("targets", targets)
+    chosen = painting.spread({name: populations[name] for name in fold.samples}, people)
+    table = painting.paint(fold, chosen, populations, threads).assign(mask=mask_name)[list(painting.COLUMNS)]
+    with atomic_path(out) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")

@@ -19,6 +19,7 @@ from ragimpute.vcf.alleles import AllelePolicy
 class Untyped:
     """One method's result at the untyped sites of a panel, and its empirical r2 at the typed ones."""
 
+    is_typed: np.ndarray  # [all sites of the panel] bool
     genotypes: Genotypes | None  # None without truth
     counts: ReferenceCounts
     info_r2: np.ndarray  # [S] float64, NaN where absent
@@ -89,7 +90,7 @@ def read_untyped(
     labels = tuple(populations.values())
     r2, er2 = found.r2[untyped].astype(float), found.er2[is_typed].astype(float)
     counts, typed_counts = ReferenceCounts(ac, an), ReferenceCounts(*counted[is_typed].T)
-    return Untyped(genotypes, counts, r2, typed_counts, er2, people, labels)
+    return Untyped(is_typed, genotypes, counts, r2, typed_counts, er2, people, labels)
 
 
 def _probabilities(ds: np.ndarray, both: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ class Genotypes:
         hds = np.where(flip[:, :, None], 1 - self.hds, self.hds)
         return Genotypes(np.where(flip, 2 - self.ds, self.ds), hds, gp, truth)
 
-    def take(self, index: np.ndarray) -> "Genotypes":
+    def take(self, index: np.ndarray | slice) -> "Genotypes":
         """The sites at `index`."""
         gp = None if self.gp is None else self.gp[index]
         return Genotypes(self.ds[index], self.hds[index], gp, self.truth[index])

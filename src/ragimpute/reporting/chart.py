@@ -26,11 +26,14 @@ HIDDEN = "hidden"
 WITHOUT_ROWS: Spec = {"y": None, "color": {"value": SOFT}, "tooltip": None}  # encodings of a note across all rows
 
 
-def figure(title: str, caption: str, body: Mapping[str, Any]) -> Spec:
-    """A whole figure; title and caption travel with it to the report (`usermeta`)."""
+def figure(title: str, caption: str, body: Mapping[str, Any], wide: bool = False) -> Spec:
+    """A whole figure; title and caption travel with it to the report (`usermeta`).
+
+    The report gives a `wide` one, of which nothing lies beside anything else, the width of the page.
+    """
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "usermeta": {"title": title, "caption": caption, "empty": False},
+        "usermeta": {"title": title, "caption": caption, "empty": False, "wide": wide},
         "config": CONFIG,
         **body,
     }
@@ -40,7 +43,10 @@ def nothing(title: str, message: str) -> Spec:
     """A figure that says why it shows nothing."""
     mark = {"type": "text", "text": message, "fontSize": 13}
     body = {"width": WIDTH, "height": 60, "data": {"values": [{}]}, "mark": mark}
-    return {**figure(title, message, body), "usermeta": {"title": title, "caption": message, "empty": True}}
+    return {
+        **figure(title, message, body),
+        "usermeta": {"title": title, "caption": message, "empty": True, "wide": False},
+    }
 
 
 def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:

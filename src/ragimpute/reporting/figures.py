@@ -63,7 +63,7 @@ def r2_by_mac(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
         *chart.lines(x, y, styles, shown),
     ]
     body = {**chart.of_methods(rows, styles), "width": chart.WIDTH, "height": 330, "layer": layers}
-    return chart.figure(title, caption, body)
+    return chart.figure(title, caption, body, wide=True)
 
 
 def _rare_or_common() -> list[Spec]:

@@ -1,12 +1,13 @@
 """What figures and report are made from: the result tables, all of them long, with a column mask."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from ragimpute.evaluation import claims, curves, loss_study, tables
+from ragimpute import painting
+from ragimpute.evaluation import along, claims, curves, loss_study, tables
 
 COLUMNS: dict[str, dict[str, type]] = {
     "metrics": tables.METRIC_COLUMNS,
@@ -15,6 +16,7 @@ COLUMNS: dict[str, dict[str, type]] = {
     "loss_study": loss_study.COLUMNS,
     "claims": claims.COLUMNS,
     "curves": curves.COLUMNS,
+    "along": along.COLUMNS,
 }
 
 
@@ -28,11 +30,18 @@ class Tables:
     loss_study: pd.DataFrame
     claims: pd.DataFrame
     curves: pd.DataFrame
+    along: pd.DataFrame
+    painting: pd.DataFrame
 
     @classmethod
-    def read(cls, paths: Mapping[str, Path]) -> "Tables":
-        """Read the file of each table. Raises InputError when one is missing, lacks a column or has a wrong value."""
-        return cls(**{field.name: tables.read(paths[field.name], COLUMNS[field.name]) for field in fields(cls)})
+    def read(cls, paths: Mapping[str, Path], paintings: Sequence[Path]) -> "Tables":
+        """Read the file of each table, and a painting of each mask.
+
+        Raises InputError when one is missing, lacks a column or has a wrong value.
+        """
+        found = {name: tables.read(paths[name], columns) for name, columns in COLUMNS.items()}
+        painted = [tables.read(path, painting.COLUMNS) for path in paintings]
+        return cls(**found, painting=tables.join(painted, painting.COLUMNS))
 
     def masks(self) -> Iterator[tuple[str, "Tables"]]:
         """Each mask of metrics.tsv with its rows of every table."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ragimpute.reporting import FIGURES, chart, curves, figures, losses, style
+from ragimpute.reporting import FIGURES, chart, curves, figures, losses, region, style
 from ragimpute.reporting.inputs import Tables
 
 
@@ -17,6 +17,8 @@ def draw(tables: Tables) -> dict[str, chart.Spec]:
         "populations": figures.populations(tables.metrics, styles),
         "calibration": figures.calibration(tables.metrics, styles),
         "estimated_r2": figures.estimated_r2(tables.metrics, styles),
+        "along": region.along(tables.along, styles),
+        "painting": region.painting(tables.painting),
         "training": curves.training(tables.curves, architectures, styles),
         "monitors": curves.monitors(tables.curves, architectures, styles),
         "loss_study": losses.figure(tables.loss_study, tables.claims),

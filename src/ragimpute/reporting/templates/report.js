@@ -6,12 +6,16 @@ const themed = text => text.replace(/"#([0-9a-f]{6})"/g, (hex, digits) => `"var(
 // Views of each mask, for its list of methods.
 const views = {};
 
-// A figure of one view is as wide as the page; panels side by side keep their size, and scroll where they must.
+// A wide figure takes the width of the page; panels side by side keep their size, and scroll where they must.
 function fitted(spec, host) {
   spec.background = null;
   spec.config.legend.columns = Math.max(1, Math.floor(host.clientWidth / 220));
-  return spec.layer ? { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } } : spec;
+  return spec.usermeta.wide ? widened(spec, host.clientWidth - AXES) : spec;
 }
+
+const AXES = 110; // pixels left and right of a wide view for its axes
+const widened = (view, width) => view.vconcat
+  ? { ...view, vconcat: view.vconcat.map(part => widened(part, width)) } : { ...view, width: Math.max(width, 200) };
 
 // Where the page's list of methods stands for a figure's legend, its encodings do without.
 const withoutLegend = (key, value) => value?.field === "method" ? { ...value, legend: null } : value;
