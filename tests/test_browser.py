@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,8 @@ SCREENSHOTS = ROOT / "build" / "report"  # kept, to be looked at
 WIDTHS = (390, 1280, 1900)
 MASK = "tiny-omni"
 SECTIONS = (
-    *("summary", "bins", "calibration", "estimated_r2", "training", "monitors", "losses"),
+    *("summary", "bins", "along", "calibration", "estimated_r2", "estimates", "painting"),
+    *("training", "monitors", "loss_study"),
     *("input", "times", "methods", "provenance"),
 )
 
@@ -72,16 +74,22 @@ def rows_of_summary(tiny: Study) -> list[dict[str, str]]:
 
 def test_it_is_small_and_opens_fast(browser: Browser, report: Path) -> None:
     assert report.stat().st_size <= 8e6
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("this machine is too busy for the time to mean anything")
     seconds = []
     for _ in range(3):
-        before = processor_seconds()
-        opened(browser, report)
-        seconds.append(processor_seconds() - before)
+        page = browser.new_page(offline=True)
+        clock, processors = time.monotonic(), processor_seconds()
+        page.goto(report.as_uri())
+        page.wait_for_selector(".chart svg")
+        # the processors' time where the clock also counts the tests that run beside this one
+        seconds.append(min(time.monotonic() - clock, processor_seconds() - processors))
+        page.close()
     assert min(seconds) <= 2
 
 
 def processor_seconds() -> float:
-    """What all processes of the browser have used: unlike the clock, it does not count the tests that run beside."""
+    """What all processes of the browser have used."""
     times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
     return sum(used.user + used.system for used in times)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,13 @@ from ragimpute.errors import InputError
 logger = logging.getLogger(__name__)
 
 PACKAGES = {"beagle": "beagle", "minimac4": "minimac4", "bcftools": "bcftools"}  # the same names in Debian and bioconda
+# the command that prints a program's version, and where that is in what it prints
+SAYS_VERSION = {
+    "bcftools": (["bcftools", "--version"], r"bcftools (?P<version>[\d.]+)"),
+    "beagle": (["beagle"], r"beagle\.(?P<build>\w+\.\w+)\.jar \(version (?P<version>[\d.]+)\)"),
+    "htslib": (["tabix", "--version"], r"htslib\) (?P<version>[\d.]+)"),
+    "minimac4": (["minimac4", "--version"], r"v(?P<version>[\d.]+)"),
+}
 TAIL = 2000  # characters of a failed program's output that the error shows
 
 
@@ -44,6 +52,16 @@ def run_program(
         said = "" if stdout else _tail(folder / "stdout")
         said = "\n".join(part for part in (said, _tail(folder / "stderr")) if part)
         raise InputError(f"{name} failed (exit code {code}); its last words:\n{said}")
+
+
+def program_version(name: str) -> str | None:
+    """The version of a program of SAYS_VERSION, its build joined by `_`; None where it is not there or is silent."""
+    command, pattern = SAYS_VERSION[name]
+    if shutil.which(command[0]) is None:
+        return None
+    said = subprocess.run(command, text=True, capture_output=True, check=False)
+    found = re.search(pattern, said.stdout + said.stderr)
+    return "_".join(part for part in (found["version"], found.groupdict().get("build")) if part) if found else None
 
 
 def java_memory(memory_mb: int) -> dict[str, str]:

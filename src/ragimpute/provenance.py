@@ -15,6 +15,7 @@ from typing import Any
 
 from ragimpute import __version__
 from ragimpute.artefacts import file_digest
+from ragimpute.external import SAYS_VERSION, program_version
 
 LIBRARIES = (
     *("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "pandas", "snakemake"),
@@ -31,6 +32,7 @@ def record(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
+        "programs": programs(),
         "source_sha256": source_digest(),
         "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         "seeds": {
@@ -53,6 +55,12 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def programs() -> dict[str, str]:
+    """Versions of the programs that this machine, or this job's environment, has."""
+    found = {name: program_version(name) for name in SAYS_VERSION}
+    return {name: version for name, version in found.items() if version}
 
 
 def source_digest() -> str:

@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -28,18 +27,20 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from ragimpute.external import program_version
+
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}[platform.machine()]
 BIOCONDA = {"beagle", "bcftools", "cyvcf2", "htslib", "minimac4", "pysam"}
 CONDA_NAMES = {"torch": "pytorch"}  # those that conda-forge calls otherwise
 NOT_PACKAGED = {"site-packages", "dist-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter"}
 LIBRARY = f"lib/python{sysconfig.get_python_version()}"
 
-# package -> its programs, the command that prints its version, and where in the output that is
+# package -> its programs
 PROGRAMS = {
-    "bcftools": (["bcftools"], ["bcftools", "--version"], r"bcftools (?P<version>[\d.]+)"),
-    "beagle": (["beagle"], ["beagle"], r"beagle\.(?P<build>\w+\.\w+)\.jar \(version (?P<version>[\d.]+)\)"),
-    "htslib": (["tabix", "bgzip"], ["tabix", "--version"], r"htslib\) (?P<version>[\d.]+)"),
-    "minimac4": (["minimac4"], ["minimac4", "--version"], r"v(?P<version>[\d.]+)"),
+    "bcftools": ["bcftools"],
+    "beagle": ["beagle"],
+    "htslib": ["tabix", "bgzip"],
+    "minimac4": ["minimac4"],
 }
 
 
@@ -153,13 +154,12 @@ def conda_name(pip_name: str) -> str:
 
 def program_package(name: str) -> Package:
     """Links to installed programs, under the version that they print (bioconda's Beagle: 5.4_22Jul22.46e)."""
-    programs, command, pattern = PROGRAMS[name]
-    said = subprocess.run(command, text=True, capture_output=True, check=False)
-    found = re.search(pattern, said.stdout + said.stderr)
-    if found is None:
-        raise LookupError(f"{' '.join(command)} does not say its version: {said.stdout}{said.stderr}")
-    version = "_".join(part for part in (found["version"], found.groupdict().get("build")) if part)
-    return Package(name, version, [], links={f"bin/{program}": str(shutil.which(program)) for program in programs})
+    version = program_version(name)
+    if version is None:
+        raise LookupError(f"{name} is not installed, or does not say its version")
+    return Package(
+        name, version, [], links={f"bin/{program}": str(shutil.which(program)) for program in PROGRAMS[name]}
+    )
 
 
 def write_package(package: Package, folder: Path) -> dict[str, object]:

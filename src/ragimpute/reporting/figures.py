@@ -11,7 +11,7 @@ import pandas as pd
 from ragimpute.evaluation.strata import MAC_BINS, RARE_BELOW
 from ragimpute.reporting import chart
 from ragimpute.reporting.chart import Spec
-from ragimpute.reporting.style import FAINT, SOFT, Style
+from ragimpute.reporting.style import FAINT, INK, SOFT, Style
 
 BINS = {name: bounds for name, bounds in MAC_BINS.items() if name != "mac_0"}
 MAIN_STRATA = ("overall", "rare", "common")
@@ -62,7 +62,7 @@ def r2_by_mac(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
         {"mark": {"type": "area", "opacity": 0.13}, "encoding": band},
         *chart.lines(x, y, styles, shown),
     ]
-    body = {**chart.of_methods(rows, styles), "width": chart.WIDTH, "height": 330, "layer": layers}
+    body = {**chart.of_methods(rows, styles), "width": chart.WIDTH, "height": 290, "layer": layers}
     return chart.figure(title, caption, body, wide=True)
 
 
@@ -152,6 +152,40 @@ def estimated_r2(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     title = "Estimated against true r²"
     caption = "Mean true r² per variant in ten bins of the file's own estimate, INFO R2."
     return _against(title, caption, rows, styles, ("estimated r² (INFO R2)", "true r² per variant"))
+
+
+def estimates(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+    """What is known without truth, by allele count: the files' own estimate, and r2 of typed sites left out in turn."""
+    title = "Accuracy as estimated without truth"
+    caption = (
+        "By minor allele count in the reference. Left: mean of the file's own estimate, INFO R2, at untyped sites. "
+        "Right: r² of typed sites, each left out in turn (plain Li-Stephens, the same for all methods)."
+    )
+    means = pd.concat([seed_means(metrics, name).assign(metric=name) for name in ("r2_info", "r2_loo")]).reset_index()
+    rows = means[means["stratum"].isin(list(BINS)) & means["value"].notna()]
+    if rows.empty:
+        return chart.nothing(title, "Nothing to show: no method estimates its r².")
+    rows = rows.assign(bin=rows["stratum"].map(bin_label))[["method", "metric", "bin", "value"]]
+    x: Spec = {
+        "field": "bin",
+        "type": "ordinal",
+        "sort": [bin_label(name) for name in BINS],
+        "title": "minor allele count",
+    }
+    x |= {"axis": {"labelAngle": -45, "labelOverlap": False}}
+    shown = chart.tooltips({"method": "method", "bin": "minor allele count", "value:Q": "r²"})
+    y = chart.number("value", "estimated r²", scale={"domain": [0, 1]})
+    view: Spec = {"width": 320, "height": 240}
+    info: Spec = {"transform": [{"filter": "datum.metric === 'r2_info'"}], "layer": chart.lines(x, y, styles, shown)}
+    left_out: Spec = {
+        "transform": [{"filter": "datum.metric === 'r2_loo'"}, {"aggregate": [], "groupby": ["bin", "value"]}],
+        "mark": {"type": "line", "color": INK, "point": {"color": INK}},
+        "encoding": {"x": x, "y": {**y, "title": "r² at typed sites left out"}, "tooltip": shown[1:]},
+    }
+    panels = [
+        {**view, **part} for name, part in (("r2_info", info), ("r2_loo", left_out)) if name in set(rows["metric"])
+    ]
+    return chart.figure(title, caption, {**chart.of_methods(rows, styles), "hconcat": panels})
 
 
 def _binned(metrics: pd.DataFrame, panels: list[tuple[str, str]], of_x: str, of_y: str) -> pd.DataFrame:

@@ -13,6 +13,10 @@ from ragimpute.evaluation.strata import STRATA
 from ragimpute.reporting import FIGURES, losses, style, verdict
 from ragimpute.reporting.inputs import Tables
 
+SECTIONS = (  # figures with a section of their own, in the order of the page
+    *("populations", "along", "calibration", "estimated_r2", "estimates", "painting", "training", "monitors"),
+    "loss_study",
+)
 LEFT_OUT = "r² at typed sites, each left out in turn (plain Li-Stephens, the same for all methods)"
 EXTRA = ("epochs_to_best", "loss_sd", "f1_gap")  # columns of the summary beside the scores
 
@@ -24,36 +28,48 @@ def context(mask: str, rows: Tables, figures: Path, sizes: dict[str, str]) -> di
     size.
     """
     metrics, summary = rows.metrics, rows.summary
+    drawn = {name: _figure(figures / f"{name}.{mask}.json") for name in FIGURES}
+    scored = bool(summary["r2_overall"].notna().any())
+    first = "r2_by_mac" if scored else "estimates"
     return {
         "name": mask,
         "id": verdict.anchor(mask),
         "panel": summary["panel"].iloc[0],
-        "facts": _facts(metrics),
+        "facts": _facts(metrics, rows.along),
         "verdict": verdict.verdict(summary, rows.comparisons, metrics),
-        "scored": bool(summary["r2_overall"].notna().any()),
+        "scored": scored,
+        "first": first,
+        "sections": [name for name in SECTIONS if name != first and not drawn[name]["empty"]],
         "styles": style.method_styles(summary),
         "summary": _summary(rows, sizes),
         "bins": _bins(metrics, summary),
         "populations": _populations(metrics),
         "info": _info(metrics),
         "losses": losses.tables(rows.loss_study, rows.claims),
-        "figures": {name: _figure(figures / f"{name}.{mask}.json") for name in FIGURES},
+        "figures": drawn,
     }
 
 
-def _facts(metrics: pd.DataFrame) -> list[tuple[str, str]]:
+def _facts(metrics: pd.DataFrame, along: pd.DataFrame) -> list[tuple[str, str]]:
+    """What was imputed, from what: names and numbers."""
+
     def value(metric: str) -> float:
         found = metrics.loc[(metrics["metric"] == metric) & (metrics["population"] == "all"), "value"]
         return float(found.iloc[0]) if len(found) else np.nan
 
     overall = metrics[(metrics["stratum"] == "overall") & metrics["metric"].isin(["r2", "r2_info"])]
-    facts = [("people scored", value("n_people")), ("reference haplotypes", value("reference_haplotypes"))]
-    facts += [
-        ("untyped sites scored", float(overall["n_sites"].max())),
-        ("genotypes", float(overall["n_genotypes"].max())),
+    windows = along.drop_duplicates(["chrom", "start"])
+    numbers = [
+        ("people scored", value("n_people")),
+        ("reference haplotypes", value("reference_haplotypes")),
+        ("typed sites", float(windows["n_typed"].sum())),
+        ("untyped sites that vary in the reference", float(overall["n_sites"].max())),
     ]
-    facts.append(("minor alleles in the truth", value("truth_minor_alleles")))
-    return [(name, f"{number:,.0f}") for name, number in facts if np.isfinite(number)]
+    regions = [
+        f"{chrom}:{rows['start'].min():,}–{rows['end'].max():,}" for chrom, rows in windows.groupby("chrom", sort=False)
+    ]
+    place = [("region", regions[0])] if len(regions) == 1 else [("chromosomes", str(len(regions)))]
+    return place + [(name, f"{number:,.0f}") for name, number in numbers if np.isfinite(number)]
 
 
 def _summary(rows: Tables, sizes: dict[str, str]) -> dict:

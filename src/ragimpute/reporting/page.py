@@ -64,6 +64,8 @@ def context(inputs: Inputs) -> dict:
         "on_dark": {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()},
         "masks": [mask_section.context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()],
         "sizes": sizes,
+        "methods": set(inputs.tables.summary["method"]),
+        "weights": set(inputs.tables.summary["weights"]),
         "checks": [(name, run_section.findings(path)) for name, path in inputs.checks],
         "dropped": [(name, run_section.drop_counts(path)) for name, path in inputs.dropped],
         "benchmarks": run_section.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],

@@ -17,6 +17,7 @@ def draw(tables: Tables) -> dict[str, chart.Spec]:
         "populations": figures.populations(tables.metrics, styles),
         "calibration": figures.calibration(tables.metrics, styles),
         "estimated_r2": figures.estimated_r2(tables.metrics, styles),
+        "estimates": figures.estimates(tables.metrics, styles),
         "along": region.along(tables.along, styles),
         "painting": region.painting(tables.painting),
         "training": curves.training(tables.curves, architectures, styles),

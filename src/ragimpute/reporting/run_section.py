@@ -8,7 +8,7 @@ import pandas as pd
 
 from ragimpute.check import findings as check_findings
 from ragimpute.errors import InputError
-from ragimpute.provenance import versions
+from ragimpute.provenance import programs, versions
 
 
 def drop_counts(path: Path) -> list[tuple[str, int]]:
@@ -52,4 +52,4 @@ def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:
 
 def provenance(path: Path | None) -> dict:
     """The record of the run; without one, the versions that the report itself is written with."""
-    return json.loads(path.read_text(encoding="utf-8")) if path else {"versions": versions()}
+    return json.loads(path.read_text(encoding="utf-8")) if path else {"versions": versions(), "programs": programs()}

@@ -32,7 +32,7 @@ async function draw(host) {
 async function drawAll() {
   for (const host of document.querySelectorAll(".chart")) {
     await draw(host);
-    await new Promise(done => setTimeout(done)); // the page answers between two figures
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // each is painted before the next is drawn
   }
   document.documentElement.dataset.drawn = "all";
 }
@@ -83,4 +83,9 @@ for (const button of document.querySelectorAll("button.download")) button.addEve
   const url = URL.createObjectURL(new Blob([button.nextElementSibling.value], { type: "text/tab-separated-values" }));
   save(button.dataset.name, url);
   URL.revokeObjectURL(url);
+});
+
+document.querySelector("button.copy").addEventListener("click", async event => {
+  await navigator.clipboard.writeText(document.getElementById("methods-text").innerText);
+  event.target.textContent = "Copied";
 });
