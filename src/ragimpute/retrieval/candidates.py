@@ -36,7 +36,7 @@ def stretches(cm: np.ndarray) -> list[tuple[int, int, int, int]]:
 
 @njit(cache=True, nogil=True)
 def _vote(block, n_blocks, reference, queries, excluded, votes):
-    """Add to votes [2, Q, H]: at each typed site the nearest haplotypes above and below a query get NEAR, the next one less.
+    """Add to votes [2, Q, H]: at each typed site a query's nearest haplotypes above and below get NEAR, the next less.
 
     Direction 0 sorts by what lies before a site, direction 1 by what lies after it.
     """
