@@ -17,7 +17,7 @@ from tiny_study import ROOT, Study
 CHROMIUM = shutil.which("chromium")
 SCREENSHOTS = ROOT / "build" / "report"  # kept, to be looked at
 WIDTHS = (390, 1280, 1900)
-MASK = "tiny-omni"
+MASK = "mask-tiny_omni"
 SECTIONS = (
     *("summary", "bins", "along", "calibration", "estimated_r2", "estimates", "painting"),
     *("training", "monitors", "loss_study"),

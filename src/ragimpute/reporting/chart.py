@@ -1,6 +1,7 @@
 """Vega-Lite specifications as plain dictionaries: what all figures share, and their files.
 
-One specification makes all three: the interactive figure of the report, the SVG and the PNG.
+One specification makes all three: the interactive figure of the report, the SVG and the PNG. vl-convert draws without a
+browser, and brings fonts and the JavaScript for the report: 0.9 MB, where Plotly's is 4.5 MB and draws with a browser.
 """
 
 import json

@@ -33,7 +33,7 @@ def context(mask: str, rows: Tables, figures: Path, sizes: dict[str, str]) -> di
     first = "r2_by_mac" if scored else "estimates"
     return {
         "name": mask,
-        "id": verdict.anchor(mask),
+        "id": f"mask-{mask}",
         "panel": summary["panel"].iloc[0],
         "facts": _facts(metrics, rows.along),
         "verdict": verdict.verdict(summary, rows.comparisons, metrics),

@@ -1,5 +1,6 @@
 """Figures along the chromosomes: accuracy with what may explain it, and the painting of a few targets."""
 
+import json
 from collections.abc import Mapping
 
 import pandas as pd
@@ -59,7 +60,7 @@ def _chromosome(name: str, zoom: str, shown: list[str], styles: Mapping[str, Sty
         panels.append({"width": chart.WIDTH, "height": 120, "layer": [line, {**points, **zooming}]})
     panels.append(_landscape({**x, "axis": {"grid": False}, "title": f"position on chromosome {name} (Mb)"}))
     title = {"title": f"chromosome {name}"} if titled else {}
-    filtered = {"transform": [{"filter": f"datum.chrom === '{name}'"}]}
+    filtered = {"transform": [{"filter": f"datum.chrom === {json.dumps(name)}"}]}
     return {**title, **filtered, "vconcat": panels, "spacing": 6, "resolve": {"scale": {"x": "shared"}}}
 
 
@@ -72,9 +73,15 @@ def _zoom(name: str) -> Spec:
 def _landscape(x: Spec) -> Spec:
     """Typed sites per 100 kb and cM per Mb of the windows: the same for all methods."""
     shown = chart.tooltips({"start": "from", "end": "to", "n_typed": "typed sites", "rate:Q": "cM per Mb"})
-    once = [{"aggregate": [], "groupby": ["mb", "start", "end", "n_typed", "typed", "rate"]}]
-    typed = {"mark": {"type": "bar", "color": FAINT, "opacity": 0.6, "width": 7}}
-    typed["encoding"] = {"x": x, "y": chart.number("typed", "typed / 100 kb", axis={"tickCount": 3}), "tooltip": shown}
+    once: list[Spec] = [
+        {"aggregate": [], "groupby": ["mb", "start", "end", "n_typed", "typed", "rate"]},
+        *({"calculate": f"datum.{end} / 1e6", "as": f"{end}_mb"} for end in ("start", "end")),
+    ]
+    typed: Spec = {"mark": {"type": "bar", "color": FAINT, "opacity": 0.6}}
+    typed["encoding"] = {
+        **{"x": {**x, "field": "start_mb"}, "x2": {"field": "end_mb"}, "tooltip": shown},
+        "y": chart.number("typed", "typed / 100 kb", axis={"tickCount": 3}),
+    }
     rate = {"mark": {"type": "line", "interpolate": "step", "color": INK, "strokeWidth": 1.3}}
     rate["encoding"] = {"x": x, "y": chart.number("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})}
     view = {"width": chart.WIDTH, "height": 70, "transform": once, "layer": [typed, rate]}

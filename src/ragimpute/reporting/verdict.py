@@ -1,6 +1,5 @@
 """What the report says in prose: fair to both sides, with the interval, from the selected row only."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,8 +103,3 @@ def not_worse(metrics: pd.DataFrame, comparisons: pd.DataFrame, metric: str, str
         & (comparisons["metric"] == metric)
     ]
     return {best, *paired.loc[paired["ci_low"] <= 0, "method_b"]}
-
-
-def anchor(text: str) -> str:
-    """A name as an HTML id."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

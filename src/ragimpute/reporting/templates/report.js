@@ -31,12 +31,18 @@ async function draw(host) {
 
 async function drawAll() {
   for (const host of document.querySelectorAll(".chart")) {
-    await draw(host);
+    try {
+      await draw(host);
+    } catch (error) {
+      host.textContent = `This figure could not be drawn: ${error.message}`;
+      console.error(error);
+    }
     await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // each is painted before the next is drawn
   }
+  // a browser may come back to a page with boxes as they were, and boxes answer while figures are still to be drawn
+  for (const list of document.querySelectorAll(".methods")) hide(list);
   document.documentElement.dataset.drawn = "all";
 }
-drawAll();
 
 function save(name, url) {
   const link = document.createElement("a");
@@ -54,11 +60,14 @@ for (const button of document.querySelectorAll(".save button")) button.addEventL
   view.finalize();
 });
 
-for (const list of document.querySelectorAll(".methods")) list.addEventListener("change", () => {
+function hide(list) {
   const hidden = [...list.querySelectorAll("input:not(:checked)")].map(box => box.value);
   for (const view of views[list.dataset.mask] ?? [])
     if ("hidden" in view.getState().signals) view.signal("hidden", hidden).runAsync();
-});
+}
+
+for (const list of document.querySelectorAll(".methods")) list.addEventListener("change", () => hide(list));
+drawAll();
 
 // Tables.
 for (const table of document.querySelectorAll("table.sortable")) {
