@@ -113,7 +113,7 @@ def differences(comparisons: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
 def populations(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """r2 at rare and common sites in each population of the targets."""
     title = "Accuracy by population"
-    caption = "r² with 95 % intervals over the target people of each population."
+    caption = "r² over the target people of each population; hovering over a point shows the 95 % interval."
     rows = metrics[(metrics["population"] != "all") & (metrics["metric"] == "r2")]
     rows = rows[rows["stratum"].isin(MAIN_STRATA[1:]) & rows["method"].isin(list(styles))]
     means = rows.groupby(["stratum", "population", "method"])[["value", "ci_low", "ci_high"]].mean().reset_index()

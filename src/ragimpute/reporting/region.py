@@ -80,7 +80,7 @@ def _landscape(x: Spec) -> Spec:
     typed: Spec = {"mark": {"type": "bar", "color": FAINT, "opacity": 0.6}}
     typed["encoding"] = {
         **{"x": {**x, "field": "start_mb"}, "x2": {"field": "end_mb"}, "tooltip": shown},
-        "y": chart.number("typed", "typed / 100 kb", axis={"tickCount": 3}),
+        **{"y": chart.number("typed", "typed / 100 kb", axis={"tickCount": 3}), "y2": {"datum": 0}},
     }
     rate = {"mark": {"type": "line", "interpolate": "step", "color": INK, "strokeWidth": 1.3}}
     rate["encoding"] = {"x": x, "y": chart.number("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})}
