@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 report: setup
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
-	@cat results/logs/summarise.log
+	@$(BIN)/python -m ragimpute.reporting.terminal results/summary.tsv
 	@echo "Report: $(CURDIR)/results/report.html"
 
 slurm: setup

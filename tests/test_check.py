@@ -415,6 +415,8 @@ def test_exit_codes_and_forms_of_the_command(write, tmp_path):
     assert list(table.columns) == ["level", "file", "code", "message"]
     assert set(table["file"]) == {"p.vcf", "t.vcf", "genetic map"}
     assert str(tmp_path) not in (tmp_path / "check.tsv").read_text()
+    quiet = run(*options, "--quiet")
+    assert quiet.output == "".join(line for line in clean.output.splitlines(True) if not line.startswith("info: "))
     problems = run("--reference", files.panel, "--targets", files.panel, "--json", "--leak", "error")
     assert problems.exit_code == 1
     assert {"level": "error", "code": "same-names"}.items() <= json.loads(problems.stdout)[0].items()

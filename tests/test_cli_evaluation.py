@@ -1,5 +1,6 @@
 """evaluate, collect and summarise from files, checked against the VCFs read independently."""
 
+import json
 from pathlib import Path
 
 import cyvcf2
@@ -107,6 +108,9 @@ def test_collect_and_summarise(study, tmp_path):
     assert summary.r2_overall["good"] > summary.r2_overall["bad"]
     quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
     assert quiet.output == ""
+    told = json.loads(CliRunner().invoke(ragimpute, [*arguments, "--json"], catch_exceptions=False).output)
+    assert {row["method"]: row["selected"] for row in told} == summary.selected.to_dict()
+    assert told[0]["r2_overall_sd"] is None  # one seed: not NaN, which is no JSON
 
 
 def test_without_truth(study):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ CORNER = "20:1000000-1150000"
 BUDGET = {"epochs": 1, "steps_per_epoch": 2, "batch_people": 4, "evaluation_windows": 1}
 
 AS_IT_IS = r"\g<0>"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Elsewhere:
 COMMANDS: dict[str, str | Elsewhere] = {
     r"\.venv/bin/ragimpute \w.*": AS_IT_IS,
     r"ragimpute \w.*": AS_IT_IS,
+    r"eval \"\$\(_RAGIMPUTE_COMPLETE=bash_source ragimpute\)\"": r"\g<0>; complete -p ragimpute",
     r"snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
     r"bcftools .*": AS_IT_IS,
     r"cd pretraining": AS_IT_IS,
@@ -96,10 +99,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_studies(folder: Path) -> None:
-    """The studies that pages show, with a budget of a few steps; mine.yaml has what the recipes add to it."""
+    """The studies that pages show, of a few steps. The tutorial's has the pretrained row and the baselines for both."""
     (tutorial,) = yaml_of("docs/tutorial.md")
     (mine,), (_, loss), (_, network) = map(yaml_of, ("README.md", "docs/add_a_loss.md", "docs/add_an_architecture.md"))
-    mine |= {**loss, "study": mine["study"] + network["study"]}
+    trained = [entry for entry in mine["study"] if entry["weights"] != "pretrained"]
+    mine |= {**loss, "study": trained + network["study"], "baselines": []}
     small = {"training": dict.fromkeys(("copy_rag", "vote_rag"), BUDGET), "evaluation": {"bootstraps": 10}}
     for name, study in (("mine", mine), ("tutorial", tutorial)):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(study | small))
@@ -136,25 +140,32 @@ def yaml_of(page: str) -> list[dict]:
     return [yaml.safe_load(text) for text in blocks(page, "yaml")]
 
 
+@cache
+def run(checkout: Path, command: str) -> subprocess.CompletedProcess:
+    """Run `command` in the copy, both streams in stdout; pages that say the same share one run."""
+    path = os.pathsep.join([str(checkout / ".venv" / "bin"), os.environ["PATH"]])
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=checkout,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(checkout / "src")},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
 @pytest.mark.slow
+@pytest.mark.xdist_group("docs")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run(page: str, checkout: Path) -> None:
-    path = os.pathsep.join([str(checkout / ".venv" / "bin"), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(checkout / "src")}
     for command in commands(page):
         how = treatment(command)
         if isinstance(how, Elsewhere):
             assert how.text in (ROOT / how.file).read_text(), f"{command}: {how.why}, and {how.file} has it no more"
             continue
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", how],
-            cwd=checkout,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        done = run(checkout, how)
         assert done.returncode == 0, f"{how}\n{done.stdout[-4000:]}"
+        assert not CONTROL.search(done.stdout), f"{how}: control characters where there is no terminal"
 
 
 def test_each_treatment_is_of_a_command() -> None:

@@ -1,6 +1,7 @@
 """`ragimpute impute` and `ragimpute explain` from files to files, on mosaic panels of two chromosomes."""
 
 import dataclasses
+import json
 import subprocess
 from pathlib import Path
 
@@ -219,13 +220,28 @@ def test_the_size_of_windows_changes_no_record_and_hardly_a_value(world, plain, 
     np.testing.assert_allclose(ours.er2, default.er2, atol=1e-3)
 
 
+def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
+    arguments = ["impute", "--reference", str(world.folder / "reference.vcf.gz"), "--region", "21"]
+    arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--out", str(world.folder / "said.vcf.gz")]
+    told = CliRunner().invoke(ragimpute, [*arguments, "--json"], catch_exceptions=False)
+    facts, on_21 = json.loads(told.stdout), world.panel.sites.chrom == "21"
+    assert (facts["people"], facts["reference_people"]) == (TARGETS, len(world.panel.samples) - TARGETS)
+    assert facts["typed_sites"] == (world.typed & on_21).sum()
+    assert facts["imputed_sites"] == (~world.typed & on_21).sum()
+    assert facts["out"] == str(world.folder / "said.vcf.gz")
+    caplog.clear()
+    quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
+    assert (quiet.exit_code, quiet.stdout) == (0, "")
+    assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map
+
+
 def explained(world, tmp_path, site: str, *options: str):
     arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", site, *options]
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", world.panel.samples[-1]]
     arguments += ["--model", str(DEFAULT), "--out", str(tmp_path / "whom.tsv")]
     done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return done.output, pd.read_csv(tmp_path / "whom.tsv", sep="\t")
+    return done.stdout, pd.read_csv(tmp_path / "whom.tsv", sep="\t")
 
 
 @pytest.mark.parametrize("row", [102, FIRST + 102])  # on either chromosome
@@ -306,6 +322,15 @@ def test_explain_says_what_is_wrong_with_a_site(world, tmp_path, site, message):
         site = f"20:{world.panel.sites.pos[np.flatnonzero(world.typed)[7]]}"
     with pytest.raises(InputError, match=message):
         explained(world, tmp_path, site)
+
+
+def test_explain_as_json_is_the_table(world, tmp_path):
+    chrom, pos, *_ = world.panel.sites.keys()[102]
+    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--json", "--quiet")
+    told = json.loads(printed)
+    assert told["sample"] == world.panel.samples[-1]
+    assert [row["neighbour"] for row in told["neighbours"]] == table["neighbour"].tolist()
+    np.testing.assert_allclose([row["weight"] for row in told["neighbours"]], table["weight"], atol=1e-6)
 
 
 def test_explain_names_the_file_that_lacks_the_person(world):

@@ -61,8 +61,8 @@ class Prepared:
     unread: pd.DataFrame  # records of the reference that were not used
 
 
-def run(request: Request) -> None:
-    """Impute, and write the result and the table of dropped records.
+def run(request: Request) -> dict[str, str | int]:
+    """Impute, write the result and the table of dropped records, and tell what was done.
 
     Raises InputError when a file is unusable, nothing is typed, or Beagle is needed and missing.
     """
@@ -85,6 +85,15 @@ def run(request: Request) -> None:
         )
     dropped = (ready.unread.assign(file="reference"), ready.typed.dropped.assign(file="targets"))
     _write_dropped(request.out, pd.concat(dropped, ignore_index=True))
+    return {
+        "out": str(request.out),
+        "people": len(ready.typed.samples),
+        "reference_people": len(ready.panel.samples),
+        "typed_sites": len(ready.typed.index),
+        "imputed_sites": len(ready.panel.sites) - len(ready.typed.index),
+        "unused_records": len(ready.unread) + len(ready.typed.dropped),
+        "weights": ready.model.name,
+    }
 
 
 def prepare(inputs: Inputs) -> Prepared:

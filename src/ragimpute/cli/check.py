@@ -1,12 +1,12 @@
 """The verb `check`: what is wrong with the inputs, all at once, before anything is computed."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from ragimpute.cli.options import FILE, OUT, map_option
+from ragimpute.cli.output import json_option, print_json, quiet_option
 
 
 @click.command()
@@ -22,7 +22,8 @@ from ragimpute.cli.options import FILE, OUT, map_option
     show_default=True,
     help="How bad it is that a person is in both files: an error where accuracy is to be measured.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {level, file, code, message}.")
+@json_option
+@quiet_option("Print errors and warnings only.")
 @click.option("--out", type=OUT, help="The findings as TSV too: level file code message.")
 def check(
     reference: Path,
@@ -32,6 +33,7 @@ def check(
     held_out: bool,
     leak: Literal["error", "warning"],
     as_json: bool,
+    quiet: bool,
     out: Path | None,
 ) -> None:
     """Look through the inputs for everything that is, or may be, wrong, and say all of it at once.
@@ -50,10 +52,11 @@ def check(
     findings = check_inputs(
         reference, targets, map_path, Region.parse(region) if region else None, held_out=held_out, leak=leak
     )
+    shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        print_json([asdict(finding) for finding in shown])
     else:
-        for finding in findings:
+        for finding in shown:
             click.echo(str(finding))
     if out is not None:
         table = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)

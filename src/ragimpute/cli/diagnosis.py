@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ragimpute.cli.options import FILE, seed_option, threads_option
+from ragimpute.cli.output import json_option, print_json
 
 SHOWN = {
     "recon_ratio": "reconstruction / haplotype loss",
@@ -28,6 +29,7 @@ SHOWN = {
 @click.option("--steps", type=click.IntRange(2), default=15, show_default=True, help="Steps in an epoch.")
 @seed_option
 @threads_option
+@json_option
 @click.pass_context
 def diagnose_loss(
     ctx: click.Context,
@@ -39,6 +41,7 @@ def diagnose_loss(
     steps: int,
     seed: int,
     threads: int,
+    as_json: bool,
 ) -> None:
     """Train LOSS for a moment and say whether its reconstruction term dominates, is saturated, or can go.
 
@@ -46,6 +49,7 @@ def diagnose_loss(
     over the last epoch. Two minutes on two cores on the example.
     """
     import tempfile
+    from dataclasses import asdict
 
     from ragimpute.config import load, suggestion
     from ragimpute.errors import InputError
@@ -65,10 +69,15 @@ def diagnose_loss(
         )  # fmt: skip
         measured = monitor_means(tables.read(history, tables.HISTORY_COLUMNS), last_epochs=1)
     verdict = verdict_of(measured)
-    click.echo(f"{architecture}, {loss_name}, seed {seed}: last of {epochs} epochs of {steps} steps")
-    for name, label in SHOWN.items():
-        click.echo(f"  {label:40s} {measured[name]:.4g}")
-    click.echo(f"  {'verdict':40s} {verdict.outcome}: {verdict.advice}")
+    if as_json:
+        shown = {name: measured[name] for name in SHOWN}
+        print_json({"loss": loss_name, "architecture": architecture, **shown, **asdict(verdict)})
+        return
+    from ragimpute.reporting.terminal import print_facts
+
+    title = f"{architecture}, {loss_name}, seed {seed}: last of {epochs} epochs of {steps} steps"
+    print_facts(title, {label: f"{measured[name]:.4g}" for name, label in SHOWN.items()})
+    click.echo(f"verdict {verdict.outcome}: {verdict.advice}")
 
 
 def _train(

@@ -6,6 +6,7 @@ from typing import Literal
 import click
 
 from ragimpute.cli.options import allele_options
+from ragimpute.cli.output import json_option, print_json, quiet_option
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW = click.Path(dir_okay=False, path_type=Path)
@@ -117,15 +118,20 @@ def collect(
     help="history.tsv of train with its mask and method; repeat.",
 )
 @click.option("--out", type=NEW, required=True, help="Summary table, TSV.")
-@click.option("--quiet", is_flag=True, help="Do not print the table.")
-def summarise(metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: Path, quiet: bool) -> None:
+@quiet_option("Do not print the table.")
+@json_option
+def summarise(
+    metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: Path, quiet: bool, as_json: bool
+) -> None:
     """One row per method, averaged over seeds; `selected` marks the trained row with the best validation r2."""
     from ragimpute.evaluation import summary, tables
 
     measured = tables.read(metrics, tables.METRIC_COLUMNS)
     table = summary.summarise(measured, _read_histories(histories))
     tables.write(table, tables.SUMMARY_COLUMNS, out)
-    if not quiet:
+    if as_json:
+        print_json(table.to_dict(orient="records"))
+    elif not quiet:
         from ragimpute.reporting.terminal import print_summary
 
         print_summary(table)

@@ -14,6 +14,7 @@ from ragimpute.cli.impute import (
     threads_option,
 )
 from ragimpute.cli.options import OUT, map_option, memory_option, seed_option, start_logging
+from ragimpute.cli.output import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
     from ragimpute.explain import Explanation
@@ -42,6 +43,8 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 @threads_option
 @seed_option
 @memory_option
+@quiet_option("Do not log progress.")
+@json_option
 def explain(
     reference: Path,
     targets: Path,
@@ -56,6 +59,8 @@ def explain(
     threads: int,
     seed: int,
     memory_mb: int,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Show whom a person's two haplotypes were copied from at one untyped site.
 
@@ -82,7 +87,13 @@ def explain(
         seed=seed,
     )
     explanation = look_up(inputs, sample, site)
-    _print(explanation)
+    if as_json:
+        neighbours = explanation.neighbours.to_dict(orient="records")
+        print_json(
+            {"sample": sample, "site": explanation.site, "dosages": explanation.dosages, "neighbours": neighbours}
+        )
+    else:
+        _print(explanation)
     if out is not None:
         with atomic_path(out) as temporary:
             explanation.neighbours.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
@@ -93,30 +104,25 @@ def explain(
 
 
 def _print(explanation: "Explanation") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ragimpute.reporting.terminal import print_table
 
-    console = Console(markup=False, highlight=False)  # sample names may hold brackets
+    header = ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right")
     for hap, rows in explanation.neighbours.groupby("haplotype"):
         carried = float(rows.loc[rows["allele"] == 1, "weight"].sum())
-        text = (
+        title = (
             f"{explanation.sample}, haplotype {hap}, {explanation.site}: dosage {explanation.dosages[hap - 1]:.3f}, "
             f"carriers of ALT weigh {carried:.3f}"
         )
-        console.print(text, soft_wrap=True)
-        table = Table(caption_justify="left")
-        for name in ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right"):
-            table.add_column(name, justify="left" if name == "neighbour" else "right")
-        for row in rows.head(SHOWN).itertuples():
-            table.add_row(
+        shown = list(rows.head(SHOWN).itertuples())
+        cells = [
+            (
                 f"{row.neighbour} ({row.neighbour_haplotype})",
                 f"{row.typed_pos} {'←' if row.flank == 'left' else '→'}",
                 str(row.allele),
-                f"{row.weight:.3f}",
-                f"{row.left_cm:.3f}",
-                f"{row.right_cm:.3f}",
-                style="bold" if row.allele else None,
+                *(f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)),
             )
+            for row in shown
+        ]
+        print_table(title, header, cells, bold=[i for i, row in enumerate(shown) if row.allele])
         if len(rows) > SHOWN:
-            table.caption = f"{len(rows) - SHOWN} more weigh {rows['weight'].iloc[SHOWN:].sum():.3f} together"
-        console.print(table)
+            click.echo(f"{len(rows) - SHOWN} more weigh {rows['weight'].iloc[SHOWN:].sum():.3f} together")

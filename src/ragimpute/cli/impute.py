@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ragimpute.cli.options import FILE, OUT, map_option, memory_option, seed_option, start_logging
+from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.training import device_option
 
 ALL_FIELDS = "GT,DS,HDS,GP"
@@ -46,6 +47,8 @@ threads_option = click.option("--threads", type=click.IntRange(1), default=2, sh
 @exclude_option
 @device_option
 @memory_option
+@quiet_option("Print warnings and errors only.")
+@json_option
 def impute(
     reference: Path,
     targets: Path,
@@ -59,6 +62,8 @@ def impute(
     exclude_samples: Path | None,
     device: str,
     memory_mb: int,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Impute people from a reference panel with a trained network. Nothing is trained and nothing configured.
 
@@ -70,7 +75,7 @@ def impute(
     from ragimpute import imputation_run
     from ragimpute.genetic_map import GeneticMap
 
-    imputation_run.run(
+    facts = imputation_run.run(
         imputation_run.Request(
             reference=reference,
             targets=targets,
@@ -86,3 +91,9 @@ def impute(
             seed=seed,
         )
     )
+    if as_json:
+        print_json(facts)
+    elif not quiet:
+        from ragimpute.reporting.terminal import print_facts
+
+        print_facts(out.name, {name.replace("_", " "): str(fact) for name, fact in facts.items()})

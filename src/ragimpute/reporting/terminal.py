@@ -1,6 +1,8 @@
-"""The summary table on a terminal: rich where there is one, aligned plain text in a log."""
+"""Tables for people: with lines and colour on a terminal, aligned plain text in a log. `python -m` prints a summary."""
 
 import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -11,16 +13,32 @@ SELECTED_NOTE = "* selected on validation people of the panel"
 SMALL_NOTE = "bert_rag at size small checks the machinery; it does not rank architectures"
 
 
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[int] = ()) -> None:
+    """Print a table to standard output; the rows at `bold` stand out. A header of empty names is not shown."""
+    if not sys.stdout.isatty():
+        _print_plain(title, [header, *rows] if any(header) else rows)
+        return
+    # file names and sample names may hold brackets, which are no markup
+    table = Table(title=title, title_justify="left", show_header=any(header))
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i else "left")
+    for i, cells in enumerate(rows):
+        table.add_row(*cells, style="bold" if i in bold else None)
+    Console(markup=False, highlight=False).print(table)
+
+
+def print_facts(title: str, facts: dict[str, str]) -> None:
+    """Print names and what they stand for."""
+    print_table(title, ("", ""), list(facts.items()))
+
+
 def print_summary(table: pd.DataFrame) -> None:
     """Print the main columns of a summary table to standard output, one table per panel and mask."""
     for (panel, mask), group in table.groupby(["panel", "mask"], sort=True):
-        title = f"panel {panel}, mask {mask}"
-        rows = [_cells(row) for _, row in group.sort_values("r2_rare", ascending=False, kind="stable").iterrows()]
+        ordered = group.sort_values("r2_rare", ascending=False, kind="stable")
         header = ["method", "seeds", *(name.replace("_", " ") for name in _SHOWN)]
-        if sys.stdout.isatty():
-            _print_rich(title, header, rows)
-        else:
-            _print_plain(title, header, rows)
+        rows = [_cells(row) for _, row in ordered.iterrows()]
+        print_table(f"panel {panel}, mask {mask}", header, rows, ordered["selected"].to_numpy().nonzero()[0])
     if table["selected"].any():
         print(SELECTED_NOTE)
     if "bert_rag" in set(table["architecture"]):
@@ -36,18 +54,15 @@ def _number(value: float) -> str:
     return "NA" if pd.isna(value) else f"{value:.4f}"
 
 
-def _print_rich(title: str, header: list[str], rows: list[list[str]]) -> None:
-    table = Table(title=title)
-    for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i else "left")
-    for cells in rows:
-        table.add_row(*cells, style="bold" if cells[0].endswith("*") else None)
-    Console().print(table)
-
-
-def _print_plain(title: str, header: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
+def _print_plain(title: str, lines: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(title)
-    for line in [header, *rows]:
+    for line in lines:
         cells = [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
         print("  ".join(cells).rstrip())
+
+
+if __name__ == "__main__":
+    from ragimpute.evaluation import tables
+
+    print_summary(tables.read(Path(sys.argv[1]), tables.SUMMARY_COLUMNS))
