@@ -21,10 +21,12 @@ ours() { grep -qsF "$mark" "$SLURM_CONF"; }
 up() { ours && [ -n "$(timeout 20 sinfo --noheader --states idle,mixed,allocated 2> /dev/null)" ]; }
 
 install_slurm() {
-  command -v slurmctld > /dev/null && command -v slurmd > /dev/null && command -v munged > /dev/null && return
-  command -v apt-get > /dev/null || fail "slurmctld, slurmd or munged is missing, and there is no apt-get to install them"
+  local program missing=
+  for program in slurmctld slurmd munged pgrep; do command -v $program > /dev/null || missing+=" $program"; done
+  [ -n "$missing" ] || return 0
+  command -v apt-get > /dev/null || fail "missing:$missing; and there is no apt-get to install them"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge > /dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge procps > /dev/null
 }
 
 configure() {
@@ -76,10 +78,10 @@ CONF
 start() {
   if up; then return; fi
   [ "$(id -u)" = 0 ] || fail "start needs root"
-  if ours; then stop; fi # what is left of a cluster that broke
   [ ! -s "$SLURM_CONF" ] || ours || fail "$SLURM_CONF is somebody else's; left alone"
-  if pgrep -x 'slurm(d|ctld)' > /dev/null; then fail "a slurmd or slurmctld that this script did not start is running"; fi
   install_slurm
+  if ours; then stop; fi # what is left of a cluster that broke
+  if pgrep -x 'slurm(d|ctld)' > /dev/null; then fail "a slurmd or slurmctld that this script did not start is running"; fi
   configure
   pgrep -x munged > /dev/null || runuser -u munge -- /usr/sbin/munged
   munge --no-input | unmunge > /dev/null || fail "munged does not answer; see /var/log/munge/munged.log"
@@ -96,6 +98,7 @@ start() {
 stop() {
   local file pid
   ours || fail "$SLURM_CONF was not written by this script; nothing stopped"
+  command -v pgrep > /dev/null || fail "pgrep is missing; on Debian: apt-get install procps"
   for file in /run/slurmd.pid /run/slurmctld.pid /run/munge/munged.pid; do
     pid=$(pgrep -x "$(basename $file .pid)" --pidfile $file 2> /dev/null) || continue # no such process, or another's number
     kill "$pid"
