@@ -185,6 +185,30 @@ def test_an_extra_target_record_is_listed_as_dropped(world):
     ]
 
 
+@pytest.mark.parametrize("suffix", ["vcf.gz", "bcf"])
+def test_records_that_the_panel_lacks_are_kept_when_asked(world, suffix):
+    sites = world.panel.sites.take(world.typed)
+    apart = np.isin(np.arange(len(sites)), (0, 3, len(sites) - 1))  # the first and the last record of the file too
+    shifted = dataclasses.replace(sites, pos=np.where(apart, sites.pos + 1, sites.pos))
+    seen, names = world.truth[world.typed].astype(np.int8), world.panel.samples[-TARGETS:]
+    seen[3, 0] = -1
+    write_genotypes(world.folder / "apart.vcf.gz", shifted, world.panel.contigs, names, seen, True)
+    without = world.impute(f"without.{suffix}", targets="apart.vcf.gz")
+    path = world.impute(f"with.{suffix}", "--keep-unmatched", targets="apart.vcf.gz")
+    of_the_panel = ("--include", "TYPED=1 || IMPUTED=1")
+    assert query(path, "%LINE", *of_the_panel) == query(without, "%LINE")
+    fields = "%CHROM\t%POS\t%REF\t%ALT\t%INFO[\t%GT]\n"
+    kept = query(path, fields, "--exclude", of_the_panel[1])
+    assert [int(row[1]) for row in kept] == shifted.pos[apart].tolist()
+    places = ",".join(f"{row[0]}:{row[1]}" for row in kept)
+    assert kept == query(world.folder / "apart.vcf.gz", fields, "--targets", places)
+    assert query(path, "%CHROM:%POS\n", "--regions", places) == [[place] for place in places.split(",")]  # the index
+    done = subprocess.run(["bcftools", "view", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert without.with_name("without.dropped.tsv").exists()
+    assert not path.with_name("with.dropped.tsv").exists()
+
+
 def test_unphased_targets_keep_their_genotypes(world):
     path = world.impute("from_unphased.vcf.gz", targets="unphased.vcf.gz")
     found = read_imputed(path, world.panel.sites)

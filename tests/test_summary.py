@@ -4,7 +4,7 @@ import pytest
 
 from ragimpute.evaluation import tables
 from ragimpute.evaluation.summary import summarise, training_measures
-from ragimpute.reporting.terminal import print_summary
+from ragimpute.reporting.terminal import print_summary, print_table
 
 CONTRACT_COLUMNS = [
     "panel",
@@ -94,3 +94,12 @@ def test_the_printed_table_is_plain_in_a_log(capsys):
     assert "\x1b" not in printed
     assert "copy_rag.a" in printed
     assert "0.7500" in printed
+
+
+def test_on_a_terminal_a_table_has_lines_and_names_keep_their_brackets(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table("[red]title", ("name", "n"), [("a[bold]b", "1")], bold=[0])
+    printed = capsys.readouterr().out
+    assert "│" in printed
+    assert "[red]title" in printed
+    assert "a[bold]b" in printed

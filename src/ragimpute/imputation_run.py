@@ -14,6 +14,7 @@ from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel
 from ragimpute.phasing import phase
+from ragimpute.vcf.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.panel_reader import read_panel
 from ragimpute.vcf.source import Region
@@ -48,6 +49,7 @@ class Request(Inputs):
 
     out: Path
     fields: tuple[str, ...]
+    keep_unmatched: bool
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,33 @@ def run(request: Request) -> dict[str, str | int]:
     """
     from ragimpute.impute import impute
     from ragimpute.progress import share_of_work
+    from ragimpute.vcf import unmatched
     from ragimpute.vcf.writer import check_request, write_parts
 
     check_request(request.out, request.fields)
     ready = prepare(request)
-    with share_of_work("imputing") as progress:
-        write_parts(
-            request.out,
-            ready.panel.sites,
-            ready.panel.contigs,
-            ready.typed.samples,
-            impute(ready.panel, ready.typed, ready.imputer, threads=request.threads, on_progress=progress),
-            f"ragimpute impute, weights {ready.model.name}",
-            fields=request.fields,
-            threads=request.threads,
-        )
-    dropped = (ready.unread.assign(file="reference"), ready.typed.dropped.assign(file="targets"))
+
+    def write(path: Path) -> None:
+        with share_of_work("imputing") as progress:
+            write_parts(
+                path,
+                ready.panel.sites,
+                ready.panel.contigs,
+                ready.typed.samples,
+                impute(ready.panel, ready.typed, ready.imputer, threads=request.threads, on_progress=progress),
+                f"ragimpute impute, weights {ready.model.name}",
+                fields=request.fields,
+                threads=request.threads,
+            )
+
+    unused = ready.typed.dropped
+    kept = unused[unused["reason"].eq(NOT_IN_REFERENCE) & unused["chrom"].isin(ready.panel.sites.chrom)]
+    if request.keep_unmatched and len(kept):
+        unmatched.write_with(request.out, request.targets, kept, write)
+        unused = unused.drop(kept.index)
+    else:
+        write(request.out)
+    dropped = (ready.unread.assign(file="reference"), unused.assign(file="targets"))
     _write_dropped(request.out, pd.concat(dropped, ignore_index=True))
     return {
         "out": str(request.out),
@@ -91,7 +104,7 @@ def run(request: Request) -> dict[str, str | int]:
         "reference_people": len(ready.panel.samples),
         "typed_sites": len(ready.typed.index),
         "imputed_sites": len(ready.panel.sites) - len(ready.typed.index),
-        "unused_records": len(ready.unread) + len(ready.typed.dropped),
+        "unused_records": len(ready.unread) + len(unused),
         "weights": ready.model.name,
     }
 

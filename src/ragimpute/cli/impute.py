@@ -43,6 +43,7 @@ threads_option = click.option("--threads", type=click.IntRange(1), default=2, sh
 @threads_option
 @seed_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
+@click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
 @exclude_option
 @device_option
@@ -58,6 +59,7 @@ def impute(
     threads: int,
     seed: int,
     fields: str,
+    keep_unmatched: bool,
     model: Path | None,
     exclude_samples: Path | None,
     device: str,
@@ -85,6 +87,7 @@ def impute(
             exclude_samples=exclude_samples,
             model=model,
             fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
+            keep_unmatched=keep_unmatched,
             device=device,
             threads=threads,
             memory_mb=memory_mb,

@@ -17,6 +17,7 @@ COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
 SWAPPED, FLIPPED, BOTH = "alleles swapped", "strand flipped", "strand flipped and alleles swapped"
 SWAPS = (SWAPPED, BOTH)  # relations in which ALT of the record is REF of the site
 AMBIGUOUS = "ambiguous strand"
+NOT_IN_REFERENCE = "not in the reference"  # the panel has nothing at this position
 MAX_MINOR_FREQUENCY = 0.4  # above it a panel's frequency does not tell strands apart: populations differ by as much
 MIN_LOG_ODDS = math.log(1000)  # of one orientation to the other
 
@@ -63,7 +64,7 @@ class SiteIndex:
         if reason:
             return Match(-1, reason)
         if (chrom, pos) not in self._at:
-            return Match(-1, "not in the reference")
+            return Match(-1, NOT_IN_REFERENCE)
         found = [
             (pair, relation) for pair, relation in _readings(ref, alts[0]).items() if (chrom, pos, *pair) in self._exact
         ]

@@ -1,0 +1,40 @@
+"""Typed records at positions that the panel lacks, on request put into the imputed file as they are.
+
+bcftools, which comes inside pysam, does the work: nothing of these records passes through Python.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+
+from ragimpute.artefacts import atomic_path
+
+
+def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: Callable[[Path], None]) -> None:
+    """Write `out`, with index: what `write_imputed` writes to the path it is given, and `records` of `targets` between.
+
+    records: chrom and pos, at which the imputed file has nothing. They keep all but INFO and FORMAT other than GT, so
+    that they have neither TYPED nor IMPUTED.
+    """
+    import pysam.bcftools as bcftools
+
+    def run(command: Callable, *arguments: str | Path) -> None:
+        command(*map(str, arguments), catch_stdout=False)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name, ExitStack() as stack:
+        folder = Path(name)
+        imputed, positions, extra = folder / out.name, folder / "positions.tsv", folder / "extra.vcf.gz"
+        write_imputed(imputed)
+        records[["chrom", "pos"]].drop_duplicates().to_csv(positions, sep="\t", header=False, index=False)
+        run(bcftools.view, "-T", positions, "-m2", "-M2", "-o", folder / "found.vcf.gz", targets)
+        run(bcftools.annotate, "-x", "INFO,^FORMAT/GT", "-o", folder / "bare.vcf.gz", folder / "found.vcf.gz")
+        run(bcftools.sort, "-T", folder / "sorting", "-o", extra, folder / "bare.vcf.gz")
+        run(bcftools.index, "--csi", extra)
+        kind = "csi" if (folder / f"{out.name}.csi").exists() else "tbi"
+        final, index = (stack.enter_context(atomic_path(path)) for path in (out, f"{out}.{kind}"))
+        run(bcftools.concat, "--allow-overlaps", "--no-version", "-o", final, imputed, extra)
+        run(bcftools.index, f"--{kind}", "-o", index, final)
