@@ -168,6 +168,16 @@ def test_the_commands_of_a_page_run(page: str, checkout: Path) -> None:
         assert not CONTROL.search(done.stdout), f"{how}: control characters where there is no terminal"
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("docs")
+def test_make_report_ends_with_the_summary_and_the_place_of_the_report(checkout: Path) -> None:
+    said = run(checkout, treatment("make report CONFIG=tutorial.yaml")).stdout
+    table = said[said.rindex("panel example, mask omni\n") :]
+    methods = ["beagle", "copy_rag.cross_entropy.pretrained", "frequency"]
+    assert sorted(re.findall(r"^[\w.]+(?=(?: \*)? +\d)", table, re.MULTILINE)) == methods
+    assert table.endswith(f"\nReport: {checkout}/results/report.html\n")
+
+
 def test_each_treatment_is_of_a_command() -> None:
     found = [command for page in PAGES for command in commands(page)]
     unused = [pattern for pattern in COMMANDS if not any(re.fullmatch(pattern, command) for command in found)]
