@@ -71,7 +71,7 @@ def cost(command: list[str], folder: Path) -> Cost:
 def phased_targets(folder: Path) -> str:
     genetic_map = GeneticMap.read(MAP)
     panel, _ = read_panel(REFERENCE, None, genetic_map)
-    typed = phase(panel, read_genotypes(EXAMPLE / "targets.vcf.gz", panel.sites), genetic_map, threads=THREADS)
+    typed = phase(panel, read_genotypes(EXAMPLE / "targets.vcf.gz", panel.sites), genetic_map)
     path = folder / "targets.vcf.gz"
     write_genotypes(path, panel.sites.take(typed.index), panel.contigs, typed.samples, typed.alleles, typed.phased)
     return str(path)

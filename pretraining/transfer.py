@@ -99,7 +99,7 @@ def main(weights: tuple[Path, ...], panels: int, seed: int, threads: int, out: P
         drawn = simulate(rng)
         reference, truth, targets = split(drawn.panel, drawn.typed, rng)
         genetic_map = genetic_map_of(drawn.panel)
-        targets = phase(reference, targets, genetic_map, threads=threads)
+        targets = phase(reference, targets, genetic_map)
         results = {
             "beagle": run_beagle(reference, targets, genetic_map, threads=threads),
             "li_stephens": run_li_stephens(reference, targets, threads=threads),

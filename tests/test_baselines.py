@@ -47,7 +47,7 @@ def test_phasing_keeps_genotypes_and_fills_gaps(study):
     assert done.complete
     known = (gaps.alleles >= 0).all(axis=2)
     np.testing.assert_array_equal(done.alleles.sum(axis=2)[known], truth[targets.index][known])
-    np.testing.assert_array_equal(done.alleles, phase(reference, gaps, MAP, threads=2).alleles)
+    np.testing.assert_array_equal(done.alleles, phase(reference, gaps, MAP).alleles)
 
 
 def test_phased_targets_are_not_phased_again(study, monkeypatch):
@@ -159,7 +159,7 @@ def test_the_example_gives_the_published_accuracy():
     panel, _ = read_panel(example / "reference.vcf.gz", None, genetic_map)
     targets = read_genotypes(example / "targets.vcf.gz", panel.sites)
     truth = read_truth(example / "truth.vcf.gz", panel.sites, targets.samples).astype(float)
-    phased = phase(panel, targets, genetic_map, threads=2)
+    phased = phase(panel, targets, genetic_map)
     frequency = panel.alleles.mean(axis=1)
     flip, maf = frequency > 0.5, np.minimum(frequency, 1 - frequency)
     results = {

@@ -217,6 +217,8 @@ def test_unphased_targets_keep_their_genotypes(world):
     different = np.argwhere(found.ds[rows] != expected[rows])
     assert different.tolist() in ([], [[5, 2]]), "only the missing genotype may have been filled in wrongly"
     assert not np.isnan(found.ds).any()
+    alone = world.impute("by_one_thread.vcf.gz", "--threads", "1", targets="unphased.vcf.gz")
+    assert query(alone, "%LINE") == query(path, "%LINE")
 
 
 def test_each_chromosome_is_as_if_it_were_alone(world, plain):

@@ -125,7 +125,6 @@ def prepare(inputs: Inputs) -> Prepared:
         panel,
         typed,
         inputs.genetic_map or GeneticMap.uniform(),
-        threads=inputs.threads,
         memory_mb=inputs.memory_mb,
         seed=inputs.seed,
     )

@@ -16,13 +16,14 @@ from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
+THREADS = 2  # always: what Beagle phases depends on their number, and results must not
+
 
 def phase(
     reference: Panel,
     targets: TargetGenotypes,
     genetic_map: GeneticMap,
     *,
-    threads: int = 1,
     memory_mb: int = 4000,
     seed: int = 1,
 ) -> TargetGenotypes:
@@ -40,7 +41,7 @@ def phase(
         folder = Path(name)
         write_inputs(folder, typed, replace(targets, index=np.arange(len(sites))), genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
-        run_beagle_program(folder, arguments, genetic_map, threads=threads, memory_mb=memory_mb, seed=seed)
+        run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
         phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples)
     if len(phased.index) != len(sites) or not phased.complete:
         raise InputError(f"Beagle phased {len(phased.index)} of the {len(sites)} typed sites")

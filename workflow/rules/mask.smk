@@ -60,5 +60,5 @@ rule phase:
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
-        " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
+        " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
         " --out {output.phased:q} > {log:q} 2>&1"

@@ -27,13 +27,10 @@ BASELINES = ("beagle", "beagle_tuned", "minimac4", "li_stephens", "frequency")
 @roles_option
 @click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
 @map_option
-@threads_option
 @memory_option
 @seed_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz of complete, phased typed genotypes.")
-def phase(
-    panel: Path, roles: Path, targets: Path, map_path: Path | None, threads: int, memory_mb: int, seed: int, out: Path
-) -> None:
+def phase(panel: Path, roles: Path, targets: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path) -> None:
     """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
 
     Genotypes that are phased and complete already are copied, and Beagle is not needed.
@@ -48,7 +45,7 @@ def phase(
     people, table = Panel.load(panel), read_roles(roles)
     found = read_genotypes(targets, people.sites, target_people(table))
     reference = people.people(reference_people(table))
-    done = run(reference, found, _genetic_map(map_path), threads=threads, memory_mb=memory_mb, seed=seed)
+    done = run(reference, found, _genetic_map(map_path), memory_mb=memory_mb, seed=seed)
     write_genotypes(out, people.sites.take(done.index), people.contigs, done.samples, done.alleles, True)
 
 
