@@ -208,3 +208,19 @@ def test_the_kernel_imputes_as_the_network_does():
         np.testing.assert_allclose(fused.hds, direct.hds, atol=1e-5)
         np.testing.assert_allclose(fused.both, direct.both, atol=1e-5)
     assert direct.hds[~fold.typed].std() > 0.01
+
+
+def test_an_inflated_embedding_leaves_loss_and_gradient_finite():
+    """What a reconstruction loss can do to the embedding: the scale of the evidence must not overflow."""
+    _, (fold, _) = study()
+    architecture = CopyRagArchitecture()
+    data = architecture.fold_data("small", fold, segments_of(architecture, "small", fold, 1))
+    network = architecture.build("small", 1)
+    with torch.no_grad():
+        network.calibration.bias[0] = 200.0
+    batch = data.batch(np.arange(8), 0)
+    spec = LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0})
+    total = compute(spec, network(batch.inputs), batch, None).total
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)

@@ -14,6 +14,7 @@ from ragimpute.models.copy_keys import copy_keys
 from ragimpute.models.copy_rag_inputs import (
     FEATURE_MEAN,
     FEATURE_SPREAD,
+    MOST_LOG_SCALE,
     SITE_FEATURES,
     SITE_MEAN,
     SITE_SPREAD,
@@ -94,6 +95,7 @@ class CopyRag(nn.Module):
 
         unseen_carrier, unseen_other = self.background(before).unbind(-1)  # [B, L]
         scale, bias = self.calibration(before).unbind(-1)  # [B, L]
+        scale = scale.clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE)
         evidence = torch.logaddexp(log_carried, both(unseen_carrier + inputs["log_maf"])) - torch.logaddexp(
             log_others, both(unseen_other + inputs["log_major"])
         )  # [N, L]

@@ -35,6 +35,7 @@ SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5, 6.5)
 SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5, 1.2)
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
+MOST_LOG_SCALE = 4.0  # of the evidence, either way: a loss that inflates the embedding must not overflow it
 
 
 def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], size: str) -> None:

@@ -47,6 +47,7 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
     query = _query(p, before)
     unseen = _linear(p, "background", before) + log_frequencies  # [L, 2]
     calibration = _linear(p, "calibration", before)  # [L, 2], log scale and bias
+    calibration[:, 0] = calibration[:, 0].clip(-inputs.MOST_LOG_SCALE, inputs.MOST_LOG_SCALE)
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
     first = p["interaction.0.weight"]  # [J, D + 2]
     fixed = 2 * (before + p["value.bias"]) @ first[:, :width].T + p["interaction.0.bias"]  # [L, J]
