@@ -229,3 +229,8 @@ def test_a_wrong_configuration_ends_before_any_work(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "seed: unknown key; did you mean 'seeds'?" in done.stdout + done.stderr
+
+
+def test_the_workflows_tests_run_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """They share the tiny study and one SLURM cluster. pytest 9.2 loses pytest-xdist 3.8's groups without a word."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@workflow")
