@@ -42,7 +42,7 @@ CONFIG: dict[str, Any] = {
     "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "labelFontWeight": "bold"},
     "legend": {
         **{"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "labelLimit": 260, "orient": "bottom"},
-        **{"columns": 3, "symbolSize": 60, "symbolStrokeWidth": 2, "title": None},
+        **{"columns": 3, "columnPadding": 48, "symbolSize": 60, "symbolStrokeWidth": 2, "title": None},
     },
     "text": {"color": SOFT, "fontSize": 11},
     "rule": {"color": SOFT},
