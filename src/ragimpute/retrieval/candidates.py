@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.prefix_order import move
 
 EXACT = 5000  # haplotypes up to which all of a panel are states
 CANDIDATES = 1024  # states of a query in a larger one
@@ -55,16 +56,7 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
             for q in range(len(queries)):  # a missing allele sorts with the more frequent one
                 known = queries[q, t]
                 alleles[n_hap + q] = known if known >= 0 else 2 * count > n_hap
-            n_zeros = n_ones = 0
-            for h in order:
-                if alleles[h]:
-                    ones[n_ones] = h
-                    n_ones += 1
-                else:
-                    zeros[n_zeros] = h
-                    n_zeros += 1
-            order[:n_zeros] = zeros[:n_zeros]
-            order[n_zeros:] = ones[:n_ones]
+            move(order, alleles, zeros, ones)
             for i in range(n):
                 place[order[i]] = i
             for q in range(len(queries)):

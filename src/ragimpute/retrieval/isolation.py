@@ -11,26 +11,12 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.sharing import ORDER_SEED, pack_by_haplotype, shared_cm
 
 MAX_CARRIERS = 8  # above this, the first in a fixed random order stand for all
 SPARE = 2  # further carriers, which stand in for those of a person who is left out
 NEAREST = 2  # others looked up on each side of a carrier, of different groups: one stands in for the other
-
-
-@njit(cache=True)
-def _move(order, alleles, zeros, ones):
-    """Stable partition of `order` [H] by `alleles` [H]: from the prefix order before a site to the one after it."""
-    n_zeros = n_ones = 0
-    for h in order:
-        if alleles[h]:
-            ones[n_ones] = h
-            n_ones += 1
-        else:
-            zeros[n_zeros] = h
-            n_zeros += 1
-    order[:n_zeros] = zeros[:n_zeros]
-    order[n_zeros:] = ones[:n_ones]
 
 
 @njit(cache=True, nogil=True)
@@ -64,7 +50,7 @@ def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
                             first = group[h]
                             found += 1
                         i += towards
-            _move(order, alleles[s], zeros, ones)
+            move(order, alleles[s], zeros, ones)
 
 
 @njit(cache=True)
