@@ -9,7 +9,7 @@ from numba import njit
 
 @njit(cache=True, inline="always")
 def move(order, alleles, zeros, ones):
-    """Partition `order` [H] stably by `alleles` [H]: from the order before a site to that after it. The rest: scratch."""
+    """Take `order` [H] from before a site to after it, by its `alleles` [H]: a stable partition. The rest: scratch."""
     n_zeros = n_ones = 0
     for h in order:
         if alleles[h]:
