@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from ragimpute.models import architecture, segments
-from ragimpute.models.copy_rag_inputs import allele_ages
 from ragimpute.panel import Panel
+from ragimpute.retrieval.ages import allele_ages
 from tiny_study import ROOT, Study
 from training_data import fold_of
 

@@ -44,7 +44,7 @@ class Panel:
     samples: tuple[str, ...]
     alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
-    # [2, S] float32: what the age of each minor allele shows by among these people (models.copy_rag_inputs.allele_ages)
+    # [2, S] float32: what the age of each minor allele shows by among these people (retrieval.ages)
     ages: np.ndarray | None = None
 
     def people(self, names: Sequence[str]) -> "Panel":

@@ -52,7 +52,7 @@ def read_panel(
     if describe:
         from dataclasses import replace
 
-        from ragimpute.models.copy_rag_inputs import allele_ages
+        from ragimpute.retrieval.ages import allele_ages
 
         panel = replace(panel, ages=allele_ages(panel, threads))
     panel.save(out)

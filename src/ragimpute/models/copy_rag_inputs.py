@@ -10,8 +10,8 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold
-from ragimpute.panel import Panel, chromosome_bounds
-from ragimpute.retrieval import isolation, neighbours, sharing
+from ragimpute.panel import chromosome_bounds
+from ragimpute.retrieval import ages, neighbours
 
 NAME = "copy_rag"
 SIZES = {
@@ -98,56 +98,14 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
-    typed = _mutual_sharing(fold.reference, fold.typed_sites, group, inside, threads)
+    typed = ages.mutual_sharing(fold.reference, fold.typed_sites, group, inside, threads)
     if fold.reference.ages is not None and not inside:
         return {"shared": np.stack([typed[0], *fold.reference.ages])}
-    results = [typed, *_ages(fold.reference, group, inside, threads)]
+    results = [typed, *ages.each(fold.reference, group, inside, threads)]
     arrays = {"shared": np.stack([shared for shared, _ in results])}
     if inside:
         arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
     return arrays
-
-
-def allele_ages(panel: Panel, threads: int) -> np.ndarray:
-    """What `describe_sites` finds by itself for a whole panel, whatever is typed: Panel.ages [2, S] float32."""
-    everybody = np.arange(len(panel.samples))
-    parts = [
-        np.stack([shared for shared, _ in _ages(panel.between(start, stop), everybody, False, threads)])
-        for start, stop in chromosome_bounds(panel.sites.chrom)
-    ]
-    return _joined(parts, 1)
-
-
-def _ages(panel: Panel, group: np.ndarray, inside: bool, threads: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Sharing at all sites, and isolation: each with the same when a group is left out, if people are `inside`."""
-    alleles, groups = panel.alleles, np.repeat(group, 2)
-    shared = _mutual_sharing(panel, np.arange(len(alleles)), group, inside, threads)
-    flipped = minor_is_ref(alleles)
-    return [shared, isolation.isolation(alleles, flipped, panel.sites.cm, groups, leave_out=inside, threads=threads)]
-
-
-def _mutual_sharing(
-    panel: Panel, compared: np.ndarray, group: np.ndarray, inside: bool, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sharing of the carriers of every site, compared at the sites `compared` [M]."""
-    sites = np.arange(len(panel.alleles))
-    return sharing.mutual_sharing(
-        panel.alleles if len(compared) == len(sites) else panel.alleles[compared],
-        panel.sites.cm[compared],
-        panel.alleles,
-        minor_is_ref(panel.alleles),
-        panel.sites.cm,
-        np.searchsorted(compared, sites),
-        np.searchsorted(compared, sites, side="right"),
-        np.repeat(group, 2),
-        inside,
-        threads,
-    )
-
-
-def minor_is_ref(alleles: np.ndarray) -> np.ndarray:
-    """Where [S] bool the less frequent of `alleles` [S, H] is REF."""
-    return 2 * alleles.sum(axis=1, dtype=np.int64) > alleles.shape[1]
 
 
 def leave_out_groups(fold: Fold) -> np.ndarray:
@@ -166,7 +124,7 @@ class SiteInputs:
     def __init__(self, fold: Fold, segments: dict[str, np.ndarray]) -> None:
         self.fold = fold
         self.shared, self.left_out = segments["shared"], segments.get("left_out")
-        self.flipped = minor_is_ref(fold.reference.alleles)  # [S]
+        self.flipped = ages.minor_is_ref(fold.reference.alleles)  # [S]
         cm = fold.reference.sites.cm
         before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
         self.left, self.right = np.empty_like(before), np.empty_like(before)  # the flanking typed sites, [S]
