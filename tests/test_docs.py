@@ -144,10 +144,12 @@ def yaml_of(page: str) -> list[dict]:
 def run(checkout: Path, command: str) -> subprocess.CompletedProcess:
     """Run `command` in the copy, both streams in stdout; pages that say the same share one run."""
     path = os.pathsep.join([str(checkout / ".venv" / "bin"), os.environ["PATH"]])
+    # a reader's shell is not below `make test`, whose variables would have an inner make announce its directories
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=checkout,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(checkout / "src")},
+        env={**environment, "PATH": path, "PYTHONPATH": str(checkout / "src")},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
