@@ -1,34 +1,16 @@
-"""Fixtures shared by all tests: a tiny panel of seeded mosaic haplotypes."""
+"""Fixtures shared by tests."""
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ragimpute.panel import Panel, Sites
+import two_chromosomes
+from mosaic import mosaic_panel
+from ragimpute.panel import Panel
 from tiny_study import Study, copy_checkout
-
-
-def mosaic_panel(n_people: int = 24, n_sites: int = 60, n_founders: int = 6, seed: int = 7) -> Panel:
-    """Haplotypes copied from a few founders with switches, so that neighbours tell about untyped sites."""
-    generator = np.random.default_rng(seed)
-    frequency = generator.beta(0.6, 1.2, size=n_sites).clip(0.05, 0.95)
-    founders = (generator.random((n_founders, n_sites)) < frequency).astype(np.uint8)
-    switches = generator.random((2 * n_people, n_sites)) < 0.02
-    source = generator.integers(n_founders, size=(2 * n_people, n_sites))
-    last = np.maximum.accumulate(np.where(switches, np.arange(n_sites), 0), axis=1)
-    source = np.take_along_axis(source, last, axis=1)
-    alleles = founders[source, np.arange(n_sites)].T
-    alleles = alleles ^ (generator.random(alleles.shape) < 0.003)
-    alleles[0, :] = 0
-    alleles[0, 3] = 1  # a singleton: monomorphic once person 1 is left out
-    pos = 1_000_000 + np.cumsum(generator.integers(50, 2000, size=n_sites)).astype(np.int64)
-    text = {base: np.array([base] * n_sites) for base in ("20", "A", "G")}
-    ids = np.array([f"site{i}" for i in range(n_sites)])
-    sites = Sites(text["20"], pos, ids, text["A"], text["G"], (pos - pos[0]) / 1e6)
-    samples = tuple(f"P{i:03d}" for i in range(n_people))
-    return Panel(sites, samples, np.ascontiguousarray(alleles.astype(np.uint8)), ("##contig=<ID=20>",))
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +43,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
     done = study.snakemake()
     assert done.returncode == 0, done.stdout[-6000:]
     return study
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> two_chromosomes.World:
+    """46 people, of whom six are targets, on two chromosomes of 30 and 10 cM."""
+    return two_chromosomes.written(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def plain(world: two_chromosomes.World) -> Path:
+    """The world's phased targets imputed, everything by default."""
+    return world.impute("plain.vcf.gz")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import mosaic_panel
+from mosaic import mosaic_panel
 from ragimpute import baselines, external
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap

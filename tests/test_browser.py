@@ -127,6 +127,22 @@ def test_the_table_sorts_by_mouse_and_by_keyboard(page: Page, tiny: Study) -> No
     assert page.evaluate(order) == sorted(rare)
 
 
+def test_figures_follow_the_width_of_the_window(browser: Browser, report: Path) -> None:
+    page = opened(browser, report, width=1280)
+    page.get_by_role("checkbox", name="minimac4").press("Space")
+    first = "document.querySelector('.chart svg').clientWidth"
+    wide = page.evaluate(first)
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_function(f"{first} < {wide} - 300")
+    page.wait_for_selector("html[data-drawn=all]", state="attached")
+    assert page.evaluate(first) <= 700
+    drawn = "[...document.querySelectorAll('.chart')].map(host => host.querySelectorAll('svg').length)"
+    assert set(page.evaluate(drawn)) == {1}
+    assert page.evaluate("views[Object.keys(views)[0]][0].signal('hidden')") == ["minimac4"]
+    assert page.trouble == []
+    page.context.close()
+
+
 def test_a_method_can_be_switched_off_in_all_figures(page: Page) -> None:
     points = "[...document.querySelectorAll('.chart')].map(host => host.querySelectorAll('.mark-symbol path').length)"
     before = page.evaluate(points)

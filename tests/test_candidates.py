@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from conftest import mosaic_panel
+from mosaic import mosaic_panel
 from ragimpute.empirical import empirical_r2
 from ragimpute.evaluation.variants import site_r2
 from ragimpute.retrieval import candidates, neighbours

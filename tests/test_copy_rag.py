@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import mosaic_panel
+from mosaic import mosaic_panel
 from ragimpute.folds import Person, load_fold
 from ragimpute.losses import LossSpec, compute
 from ragimpute.models import copy_rag_kernel

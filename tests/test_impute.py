@@ -1,99 +1,19 @@
-"""`ragimpute impute` and `ragimpute explain` from files to files, on mosaic panels of two chromosomes."""
+"""`ragimpute impute` from files to files."""
 
 import dataclasses
 import json
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from conftest import mosaic_panel
-from ragimpute import artefacts
 from ragimpute.cli import ragimpute
-from ragimpute.errors import InputError
-from ragimpute.imputers import KernelImputer
-from ragimpute.panel import Panel, Sites
-from ragimpute.pretrained import DEFAULT, KIND
-from ragimpute.reporting import copying
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from tiny_study import ROOT
-
-TARGETS = 6
-FIRST = 1500  # sites of the first chromosome
-EVERY = 4  # one site in four is typed
-
-
-def stretched(panel: Panel, chrom: str, cm: float) -> Panel:
-    """The panel on chromosome `chrom`, its sites spread over `cm` Mb, and so as many cM where no map is given."""
-    sites = panel.sites
-    pos = 1_000_000 + np.round((sites.pos - sites.pos[0]) / np.ptp(sites.pos) * cm * 1e6).astype(np.int64)
-    moved = dataclasses.replace(sites, chrom=np.full(len(pos), chrom), pos=pos, cm=pos / 1e6)
-    return dataclasses.replace(panel, sites=moved, contigs=(f"##contig=<ID={chrom},length=80000000>",))
-
-
-def joined(*panels: Panel) -> Panel:
-    """Panels of the same people, one after the other."""
-    sites = Sites(*(np.concatenate([getattr(p.sites, name) for p in panels]) for name in Sites.__dataclass_fields__))
-    contigs = tuple(line for panel in panels for line in panel.contigs)
-    return Panel(sites, panels[0].samples, np.concatenate([p.alleles for p in panels]), contigs)
-
-
-@dataclasses.dataclass(frozen=True)
-class World:
-    """The files of one panel, its people's true alleles, and which sites are typed."""
-
-    folder: Path
-    panel: Panel  # with the targets, the last of its people
-    typed: np.ndarray
-
-    @property
-    def truth(self) -> np.ndarray:
-        """Alleles [S, N, 2] of the targets."""
-        return self.panel.alleles[:, -2 * TARGETS :].reshape(len(self.typed), TARGETS, 2)
-
-    def impute(self, out: str, *options: str, targets: str = "phased.vcf.gz", reference: str = "reference.vcf.gz"):
-        """The result's path and what was logged; refuses a non-zero exit code."""
-        path = self.folder / out
-        arguments = ["impute", "--reference", str(self.folder / reference), "--targets", str(self.folder / targets)]
-        arguments += ["--out", str(path), "--model", str(DEFAULT), "--device", "cpu"]
-        done = CliRunner().invoke(ragimpute, [*arguments, *options], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return path
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
-    """46 people, of whom six are targets, on two chromosomes of 30 and 10 cM."""
-    folder = tmp_path_factory.mktemp("world")
-    first = stretched(mosaic_panel(46, FIRST, 8, seed=3), "20", 30)
-    second = stretched(mosaic_panel(46, 500, 8, seed=4), "21", 10)
-    panel = joined(first, second)
-    typed = np.arange(len(panel.sites)) % EVERY == 1
-    reference = panel.people(panel.samples[:-TARGETS])
-    alleles = reference.alleles.reshape(len(typed), -1, 2).astype(np.int8)
-    write_genotypes(folder / "reference.vcf.gz", panel.sites, panel.contigs, reference.samples, alleles, True)
-    world = World(folder, panel, typed)
-    names, sites, seen = panel.samples[-TARGETS:], panel.sites.take(typed), world.truth[typed].astype(np.int8)
-    write_genotypes(folder / "phased.vcf.gz", sites, panel.contigs, names, seen, True)
-    missing = np.sort(seen, axis=2)
-    missing[5, 2] = -1
-    write_genotypes(folder / "unphased.vcf.gz", sites, panel.contigs, names, missing, False)
-    return world
-
-
-@pytest.fixture(scope="module")
-def plain(world) -> Path:
-    return world.impute("plain.vcf.gz")
-
-
-def query(path: Path, pattern: str, *options: str) -> list[list[str]]:
-    done = subprocess.run(["bcftools", "query", *options, "-f", pattern, path], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    return [line.split("\t") for line in done.stdout.splitlines()]
+from two_chromosomes import TARGETS, query
 
 
 def test_one_record_for_each_reference_site_and_fields_that_agree(world, plain):
@@ -259,111 +179,6 @@ def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
     quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
     assert (quiet.exit_code, quiet.stdout) == (0, "")
     assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map
-
-
-def explained(world, tmp_path, site: str, *options: str):
-    arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", site, *options]
-    arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", world.panel.samples[-1]]
-    arguments += ["--model", str(DEFAULT), "--out", str(tmp_path / "whom.tsv")]
-    done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout, pd.read_csv(tmp_path / "whom.tsv", sep="\t")
-
-
-@pytest.mark.parametrize("row", [102, FIRST + 102])  # on either chromosome
-def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, tmp_path, row):
-    panel = world.panel
-    chrom, pos, ref, alt = panel.sites.keys()[row]
-    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--plot", str(tmp_path / "whom.svg"))
-    typed = np.flatnonzero(world.typed)
-    left, right = typed[typed < row].max(), typed[typed > row].min()
-    place = {name: 2 * i for i, name in enumerate(panel.samples)}
-    for hap in (1, 2):
-        rows = table[table["haplotype"] == hap]
-        assert rows["weight"].sum() == pytest.approx(1, abs=1e-4)
-        assert rows["weight"].is_monotonic_decreasing
-        query_alleles = panel.alleles[:, len(panel.samples) * 2 - 3 + hap]
-        for one in rows.itertuples():
-            flank = left if one.flank == "left" else right
-            assert one.typed_pos == panel.sites.pos[flank]
-            copied = panel.alleles[:, place[one.neighbour] + one.neighbour_haplotype - 1]
-            assert one.allele == copied[row]
-            here = typed[panel.sites.chrom[typed] == chrom]
-            wrong = here[copied[here] != query_alleles[here]]
-            cm = panel.sites.pos / 1e6
-            before, after = wrong[wrong <= flank], wrong[wrong >= flank]
-            start = cm[before.max()] if len(before) else cm[here[0]]
-            stop = cm[after.min()] if len(after) else cm[here[-1]]
-            assert one.left_cm == pytest.approx(cm[flank] - start, rel=0.02, abs=2e-3)
-            assert one.right_cm == pytest.approx(stop - cm[flank], rel=0.02, abs=2e-3)
-    hds = query(plain, "[%HDS]\n", "-r", f"{chrom}:{pos}", "-s", panel.samples[-1])[0][0].split(",")
-    for hap, dosage in enumerate(hds, start=1):
-        title = f"haplotype {hap}, {chrom}:{pos} {ref}>{alt}: dosage "
-        shown = next(line for line in printed.splitlines() if title in line).split(title)[1][:5]
-        assert float(shown) == pytest.approx(float(dosage), abs=1.1e-3)
-    drawn = (tmp_path / "whom.svg").read_text()
-    shown = pd.concat([rows.head(copying.SHOWN) for _, rows in table.groupby("haplotype")])
-    for allele, colour in enumerate(copying.COLOURS):  # two bars for each neighbour, and one in the legend
-        assert drawn.lower().count(f'fill="{colour.lower()}"') == 2 * (shown["allele"] == allele).sum() + 1
-
-
-def test_attention_is_that_of_the_network(world):
-    """The softmax of the scores, from torch's layers."""
-    import torch
-
-    from ragimpute.folds import Fold
-    from ragimpute.models import architecture, segments
-
-    panel = world.panel.between(0, FIRST)
-    reference = panel.people(panel.samples[:-TARGETS])
-    observed = panel.alleles[world.typed[:FIRST], -2 * TARGETS :]
-    nobody = np.full((TARGETS, 1), -1, dtype=np.int64)
-    fold = Fold("targets", reference, panel.samples[-TARGETS:], world.typed[:FIRST], observed, None, nobody)
-    found = architecture("copy_rag")
-    arrays = segments(found, "small", fold, 1)
-    weights = artefacts.load(DEFAULT, KIND).arrays
-    flanks, carriers, weight = KernelImputer(weights, "small", 1).attention(fold, arrays, 102)
-    assert fold.typed_sites[flanks].tolist() == [101, 105]
-    network = found.build("small", 1)
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    batch = found.fold_data("small", fold, arrays).batch(np.arange(TARGETS), 0)
-    place = batch.sites.tolist().index(102)
-    with torch.no_grad():
-        before = network.token.weight[2] + network.embed(batch.inputs)[0, place]
-        query_, side = (network.query(before) / len(before) ** 0.5).split([len(before), 2])
-        features = torch.from_numpy(arrays["features"][:, flanks].astype(np.float32))
-        keys = network.key((features - network.feature_mean) / network.feature_spread)  # [N, 2, K, D]
-        scores = keys @ query_ + side[None, :, None]
-    expected = scores.flatten(1).softmax(dim=1).numpy()
-    np.testing.assert_allclose(weight, expected, rtol=2e-3, atol=1e-5)
-    np.testing.assert_array_equal(carriers, arrays["neighbours"][:, flanks].reshape(len(carriers), -1))
-
-
-@pytest.mark.parametrize(
-    ("site", "message"),
-    [("20", "CHROM:POS"), ("20:17", "no such site"), ("typed", "is typed"), ("22:1000000", "no such site")],
-)
-def test_explain_says_what_is_wrong_with_a_site(world, tmp_path, site, message):
-    if site == "typed":
-        site = f"20:{world.panel.sites.pos[np.flatnonzero(world.typed)[7]]}"
-    with pytest.raises(InputError, match=message):
-        explained(world, tmp_path, site)
-
-
-def test_explain_as_json_is_the_table(world, tmp_path):
-    chrom, pos, *_ = world.panel.sites.keys()[102]
-    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--json", "--quiet")
-    told = json.loads(printed)
-    assert told["sample"] == world.panel.samples[-1]
-    assert [row["neighbour"] for row in told["neighbours"]] == table["neighbour"].tolist()
-    np.testing.assert_allclose([row["weight"] for row in told["neighbours"]], table["weight"], atol=1e-6)
-
-
-def test_explain_names_the_file_that_lacks_the_person(world):
-    arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", "20:17"]
-    arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", "Nobody"]
-    with pytest.raises(InputError, match="has no sample 'Nobody'"):
-        CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
 
 
 def test_reference_people_come_back_as_they_are(tmp_path):

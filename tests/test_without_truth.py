@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import mosaic_panel
+from mosaic import mosaic_panel
 from ragimpute.panel import Panel
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes

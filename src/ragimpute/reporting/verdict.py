@@ -19,8 +19,8 @@ class Verdict:
     bins: str
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number for prose, with a real minus sign."""
+def number(value: float, digits: int = 4) -> str:
+    """A number for prose, with a real minus sign; good methods differ in the third digit, their intervals in the fourth."""
     return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 

@@ -29,8 +29,14 @@ async function draw(host) {
   (views[host.dataset.mask] ??= []).push(view);
 }
 
+let drawing = 0; // a window that is resized while figures are drawn starts them afresh
+
 async function drawAll() {
+  const mine = ++drawing;
+  delete document.documentElement.dataset.drawn;
+  for (const mask of Object.keys(views)) views[mask].splice(0).forEach(view => view.finalize());
   for (const host of document.querySelectorAll(".chart")) {
+    if (mine !== drawing) return;
     try {
       await draw(host);
     } catch (error) {
@@ -68,6 +74,16 @@ function hide(list) {
 
 for (const list of document.querySelectorAll(".methods")) list.addEventListener("change", () => hide(list));
 drawAll();
+
+let shownWidth = document.documentElement.clientWidth, later;
+addEventListener("resize", () => {
+  clearTimeout(later);
+  later = setTimeout(() => {
+    if (document.documentElement.clientWidth === shownWidth) return; // a telephone's address bar changes the height alone
+    shownWidth = document.documentElement.clientWidth;
+    drawAll();
+  }, 150);
+});
 
 // Tables.
 for (const table of document.querySelectorAll("table.sortable")) {
