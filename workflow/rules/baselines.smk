@@ -53,7 +53,7 @@ rule baseline:
     priority: 30
     conda:
         "../../envs/baselines.yaml"
-    threads: 2
+    threads: 1  # waits for no second core beside trainings; --set-threads baseline=8 for large panels
     resources:
         runtime=grow(240),
         mem_mb=grow(4000),
