@@ -41,11 +41,18 @@ def sites():
         ("600 G <DEL>", -1, "symbolic"),
         ("600 G A,T", -1, "multiallelic"),
         ("650 G A", -1, "not in the reference"),
+        ("200 c t", 2, ""),
+        ("200 t c", 2, SWAPPED),
+        ("200 C .", 2, ""),  # nobody carries ALT: one person's file
+        ("200 T .", 2, SWAPPED),
+        ("200 G .", -1, "no ALT allele"),
+        ("100 A .", -1, "no ALT allele"),  # two sites are there
+        ("500 A .", -1, "no ALT allele"),  # an insertion
     ],
 )
 def test_a_record_finds_its_site(sites, record, site, relation):
     pos, ref, alts = record.split()
-    match = SiteIndex(sites).match("20", int(pos), ref, alts.split(","))
+    match = SiteIndex(sites).match("20", int(pos), ref, [] if alts == "." else alts.split(","))
     assert (match.site, match.relation) == (site, relation)
 
 

@@ -13,7 +13,7 @@ from ragimpute import baselines, external
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel
-from ragimpute.phasing import phase
+from ragimpute.phasing import keep_given_phase, phase
 from ragimpute.tuning import tune_beagle
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.reader import read_genotypes, read_panel, read_truth
@@ -56,6 +56,48 @@ def test_phased_targets_are_not_phased_again(study, monkeypatch):
     assert phase(reference, targets, MAP) is targets
     with pytest.raises(InputError, match=r"apt-get install beagle.*bioconda beagle"):
         phase(reference, unphased(targets), MAP)
+
+
+def test_people_who_came_phased_keep_their_phase(study):
+    """One person is unphased, another phased with a gap: all others come back as they were, so does the second."""
+    reference, targets, truth = study
+    alleles, phased = targets.alleles.copy(), targets.phased.copy()
+    alleles[:, 0], phased[:, 0] = np.sort(alleles[:, 0], axis=1), False
+    alleles[7, 1] = -1
+    done = phase(reference, dataclasses.replace(targets, alleles=alleles, phased=phased), MAP)
+    assert done.complete
+    np.testing.assert_array_equal(done.alleles[:, 2:], targets.alleles[:, 2:])
+    np.testing.assert_array_equal(np.delete(done.alleles[:, 1], 7, axis=0), np.delete(targets.alleles[:, 1], 7, axis=0))
+    np.testing.assert_array_equal(done.alleles[:, 0].sum(axis=1), truth[targets.index, 0])
+
+
+def test_what_was_missing_lies_beside_the_given_phase(study):
+    """By hand: Beagle's haplotypes are exchanged at the first two heterozygotes, and as given at the third."""
+    sites = study[0].sites.take(np.arange(5))
+    given = np.array([[0, 1], [-1, -1], [1, 0], [-1, -1], [0, 1]], np.int8)[:, None]
+    targets = TargetGenotypes(("x",), np.arange(5), given, np.ones((5, 1), bool), pd.DataFrame())
+    again = np.array([[1, 0], [0, 1], [0, 1], [0, 1], [0, 1]], np.int8)[:, None]
+    keep_given_phase(again, targets, sites)
+    assert again[:, 0].tolist() == [[0, 1], [1, 0], [1, 0], [1, 0], [0, 1]]
+
+
+def test_a_chromosome_with_one_typed_position_needs_no_beagle(study, monkeypatch):
+    reference, targets, _ = study
+    monkeypatch.setenv("PATH", "")
+    one = unphased(targets).at(np.array([4]))
+    one.alleles[0, 2] = -1
+    done = phase(reference, one, MAP)
+    assert done.complete
+    often = reference.alleles[one.index[0]].mean() >= 0.5
+    assert done.alleles[0, 2].tolist() == [often, often]
+
+
+def test_names_may_be_those_of_the_reference(study):
+    reference, targets, _ = study
+    named = dataclasses.replace(unphased(targets), samples=reference.samples[:6])
+    np.testing.assert_array_equal(
+        phase(reference, named, MAP).alleles, phase(reference, unphased(targets), MAP).alleles
+    )
 
 
 def check_form(imputed, reference, targets):

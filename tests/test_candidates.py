@@ -1,5 +1,6 @@
 """Candidates of large panels: those that match longest are among them, and little is lost with the others."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from mosaic import mosaic_panel
 from ragimpute.empirical import empirical_r2
 from ragimpute.evaluation.variants import site_r2
+from ragimpute.panel import Panel
 from ragimpute.retrieval import candidates, neighbours
 
 
@@ -62,6 +64,18 @@ def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monk
     assert shared > 0.7, "what differs are ties among some twenty haplotypes of one founder"
     best = features[..., 1].max(axis=2).astype(float), exact_features[..., 1].max(axis=2).astype(float)
     assert np.corrcoef(best[0].ravel(), best[1].ravel())[0, 1] > 0.9
+
+
+def test_left_out_r2_is_zero_where_no_other_site_tells(large):
+    """Typed sites 100 cM apart: what float32 leaves of the left-out allele itself is no accuracy."""
+    reference, targets = large
+    few = np.arange(0, len(reference.sites), 15)
+    sites = dataclasses.replace(reference.sites.take(few), cm=np.arange(len(few)) * 100.0)
+    sparse = Panel(sites, reference.samples, np.ascontiguousarray(reference.alleles[few]))
+    r2 = empirical_r2(sparse, np.ones(len(few), dtype=bool), targets.alleles[few])
+    assert np.isfinite(r2).any()
+    assert np.nanmax(r2) == 0
+    assert np.isnan(empirical_r2(sparse, np.ones(len(few), dtype=bool), targets.alleles[few][:, :2])).all()
 
 
 def test_left_out_r2_of_a_large_panel_is_near_that_of_all_states(large, monkeypatch):

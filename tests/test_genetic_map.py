@@ -49,6 +49,24 @@ def test_errors_name_the_line(tmp_path, text, message):
         GeneticMap.read(path)
 
 
+def test_a_flat_chromosome_is_an_error_where_it_is_used(tmp_path):
+    path = tmp_path / "map"
+    path.write_text("20 . 0 1000\n20 . 1 2000\nY . 0 1000\nY . 0 2000\n")
+    genetic_map = GeneticMap.read(path)
+    assert genetic_map.centimorgans("20", [1500]) == [0.5]
+    with pytest.raises(InputError, match="chromosome Y has 0 cM throughout"):
+        genetic_map.centimorgans("Y", [1500])
+
+
+def test_the_map_of_located_sites_is_the_map_that_located_them(tiny_panel):
+    points = {"20": (np.array([9e5, 1.01e6, 2e6]), np.array([1.0, 2.0, 5.0]))}
+    located = GeneticMap(points).locate(tiny_panel.sites)
+    again = GeneticMap.of_sites(located)
+    assert not again.is_uniform
+    np.testing.assert_allclose(again.centimorgans("20", located.pos), located.cm)
+    assert GeneticMap.of_sites(GeneticMap({}).locate(tiny_panel.sites)).is_uniform
+
+
 def test_the_chr_prefix_is_explained(tmp_path):
     path = tmp_path / "map"
     path.write_text(LAYOUTS["plink"])
@@ -65,7 +83,9 @@ def test_uniform_is_one_centimorgan_per_megabase_and_says_so(caplog):
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 5)), min_size=2, max_size=20),
+    st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 5)), min_size=2, max_size=20).filter(
+        lambda steps: sum(cm for _, cm in steps[1:]) > 0
+    ),
     st.lists(st.integers(1, 10**8)),
 )
 def test_genetic_positions_never_decrease(steps, pos):

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from tiny_study import ROOT
@@ -83,6 +84,31 @@ def test_excluded_people_play_no_part(world):
     subprocess.run([*fewer, world.folder / "reference.vcf.gz"], check=True)
     path = world.impute("fewer_out.vcf.gz", reference="fewer.vcf.gz")
     assert query(path, "%LINE") == query(left_out, "%LINE")
+
+
+def test_a_list_of_people_who_are_not_there_is_an_error(world):
+    (world.folder / "nobody.txt").write_text("Nobody\n")
+    with pytest.raises(InputError, match=r"nobody.txt: none of its 1 names is in the panel"):
+        world.impute("nobody.vcf.gz", "--exclude-samples", str(world.folder / "nobody.txt"))
+
+
+@pytest.mark.parametrize(("option", "message"), [("GT,DS,DS", "each may be named once"), ("GT,XX", "choose from")])
+def test_fields_are_checked_before_the_work(world, option, message):
+    with pytest.raises(InputError, match=message):
+        world.impute("fields.vcf.gz", "--format", option)
+
+
+def test_a_prepared_panel_phases_by_its_own_map(world, tmp_path):
+    """Targets to be phased, on a map that is not the uniform one."""
+    (tmp_path / "map").write_text("20 . 0 1\n20 . 9 80000000\n21 . 0 1\n21 . 200 80000000\n")
+    arguments = ["read-panel", "--reference", str(world.folder / "reference.vcf.gz"), "--map", str(tmp_path / "map")]
+    arguments += ["--out", str(world.folder / "mapped.safetensors"), "--dropped", str(tmp_path / "dropped.tsv")]
+    done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    prepared = world.impute("mapped.vcf.gz", targets="unphased.vcf.gz", reference="mapped.safetensors")
+    given = world.impute("by_map.vcf.gz", "--map", str(tmp_path / "map"), targets="unphased.vcf.gz")
+    same = np.mean([a == b for a, b in zip(query(prepared, "[%GT ]\n"), query(given, "[%GT ]\n"), strict=True)])
+    assert same > 0.99
 
 
 def test_a_region_limits_both_files_and_drops_nothing(world, plain):

@@ -86,6 +86,8 @@ def load(path: str | os.PathLike, kind: str) -> Artefact:
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file ({error}); delete it and run again") from None
     if metadata.get("kind") != kind:

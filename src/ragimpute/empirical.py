@@ -9,21 +9,26 @@ from ragimpute.panel import Panel, chromosome_bounds
 from ragimpute.retrieval import candidates
 from ragimpute.retrieval.li_stephens import leave_one_out
 
+ROUNDING = 1e-3  # of a left-out dosage: float32's error depends on the very allele that is left out
+
 
 def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1) -> np.ndarray:
     """Squared correlation, over haplotypes, of the typed alleles with their leave-one-out dosages: [S] float32.
 
     reference: at all S sites, nobody of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites.
     The dosages are those of the plain Li-Stephens model, whatever imputes the untyped sites: the figure tells of panel,
-    targets and phase, as Minimac's ER2 does. NaN at untyped sites and where the targets do not vary.
+    targets and phase, as Minimac's ER2 does. NaN at untyped sites, where the targets do not vary,
+    and for a single person, as two haplotypes that differ always correlate.
     """
     r2 = np.full(len(typed), np.nan, dtype=np.float32)
+    if observed.shape[1] <= 2:
+        return r2
     sites = np.flatnonzero(typed)
     for start, stop in chromosome_bounds(reference.sites.chrom[sites]):
         here = sites[start:stop]
         alleles, queries = reference.alleles[here], observed[start:stop].astype(np.int8)
         dosage = _left_out(alleles, reference.sites.cm[here], queries, threads)
-        r2[here] = site_r2(dosage, queries)
+        r2[here] = site_r2(dosage, queries, ROUNDING)
     return r2
 
 

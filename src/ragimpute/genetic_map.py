@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
-from ragimpute.panel import Sites
+from ragimpute.panel import Sites, chromosome_bounds
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,18 @@ class GeneticMap:
         """The map of 1 cM per Mb, for any chromosome."""
         logger.info("no genetic map given: assuming 1 cM per Mb")
         return cls({})
+
+    @classmethod
+    def of_sites(cls, sites: Sites) -> "GeneticMap":
+        """The map through the genetic positions that `sites` have; the uniform one where they have 1 cM per Mb."""
+        if np.allclose(sites.cm, sites.pos / BASES_PER_CM):
+            return cls({})
+        points = {}
+        for start, stop in chromosome_bounds(sites.chrom):
+            pos, first = np.unique(sites.pos[start:stop], return_index=True)
+            cm = sites.cm[start:stop][first]
+            points[str(sites.chrom[start])] = (pos.astype(float), cm if cm[-1] > cm[0] else pos / BASES_PER_CM)
+        return cls(points, "the prepared panel")
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "GeneticMap":
@@ -104,8 +116,9 @@ class GeneticMap:
         for chrom in chroms:
             bases, cms = self._chromosome(chrom)
             frames.append(pd.DataFrame({"chrom": chrom, "id": ".", "cm": cms, "pos": bases.astype(np.int64)}))
-        with artefacts.atomic_path(path) as temporary:
-            pd.concat(frames).to_csv(temporary, sep=" ", header=False, index=False)
+        with artefacts.atomic_path(path) as temporary:  # positions may be fractions: Beagle refuses one that repeats
+            table = pd.concat(frames).drop_duplicates(["chrom", "pos"])
+            table.to_csv(temporary, sep=" ", header=False, index=False)
 
     def write_minimac(self, path: str | os.PathLike, chroms: list[str]) -> None:
         """Write the points of `chroms` as 'chrom pos cM' with a header line, the layout of Minimac4."""
@@ -118,7 +131,12 @@ class GeneticMap:
 
     def _chromosome(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
         if chrom in self.points:
-            return self.points[chrom]
+            bases, cms = self.points[chrom]
+            if cms[0] == cms[-1]:
+                raise InputError(
+                    f"{self.path}: chromosome {chrom} has {cms[0]:g} cM throughout; is that the column of cM?"
+                )
+            return bases, cms
         other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
         listed = ", ".join(list(self.points)[:5])
         if other in self.points:

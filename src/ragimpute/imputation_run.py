@@ -14,6 +14,7 @@ from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel
 from ragimpute.phasing import phase
+from ragimpute.roles import read_names
 from ragimpute.vcf.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.panel_reader import read_panel
@@ -124,7 +125,7 @@ def prepare(inputs: Inputs) -> Prepared:
     typed = phase(
         panel,
         typed,
-        inputs.genetic_map or GeneticMap.uniform(),
+        inputs.genetic_map or GeneticMap.of_sites(panel.sites),
         memory_mb=inputs.memory_mb,
         seed=inputs.seed,
     )
@@ -149,10 +150,20 @@ def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
             logger.warning("no --map: 1 cM per Mb is assumed everywhere")
         panel, dropped = read_panel(inputs.reference, inputs.region, genetic_map)
     if inputs.exclude_samples is not None:
-        excluded = set(inputs.exclude_samples.read_text().split())
+        excluded = set(read_names(inputs.exclude_samples))
         kept = [name for name in panel.samples if name not in excluded]
         if not kept:
             raise InputError(f"{inputs.exclude_samples}: it leaves out all {len(panel.samples)} people of the panel")
+        if len(kept) == len(panel.samples):
+            raise InputError(
+                f"{inputs.exclude_samples}: none of its {len(excluded)} names is in the panel (one name a line; the "
+                f"panel has {panel.samples[0]}, ..)"
+            )
+        unknown = excluded.difference(panel.samples)
+        if unknown:
+            logger.warning(
+                "%s: %d names are not in the panel: %s, ..", inputs.exclude_samples, len(unknown), min(unknown)
+            )
         logger.info("%d of %d reference people are left out", len(panel.samples) - len(kept), len(panel.samples))
         panel = panel.people(kept)
     return panel, dropped

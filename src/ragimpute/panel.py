@@ -19,9 +19,9 @@ class Sites:
 
     chrom: np.ndarray  # [S] str
     pos: np.ndarray  # [S] int64, 1-based as in VCF
-    id: np.ndarray  # [S] str, "." when absent
-    ref: np.ndarray  # [S] str
-    alt: np.ndarray  # [S] str
+    id: np.ndarray  # [S] object (str), "." when absent
+    ref: np.ndarray  # [S] object (str)
+    alt: np.ndarray  # [S] object (str)
     cm: np.ndarray  # [S] float64, genetic position in centimorgan
 
     def __len__(self) -> int:
@@ -77,15 +77,27 @@ class Panel:
     def load(cls, path: str | os.PathLike) -> "Panel":
         """Read a panel written by `save`."""
         arrays = artefacts.load(path, KIND).arrays
-        text = {name: np.array(artefacts.decode_strings(arrays[name])) for name in ("chrom", "id", "ref", "alt")}
+        text = {name: artefacts.decode_strings(arrays[name]) for name in ("chrom", "id", "ref", "alt")}
         samples = tuple(artefacts.decode_strings(arrays["samples"]))
         return cls(
-            Sites(text["chrom"], arrays["pos"], text["id"], text["ref"], text["alt"], arrays["cm"]),
+            Sites(
+                np.array(text["chrom"]),
+                arrays["pos"],
+                strings(text["id"]),
+                strings(text["ref"]),
+                strings(text["alt"]),
+                arrays["cm"],
+            ),
             samples,
             np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
             tuple(artefacts.decode_strings(arrays["contigs"])),
             arrays.get("ages"),
         )
+
+
+def strings(values: Sequence[str]) -> np.ndarray:
+    """[S] object, not numpy's text of one width: a single long insertion would take its length at every site."""
+    return np.array(values, dtype=object)
 
 
 def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:

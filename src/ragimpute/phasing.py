@@ -10,7 +10,7 @@ import numpy as np
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel
+from ragimpute.panel import Panel, Sites, chromosome_bounds
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.writer import write_genotypes
 
@@ -29,23 +29,75 @@ def phase(
 ) -> TargetGenotypes:
     """Complete and phase `targets` with Beagle 5; returned as they are when nothing is left to phase.
 
-    `reference` holds the reference people only, at all panel sites. Beagle sees them at the typed sites. Raises
-    InputError when Beagle is missing or fails.
+    `reference` holds the reference people only, at all panel sites. Beagle sees them at the typed sites. A person
+    whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
+    Raises InputError when Beagle is missing or fails.
     """
     if targets.complete:
         logger.info("the typed genotypes are phased and complete: kept as they are")
         return targets
     sites = reference.sites.take(targets.index)
-    typed = replace(reference, sites=sites, alleles=np.ascontiguousarray(reference.alleles[targets.index]))
+    typed = replace(
+        reference,
+        sites=sites,
+        alleles=np.ascontiguousarray(reference.alleles[targets.index]),
+        samples=tuple(f"ragimpute.reference.{i}" for i in range(len(reference.samples))),  # never a target's name
+        ages=None,
+    )
+    frequent = typed.alleles.mean(axis=1) >= 0.5  # [M]: what is missing where Beagle cannot work
+    alleles = np.where(targets.alleles < 0, frequent[:, None, None], targets.alleles).astype(np.int8)
+    rows = np.flatnonzero(_has_neighbours(sites))
+    if len(rows) and not targets.at(rows).complete:
+        alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
+    keep_given_phase(alleles, targets, sites)
+    return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased))
+
+
+def _has_neighbours(sites: Sites) -> np.ndarray:
+    """[M] bool: sites on chromosomes with two positions or more; Beagle fails on a single one."""
+    several = np.zeros(len(sites), dtype=bool)
+    for start, stop in chromosome_bounds(sites.chrom):
+        several[start:stop] = sites.pos[start] != sites.pos[stop - 1]
+    return several
+
+
+def _by_beagle(
+    typed: Panel, targets: TargetGenotypes, rows: np.ndarray, genetic_map: GeneticMap, memory_mb: int, seed: int
+) -> np.ndarray:
+    """Alleles [R, N, 2] int8 of the targets at the typed sites `rows` [R], complete and phased."""
+    sites = typed.sites.take(rows)
+    local = replace(typed, sites=sites, alleles=np.ascontiguousarray(typed.alleles[rows]))
+    unphased = replace(targets.at(rows), index=np.arange(len(rows)))
     with tempfile.TemporaryDirectory(prefix="ragimpute-phase-") as name:
         folder = Path(name)
-        write_inputs(folder, typed, replace(targets, index=np.arange(len(sites))), genetic_map)
+        write_inputs(folder, local, unphased, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
         phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples)
     if len(phased.index) != len(sites) or not phased.complete:
         raise InputError(f"Beagle phased {len(phased.index)} of the {len(sites)} typed sites")
-    return replace(targets, alleles=phased.alleles, phased=np.ones_like(phased.phased))
+    return phased.alleles
+
+
+def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
+    """In `alleles` [M, N, 2], phased anew, give those people their haplotypes back who came phased; in place.
+
+    A person came phased on a chromosome when all known heterozygotes there are. What was missing keeps its new
+    alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
+    """
+    known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
+    het = known & (targets.alleles[..., 0] != targets.alleles[..., 1])
+    for start, stop in chromosome_bounds(sites.chrom):
+        part = slice(start, stop)
+        came_phased = np.all(targets.phased[part] | ~het[part], axis=0)
+        for person in np.flatnonzero(came_phased):
+            given, new = targets.alleles[part, person], alleles[part, person]  # [R, 2]
+            hets = np.flatnonzero(het[part, person])
+            if len(hets):
+                nearest = np.searchsorted((hets[1:] + hets[:-1]) / 2, np.arange(stop - start))
+                exchanged = (new[hets, 0] != given[hets, 0])[nearest]
+                new[exchanged] = new[exchanged, ::-1]
+            new[known[part, person]] = given[known[part, person]]
 
 
 def write_inputs(

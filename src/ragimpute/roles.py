@@ -60,6 +60,15 @@ def read_samples(path: str | os.PathLike) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["population", "family"])
 
 
+def read_names(path: str | os.PathLike) -> list[str]:
+    """The names of people in a file, one a line. Raises InputError when it cannot be read."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable list of names ({error})") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
 def assign_roles(
     panel: Panel,
     rng: np.random.Generator,

@@ -1,5 +1,6 @@
 """`ragimpute VERB`: each rule of the workflow is one of these commands and can be run by hand."""
 
+import errno
 import importlib
 import os
 import sys
@@ -13,6 +14,9 @@ from ragimpute.errors import InputError
 # torch and numba each bring an OpenMP, whose idle threads would spin on the cores that jobs beside this one need: two
 # trainings on two cores took 60 s each instead of 19 s. It is read when they are first imported, which is after this.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# of an OSError: what a user can mend, a full disk or a place where nothing may be written
+NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
@@ -78,6 +82,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        _fail(str(error))
 
 
 def _fail(message: str) -> NoReturn:

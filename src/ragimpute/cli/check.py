@@ -47,11 +47,14 @@ def check(
     from ragimpute.artefacts import atomic_path
     from ragimpute.check.findings import COLUMNS
     from ragimpute.check.inputs import check_inputs
+    from ragimpute.errors import InputError
     from ragimpute.vcf.source import Region
 
-    findings = check_inputs(
-        reference, targets, map_path, Region.parse(region) if region else None, held_out=held_out, leak=leak
-    )
+    try:
+        within = Region.parse(region) if region else None
+    except InputError as error:
+        raise click.BadParameter(str(error), param_hint="--region") from None
+    findings = check_inputs(reference, targets, map_path, within, held_out=held_out, leak=leak)
     shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:
         print_json([asdict(finding) for finding in shown])

@@ -97,7 +97,7 @@ def assign_roles(
     held_out: float | list[str] | None = None
     if holdout is not None:
         if Path(holdout).is_file():
-            held_out = Path(holdout).read_text().split()
+            held_out = roles.read_names(holdout)
         else:
             try:
                 held_out = float(holdout)

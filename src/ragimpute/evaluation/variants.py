@@ -9,11 +9,11 @@ import numpy as np
 CHUNK = 1024  # sites at a time: [CHUNK, B] float32 of 4 MB for B = 1000
 
 
-def site_r2(ds: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def site_r2(ds: np.ndarray, truth: np.ndarray, rounding: float = 1e-6) -> np.ndarray:
     """Squared correlation [S] float64 of ds [S, P] with truth [S, P] (-1 missing) over people.
 
     NaN where the truth does not vary (whatever the method says: the same sites for every method); 0 where it varies and
-    the dosage does not.
+    the dosage does not: where its standard deviation is not above its `rounding`.
     """
     out = np.full(len(ds), np.nan)
     for start in range(0, len(ds), CHUNK):
@@ -24,7 +24,7 @@ def site_r2(ds: np.ndarray, truth: np.ndarray) -> np.ndarray:
         x, y = ((values - values.sum(axis=1, keepdims=True) / n) * known for values in (x, y))
         xx, yy, xy = ((left * right).sum(axis=1) for left, right in ((x, x), (y, y), (x, y)))
         # the dosages of a constant prediction differ from their mean by rounding only
-        constant = xx <= 1e-12 * n[:, 0]
+        constant = xx <= rounding**2 * n[:, 0]
         r2 = np.divide(xy * xy, xx * yy, out=np.zeros(len(xx)), where=~constant & (yy > 0))
         out[rows] = np.where(yy > 1e-9, r2, np.nan)
     return out

@@ -20,7 +20,7 @@ class Verdict:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for prose, with a real minus sign; good methods differ in the third digit, their intervals in the fourth."""
+    """A number for prose, with a real minus sign; good methods differ in the third digit, intervals in the fourth."""
     return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 

@@ -51,11 +51,15 @@ class SiteIndex:
         self._exact: dict[tuple[str, int, str, str], int] = {}
         self._at: dict[tuple[str, int], list[tuple[str, str]]] = {}
         for i, (chrom, pos, ref, alt) in enumerate(sites.keys()):
-            self._exact[chrom, pos, ref, alt] = i
-            self._at.setdefault((chrom, pos), []).append((ref, alt))
+            pair = ref.upper(), alt.upper()
+            self._exact[chrom, pos, *pair] = i
+            self._at.setdefault((chrom, pos), []).append(pair)
 
     def match(self, chrom: str, pos: int, ref: str, alts: list[str]) -> Match:
-        """The site of a record, or why there is none."""
+        """The site of a record, or why there is none. Letters of either case are the same (VCF 4.3)."""
+        ref, alts = ref.upper(), [alt.upper() for alt in alts]
+        if not alts:
+            return self._without_alt(chrom, pos, ref)
         if len(alts) == 1:
             site = self._exact.get((chrom, pos, ref, alts[0]))
             if site is not None:
@@ -72,6 +76,14 @@ class SiteIndex:
             return Match(-1, "alleles differ")
         pair, relation = found[0]
         return Match(self._exact[chrom, pos, *pair], relation, is_ambiguous(ref, alts[0]))
+
+    def _without_alt(self, chrom: str, pos: int, ref: str) -> Match:
+        """The single-nucleotide site of a record without ALT, as files of few people have where all carry REF."""
+        here = self._at.get((chrom, pos), [])
+        if len(here) != 1 or ref not in here[0] or not set(here[0]) <= COMPLEMENT.keys():
+            return Match(-1, "no ALT allele")
+        pair = here[0]
+        return Match(self._exact[chrom, pos, *pair], "" if ref == pair[0] else SWAPPED, is_ambiguous(*pair))
 
 
 def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, frequency: float) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,10 @@ class TargetGenotypes:
         """Whether no allele is missing and every heterozygote is phased: nothing is left to phase."""
         het = self.alleles[..., 0] != self.alleles[..., 1]
         return bool((self.alleles >= 0).all() and (self.phased | ~het).all())
+
+    def at(self, rows: np.ndarray) -> "TargetGenotypes":
+        """The same people at some of the sites only; `rows` indexes the first axis of `alleles`."""
+        return replace(self, index=self.index[rows], alleles=self.alleles[rows], phased=self.phased[rows])
 
     def haplotypes(self) -> np.ndarray:
         """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a person side by side."""

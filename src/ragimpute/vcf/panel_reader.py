@@ -9,7 +9,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel import Panel, Sites, strings
 from ragimpute.vcf.alleles import unusable_alleles
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
 
@@ -48,7 +48,7 @@ def read_panel(
     chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
     chroms, positions = np.array(chrom), np.array(pos, dtype=np.int64)
     sites = genetic_map.locate(
-        Sites(chroms, positions, np.array(ids), np.array(ref), np.array(alt), np.zeros(len(positions)))
+        Sites(chroms, positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
     )
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     return Panel(sites, header.samples, np.concatenate(collector.alleles), header.contigs), dropped

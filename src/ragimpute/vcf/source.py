@@ -108,7 +108,7 @@ def records(
     import cyvcf2
 
     header = read_header(path)
-    index = next((suffix for suffix in (".tbi", ".csi") if os.path.exists(f"{path}{suffix}")), None)
+    index = next((suffix for suffix in (".tbi", ".csi") if _is_newer(f"{path}{suffix}", path)), None)
     chroms = [] if _is_bcf(path) else _chromosomes(path, index)
     try:
         vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
@@ -166,12 +166,17 @@ def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
     return {chrom: int(match[1]) for chrom, match in lengths.items() if match}
 
 
+def _is_newer(index: str, path: str | os.PathLike) -> bool:
+    """Whether an index is there and no older than its file; another one may know other records."""
+    return os.path.exists(index) and os.path.getmtime(index) >= os.path.getmtime(path)
+
+
 def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
-    """All chromosome names of a VCF's records, from its index when that is not older.
+    """All chromosome names of a VCF's records, from its `index` if it has one.
 
     Raises InputError for an unreadable index and, naming the line, for what cannot be a chromosome's name.
     """
-    if index is not None and os.path.getmtime(f"{path}{index}") >= os.path.getmtime(path):
+    if index is not None:
         import pysam
 
         try:

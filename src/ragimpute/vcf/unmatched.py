@@ -35,6 +35,8 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, folder / "bare.vcf.gz")
         run(bcftools.index, "--csi", extra)
         kind = "csi" if (folder / f"{out.name}.csi").exists() else "tbi"
-        final, index = (stack.enter_context(atomic_path(path)) for path in (out, f"{out}.{kind}"))
+        index, final = (
+            stack.enter_context(atomic_path(path)) for path in (f"{out}.{kind}", out)
+        )  # as in writer._write
         run(bcftools.concat, "--allow-overlaps", "--no-version", "-o", final, imputed, extra)
         run(bcftools.index, f"--{kind}", "-o", index, final)

@@ -117,6 +117,11 @@ def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
     unknown = [field for field in fields if field not in format_kernel.FIELDS]
     if unknown or not fields:
         raise InputError(f"FORMAT fields {','.join(fields)!r}: choose from {','.join(format_kernel.FIELDS)}")
+    if len(set(fields)) < len(fields):
+        raise InputError(f"FORMAT fields {','.join(fields)!r}: each may be named once")
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
+        raise InputError(f"{os.fspath(path)}: no file can be written there; choose another place")
     if not os.fspath(path).endswith((".vcf.gz", ".bcf")):
         raise InputError(f"{os.fspath(path)}: the output must be named .vcf.gz or .bcf")
 
@@ -172,8 +177,9 @@ def _write(
     is_bcf = name.endswith(".bcf")
     suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
     with ExitStack() as stack, ThreadPoolExecutor(max(1, threads)) as pool:
-        final = stack.enter_context(atomic_path(name))
+        # renamed in the reverse order: after a kill in between, an old index is older than the file, and says so
         index = stack.enter_context(atomic_path(name + suffix))
+        final = stack.enter_context(atomic_path(name))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
         bgzf.write(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
         if is_bcf:
