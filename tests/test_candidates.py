@@ -71,7 +71,7 @@ def test_left_out_r2_is_zero_where_no_other_site_tells(large):
     reference, targets = large
     few = np.arange(0, len(reference.sites), 15)
     sites = dataclasses.replace(reference.sites.take(few), cm=np.arange(len(few)) * 100.0)
-    sparse = Panel(sites, reference.samples, np.ascontiguousarray(reference.alleles[few]))
+    sparse = Panel(sites, reference.samples, np.ascontiguousarray(reference.alleles[few]), reference.contigs)
     r2 = empirical_r2(sparse, np.ones(len(few), dtype=bool), targets.alleles[few])
     assert np.isfinite(r2).any()
     assert np.nanmax(r2) == 0
