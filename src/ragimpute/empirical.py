@@ -33,19 +33,27 @@ def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, thre
 
 
 def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads: int) -> np.ndarray:
-    """Leave-one-out dosages [T, Q]; in a large panel among the candidates of each query (retrieval.candidates)."""
+    """Leave-one-out dosages [T, Q]; in a large panel among the candidates of each query (retrieval.candidates).
+
+    Candidates are chosen once without the alleles at even sites and once without those at odd ones: chosen by a site's
+    own allele they would tell it.
+    """
     nobody = np.full((queries.shape[1], 1), -1, dtype=np.int64)
     if alleles.shape[1] <= candidates.EXACT:
         return leave_one_out(alleles, cm, queries, nobody, threads=threads)
     dosage = np.empty(queries.shape, np.float64)
     for start, first, last, stop in candidates.stretches(cm):
         part = slice(start, stop)
-        states = candidates.choose(alleles[part], queries[part], nobody, threads)
+        for parity in (0, 1):
+            hidden = np.arange(start, stop) % 2 == parity
+            seen = np.where(hidden[:, None], np.int8(-1), queries[part])
+            states = candidates.choose(alleles[part], seen, nobody, threads)
+            kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)
 
-        def of_query(q: int, part=part, states=states) -> np.ndarray:
-            return leave_one_out(alleles[part, states[q]], cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
+            def of_query(q: int, part=part, states=states) -> np.ndarray:
+                return leave_one_out(alleles[part, states[q]], cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
 
-        with ThreadPoolExecutor(threads) as pool:
-            for q, column in enumerate(pool.map(of_query, range(queries.shape[1]))):
-                dosage[first:last, q] = column[first - start : last - start]
+            with ThreadPoolExecutor(threads) as pool:
+                for q, column in enumerate(pool.map(of_query, range(queries.shape[1]))):
+                    dosage[start:stop, q][kept] = column[kept]
     return dosage

@@ -16,6 +16,7 @@ from ragimpute.retrieval.prefix_order import move
 EXACT = 5000  # haplotypes up to which all of a panel are states
 CANDIDATES = 1024  # states of a query in a larger one
 NEAR = 6  # neighbours that a query sees on each side in each of the two orders, at each typed site
+TIE_SEED = 1
 CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: core, and what is looked at around it
 
 
@@ -84,8 +85,8 @@ def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, thr
     total = votes.sum(axis=0)
     rows = np.arange(n_query)[:, None]
     total[np.broadcast_to(rows, excluded.shape)[excluded >= 0], excluded[excluded >= 0]] = -1
-    # ties go to the smaller index, so that the choice does not depend on how the selection works
-    total = total.astype(np.int64) * n_hap + np.arange(n_hap)[::-1]
+    # ties by a fixed lot: files are often sorted by population, and the first of the file are no fair choice
+    total = total.astype(np.int64) * n_hap + np.random.default_rng(TIE_SEED).permutation(n_hap)
     size = min(CANDIDATES, n_hap - excluded.shape[1])
     best = np.argpartition(total, n_hap - size, axis=1)[:, n_hap - size :]
     return np.sort(best, axis=1).astype(np.int32)
