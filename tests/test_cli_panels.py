@@ -84,6 +84,16 @@ def test_a_wrong_mask_is_noticed(folder):
         run(*arguments)
 
 
+def test_a_mask_that_leaves_nothing_to_score_is_refused_before_any_training(folder, tmp_path):
+    out = ["--out", tmp_path / "typed.tsv", "--targets-out", tmp_path / "targets.vcf.gz"]
+    common = ["mask", "--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv", "--scored", *out]
+    run(*common, "--sites", "0.3", "--targets", folder / "panel.vcf.gz")
+    (tmp_path / "targets.vcf.gz").unlink()
+    with pytest.raises(InputError, match=r"targets.vcf.gz: nothing to score: .* the \d+ typed ones"):
+        run(*common, "--sites", "targets", "--targets", folder / "targets.vcf.gz")
+    assert not (tmp_path / "targets.vcf.gz").exists()
+
+
 def test_allele_policies_of_the_mask(folder, tmp_path):
     """REF and ALT of one panel site swapped in the targets: recoded and listed, or dropped and listed."""
     text = gzip.decompress((folder / "panel.vcf.gz").read_bytes()).decode()

@@ -134,6 +134,15 @@ def random_masks(
     return masks
 
 
+def leaves_truth(typed: np.ndarray, found: TargetGenotypes, frequency: np.ndarray) -> bool:
+    """Whether the targets have a known genotype at an untyped site that varies in the reference.
+
+    typed [S] bool; frequency [S] float, that of ALT in the reference.
+    """
+    hidden = ~typed[found.index] & (frequency[found.index] > 0) & (frequency[found.index] < 1)
+    return bool((found.alleles[hidden] >= 0).all(axis=2).any())
+
+
 def select_sites(targets: TargetGenotypes, typed: np.ndarray, *, erase_phase: bool) -> TargetGenotypes:
     """The targets at typed sites only; with `erase_phase` alleles are sorted and written with '/'."""
     chosen = typed[targets.index]

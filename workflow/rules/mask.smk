@@ -25,12 +25,15 @@ rule mask:
         sites=sites_option,
         random_masks=CONFIG["training"]["random_masks"],
         phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
+        scored=lambda wildcards, input: (
+            ["--scored"] if truth_input(wildcards) == input.targets else []
+        ),
         alleles=allele_options,
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute mask --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " --sites {params.sites:q} --random-masks {params.random_masks:q} --phase {params.phase:q}"
-        " {params.alleles:q} --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
+        " {params.scored:q} {params.alleles:q} --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
         " --dropped {output.dropped:q} --recoded {output.recoded:q} > {log:q} 2>&1"
 
 

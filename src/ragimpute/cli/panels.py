@@ -131,6 +131,7 @@ def assign_roles(
     type=click.Choice(["keep", "erase"]),
     help="Keep the targets' phase or erase it. Default: erase for a hold-out, keep otherwise.",
 )
+@click.option("--scored", is_flag=True, help="--targets is the truth, too: refuse a mask that leaves nothing to score.")
 @allele_options
 @seed_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt typed random1.. (0/1), all panel sites.")
@@ -144,6 +145,7 @@ def mask(
     targets: Path,
     random_masks: int,
     phase: str | None,
+    scored: bool,
     swapped: Literal["fix", "drop"],
     flipped: Literal["fix", "drop"],
     ambiguous: Literal["keep", "frequency", "drop"],
@@ -163,6 +165,7 @@ def mask(
 
     from ragimpute import mask as masks
     from ragimpute.artefacts import atomic_path
+    from ragimpute.errors import InputError
     from ragimpute.panel import Panel
     from ragimpute.roles import read_roles, reference_people, target_people
     from ragimpute.vcf.alleles import AllelePolicy
@@ -176,6 +179,11 @@ def mask(
     found = read_genotypes(targets, people.sites, target_people(table), policy, frequency)
     chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     typed = masks.typed_sites(people, reference, found, masks.parse_spec(sites), chosen)
+    if scored and not masks.leaves_truth(typed, found, frequency):
+        raise InputError(
+            f"{targets}: nothing to score: at sites that vary in the reference it has no genotype but the "
+            f"{int(typed.sum())} typed ones; name a file with more of them as the panel's truth, or say sites: targets"
+        )
     is_holdout = set(found.samples) <= set(people.samples)
     visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
     extra = masks.random_masks(people, reference, typed, random_masks, drawn)

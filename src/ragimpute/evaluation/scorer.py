@@ -67,8 +67,10 @@ def score(
     known_sites = np.flatnonzero((genotypes.truth >= 0).any(axis=1))
     genotypes, info_r2 = genotypes.take(known_sites), info_r2[known_sites]
     counts = ReferenceCounts(counts.ac[known_sites], counts.an[known_sites])
-    if not len(known_sites):
-        raise InputError("nothing to score: the truth has no known genotype at an untyped site")
+    if not ((counts.ac > 0) & (counts.ac < counts.an)).any():
+        raise InputError(
+            "nothing to score: the truth has no known genotype at an untyped site that varies in the reference"
+        )
 
     member = membership(counts)
     statistics = person_statistics(genotypes, counts)
