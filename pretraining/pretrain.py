@@ -1,8 +1,8 @@
 """Train the weights that come with the package; docs/model_card.md has the commands.
 
 The mix: simulated panels of many demographies, recombination rates, sizes and array densities, and real panels under
-the site lists of real arrays and random ones. In each, some people are imputed from all the others. Phase errors are
-put into the queries, as statistical phasing leaves them in array data.
+the site lists of real arrays and random ones. In each, some people are imputed from all the others, in their own phase:
+errors of phase, put in at random, made the network worse (docs/methods.md).
 """
 
 import json
@@ -32,27 +32,14 @@ LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0}
 QUERIES = 96  # people of a panel that are imputed from the others
 RANDOM_ARRAYS = 2  # of each real panel
 FEWEST_TYPED = 50
-SWITCH_RATE = 0.015  # phase errors per heterozygous typed site; Beagle's on array data of the example
 
 
 def fold_of(panel: Panel, typed: np.ndarray, rng: np.random.Generator) -> Fold:
-    """Some people of `panel`, each to be imputed from all others, with phase errors in their haplotypes."""
+    """Some people of `panel`, each to be imputed from all others."""
     people = np.sort(rng.choice(len(panel.samples), size=min(QUERIES, len(panel.samples)), replace=False))
     truth = panel.people([panel.samples[i] for i in people]).alleles
-    truth = with_switches(truth, typed, rng)
     names = tuple(panel.samples[i] for i in people)
     return Fold("train", panel, names, typed, truth[typed], truth, people[:, None].astype(np.int64))
-
-
-def with_switches(haplotypes: np.ndarray, typed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`haplotypes` [S, 2P] with each person's two exchanged from random heterozygous typed sites on."""
-    result = haplotypes.copy()
-    for person in range(haplotypes.shape[1] // 2):
-        pair = result[:, 2 * person : 2 * person + 2]
-        heterozygous = np.flatnonzero(typed & (pair[:, 0] != pair[:, 1]))
-        for at in heterozygous[rng.random(len(heterozygous)) < SWITCH_RATE]:
-            pair[at:] = pair[at:, ::-1]
-    return result
 
 
 def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict[str, np.ndarray]:
