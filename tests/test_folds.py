@@ -1,10 +1,13 @@
 """One leave-out for everything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ragimpute.errors import InputError
-from ragimpute.folds import Person, exclusions, load_fold
+from ragimpute.folds import Person, exclusions, load_fold, typed_per_cm
+from ragimpute.models.copy_rag_inputs import more_neighbours
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +70,16 @@ def test_relatives_are_left_out_with_the_sample_itself_first():
     reference.append(Person("c", "reference", "train", family="F"))
     queries = [reference[2], reference[1], Person("t", "target", "targets", family="F")]
     assert exclusions(queries, reference).tolist() == [[2, 0], [1, -1], [0, 2]]
+
+
+def test_sparse_arrays_get_more_neighbours_when_people_are_imputed(tiny_panel, people):
+    """60 sites over .3 cM, in two chromosomes: typed sites per cM are those of both together, and of the whole file."""
+    cm = np.r_[np.linspace(0, 0.1, 30), np.linspace(7, 7.2, 30)]
+    chrom = np.array(["20"] * 30 + ["21"] * 30)
+    panel = replace(tiny_panel, sites=replace(tiny_panel.sites, chrom=chrom, cm=cm))
+    for typed in (np.arange(60) % 2 == 0, np.arange(60) < 31, np.ones(60, bool)):
+        assert typed_per_cm(panel.sites, typed) == pytest.approx(typed.sum() / 0.3)
+        fold = load_fold(panel, people, {"typed": typed}, "train")
+        assert more_neighbours(fold) == 1
+        assert more_neighbours(replace(fold, truth=None)) == 2
+        assert more_neighbours(replace(fold, truth=None, density=300.0)) == 1

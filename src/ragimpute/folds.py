@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel import Panel, chromosome_bounds
+from ragimpute.panel import Panel, Sites, chromosome_bounds
 
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 
@@ -38,6 +38,7 @@ class Fold:
     observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the people
     truth: np.ndarray | None  # [S, 2P] uint8; None for targets
     excluded: np.ndarray  # [P, E] int64, reference people left out for each query person (own sample first); -1: none
+    density: float | None = None  # typed sites per cM of all that this is a window of; None: it is a window of nothing
 
     @property
     def n_people(self) -> int:
@@ -47,6 +48,11 @@ class Fold:
     def typed_sites(self) -> np.ndarray:
         """Panel indices [T] of the typed sites."""
         return np.flatnonzero(self.typed)
+
+    @property
+    def typed_per_cm(self) -> float:
+        """How dense the array is: typed sites per cM, over the chromosomes together."""
+        return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
 
     @cached_property
     def _allele_count(self) -> np.ndarray:
@@ -98,6 +104,12 @@ class Fold:
         excluded = self.excluded[people]
         haplotypes = np.repeat(2 * excluded, 2, axis=1) + np.tile([0, 1], excluded.shape[1])
         return np.where(np.repeat(excluded, 2, axis=1) < 0, -1, haplotypes)
+
+
+def typed_per_cm(sites: Sites, typed: np.ndarray) -> float:
+    """Typed sites [S] bool per cM between the first and the last site of each chromosome; inf without any length."""
+    length = sum(float(sites.cm[stop - 1] - sites.cm[start]) for start, stop in chromosome_bounds(sites.chrom))
+    return float(typed.sum() / length) if length > 0 else float("inf")
 
 
 def load_fold(

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from ragimpute.empirical import empirical_r2
-from ragimpute.folds import Fold
+from ragimpute.folds import Fold, typed_per_cm
 from ragimpute.imputers import Imputer
+from ragimpute.models.copy_rag_inputs import more_neighbours
 from ragimpute.panel import Panel
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -32,7 +33,7 @@ def impute(
     for window, fold in window_folds(reference, targets, core_cm):
         parts = []
         about_sites = imputer.describe_sites(fold)
-        step = max(1, BATCH_GENOTYPES // len(fold.typed_sites))
+        step = max(1, BATCH_GENOTYPES // (len(fold.typed_sites) * more_neighbours(fold)))
         for start in range(0, fold.n_people, step):
             part = people(fold, start, min(start + step, fold.n_people))
             parts.append(imputer.impute(part, {**imputer.retrieve(part), **about_sites}))
@@ -53,13 +54,14 @@ def window_folds(reference: Panel, targets: TargetGenotypes, core_cm: float = CO
     """The windows of the panel, in order, each with all targets beside the reference that it looks at."""
     sites, typed = reference.sites, np.zeros(len(reference.sites), dtype=bool)
     typed[targets.index] = True
+    density = typed_per_cm(sites, typed)
     haplotypes = targets.haplotypes()
     nobody = np.full((len(targets.samples), 1), -1, dtype=np.int64)  # of the reference is left out
     for window in windows(sites.chrom, sites.cm, typed, core_cm):
         local = reference.between(window.start, window.stop)
         rows = slice(*np.searchsorted(targets.index, (window.start, window.stop)))
         is_typed = typed[window.start : window.stop]
-        yield window, Fold("targets", local, targets.samples, is_typed, haplotypes[rows], None, nobody)
+        yield window, Fold("targets", local, targets.samples, is_typed, haplotypes[rows], None, nobody, density)
 
 
 def people(fold: Fold, start: int, stop: int) -> Fold:

@@ -3,6 +3,7 @@
 Plain numpy, so that imputing on a CPU need not import torch.
 """
 
+import math
 import os
 from collections.abc import Mapping
 
@@ -33,6 +34,9 @@ FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
 SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5, 6.5)
 SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5, 1.2)
+# People to be imputed get more neighbours than those trained on where typed sites are sparse and many haplotypes match
+# alike: below DENSE_PER_CM. Chosen on reference people (docs/methods.md).
+DENSE_PER_CM, MOST_TIMES = 300, 2
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
 MOST_LOG_SCALE = 4.0  # of the evidence, either way: a loss that inflates the embedding must not overflow it
@@ -63,15 +67,23 @@ def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], si
         raise InputError(f"{path}: the weights do not fit this version of {NAME}: {', '.join(wrong[:5])}")
 
 
+def more_neighbours(fold: Fold) -> int:
+    """How many times the size's K neighbours the people of `fold` get: 1 for those with truth, who are trained on."""
+    if fold.truth is not None:
+        return 1
+    return min(MOST_TIMES, max(1, math.ceil(DENSE_PER_CM / fold.typed_per_cm)))
+
+
 def retrieve(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
+    k = SIZES[size]["neighbours"] * more_neighbours(fold)
     parts = [
         neighbours.retrieve(
             part.reference.alleles[part.typed],
             part.reference.sites.cm[part.typed],
             part.observed.astype(np.int8),
             np.repeat(part.excluded_haplotypes(np.arange(part.n_people)), 2, axis=0),
-            SIZES[size]["neighbours"],
+            k,
             threads,
         )
         for part in fold.chromosomes()
