@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -72,26 +71,8 @@ def rows_of_summary(tiny: Study) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_it_is_small_and_opens_fast(browser: Browser, report: Path) -> None:
-    assert report.stat().st_size <= 8e6
-    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-        pytest.skip("this machine is too busy for the time to mean anything")
-    seconds = []
-    for _ in range(3):
-        page = browser.new_page(offline=True)
-        clock, processors = time.monotonic(), processor_seconds()
-        page.goto(report.as_uri())
-        page.wait_for_selector(".chart svg")
-        # the processors' time where the clock also counts the tests that run beside this one
-        seconds.append(min(time.monotonic() - clock, processor_seconds() - processors))
-        page.close()
-    assert min(seconds) <= 2
-
-
-def processor_seconds() -> float:
-    """What all processes of the browser have used."""
-    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
-    return sum(used.user + used.system for used in times)
+def test_it_is_small(report: Path) -> None:
+    assert report.stat().st_size <= 8e6  # how fast it opens: benchmarks/report.py
 
 
 def test_all_sections_are_there_and_the_first_screen_tells_the_result(page: Page) -> None:
@@ -133,7 +114,10 @@ def test_figures_follow_the_width_of_the_window(browser: Browser, report: Path) 
     first = "document.querySelector('.chart svg').clientWidth"
     wide = page.evaluate(first)
     page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_function(f"{first} < {wide} - 300")
+    deadline = time.monotonic() + 60
+    while page.evaluate(first) >= wide - 300:  # not wait_for_function: it evals, which the report's policy forbids
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
     page.wait_for_selector("html[data-drawn=all]", state="attached")
     assert page.evaluate(first) <= 700
     drawn = "[...document.querySelectorAll('.chart')].map(host => host.querySelectorAll('svg').length)"

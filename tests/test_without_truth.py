@@ -12,8 +12,8 @@ from mosaic import mosaic_panel
 from ragimpute.panel import Panel
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
-from test_impute import joined, stretched
 from tiny_study import Study
+from two_chromosomes import joined, stretched
 
 TARGETS = 5
 METHODS = ("copy_rag.cross_entropy", "copy_rag.cross_entropy.pretrained", "bert_rag.no_recon", "li_stephens", "beagle")
