@@ -152,6 +152,16 @@ def test_best_epoch_is_what_is_kept_and_patience_ends_training(tiny_panel, tiny_
     assert scores["r2"] == pytest.approx(result.best_value, rel=1e-6)
 
 
+def test_weights_taken_as_they_are_need_no_training_people(tiny_panel, tiny_typed):
+    result = small_trainer(tiny_panel, tiny_typed, LOSSES["cross_entropy"], epochs=0, folds=[]).run()
+    with_people = small_trainer(tiny_panel, tiny_typed, LOSSES["cross_entropy"], epochs=0).run()
+    initial = small_network().state_dict()
+    assert all(np.array_equal(result.weights[name], initial[name].numpy()) for name in initial)
+    scores = [row for row in with_people.history.rows if not row[2].startswith("train_")]
+    assert repr(result.history.rows) == repr(scores)  # nan where a stratum is empty
+    assert {"val_r2", "val_f1", "weights_hash"} <= {row[2] for row in scores}
+
+
 def test_contrastive_needs_eight_people(tiny_panel, tiny_typed):
     with pytest.raises(InputError, match="at least 8 people"):
         small_trainer(tiny_panel, tiny_typed, LOSSES["E"], batch_people=7)

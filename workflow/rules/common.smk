@@ -232,6 +232,14 @@ def loss_json(wildcards):
     return compact(CONFIG["losses"][wildcards.loss])
 
 
+def training_segments(wildcards):
+    """The segments of all training folds; none where the pretrained weights are taken as they are."""
+    if wildcards.weights == ".pretrained":
+        return []
+    folder = f"results/segments/{RETRIEVAL}".format(**wildcards)
+    return [f"{folder}/{fold}.safetensors" for fold in FOLDS]
+
+
 def weights_option(wildcards):
     """What training starts from."""
     return option("--weights", wildcards.weights.removeprefix(".") or None)

@@ -8,11 +8,7 @@ rule train:
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
-        segments=expand(
-            f"results/segments/{RETRIEVAL}/{{fold}}.safetensors",
-            fold=FOLDS,
-            allow_missing=True,
-        ),
+        segments=training_segments,
         validation=f"results/segments/{RETRIEVAL}/validation.safetensors",
     output:
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",

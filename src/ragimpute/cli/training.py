@@ -87,7 +87,9 @@ def retrieve(
 @roles_option
 @typed_option
 @frequencies_option
-@click.option("--segments", type=FILE, required=True, multiple=True, help="Segments of train, random1..; repeat it.")
+@click.option(
+    "--segments", type=FILE, multiple=True, help="Segments of train, random1..; repeat it. Not with pretrained weights."
+)
 @click.option("--validation-segments", type=FILE, required=True, help="Segments of fold validation.")
 @architecture_option
 @click.option(
@@ -140,6 +142,8 @@ def train(
     from ragimpute.training.loop import Interrupted, Trainer
     from ragimpute.training.validation import SiteStrata
 
+    if not segments and weights != "pretrained":
+        raise click.UsageError(f"--weights {weights} trains on people: give their --segments")
     settings = session.training_settings(architecture, training)
     if weights != "scratch":
         settings = session.from_pretrained(settings, weights)

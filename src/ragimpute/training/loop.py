@@ -46,7 +46,9 @@ class Trained:
 class Trainer:
     """Trains `model` in place. All randomness comes from `seed`; two losses of one seed see the same of it.
 
-    `signature` names everything that the result depends on: a checkpoint of another signature is not resumed.
+    `signature` names everything that the result depends on: a checkpoint of another signature is not resumed. `folds`
+    are the training folds, the study's mask first; with `epochs` 0, which only scores the initial weights, there may be
+    none.
     """
 
     model: nn.Module
@@ -66,7 +68,7 @@ class Trainer:
     _stop: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        people = min(self.settings.batch_people, self.folds[0].n_people)
+        people = min((self.settings.batch_people, *(fold.n_people for fold in self.folds[:1])))
         if people < self.spec.min_people:
             raise InputError(
                 f"this loss needs batches of at least {self.spec.min_people} people, there are {people}; "
@@ -167,8 +169,9 @@ class Trainer:
         """Evaluate on validation people and on as many train people, keep the best weights."""
         settings, epoch = self.settings, self._epoch()
         scores: dict[str, float] = {}
-        n_people = min(self.validation.n_people, self.folds[0].n_people)
-        for prefix, data in (("val", self.validation), ("train", self.folds[0])):
+        scored = [("val", self.validation), *(("train", fold) for fold in self.folds[:1])]
+        n_people = min(data.n_people for _, data in scored)
+        for prefix, data in scored:
             people = spread(data.n_people, n_people if prefix == "train" else 0)
             windows = spread(data.n_windows, settings.evaluation_windows)
             values = evaluate(self.model, data, self.strata, people, windows, self.device, settings.amp)
