@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ragimpute.artefacts import file_digest
+from ragimpute.pretrained import FOLDER
 from tiny_study import ROOT, copy_checkout
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -228,3 +230,10 @@ def test_the_links_of_the_readme_lead_to_files() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(targets) > 5
     assert [target for target in targets if not target.startswith("https:") and not (ROOT / target).exists()] == []
+
+
+def test_the_model_card_names_the_weights_by_their_digests() -> None:
+    named = dict(
+        re.findall(r"`([0-9a-f]{64})` (\S+?)(?=<br>| \|)", (ROOT / "docs/model_card.md").read_text(encoding="utf-8"))
+    )
+    assert {digest: path.name for path in FOLDER.glob("*.safetensors") for digest in [file_digest(path)]} == named
