@@ -22,7 +22,7 @@ from ragimpute.evaluation.tables import Run
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.impute import impute
 from ragimpute.panel import Panel
-from ragimpute.phasing import phase
+from ragimpute.phasing import phase_repeatedly
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
@@ -99,13 +99,14 @@ def main(weights: tuple[Path, ...], panels: int, seed: int, threads: int, out: P
         drawn = simulate(rng)
         reference, truth, targets = split(drawn.panel, drawn.typed, rng)
         genetic_map = genetic_map_of(drawn.panel)
-        targets = phase(reference, targets, genetic_map)
+        phasings = phase_repeatedly(reference, targets, genetic_map)
+        targets = phasings[0]  # what the others impute from
         results = {
             "beagle": run_beagle(reference, targets, genetic_map, threads=threads),
             "li_stephens": run_li_stephens(reference, targets, threads=threads),
         }
         for path in weights or (pretrained.DEFAULT,):
-            parts = impute(reference, targets, imputers.load(path, "cpu", threads), threads=threads)
+            parts = impute(reference, phasings, imputers.load(path, "cpu", threads), threads=threads)
             results[path.stem] = whole(list(parts))
         click.echo(f"{number + 1}. {drawn.description}; {len(truth.samples)} targets")
         found = {name: scores(result, truth, reference, drawn.typed) for name, result in results.items()}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ragimpute import phasings
 from ragimpute.errors import InputError
 from ragimpute.imputation_run import Inputs, prepare
-from ragimpute.impute import people, window_folds
+from ragimpute.impute import window_folds
 from ragimpute.imputers import KernelImputer
 from ragimpute.panel import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
@@ -45,7 +46,8 @@ def explain(inputs: Inputs, sample: str, site: str) -> Explanation:
     All targets are phased together, as `ragimpute impute` does it, so that its result is the one explained. In the
     table: `flank`, at which of the two typed sites around it the haplotype was retrieved (`typed_pos`); `allele` that
     it carries at `site`, 1 for ALT; `weight` among all that were retrieved for this haplotype of the person, summing to
-    1; `left_cm` and `right_cm`, how far it matches the person around `typed_pos`, without a mismatch.
+    1; `left_cm` and `right_cm`, how far it matches the person around `typed_pos`, without a mismatch. Where several
+    phasings are averaged, the table is of the one that is written, the dosages are the average.
 
     Raises InputError for an unknown person, a site that is absent, ambiguous or typed, and a network but copy_rag.
     """
@@ -59,14 +61,14 @@ def explain(inputs: Inputs, sample: str, site: str) -> Explanation:
     person = ready.typed.samples.index(sample)
     window, targets = next(
         (window, fold)
-        for window, fold in window_folds(ready.panel, ready.typed)
+        for window, fold in window_folds(ready.panel, ready.phasings)
         if window.first <= wanted < window.last
     )
-    fold, local = people(targets, person, person + 1), wanted - window.start
+    fold, local = phasings.some(targets, person, person + 1), wanted - window.start
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
     segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}
-    hds = ready.imputer.impute(fold, segments).hds[local, 0]
+    hds = phasings.average(ready.imputer.impute(fold, segments), fold).hds[local, 0]
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     sites, around = fold.reference.sites, fold.typed_sites[flanks]
     lengths = segments["features"][:, flanks].astype(np.float64)  # [2, 2, K, F]

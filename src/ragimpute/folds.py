@@ -38,6 +38,7 @@ class Fold:
     observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the people
     truth: np.ndarray | None  # [S, 2P] uint8; None for targets
     excluded: np.ndarray  # [P, E] int64, reference people left out for each query person (own sample first); -1: none
+    phasings: int = 1  # P counts people once for each of their phasings: all in the first, then all in the second, ..
     density: float | None = None  # typed sites per cM of all that this is a window of; None: it is a window of nothing
 
     @property
@@ -119,12 +120,13 @@ def load_fold(
     name: str,
     observed: np.ndarray | None = None,
     target_samples: Sequence[str] | None = None,
+    phasings: int = 1,
 ) -> Fold:
     """Assemble fold `name`: train, randomN (train people under the N-th random mask), validation or targets.
 
     `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation people are
     imputed from the train fold's reference people; targets from all reference people. For targets, `observed`
-    [T, 2P] are the phased typed alleles of `target_samples` [P].
+    [T, 2P] are the phased typed alleles of `target_samples`, all of them in each of `phasings`, one after another.
 
     Raises InputError for an unknown fold, an empty fold, or targets whose alleles were not given.
     """
@@ -140,7 +142,7 @@ def load_fold(
     if name == "targets":
         if observed is None or target_samples is None:
             raise InputError("fold targets needs the phased typed genotypes of the target people (--targets)")
-        queries = [by_name.get(sample, Person(sample, "target", "targets")) for sample in target_samples]
+        queries = [by_name.get(sample, Person(sample, "target", "targets")) for sample in target_samples] * phasings
         seen_from = references
     elif name == "validation":
         queries, seen_from = [person for person in references if person.fold == "validation"], train
@@ -163,7 +165,7 @@ def load_fold(
             f"the typed genotypes have shape {observed.shape}, expected ({int(typed.sum())}, {2 * len(queries)})"
         )
     samples = tuple(person.sample for person in queries)
-    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from))
+    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from), phasings)
 
 
 def exclusions(queries: Sequence[Person], reference: Sequence[Person]) -> np.ndarray:

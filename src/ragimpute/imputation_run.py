@@ -13,7 +13,7 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel
-from ragimpute.phasing import phase
+from ragimpute.phasing import phase_repeatedly
 from ragimpute.roles import read_names
 from ragimpute.vcf.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
@@ -58,10 +58,15 @@ class Prepared:
     """Everything that imputing needs."""
 
     panel: Panel
-    typed: TargetGenotypes  # phased and complete
+    phasings: list[TargetGenotypes]  # complete; several where phase is uncertain
     imputer: "Imputer"
     model: Path
     unread: pd.DataFrame  # records of the reference that were not used
+
+    @property
+    def typed(self) -> TargetGenotypes:
+        """The targets in the phase that is written."""
+        return self.phasings[0]
 
 
 def run(request: Request) -> dict[str, str | int]:
@@ -84,7 +89,7 @@ def run(request: Request) -> dict[str, str | int]:
                 ready.panel.sites,
                 ready.panel.contigs,
                 ready.typed.samples,
-                impute(ready.panel, ready.typed, ready.imputer, threads=request.threads, on_progress=progress),
+                impute(ready.panel, ready.phasings, ready.imputer, threads=request.threads, on_progress=progress),
                 f"ragimpute impute, weights {ready.model.name}",
                 fields=request.fields,
                 threads=request.threads,
@@ -122,14 +127,16 @@ def prepare(inputs: Inputs) -> Prepared:
     typed = read_genotypes(inputs.targets, panel.sites, region=region)
     panel, typed = keep_typed_chromosomes(panel, typed)
     _report(inputs, panel, typed, unread)
-    typed = phase(
+    phasings = phase_repeatedly(
         panel,
         typed,
         inputs.genetic_map or GeneticMap.of_sites(panel.sites),
         memory_mb=inputs.memory_mb,
         seed=inputs.seed,
     )
-    return Prepared(panel, typed, imputer, model, unread)
+    if len(phasings) > 1:
+        logger.info("typed sites are sparse: the result is the average over %d phasings", len(phasings))
+    return Prepared(panel, phasings, imputer, model, unread)
 
 
 def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:

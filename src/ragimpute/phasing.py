@@ -11,11 +11,13 @@ from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel, Sites, chromosome_bounds
+from ragimpute.phasings import how_many
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
+SEED_STEP = 1_000_003  # between the seeds of one person's phasings: further than users' own seeds lie apart
 THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
@@ -51,6 +53,24 @@ def phase(
         alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
     keep_given_phase(alleles, targets, sites)
     return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased))
+
+
+def phase_repeatedly(
+    reference: Panel,
+    targets: TargetGenotypes,
+    genetic_map: GeneticMap,
+    *,
+    memory_mb: int = 4000,
+    seed: int = 1,
+) -> list[TargetGenotypes]:
+    """`targets` phased as `phase` does it and, where typed sites are sparse, by further seeds (`phasings.how_many`)."""
+    done = []
+    for number in range(how_many(reference.sites, targets)):
+        phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed + number * SEED_STEP)
+        done.append(phased)
+        if number == 1 and np.array_equal(phased.alleles, done[0].alleles):
+            return done[:1]  # nothing is uncertain
+    return done
 
 
 def _has_neighbours(sites: Sites) -> np.ndarray:

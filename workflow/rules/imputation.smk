@@ -7,6 +7,7 @@ rule predict:
         frequencies=panel_file("frequencies.tsv"),
         segments=f"results/segments/{RETRIEVAL}/targets.safetensors",
         targets="results/masks/{mask}/phased.vcf.gz",
+        phasings="results/masks/{mask}/phasings.safetensors",
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
     output:
         vcf=unless_kept(
@@ -34,5 +35,5 @@ rule predict:
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} --segments {input.segments:q} --targets {input.targets:q}"
-        " --model {input.model:q} --device {params.device:q} --threads {threads}"
+        " --phasings {input.phasings:q} --model {input.model:q} --device {params.device:q} --threads {threads}"
         " --out {output.vcf:q} > {log:q} 2>&1"

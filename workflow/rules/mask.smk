@@ -46,6 +46,7 @@ rule phase:
         map=panel_input("genetic_map"),
     output:
         phased="results/masks/{mask}/phased.vcf.gz",
+        phasings="results/masks/{mask}/phasings.safetensors",
     log:
         "results/logs/phase/{mask}.log",
     benchmark:
@@ -64,4 +65,4 @@ rule phase:
     shell:
         "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
-        " --out {output.phased:q} > {log:q} 2>&1"
+        " --out {output.phased:q} --phasings {output.phasings:q} > {log:q} 2>&1"

@@ -9,6 +9,11 @@ rule retrieve:
             if wildcards.fold == "targets"
             else []
         ),
+        phasings=lambda wildcards: (
+            f"results/masks/{wildcards.mask}/phasings.safetensors"
+            if wildcards.fold == "targets"
+            else []
+        ),
     output:
         segments=unless_kept(
             "segments", f"results/segments/{RETRIEVAL}/{{fold}}.safetensors"
@@ -27,8 +32,9 @@ rule retrieve:
         disk_mb=5000,
     params:
         targets=given("--targets", "targets"),
+        phasings=given("--phasings", "phasings"),
         size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
     shell:
         "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " {params.targets:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
+        " {params.targets:q} {params.phasings:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
         " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"

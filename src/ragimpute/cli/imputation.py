@@ -30,14 +30,27 @@ BASELINES = ("beagle", "beagle_tuned", "minimac4", "li_stephens", "frequency")
 @memory_option
 @seed_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz of complete, phased typed genotypes.")
-def phase(panel: Path, roles: Path, targets: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path) -> None:
+@click.option("--phasings", "phasings_path", type=OUT, help="Further phasings for the networks (safetensors).")
+def phase(
+    panel: Path,
+    roles: Path,
+    targets: Path,
+    map_path: Path | None,
+    memory_mb: int,
+    seed: int,
+    out: Path,
+    phasings_path: Path | None,
+) -> None:
     """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
 
-    Genotypes that are phased and complete already are copied, and Beagle is not needed.
+    Genotypes that are phased and complete already are copied, and Beagle is not needed. Where typed sites are sparse,
+    --phasings gets what Beagle makes of other seeds, too: the networks average over them.
     """
     start_logging()
+    from ragimpute import phasings
     from ragimpute.panel import Panel
-    from ragimpute.phasing import phase as run
+    from ragimpute.phasing import phase as once
+    from ragimpute.phasing import phase_repeatedly
     from ragimpute.roles import read_roles, reference_people, target_people
     from ragimpute.vcf.reader import read_genotypes
     from ragimpute.vcf.writer import write_genotypes
@@ -45,8 +58,15 @@ def phase(panel: Path, roles: Path, targets: Path, map_path: Path | None, memory
     people, table = Panel.load(panel), read_roles(roles)
     found = read_genotypes(targets, people.sites, target_people(table))
     reference = people.people(reference_people(table))
-    done = run(reference, found, _genetic_map(map_path), memory_mb=memory_mb, seed=seed)
-    write_genotypes(out, people.sites.take(done.index), people.contigs, done.samples, done.alleles, True)
+    genetic_map = _genetic_map(map_path)
+    if phasings_path is None:
+        done = [once(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)]
+    else:
+        done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)
+    first = done[0]
+    write_genotypes(out, people.sites.take(first.index), people.contigs, first.samples, first.alleles, True)
+    if phasings_path is not None:
+        phasings.save(phasings_path, out, done)
 
 
 @click.command("baseline")

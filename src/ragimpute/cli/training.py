@@ -20,6 +20,9 @@ from ragimpute.cli.options import (
 
 architecture_option = click.option("--architecture", required=True, help="bert_rag or copy_rag.")
 frequencies_option = click.option("--frequencies", type=FILE, required=True, help="Allele counts (TSV).")
+phasings_option = click.option(
+    "--phasings", "phasings_path", type=FILE, help="Further phasings of the targets, from `ragimpute phase`."
+)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
@@ -45,6 +48,7 @@ class JsonMapping(click.ParamType):
 @roles_option
 @typed_option
 @click.option("--targets", type=FILE, help="Phased typed genotypes of the targets; needed by fold targets only.")
+@phasings_option
 @architecture_option
 @click.option("--size", default="small", show_default=True, help="The architecture's size: small or full.")
 @click.option("--fold", "fold_name", required=True, help="train, random1.., validation or targets.")
@@ -55,6 +59,7 @@ def retrieve(
     roles: Path,
     typed_path: Path,
     targets: Path | None,
+    phasings_path: Path | None,
     architecture: str,
     size: str,
     fold_name: str,
@@ -77,7 +82,7 @@ def retrieve(
     if size not in found.sizes:
         raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
     study = Study.load(panel, roles, typed_path)
-    arrays = segments(found, size, study.fold(fold_name, targets), threads)
+    arrays = segments(found, size, study.fold(fold_name, targets, phasings_path), threads)
     metadata = {"architecture": architecture, "size": size, "fold": fold_name, **study.provenance()}
     artefacts.save(out, SEGMENTS, arrays, metadata)
 
@@ -200,6 +205,7 @@ def train(
 @frequencies_option
 @click.option("--segments", type=FILE, required=True, help="Segments of fold targets.")
 @click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
+@phasings_option
 @click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
 @device_option
 @threads_option
@@ -211,6 +217,7 @@ def predict(
     frequencies: Path,
     segments: Path,
     targets: Path,
+    phasings_path: Path | None,
     model_path: Path,
     device: str,
     threads: int,
@@ -221,7 +228,7 @@ def predict(
     Typed sites keep their genotypes; a site with one allele in the whole reference gets that allele.
     """
     start_logging()
-    from ragimpute import artefacts, imputers
+    from ragimpute import artefacts, imputers, phasings
     from ragimpute.empirical import empirical_r2
     from ragimpute.frequencies import read_frequencies
     from ragimpute.training import session
@@ -233,9 +240,10 @@ def predict(
     read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel
     metadata = artefacts.load(model_path, session.MODEL).metadata
     found = session.load_segments(segments, study, metadata["architecture"], metadata["size"], ("targets",))
-    fold = study.fold("targets", targets)
-    er2 = empirical_r2(fold.reference, fold.typed, fold.observed, threads)
-    imputed = replace(imputer.impute(fold, found.arrays), er2=er2)
+    fold = study.fold("targets", targets, phasings_path)
+    imputed = phasings.average(imputer.impute(fold, found.arrays), fold)
+    written = fold.observed[:, : 2 * len(imputed.samples)]
+    imputed = replace(imputed, er2=empirical_r2(fold.reference, fold.typed, written, threads))
     write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragimpute import artefacts, pretrained
+from ragimpute import artefacts, phasings, pretrained
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold, Person, load_fold
 from ragimpute.mask import read_typed
@@ -42,8 +42,8 @@ class Study:
         people = [Person(*row) for row in read_roles(roles).itertuples(index=False)]
         return cls(panel, roles, typed, Panel.load(panel), people)
 
-    def fold(self, name: str, targets: Path | None = None) -> Fold:
-        """The fold `name`; `targets` is the VCF of phased typed genotypes, needed by fold targets only."""
+    def fold(self, name: str, targets: Path | None = None, further: Path | None = None) -> Fold:
+        """The fold `name`. Fold targets needs `targets`, the VCF of phased genotypes, and takes `further` phasings."""
         column = name if name.startswith("random") else "typed"
         typed = read_typed(self.typed_path, self.panel.sites, column)
         if name != "targets":
@@ -57,7 +57,9 @@ class Study:
                 f"{targets}: its {len(found.index)} sites are not the {int(typed.sum())} typed sites of "
                 f"{self.typed_path}; run mask and phase again"
             )
-        return load_fold(self.panel, self.people, {column: typed}, name, found.haplotypes(), names)
+        several = [found] if further is None else phasings.load(further, targets, found)
+        observed = phasings.haplotypes(several)
+        return load_fold(self.panel, self.people, {column: typed}, name, observed, names, len(several))
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the files that a training depends on, for the metadata of what comes from them."""

@@ -1,0 +1,108 @@
+"""Several phasings of the same people: the average over them, its haplotypes, and the file that holds them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ragimpute import imputers, phasings
+from ragimpute.errors import InputError
+from ragimpute.folds import Fold
+from ragimpute.impute import impute, window_folds
+from ragimpute.panel import Panel, Sites
+from ragimpute.pretrained import DEFAULT
+from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+
+CM = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 10.0, 11.0])
+TYPED = np.array([True, False, False, True, False, True, False])
+FIRST = np.array([[0, 1], [1, 0], [0, 1]], dtype=np.int8)  # [T, 2] of one person, heterozygous at 0, 3 and 10 cM
+OTHER = np.array([[0, 1], [0, 1], [1, 0]], dtype=np.int8)  # exchanged from the second heterozygote on
+
+
+def targets_of(alleles: np.ndarray) -> TargetGenotypes:
+    """People with `alleles` [M, N, 2] at the typed sites."""
+    names = tuple(f"T{i}" for i in range(alleles.shape[1]))
+    return TargetGenotypes(names, np.flatnonzero(TYPED), alleles, np.ones(alleles.shape[:2], bool), pd.DataFrame())
+
+
+@pytest.fixture
+def reference() -> Panel:
+    n = len(CM)
+    sites = Sites(np.full(n, "1"), np.arange(n) + 1, np.full(n, "."), np.full(n, "A"), np.full(n, "C"), CM)
+    alleles = np.random.default_rng(1).integers(0, 2, (n, 40), dtype=np.uint8)
+    return Panel(sites, tuple(f"R{i}" for i in range(20)), alleles, ())
+
+
+def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
+    """The single window of people with these phasings."""
+    [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles])
+    return fold
+
+
+def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel) -> None:
+    fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
+    swapped = phasings.exchanged(fold, FIRST[:, None], OTHER[:, None])
+    assert swapped[:, 0].tolist() == [False, False, True, True, True, True, True]  # 1 cM is nearer to 0, 2 cM to 3
+    assert not phasings.exchanged(fold, FIRST[:, None], FIRST[:, None]).any()
+    homozygous = np.ones_like(FIRST)[:, None]
+    assert not phasings.exchanged(fold, FIRST[:, None], homozygous).any()
+
+
+def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
+    fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
+    hds = np.zeros((len(CM), 2, 2), dtype=np.float32)  # [S, P, 2] of one person
+    hds[TYPED, 0], hds[TYPED, 1] = FIRST, OTHER
+    hds[1], hds[2] = [[0.2, 0.4], [0.4, 0.8]], [[0.9, 0.1], [0.3, 0.7]]
+    both = hds[..., 0] * hds[..., 1]
+    mean = phasings.average(Imputed(fold.samples, hds, both, TYPED), fold)
+    assert mean.samples == ("T0",)
+    np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
+    np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # as they are
+    np.testing.assert_allclose(mean.hds[2, 0], [0.8, 0.2])  # the second's exchanged
+    np.testing.assert_allclose(mean.both[[1, 2], 0], [(0.08 + 0.32) / 2, (0.09 + 0.21) / 2])
+
+
+def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:
+    people = np.stack([FIRST, OTHER, np.array([[1, 1], [0, 1], [0, 0]], dtype=np.int8)], axis=1)
+    imputer = imputers.load(DEFAULT, "cpu", 1)
+    once, twice = (
+        next(impute(reference, [targets_of(people[..., ::step]) for step in steps], imputer))
+        for steps in ((1,), (1, -1, 1))
+    )
+    assert once.samples == twice.samples
+    np.testing.assert_allclose(twice.hds, once.hds, atol=1e-6)
+    np.testing.assert_allclose(twice.both, once.both, atol=1e-6)
+
+
+def test_some_people_keep_all_their_phasings(reference: Panel) -> None:
+    first, other = np.stack([FIRST, OTHER, FIRST], axis=1), np.stack([OTHER, FIRST, FIRST], axis=1)
+    part = phasings.some(fold_of(reference, first, other), 1, 3)
+    assert part.samples == ("T1", "T2", "T1", "T2")
+    np.testing.assert_array_equal(part.observed, np.concatenate([OTHER, FIRST, FIRST, FIRST], axis=1))
+    assert part.excluded.shape == (4, 1)
+
+
+def test_one_phasing_where_sites_are_dense_or_people_came_phased(reference: Panel) -> None:
+    phased = targets_of(FIRST[:, None])
+    unphased = replace(phased, phased=np.zeros_like(phased.phased))
+    assert phasings.how_many(reference.sites, phased) == 1
+    assert phasings.how_many(reference.sites, unphased) == phasings.MOST
+    dense = replace(reference.sites, cm=CM / 10_000)
+    assert phasings.how_many(dense, unphased) == 1
+
+
+def test_the_file_belongs_to_one_phased_vcf(tmp_path, reference: Panel) -> None:
+    vcf, other = tmp_path / "phased.vcf.gz", tmp_path / "other.vcf.gz"
+    vcf.write_bytes(b"one")
+    other.write_bytes(b"another")
+    several = [targets_of(FIRST[:, None]), targets_of(OTHER[:, None])]
+    for some in (several, several[:1]):
+        phasings.save(tmp_path / "phasings", vcf, some)
+        found = phasings.load(tmp_path / "phasings", vcf, several[0])
+        assert [x.alleles.tolist() for x in found] == [x.alleles.tolist() for x in some]
+    with pytest.raises(InputError, match=r"not of the people and phase in .*other"):
+        phasings.load(tmp_path / "phasings", other, several[0])
+    with pytest.raises(InputError, match="not of the people"):
+        phasings.load(tmp_path / "phasings", vcf, replace(several[0], samples=("X",)))
