@@ -6,6 +6,7 @@
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
 #   results/check/{panel}.tsv                                          the input check's findings
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json,painting.tsv}
+#   results/masks/{mask}/phasings.safetensors                          further phasings, where typed sites are sparse
 #   results/segments/{mask}/{architecture}.{loss}{weights}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
