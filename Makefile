@@ -27,7 +27,7 @@ slurm: setup
 test test-long: PROGRAMS += chromium # the report's test; the report itself needs no browser
 
 test: setup # with CI set: conda and SLURM, too
-	$(BIN)/python -m pytest -m "not long$(if $(CI),, and not ci)" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not long$(if $(CI),, and not ci)" -n 2 --dist loadgroup --durations 20
 
 test-long: setup
 	$(BIN)/python -m pytest -m "long or ci"

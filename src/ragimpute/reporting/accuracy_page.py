@@ -90,15 +90,21 @@ def block(results: Path, mask: str) -> str:
 @click.option("--date", required=True, help="The day that they were made.")
 @click.argument("page", type=click.Path(exists=True, path_type=Path))
 def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: Path) -> None:
-    """Fill every accuracy table of PAGE from results folders, with command, commit, hardware and date below."""
+    """Fill the accuracy tables of PAGE whose masks the results folders have, with command, commit and hardware below.
+
+    The others stay as they are.
+    """
     text = page.read_text(encoding="utf-8")
     folder = {mask: path for path in results for mask in set(pd.read_csv(path / "summary.tsv", sep="\t")["mask"])}
     blocks = {}
     for name, mask in PLACE.findall(text):
         if mask not in folder:
-            raise InputError(f"{page}: no results for <!-- {name} -->; the folders have {', '.join(sorted(folder))}")
+            click.echo(f"{page}: <!-- {name} --> stays as it is")
+            continue
         made = f"`{command}` at commit `{commit}`, {hardware()}, no GPU, {date}."
         blocks[name] = f"{block(folder[mask], mask)}\n\n{made}"
+    if not blocks:
+        raise InputError(f"{page}: no table of {', '.join(sorted(folder))}")
     with atomic_path(page) as temporary:
         temporary.write_text(fill(text, blocks), encoding="utf-8")
 
