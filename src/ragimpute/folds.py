@@ -13,6 +13,9 @@ import numpy as np
 from ragimpute.errors import InputError
 from ragimpute.panel import Panel, Sites, chromosome_bounds
 
+SPARSE_PER_CM = (
+    300  # typed sites per cM below which much remains uncertain; chosen on reference people (docs/methods.md)
+)
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 
 

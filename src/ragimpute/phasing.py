@@ -11,7 +11,7 @@ from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel, Sites, chromosome_bounds
-from ragimpute.phasings import how_many
+from ragimpute.phasings import how_many, of_nearest
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.writer import write_genotypes
 
@@ -114,8 +114,7 @@ def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites
             given, new = targets.alleles[part, person], alleles[part, person]  # [R, 2]
             hets = np.flatnonzero(het[part, person])
             if len(hets):
-                nearest = np.searchsorted((hets[1:] + hets[:-1]) / 2, np.arange(stop - start))
-                exchanged = (new[hets, 0] != given[hets, 0])[nearest]
+                exchanged = of_nearest(new[hets, 0] != given[hets, 0], hets, np.arange(stop - start))
                 new[exchanged] = new[exchanged, ::-1]
             new[known[part, person]] = given[known[part, person]]
 

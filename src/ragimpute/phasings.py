@@ -13,14 +13,13 @@ import numpy as np
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
-from ragimpute.folds import Fold, typed_per_cm
+from ragimpute.folds import SPARSE_PER_CM, Fold, typed_per_cm
 from ragimpute.panel import Sites, chromosome_bounds
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
 KIND = "phasings"
 MOST = 4  # phasings where typed sites are sparse; chosen on reference people
-SPARSE_PER_CM = 300  # typed sites per cM below which they are
 
 
 def how_many(sites: Sites, targets: TargetGenotypes) -> int:
@@ -100,6 +99,10 @@ def exchanged(fold: Fold, first: np.ndarray, other: np.ndarray) -> np.ndarray:
         typed_cm = sites.cm[fold.typed_sites[rows]]
         for person in np.flatnonzero(opposite[rows].any(axis=0)):
             hets = np.flatnonzero(het[rows, person])
-            middle = (typed_cm[hets[1:]] + typed_cm[hets[:-1]]) / 2
-            swapped[start:stop, person] = opposite[rows, person][hets][np.searchsorted(middle, cm)]
+            swapped[start:stop, person] = of_nearest(opposite[rows, person][hets], typed_cm[hets], cm)
     return swapped
+
+
+def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
+    return values[np.searchsorted((at[1:] + at[:-1]) / 2, wanted)]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.folds import Fold
+from ragimpute.folds import SPARSE_PER_CM, Fold
 from ragimpute.panel import chromosome_bounds
 from ragimpute.retrieval import ages, neighbours
 
@@ -34,9 +34,9 @@ FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
 SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5, 6.5)
 SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5, 1.2)
-# People to be imputed get more neighbours than those trained on where typed sites are sparse and many haplotypes match
-# alike: below DENSE_PER_CM. Chosen on reference people (docs/methods.md).
-DENSE_PER_CM, MOST_TIMES = 300, 2
+# People to be imputed get up to so many times the neighbours of those trained on, where typed sites are sparse and many
+# haplotypes match alike. Chosen on reference people (docs/methods.md).
+MOST_TIMES = 2
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
 MOST_LOG_SCALE = 4.0  # of the evidence, either way: a loss that inflates the embedding must not overflow it
@@ -71,7 +71,7 @@ def more_neighbours(fold: Fold) -> int:
     """How many times the size's K neighbours the people of `fold` get: 1 for those with truth, who are trained on."""
     if fold.truth is not None:
         return 1
-    return min(MOST_TIMES, max(1, math.ceil(DENSE_PER_CM / fold.typed_per_cm)))
+    return min(MOST_TIMES, max(1, math.ceil(SPARSE_PER_CM / fold.typed_per_cm)))
 
 
 def retrieve(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
