@@ -167,6 +167,17 @@ def test_unphased_targets_keep_their_genotypes(world):
     assert query(alone, "%LINE") == query(path, "%LINE")
 
 
+def test_the_number_of_phasings_changes_no_typed_genotype(world):
+    """The world's typed sites are sparse: several phasings unless one asks for another number."""
+    several, four, one = (
+        world.impute(f"{name}.vcf.gz", *words, targets="unphased.vcf.gz")
+        for name, words in {"several": (), "four": ("--n-phasings", "4"), "one": ("--n-phasings", "1")}.items()
+    )
+    assert query(several, "[%DS ]\n") == query(four, "[%DS ]\n") != query(one, "[%DS ]\n")
+    typed = ("--include", "INFO/TYPED=1")
+    assert query(several, "[%GT ]\n", *typed) == query(one, "[%GT ]\n", *typed) != []
+
+
 def test_each_chromosome_is_as_if_it_were_alone(world, plain):
     for chrom in ("20", "21"):
         for name in ("reference", "phased"):

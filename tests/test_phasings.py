@@ -88,7 +88,7 @@ def test_one_phasing_where_sites_are_dense_or_people_came_phased(reference: Pane
     phased = targets_of(FIRST[:, None])
     unphased = replace(phased, phased=np.zeros_like(phased.phased))
     assert phasings.how_many(reference.sites, phased) == 1
-    assert phasings.how_many(reference.sites, unphased) == phasings.MOST
+    assert phasings.how_many(reference.sites, unphased) == phasings.WHERE_SPARSE
     dense = replace(reference.sites, cm=CM / 10_000)
     assert phasings.how_many(dense, unphased) == 1
 

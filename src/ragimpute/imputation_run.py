@@ -42,6 +42,7 @@ class Inputs:
     threads: int
     memory_mb: int
     seed: int
+    n_phasings: int | None  # of unphased targets; None: several where typed sites are sparse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +134,10 @@ def prepare(inputs: Inputs) -> Prepared:
         inputs.genetic_map or GeneticMap.of_sites(panel.sites),
         memory_mb=inputs.memory_mb,
         seed=inputs.seed,
+        n_phasings=inputs.n_phasings,
     )
     if len(phasings) > 1:
-        logger.info("typed sites are sparse: the result is the average over %d phasings", len(phasings))
+        logger.info("the result is the average over %d phasings of the targets", len(phasings))
     return Prepared(panel, phasings, imputer, model, unread)
 
 

@@ -62,10 +62,14 @@ def phase_repeatedly(
     *,
     memory_mb: int = 4000,
     seed: int = 1,
+    n_phasings: int | None = None,
 ) -> list[TargetGenotypes]:
-    """`targets` phased as `phase` does it and, where typed sites are sparse, by further seeds (`phasings.how_many`)."""
+    """`targets` phased as `phase` does it, and by further seeds: `n_phasings`, or as many as `phasings.how_many` says.
+
+    One is returned where all agree, as they do on targets that came phased.
+    """
     done = []
-    for number in range(how_many(reference.sites, targets)):
+    for number in range(n_phasings or how_many(reference.sites, targets)):
         phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed + number * SEED_STEP)
         done.append(phased)
         if number == 1 and np.array_equal(phased.alleles, done[0].alleles):

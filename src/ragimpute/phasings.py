@@ -1,7 +1,7 @@
 """Several phasings of the same people, and the average of what is imputed from each.
 
-Where typed sites are sparse, phase is uncertain: another seed of Beagle phases the same heterozygotes otherwise. An
-average over phasings is nearer to the truth than what any one of them gives (docs/methods.md).
+Phase is uncertain, most of all where typed sites are sparse: another seed of Beagle phases the same heterozygotes
+otherwise. An average over phasings is nearer to the truth than what any one of them gives (docs/methods.md).
 """
 
 import json
@@ -19,14 +19,14 @@ from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
 KIND = "phasings"
-MOST = 4  # phasings where typed sites are sparse; chosen on reference people
+WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference people
 
 
 def how_many(sites: Sites, targets: TargetGenotypes) -> int:
     """How many phasings of `targets` are worth their time: one where typed sites are dense or all came phased."""
     typed = np.zeros(len(sites), dtype=bool)
     typed[targets.index] = True
-    return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else MOST
+    return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else WHERE_SPARSE
 
 
 def save(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:

@@ -61,8 +61,9 @@ rule phase:
         disk_mb=2000,
     params:
         map=given("--map", "map"),
+        n_phasings=option("--n-phasings", CONFIG["phasings"]),
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
-        " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
+        " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q} {params.n_phasings:q}"
         " --out {output.phased:q} --phasings {output.phasings:q} > {log:q} 2>&1"

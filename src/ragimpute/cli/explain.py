@@ -13,7 +13,7 @@ from ragimpute.cli.impute import (
     targets_option,
     threads_option,
 )
-from ragimpute.cli.options import OUT, map_option, memory_option, seed_option, start_logging
+from ragimpute.cli.options import OUT, map_option, memory_option, n_phasings_option, seed_option, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 @model_option
 @threads_option
 @seed_option
+@n_phasings_option
 @memory_option
 @quiet_option("Do not log progress.")
 @json_option
@@ -58,6 +59,7 @@ def explain(
     model: Path | None,
     threads: int,
     seed: int,
+    n_phasings: int | None,
     memory_mb: int,
     quiet: bool,
     as_json: bool,
@@ -85,6 +87,7 @@ def explain(
         threads=threads,
         memory_mb=memory_mb,
         seed=seed,
+        n_phasings=n_phasings,
     )
     explanation = look_up(inputs, sample, site)
     if as_json:

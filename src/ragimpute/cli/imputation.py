@@ -11,6 +11,7 @@ from ragimpute.cli.options import (
     OUT,
     map_option,
     memory_option,
+    n_phasings_option,
     panel_option,
     roles_option,
     seed_option,
@@ -30,6 +31,7 @@ BASELINES = ("beagle", "beagle_tuned", "minimac4", "li_stephens", "frequency")
 @memory_option
 @seed_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz of complete, phased typed genotypes.")
+@n_phasings_option
 @click.option("--phasings", "phasings_path", type=OUT, help="Further phasings for the networks (safetensors).")
 def phase(
     panel: Path,
@@ -39,12 +41,13 @@ def phase(
     memory_mb: int,
     seed: int,
     out: Path,
+    n_phasings: int | None,
     phasings_path: Path | None,
 ) -> None:
     """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
 
-    Genotypes that are phased and complete already are copied, and Beagle is not needed. Where typed sites are sparse,
-    --phasings gets what Beagle makes of other seeds, too: the networks average over them.
+    Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets what Beagle
+    makes of other seeds, too: the networks average over them.
     """
     start_logging()
     from ragimpute import phasings
@@ -62,7 +65,7 @@ def phase(
     if phasings_path is None:
         done = [once(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)]
     else:
-        done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)
+        done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
     first = done[0]
     write_genotypes(out, people.sites.take(first.index), people.contigs, first.samples, first.alleles, True)
     if phasings_path is not None:

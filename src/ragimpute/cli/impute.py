@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option, memory_option, seed_option, start_logging
+from ragimpute.cli.options import FILE, OUT, map_option, memory_option, n_phasings_option, seed_option, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.training import device_option
 
@@ -42,6 +42,7 @@ threads_option = click.option("--threads", type=click.IntRange(1), default=2, sh
 @region_option
 @threads_option
 @seed_option
+@n_phasings_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
 @click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
@@ -58,6 +59,7 @@ def impute(
     region: str | None,
     threads: int,
     seed: int,
+    n_phasings: int | None,
     fields: str,
     keep_unmatched: bool,
     model: Path | None,
@@ -92,6 +94,7 @@ def impute(
             threads=threads,
             memory_mb=memory_mb,
             seed=seed,
+            n_phasings=n_phasings,
         )
     )
     if as_json:

@@ -16,6 +16,11 @@ typed_option = click.option(
 map_option = click.option(
     "--map", "map_path", type=FILE, help="Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
 )
+n_phasings_option = click.option(
+    "--n-phasings",
+    type=click.IntRange(1),
+    help="Phase unphased targets so many times, and average. Default: 4 below 300 typed sites per cM, else 1.",
+)
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads to use.")
 memory_option = click.option(

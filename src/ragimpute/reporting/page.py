@@ -70,6 +70,7 @@ def context(inputs: Inputs) -> dict:
         "dropped": [(name, run_section.drop_counts(path)) for name, path in inputs.dropped],
         "benchmarks": run_section.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
         "config": text,
+        "phasings": config.get("phasings"),
         "provenance": run_section.provenance(inputs.provenance),
         "seeds": sorted(set(metrics.loc[metrics["architecture"] != "NA", "seed"])),
     }
