@@ -1,7 +1,10 @@
-"""How fast a report opens in headless Chromium, against an empty page and against the limit of 2 s."""
+"""How fast a report opens in headless Chromium, against an empty page and against the limit of 2 s.
+
+The page itself takes the times, from the start of navigation to the frame that shows what is asked for: a driver that
+asks from outside waits until the page is idle.
+"""
 
 import shutil
-import time
 from pathlib import Path
 
 import click
@@ -9,17 +12,28 @@ from playwright.sync_api import Browser, sync_playwright
 
 LIMIT = 2.0  # s until the first figure is seen
 ROUNDS = 5
+FIRST, EVERYTHING = ".chart svg[aria-hidden]", "html[data-drawn=all]"  # both are set when the drawing is done
+WATCH = """
+    globalThis.shown = {};
+    new MutationObserver(() => {
+        for (const selector of %s)
+            if (!(selector in shown) && document.querySelector(selector)) {
+                shown[selector] = Infinity;
+                requestAnimationFrame(() => setTimeout(() => { shown[selector] = performance.now() / 1000; }));
+            }
+    }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["aria-hidden", "data-drawn"] });
+"""
 
 
 def seconds(browser: Browser, url: str, drawn: tuple[str, ...]) -> list[float]:
-    """Wall seconds from nothing until each selector of `drawn` is in the page, in a new page without a network."""
+    """Seconds from the start of navigation until each selector of `drawn` is seen, in a new page without a network."""
     page = browser.new_page(offline=True)
-    start = time.perf_counter()
+    page.add_init_script(WATCH % list(drawn))
     page.goto(url)
-    taken = []
-    for selector in drawn:
-        page.wait_for_selector(selector, state="attached")
-        taken.append(time.perf_counter() - start)
+    taken = [
+        page.wait_for_function("s => Number.isFinite(shown[s]) && shown[s]", arg=selector).json_value()
+        for selector in drawn
+    ]
     page.close()
     return taken
 
@@ -29,10 +43,8 @@ def seconds(browser: Browser, url: str, drawn: tuple[str, ...]) -> list[float]:
 def main(report: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        rounds = [
-            seconds(browser, report.resolve().as_uri(), (".chart svg", "html[data-drawn=all]")) for _ in range(ROUNDS)
-        ]
-        empty = min(seconds(browser, "about:blank", ("body",))[0] for _ in range(ROUNDS))
+        rounds = [seconds(browser, report.resolve().as_uri(), (FIRST, EVERYTHING)) for _ in range(ROUNDS)]
+        empty = min(seconds(browser, "data:text/html,<body>", ("body",))[0] for _ in range(ROUNDS))
         browser.close()
     first, everything = (min(times) for times in zip(*rounds, strict=True))
     print(f"{report}, {report.stat().st_size / 1e6:.1f} MB, least of {ROUNDS}")
