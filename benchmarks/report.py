@@ -21,7 +21,9 @@ WATCH = """
                 shown[selector] = Infinity;
                 requestAnimationFrame(() => setTimeout(() => { shown[selector] = performance.now() / 1000; }));
             }
-    }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["aria-hidden", "data-drawn"] });
+    }).observe(document, {
+        subtree: true, childList: true, attributes: true, attributeFilter: ["aria-hidden", "data-drawn"]
+    });
 """
 
 

@@ -110,6 +110,7 @@ def test_all_misspelt_keys_and_values_are_reported_at_once_with_the_right_ones(t
         ("holdout: 0.2", "holdout: 1.2", "panels.mine.targets.holdout: 1.2"),
         ("  some:", "  2some:", "'2some' is not allowed"),
         ("[3, 4]", "[3, 3]", "seeds: [3, 3] has non-unique elements"),
+        ("[3, 4]", "[3.0, 4]", "seeds[1]: 3.0 is not of type 'integer'"),
         ("[frequency]", "[frequency]\nlosses: {new: {hap: 0, genotype: 0}}", "losses.new: hap or genotype must be"),
         (
             "[frequency]",

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from ragimpute import pretrained
 from ragimpute.errors import InputError
@@ -192,12 +193,21 @@ def fill_defaults(value: Any, node: Mapping[str, Any], schema: Mapping[str, Any]
     return result
 
 
+# 1.0 is an integer to JSON Schema, but not to what reads the configuration, nor in a file's name
+_Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
 def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Problem]:
     """Every way in which `config` breaks `schema`, in words, a misspelt key with the right one."""
     strange = _strange_keys(config)
     if strange:
         return strange
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     return [problem for error in errors for problem in _explain(error)]
 
 

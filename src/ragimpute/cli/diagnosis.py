@@ -122,6 +122,7 @@ def _train(
         **shared,
         sites=sites,
         targets=Path(targets),
+        **settings["alleles"],
         seed=data_seed,
         out=typed,
         targets_out=folder / "t.vcf.gz",
