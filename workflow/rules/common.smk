@@ -46,7 +46,8 @@ RETRIEVAL = (
 )
 
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
-# rule's conda environment. -P keeps the working directory off the import path.
+# rule's conda environment. -P keeps the working directory off the import path. `ragimpute_on N VERB` is N processes of
+# it that share the work, one for each GPU; one process for N of 0 or 1.
 USES_CONDA = "conda" in {
     str(method) for method in workflow.deployment_settings.deployment_method
 }
@@ -55,6 +56,9 @@ SOURCE = shlex.quote(str(ROOT / "src"))
 shell.prefix(
     "set -euo pipefail; "
     f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; '
+    'ragimpute_on() {{ local n=$1; shift; if (( n < 2 )); then ragimpute "$@"; else '
+    f"PYTHONPATH={SOURCE} PYTHONSAFEPATH=1 {PYTHON} -m torch.distributed.run --standalone "
+    '--nproc-per-node "$n" --module ragimpute "$@"; fi; }}; '
 )
 
 

@@ -36,7 +36,7 @@ rule train:
             Path(output.model).with_suffix(".checkpoint")
         ),
     shell:
-        "ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        "ragimpute_on {resources.gpu} train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
         " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"

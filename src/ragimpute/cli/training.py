@@ -136,6 +136,9 @@ def train(
 
     For one seed all losses start from the same weights and see the same batches. On one machine the result is the same
     to the last bit, whether the training was interrupted or not; another number of threads may change the last digits.
+
+    Several GPUs, or machines: torchrun --nproc-per-node 4 -m ragimpute train ..; each process takes a share of a step's
+    people.
     """
     start_logging()
     from ragimpute import artefacts
@@ -145,6 +148,7 @@ def train(
     from ragimpute.training import session
     from ragimpute.training.device import choose_device, describe
     from ragimpute.training.loop import Interrupted, Trainer
+    from ragimpute.training.processes import joined
     from ragimpute.training.validation import SiteStrata
 
     if not segments and weights != "pretrained":
@@ -173,24 +177,30 @@ def train(
     if weights != "scratch":
         provenance["pretrained_sha256"] = session.load_pretrained(model, study.panel.sites)
     folds = [part.metadata["fold"] for part in loaded]
-    trainer = Trainer(
-        model=model,
-        spec=spec,
-        settings=settings,
-        seed=seed,
-        folds=[session.fold_data(study, study.fold(part.metadata["fold"]), part) for part in loaded],
-        validation=session.fold_data(study, study.fold("validation"), held_out),
-        strata=SiteStrata.from_counts(counts["train_ac"].to_numpy(), counts["train_an"].to_numpy()),
-        device=where,
-        checkpoint_path=checkpoint,
-        signature=session.signature({**provenance, "folds": folds, "device": where.type}, settings),
-        log=lambda line: click.echo(line, err=True),
-    )
-    try:
-        result = trainer.run()
-    except Interrupted as stop:
-        click.echo(str(stop), err=True)
-        raise SystemExit(143) from None
+    with joined(where) as processes:
+        first = processes.rank == 0
+        described = {**provenance, "folds": folds, "device": where.type, "processes": processes.size}
+        trainer = Trainer(
+            model=model,
+            spec=spec,
+            settings=settings,
+            seed=seed,
+            folds=[session.fold_data(study, study.fold(part.metadata["fold"]), part) for part in loaded],
+            validation=session.fold_data(study, study.fold("validation"), held_out),
+            strata=SiteStrata.from_counts(counts["train_ac"].to_numpy(), counts["train_an"].to_numpy()),
+            device=where,
+            processes=processes,
+            checkpoint_path=checkpoint,
+            signature=session.signature(described, settings),
+            log=lambda line: click.echo(line, err=True) if first else None,
+        )
+        try:
+            result = trainer.run()
+        except Interrupted as stop:
+            click.echo(str(stop), err=True)
+            raise SystemExit(143) from None
+    if not first:
+        return
     metadata = {**provenance, "best_epoch": str(result.best_epoch), "best_val_r2": f"{result.best_value:.9g}"}
     result.history.write(history)
     artefacts.save(out, session.MODEL, result.weights, metadata)

@@ -9,7 +9,7 @@ import torch
 
 from ragimpute import artefacts
 
-VERSION = 1
+VERSION = 2
 
 
 def save(path: str | os.PathLike, signature: str, state: dict[str, Any]) -> None:

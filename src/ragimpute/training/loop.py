@@ -19,6 +19,7 @@ from ragimpute.models.outputs import FoldData
 from ragimpute.training import checkpoint, monitors
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.history import History, chain_batch, short, weights_digest
+from ragimpute.training.processes import ALONE, Processes
 from ragimpute.training.progress import Progress
 from ragimpute.training.schedule import Schedule, learning_rate
 from ragimpute.training.settings import TrainingSettings
@@ -59,6 +60,7 @@ class Trainer:
     validation: FoldData
     strata: SiteStrata
     device: torch.device
+    processes: Processes = ALONE
     checkpoint_path: Path | None = None
     signature: str = ""
     log: Callable[[str], None] = print
@@ -68,7 +70,12 @@ class Trainer:
     _stop: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        people = min((self.settings.batch_people, *(fold.n_people for fold in self.folds[:1])))
+        people = min((self.settings.batch_people, *(fold.n_people for fold in self.folds)))
+        if people % self.processes.size:
+            raise InputError(
+                f"{people} people of a batch cannot be shared evenly by {self.processes.size} processes; "
+                "set training.batch_people to a multiple of their number"
+            )
         if people < self.spec.min_people:
             raise InputError(
                 f"this loss needs batches of at least {self.spec.min_people} people, there are {people}; "
@@ -98,7 +105,9 @@ class Trainer:
             self._finish_epoch()
         with (
             self._heed_sigterm(),
-            Progress(settings.total_steps, self._step, settings.steps_per_epoch, self.log) as progress,
+            Progress(
+                settings.total_steps, self._step, settings.steps_per_epoch, self.log, bar=self.processes.rank == 0
+            ) as progress,
         ):
             while self._step < settings.total_steps and not self._patience_is_out():
                 scalars = self._train_step()
@@ -109,7 +118,7 @@ class Trainer:
                 progress.step(scalars["loss"])
                 if self.on_step is not None:
                     self.on_step(self._step)
-                if self._stop:
+                if self.processes.any(self._stop):
                     self._save()
                     raise Interrupted(f"stopped after step {self._step}; run the same command again to go on")
         weights = {name: tensor.cpu().numpy() for name, tensor in self._best.items()}
@@ -130,14 +139,16 @@ class Trainer:
             self._restore(state)
             self.log(f"resumed from {self.checkpoint_path} after step {self._step}")
             return
-        torch.manual_seed(int(np.random.default_rng([DROPOUT_STREAM, self.seed]).integers(2**62)))
+        stream = [DROPOUT_STREAM, self.seed, self.processes.rank]
+        torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
         self.history.add(0, 0, {"weights_hash": short(weights_digest(self.model))})
 
     def _train_step(self) -> dict[str, float]:
         settings, spec = self.settings, self.spec
         step = self.schedule.step(self._step)
-        on_cpu = self.folds[step.fold].batch(step.people, step.window)
-        self._batches = chain_batch(self._batches, on_cpu, step.people)
+        people = self.processes.share(step.people)
+        on_cpu = self.folds[step.fold].batch(people, step.window)
+        self._batches = chain_batch(self._batches, on_cpu, people)
         batch = to_device(on_cpu, self.device)
         rate = learning_rate(self._step, settings.total_steps, settings.learning_rate, settings.warmup)
         for group in self.optimizer.param_groups:
@@ -148,12 +159,18 @@ class Trainer:
             if spec.recon_target == "truth":
                 with torch.no_grad():
                     truth = self.model.embed_truth(batch.inputs, batch.alleles)  # type: ignore[operator]
-        terms = compute(spec, outputs, batch, truth)
+        gather = self.processes.gather
+        whole_truth = None if truth is None else (gather(truth[0]), gather(truth[1]))
+        whole = self.processes.gather_truth(batch)
+        terms = compute(spec, self.processes.gather_outputs(outputs), whole, whole_truth)
         watched = {}
         if settings.monitor_every and self._step % settings.monitor_every == 0:
-            watched = monitors.gradient_monitors(spec, terms, outputs, batch)
+            # of this process's people: gradients at `after` do not come through what other processes sent
+            own = terms if self.processes.size == 1 else compute(spec, outputs, batch, truth)
+            watched = monitors.gradient_monitors(spec, own, outputs, batch)
         self.optimizer.zero_grad(set_to_none=True)
         terms.total.backward()
+        self.processes.sum_gradients(self.model.parameters())
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         scalars = _to_floats({**_scalars(terms), "grad_norm": norm, **watched})
         if not math.isfinite(scalars["loss"]) or not math.isfinite(scalars["grad_norm"]):
@@ -174,7 +191,9 @@ class Trainer:
         for prefix, data in scored:
             people = spread(data.n_people, n_people if prefix == "train" else 0)
             windows = spread(data.n_windows, settings.evaluation_windows)
-            values = evaluate(self.model, data, self.strata, people, windows, self.device, settings.amp)
+            values = evaluate(
+                self.model, data, self.strata, people, windows, self.device, settings.amp, processes=self.processes
+            )
             scores |= {f"{prefix}_{name}": value for name, value in values.items()}
         rate = self.optimizer.param_groups[0]["lr"]
         self.history.add(self._step, epoch, {**scores, "rate": rate, "batch_hash": short(self._batches)})
@@ -187,11 +206,14 @@ class Trainer:
     def _save(self) -> None:
         if self.checkpoint_path is None:
             return
+        random = self.processes.each(checkpoint.random_state(self.device))
+        if self.processes.rank > 0:
+            return
         state = {
             "step": self._step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": checkpoint.random_state(self.device),
+            "random": random,
             "best": self._best,
             "best_epoch": self._best_epoch,
             "best_value": self._best_value,
@@ -205,7 +227,7 @@ class Trainer:
         self._step = state["step"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        checkpoint.set_random_state(state["random"], self.device)
+        checkpoint.set_random_state(state["random"][self.processes.rank], self.device)
         self._best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
         self._best_epoch, self._best_value = state["best_epoch"], state["best_value"]
         self._batches, self._last_total = bytes.fromhex(state["batches"]), state["last_total"]

@@ -13,12 +13,14 @@ from rich.progress import Progress as RichProgress
 class Progress:
     """Shows loss, validation F1, steps per second and the time left. Never touches the result."""
 
-    def __init__(self, total: int, done: int, steps_per_epoch: int, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, total: int, done: int, steps_per_epoch: int, log: Callable[[str], None], bar: bool = True
+    ) -> None:
         self._log, self._total, self._steps_per_epoch = log, total, steps_per_epoch
         self._first, self._done, self._begin = done, done, time.monotonic()
         self._f1 = float("nan")
         self._bar: RichProgress | None = None
-        if sys.stderr.isatty():
+        if bar and sys.stderr.isatty():
             columns = (
                 TextColumn("loss {task.fields[loss]:.4f}  validation F1 {task.fields[f1]:.4f}"),
                 BarColumn(),

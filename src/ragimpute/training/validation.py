@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ragimpute.models.outputs import FoldData
 from ragimpute.training.device import autocast, to_device
+from ragimpute.training.processes import ALONE, Processes
 
 RARE_BELOW = 0.05
 FIELDS = ("n", "x", "y", "xx", "yy", "xy", "shared", "called", "true")
@@ -60,6 +61,7 @@ def evaluate(
     device: torch.device,
     amp: bool = True,
     batch_people: int = 64,
+    processes: Processes = ALONE,
 ) -> dict[str, float]:
     """r2, r2_rare, r2_common, f1, f1_rare, f1_common of `people` at `windows`, pooled over genotypes.
 
@@ -67,6 +69,7 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
+    people = processes.share(people)
     sums = np.zeros((2, len(FIELDS)))  # rare, common
     for window in windows:
         for start in range(0, len(people), batch_people):
@@ -82,6 +85,7 @@ def evaluate(
                 chosen = scored & members[None, :]
                 sums[row] += dosage_sums(dosage[chosen], truth[chosen])
     model.train(was_training)
+    sums = processes.sum(sums)
     scores = {}
     for suffix, total in (("", sums.sum(axis=0)), ("_rare", sums[0]), ("_common", sums[1])):
         scores[f"r2{suffix}"], scores[f"f1{suffix}"] = r2_and_f1(total)
