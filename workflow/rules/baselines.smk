@@ -1,6 +1,5 @@
 rule tune_beagle:
     input:
-        code=code("tune-beagle", "imputation"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -20,6 +19,7 @@ rule tune_beagle:
         mem_mb=grow(4000),
         disk_mb=2000,
     params:
+        code=code("tune-beagle", "imputation"),
         map=given("--map", "map"),
     shell:
         "ragimpute tune-beagle --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
@@ -29,7 +29,6 @@ rule tune_beagle:
 
 rule baseline:
     input:
-        code=code("baseline", "imputation"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -59,6 +58,7 @@ rule baseline:
         mem_mb=grow(4000),
         disk_mb=2000,
     params:
+        code=code("baseline", "imputation"),
         map=given("--map", "map"),
         parameters=given("--parameters", "parameters"),
         seed=CONFIG["data_seed"],

@@ -1,6 +1,5 @@
 rule check:
     input:
-        code=code("check", "check"),
         reference=panel_input("reference"),
         targets=targets_input,
         map=panel_input("genetic_map"),
@@ -19,6 +18,7 @@ rule check:
         mem_mb=grow(2000),
         disk_mb=10,
     params:
+        code=code("check", "check"),
         map=given("--map", "map"),
         region=region_option,
         held_out=lambda wildcards: ["--held-out"] if is_holdout(wildcards) else [],

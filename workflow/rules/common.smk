@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from ragimpute.code_inputs import modules_of, of_other_architectures
+from ragimpute.code_digest import digest, of_other_architectures
 from ragimpute.config import ConfigError, load
 from ragimpute.reporting import FIGURES
 from ragimpute.study import runs, truth_file
@@ -46,8 +46,8 @@ RETRIEVAL = (
 )
 
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
-# rule's conda environment. -P keeps the working directory off the import path. `ragimpute_on N VERB` is N processes of
-# it that share the work, one for each GPU; one process for N of 0 or 1.
+# rule's conda environment. -P keeps the working directory off the import path. `on_gpus N ragimpute VERB` is N
+# processes that share the work, one for each GPU; one process for N of 0 or 1.
 USES_CONDA = "conda" in {
     str(method) for method in workflow.deployment_settings.deployment_method
 }
@@ -56,25 +56,13 @@ SOURCE = shlex.quote(str(ROOT / "src"))
 shell.prefix(
     "set -euo pipefail; "
     f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; '
-    'ragimpute_on() {{ local n=$1; shift; if (( n < 2 )); then ragimpute "$@"; else '
+    'on_gpus() {{ local n=$1; shift; if (( n < 2 )); then "$@"; else '
     f"PYTHONPATH={SOURCE} PYTHONSAFEPATH=1 {PYTHON} -m torch.distributed.run --standalone "
-    '--nproc-per-node "$n" --module ragimpute "$@"; fi; }}; '
+    '--nproc-per-node "$n" --module "$@"; fi; }}; '
 )
 
 
 # Inputs
-def code(verb, module):
-    """Input function: the modules of src/ that `ragimpute verb` runs, so that an edit of them reruns the rule."""
-
-    def modules(wildcards):
-        architecture = getattr(wildcards, "architecture", None)
-        return modules_of(
-            verb, module, of_other_architectures(architecture) if architecture else ()
-        )
-
-    return modules
-
-
 def panel_settings(wildcards):
     """The entry of the panel that the wildcards name, directly or through their mask."""
     name = getattr(wildcards, "panel", None) or CONFIG["masks"][wildcards.mask]["panel"]
@@ -149,6 +137,18 @@ def given(option, key):
     return lambda wildcards, input: (
         [option, str(input.get(key))] if input.get(key) else []
     )
+
+
+def code(verb, module):
+    """Params function: a digest of the modules of src/ that `ragimpute verb` runs, so that an edit of them reruns the rule."""
+
+    def digest_for(wildcards):
+        architecture = getattr(wildcards, "architecture", None)
+        return digest(
+            verb, module, of_other_architectures(architecture) if architecture else ()
+        )
+
+    return digest_for
 
 
 def option(name, value):

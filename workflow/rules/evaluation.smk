@@ -1,6 +1,5 @@
 rule evaluate:
     input:
-        code=code("evaluate", "evaluation"),
         imputed="results/imputed/{mask}/{method}/seed{seed}.vcf.gz",
         truth=truth_input,
         panel=panel_file("panel.safetensors"),
@@ -23,6 +22,7 @@ rule evaluate:
         mem_mb=grow(3000),
         disk_mb=500,
     params:
+        code=code("evaluate", "evaluation"),
         truth=given("--truth", "truth"),
         names=names_options,
         alleles=allele_options,
@@ -39,7 +39,6 @@ rule evaluate:
 
 rule collect:
     input:
-        code=code("collect", "evaluation"),
         evaluation=results("results/evaluation/{run}.tsv"),
         statistics=results("results/evaluation/{run}.statistics.safetensors"),
         along=results("results/evaluation/{run}.along.tsv"),
@@ -59,6 +58,7 @@ rule collect:
         mem_mb=grow(2000),
         disk_mb=500,
     params:
+        code=code("collect", "evaluation"),
         evaluation=repeated("--evaluation", "evaluation"),
         statistics=repeated("--statistics", "statistics"),
         along=repeated("--along", "along"),
@@ -70,7 +70,6 @@ rule collect:
 
 rule summarise:
     input:
-        code=code("summarise", "evaluation"),
         metrics="results/metrics.tsv",
         histories=results("results/models/{run}.history.tsv", TRAINED),
     output:
@@ -92,6 +91,7 @@ rule summarise:
         mem_mb=grow(1000),
         disk_mb=100,
     params:
+        code=code("summarise", "evaluation"),
         histories=named("--history", histories(), "histories"),
     shell:
         "ragimpute summarise --metrics {input.metrics:q} {params.histories:q}"
@@ -100,7 +100,6 @@ rule summarise:
 
 rule loss_study:
     input:
-        code=code("loss-study", "evaluation"),
         statistics=results("results/evaluation/{run}.statistics.safetensors", TRAINED),
         histories=results("results/models/{run}.history.tsv", TRAINED),
     output:
@@ -119,6 +118,7 @@ rule loss_study:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        code=code("loss-study", "evaluation"),
         statistics=repeated("--statistics", "statistics"),
         histories=named("--history", histories(), "histories"),
         sizes=[

@@ -1,6 +1,5 @@
 rule frequencies:
     input:
-        code=code("frequencies", "panels"),
         panel="results/panels/{panel}/panel.safetensors",
         roles="results/panels/{panel}/roles.tsv",
     output:
@@ -16,6 +15,8 @@ rule frequencies:
         runtime=grow(10),
         mem_mb=grow(2000),
         disk_mb=500,
+    params:
+        code=code("frequencies", "panels"),
     shell:
         "ragimpute frequencies --panel {input.panel:q} --roles {input.roles:q}"
         " --out {output.frequencies:q} > {log:q} 2>&1"

@@ -1,6 +1,5 @@
 rule predict:
     input:
-        code=code("predict", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -31,6 +30,7 @@ rule predict:
         disk_mb=1000,
         gpu=gpus(),
     params:
+        code=code("predict", "training"),
         device=CONFIG["device"],
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"

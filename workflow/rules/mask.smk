@@ -1,6 +1,5 @@
 rule mask:
     input:
-        code=code("mask", "panels"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         targets=targets_input,
@@ -22,6 +21,7 @@ rule mask:
         mem_mb=grow(2000),
         disk_mb=1000,
     params:
+        code=code("mask", "panels"),
         sites=sites_option,
         random_masks=CONFIG["training"]["random_masks"],
         phase=lambda wildcards: "erase" if is_holdout(wildcards) else "keep",
@@ -39,7 +39,6 @@ rule mask:
 
 rule phase:
     input:
-        code=code("phase", "imputation"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         targets="results/masks/{mask}/targets.vcf.gz",
@@ -60,6 +59,7 @@ rule phase:
         mem_mb=grow(4000),
         disk_mb=2000,
     params:
+        code=code("phase", "imputation"),
         map=given("--map", "map"),
         n_phasings=option("--n-phasings", CONFIG["phasings"]),
         seed=CONFIG["data_seed"],

@@ -1,6 +1,5 @@
 rule read_panel:
     input:
-        code=code("read-panel", "panels"),
         reference=panel_input("reference"),
         map=panel_input("genetic_map"),
     output:
@@ -18,6 +17,7 @@ rule read_panel:
         mem_mb=grow(2000),
         disk_mb=2000,
     params:
+        code=code("read-panel", "panels"),
         map=given("--map", "map"),
         region=region_option,
     shell:
@@ -28,7 +28,6 @@ rule read_panel:
 rule assign_roles:
     input:
         unpack(roles_inputs),
-        code=code("assign-roles", "panels"),
         panel="results/panels/{panel}/panel.safetensors",
     output:
         roles="results/panels/{panel}/roles.tsv",
@@ -44,6 +43,7 @@ rule assign_roles:
         mem_mb=grow(1000),
         disk_mb=100,
     params:
+        code=code("assign-roles", "panels"),
         people=people_option,
         samples=given("--samples", "samples"),
         validation_fraction=CONFIG["training"]["validation_fraction"],

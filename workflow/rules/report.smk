@@ -1,6 +1,4 @@
 rule config:
-    input:
-        code=code("config", "config"),
     output:
         config="results/config.yaml",
     log:
@@ -15,6 +13,7 @@ rule config:
         mem_mb=grow(500),
         disk_mb=10,
     params:
+        code=code("config", "config"),
         effective=compact(CONFIG),
     shell:
         "ragimpute config --effective {params.effective:q} --out {output.config:q} > {log:q} 2>&1"
@@ -23,7 +22,6 @@ rule config:
 # Written again whenever the metrics are: it says what they were made with.
 rule provenance:
     input:
-        code=code("provenance", "config"),
         config="results/config.yaml",
         metrics="results/metrics.tsv",
     output:
@@ -39,13 +37,14 @@ rule provenance:
         runtime=grow(30),
         mem_mb=grow(500),
         disk_mb=10,
+    params:
+        code=code("provenance", "config"),
     shell:
         "ragimpute provenance --config {input.config:q} --out {output.provenance:q} > {log:q} 2>&1"
 
 
 rule paint:
     input:
-        code=code("paint", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -63,6 +62,8 @@ rule paint:
         runtime=grow(15),
         mem_mb=grow(3000),
         disk_mb=10,
+    params:
+        code=code("paint", "training"),
     shell:
         "ragimpute paint --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --targets {input.targets:q} --mask-name {wildcards.mask:q} --threads {threads}"
@@ -71,7 +72,6 @@ rule paint:
 
 rule plot:
     input:
-        code=code("plot", "reporting"),
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",
@@ -100,6 +100,7 @@ rule plot:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        code=code("plot", "reporting"),
         paintings=repeated("--painting", "paintings"),
         folder=lambda wildcards, output: str(Path(output.svg[0]).parent),
     shell:
@@ -110,7 +111,6 @@ rule plot:
 
 rule report:
     input:
-        code=code("report", "reporting"),
         templates=sorted(ROOT.glob("src/ragimpute/reporting/templates/*")),
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
@@ -142,6 +142,7 @@ rule report:
         mem_mb=grow(2000),
         disk_mb=100,
     params:
+        code=code("report", "reporting"),
         paintings=repeated("--painting", "paintings"),
         checks=named("--check", [(panel,) for panel in PANELS], "checks"),
         panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),

@@ -1,6 +1,5 @@
 rule retrieve:
     input:
-        code=code("retrieve", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -31,6 +30,7 @@ rule retrieve:
         mem_mb=grow(3000),
         disk_mb=5000,
     params:
+        code=code("retrieve", "training"),
         targets=given("--targets", "targets"),
         phasings=given("--phasings", "phasings"),
         size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],

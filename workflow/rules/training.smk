@@ -3,7 +3,6 @@
 # Training comes before retrieval, so that few segments lie on the disk at a time.
 rule train:
     input:
-        code=code("train", "training"),
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
@@ -27,6 +26,7 @@ rule train:
         disk_mb=1000,
         gpu=gpus(),
     params:
+        code=code("train", "training"),
         segments=repeated("--segments", "segments"),
         loss=loss_json,
         training=training_json,
@@ -36,7 +36,7 @@ rule train:
             Path(output.model).with_suffix(".checkpoint")
         ),
     shell:
-        "ragimpute_on {resources.gpu} train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        "on_gpus {resources.gpu:q} ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
         " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"

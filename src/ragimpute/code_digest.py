@@ -1,11 +1,13 @@
-"""Which modules of this package a verb runs, so that the workflow can name them as inputs of its rules.
+"""Which modules of this package a verb runs, and a digest of them for the workflow to have as a parameter of its rules.
 
 Snakemake does not see edits under src/. Imports are followed in the source text: those at the top of the verb's module
 and inside the verb's own function, then all imports of every module reached. Editing a figure's code thus redraws
-figures, and editing a loss trains again.
+figures, and editing a loss trains again. (As inputs, a hundred modules of each of hundreds of jobs kept Snakemake's
+scheduler busy, which asks for the size of every input at every look: half a core in the loss study.)
 """
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,15 @@ PACKAGE = "ragimpute"
 ROOT = Path(__file__).parent
 # the dispatcher of the verbs and the version say nothing about any result
 LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli"})
+
+
+@cache
+def digest(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the modules that `modules_of` names, their names included."""
+    found = hashlib.sha256()
+    for path in map(Path, modules_of(verb, cli_module, without)):
+        found.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def modules_of(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> list[str]:

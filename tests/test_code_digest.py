@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragimpute.cli import VERBS
-from ragimpute.code_inputs import modules_of, of_other_architectures
+from ragimpute.code_digest import digest, modules_of, of_other_architectures
 
 
 def names(verb: str, architecture: str | None = None) -> set[str]:
@@ -41,6 +41,13 @@ def test_plotting_depends_on_figures_and_not_on_networks() -> None:
 def test_other_verbs_of_the_same_module_do_not_count() -> None:
     assert "losses.py" not in names("retrieve", "copy_rag")
     assert not [name for name in names("collect") if name.startswith("reporting/")]
+
+
+def test_the_digest_is_of_what_the_verb_runs() -> None:
+    digests = {digest(verb, VERBS[verb]) for verb in ("train", "plot", "mask")}
+    assert len(digests) == 3
+    without = of_other_architectures("copy_rag")
+    assert digest("train", VERBS["train"], without) not in digests
 
 
 def test_a_verb_that_does_not_exist_is_an_error() -> None:
