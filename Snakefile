@@ -34,6 +34,15 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
+# Snakemake's default limit of 100 jobs a second (version 9.27.1) starts a timer at each round of scheduling, and each timer
+# starts a round: with hundreds of jobs scheduling takes half a core. Jobs take seconds here, so there is no limit unless
+# somebody asks for another one.
+onstart:
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/panel.smk"
