@@ -141,6 +141,8 @@ def test_records_that_the_panel_lacks_are_kept_when_asked(world, suffix):
     write_genotypes(world.folder / "apart.vcf.gz", shifted, world.panel.contigs, names, seen, True)
     without = world.impute(f"without.{suffix}", targets="apart.vcf.gz")
     path = world.impute(f"with.{suffix}", "--keep-unmatched", targets="apart.vcf.gz")
+    again = world.impute(f"again.{suffix}", "--keep-unmatched", targets="apart.vcf.gz")
+    assert again.read_bytes() == path.read_bytes()
     of_the_panel = ("--include", "TYPED=1 || IMPUTED=1")
     assert query(path, "%LINE", *of_the_panel) == query(without, "%LINE")
     fields = "%CHROM\t%POS\t%REF\t%ALT\t%INFO[\t%GT]\n"
@@ -153,6 +155,18 @@ def test_records_that_the_panel_lacks_are_kept_when_asked(world, suffix):
     assert (done.returncode, done.stderr) == (0, "")
     assert without.with_name("without.dropped.tsv").exists()
     assert not path.with_name("with.dropped.tsv").exists()
+
+
+def test_records_of_a_file_whose_header_bcftools_refuses_are_an_error_that_says_so(world):
+    text = subprocess.run(["bcftools", "view", world.folder / "phased.vcf.gz"], capture_output=True, text=True).stdout
+    lines = [line for line in text.splitlines() if not line.startswith("##contig")]
+    first = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    chrom, pos, *rest = lines[first].split("\t")
+    lines.insert(first + 1, "\t".join([chrom, str(int(pos) + 1), *rest]))
+    (world.folder / "bare.vcf").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"bare\.vcf: bcftools cannot take over .* lack ##contig lines"):
+        world.impute("bare.vcf.gz", "--keep-unmatched", targets="bare.vcf")
+    assert not (world.folder / "bare.vcf.gz").exists()
 
 
 def test_unphased_targets_keep_their_genotypes(world):

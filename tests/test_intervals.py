@@ -58,6 +58,12 @@ def test_one_seed_has_no_interval_and_undefined_seeds_are_left_out():
     assert estimate(Measured(some)).interval() == pytest.approx(estimate(Measured(VALUES)).interval())
 
 
+def test_one_person_tells_nothing_of_other_people():
+    found = estimate(Measured(VALUES, np.repeat(VALUES[:, None], 9, axis=1), n_people=1))
+    assert found.mean == pytest.approx(VALUES.mean())
+    assert np.isnan(found.interval()).all()
+
+
 def test_logarithm_of_a_ratio():
     ratio = Measured(np.array([2.0, 8.0])).log() - Measured(np.array([1.0, 2.0])).log()
     assert np.exp(estimate(ratio).mean) == pytest.approx(np.sqrt(8))  # geometric mean of 2 and 4

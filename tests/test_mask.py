@@ -55,6 +55,21 @@ def test_a_bed_is_zero_based_and_may_be_compressed(tmp_path):
     assert typed(mask.parse_spec(str(path))) == [4]
 
 
+def test_a_bed_by_another_name_is_refused(tmp_path):
+    path = tmp_path / "array.txt"
+    path.write_text("20 199 200\n")
+    with pytest.raises(InputError, match=r"array.txt:1: looks like BED"):
+        mask.parse_spec(str(path))
+
+
+def test_some_site_is_typed_and_some_is_not():
+    assert len(typed(0.01)) == 1
+    panel = make_panel()
+    every = make_targets(list(range(len(panel.sites))))
+    with pytest.raises(InputError, match="there is nothing to impute"):
+        mask.typed_sites(panel, ["a", "b"], every, "targets", np.random.default_rng(1))
+
+
 def test_a_vcf_lists_positions_too(tmp_path):
     path = write_vcf(tmp_path / "array.vcf", ["s"], ["20 100 A C 0/1", "20 500 T C 0/1"])
     assert typed(mask.parse_spec(str(path))) == [0, 5]

@@ -4,6 +4,7 @@ import gzip
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.vcf.reader import read_panel
+from ragimpute.vcf.source import Region, records
 from vcf_text import HEADER, write_vcf
 
 MAP = GeneticMap({"20": (np.array([0.0, 1e6]), np.array([0.0, 2.0]))})
@@ -169,3 +171,17 @@ def test_malformed_vcfs_of_others_never_end_in_a_traceback():
             assert len(panel.sites) > 0
     assert len(messages) >= 40
     assert all(str(file) in message for file, message in messages.items())
+
+
+def test_an_older_index_beside_the_right_one_leaves_no_record_out(tmp_path):
+    """bcftools index, the file made anew, then tabix: htslib by itself takes the old .csi."""
+    path = tmp_path / "twice.vcf.gz"
+    for n_records, index in ((3_000, "bcftools index --force --csi"), (10_000, "tabix --force --preset vcf")):
+        text = write_vcf(tmp_path / "twice.vcf", ["s"], [f"20 {100 * i + 1} A C 0|1" for i in range(n_records)])
+        subprocess.run(["bcftools", "view", "--output", path, text], check=True)
+        subprocess.run([*index.split(), path], check=True)
+        older = time.time() - 10
+        for file in (path, path.with_name("twice.vcf.gz.csi")):
+            if n_records == 3_000:
+                os.utime(file, (older, older))
+    assert sum(1 for _ in records(path, Region("20", 1, 900_000))) == 9_000

@@ -74,6 +74,11 @@ def read_site_list(path: str | os.PathLike) -> SiteList:
         expected = "chrom start end (BED, 0-based)" if is_bed else "chrom position"
         try:
             start, end = int(fields[1]), int(fields[2 if is_bed else 1])
+            if not is_bed and len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) > start:
+                raise InputError(
+                    f"{path}:{number}: looks like BED, whose positions count from 0; name the file .bed, or leave "
+                    "'chrom position' in its lines"
+                )
         except (IndexError, ValueError):
             raise InputError(f"{path}:{number}: expected '{expected}', found {line.strip()[:80]!r}") from None
         chroms.append(fields[0])
@@ -116,9 +121,16 @@ def typed_sites(
             raise InputError(f"the fraction of typed sites {spec} must lie between 0 and 1")
         eligible = np.flatnonzero(present & _polymorphic_snv(panel, reference))
         typed = np.zeros(len(panel.sites), dtype=bool)
-        typed[rng.choice(eligible, size=round(spec * len(eligible)), replace=False)] = True
+        if not len(eligible):
+            raise InputError(
+                f"no site can be typed: none of the {int(present.sum())} sites that panel and targets share is a "
+                "single-nucleotide variant that varies among the reference people"
+            )
+        typed[rng.choice(eligible, size=max(1, round(spec * len(eligible))), replace=False)] = True
     if not typed.any():
         raise InputError("no site is typed: the targets share no usable site with the panel")
+    if typed.all():
+        raise InputError(f"all {len(typed)} sites of the panel are typed: there is nothing to impute")
     return typed
 
 

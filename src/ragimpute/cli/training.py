@@ -142,6 +142,7 @@ def train(
     """
     start_logging()
     from ragimpute import artefacts
+    from ragimpute.code_digest import digest, of_other_architectures
     from ragimpute.frequencies import read_frequencies
     from ragimpute.losses import LossSpec
     from ragimpute.models import architecture as find_architecture
@@ -179,7 +180,8 @@ def train(
     folds = [part.metadata["fold"] for part in loaded]
     with joined(where) as processes:
         first = processes.rank == 0
-        described = {**provenance, "folds": folds, "device": where.type, "processes": processes.size}
+        code = digest("train", "training", of_other_architectures(architecture))
+        described = {**provenance, "folds": folds, "device": where.type, "processes": processes.size, "code": code}
         trainer = Trainer(
             model=model,
             spec=spec,

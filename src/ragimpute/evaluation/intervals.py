@@ -75,12 +75,12 @@ def estimate(measured: Measured) -> Estimate:
     The squared error is the variance of the mean over seeds (with fixed people) plus that over resampled people (with
     fixed seeds). The interaction of the two is in both, so the error is, if anything, too large; with people nested in
     neither, this is the sum that Owen (2007, Ann Appl Stat 1:386) bounds. Degrees of freedom by Satterthwaite (1946,
-    Biometrics 2:110). Seeds without a value are left out; fewer than two give no error.
+    Biometrics 2:110). Seeds without a value are left out; fewer than two, or a single person, give no error.
     """
     defined = np.isfinite(measured.values)
     values = measured.values[defined]
-    if len(values) < 2:
-        return Estimate(float(values[0]) if len(values) else np.nan, np.nan, np.nan)
+    if len(values) < 2 or (measured.resamples is not None and measured.n_people < 2):
+        return Estimate(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
     parts = [(values.var(ddof=1) / len(values), len(values) - 1)]
     if measured.resamples is not None:
         drawn = np.nanmean(measured.resamples[defined], axis=0)

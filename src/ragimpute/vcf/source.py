@@ -122,6 +122,8 @@ def records(
     last, done = "the header", 0
     by_index = region is not None and index is not None
     try:
+        if by_index:
+            vcf.set_index(f"{path}{index}")  # htslib by itself may take an older one beside it, and leave records out
         for record in vcf(str(region)) if by_index else vcf:
             chrom, pos, *_ = record.CHROM, record.POS, record.REF, record.ALT, record.ID  # fails on text not in UTF-8
             done += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute.artefacts import atomic_path
+from ragimpute.errors import InputError
 
 
 def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: Callable[[Path], None]) -> None:
@@ -19,20 +20,28 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
     records: chrom and pos, at which the imputed file has nothing. They keep all but INFO and FORMAT other than GT, so
     that they have neither TYPED nor IMPUTED.
     """
+    import pysam
     import pysam.bcftools as bcftools
 
     def run(command: Callable, *arguments: str | Path) -> None:
-        command(*map(str, arguments), catch_stdout=False)
+        try:
+            command(*map(str, arguments), catch_stdout=False)
+        except pysam.SamtoolsError as error:
+            raise InputError(
+                f"{targets}: bcftools cannot take over its records that the panel lacks ({str(error).strip()}); does "
+                "its header lack ##contig lines or the one of FORMAT GT?"
+            ) from None
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name, ExitStack() as stack:
         folder = Path(name)
-        imputed, positions, extra = folder / out.name, folder / "positions.tsv", folder / "extra.vcf.gz"
+        imputed, positions = folder / out.name, folder / "positions.tsv"
+        found, bare, extra = (folder / f"{name}.vcf.gz" for name in ("found", "bare", "extra"))
         write_imputed(imputed)
         records[["chrom", "pos"]].drop_duplicates().to_csv(positions, sep="\t", header=False, index=False)
-        run(bcftools.view, "-T", positions, "-m2", "-M2", "-o", folder / "found.vcf.gz", targets)
-        run(bcftools.annotate, "-x", "INFO,^FORMAT/GT", "-o", folder / "bare.vcf.gz", folder / "found.vcf.gz")
-        run(bcftools.sort, "-T", folder / "sorting", "-o", extra, folder / "bare.vcf.gz")
+        run(bcftools.view, "--no-version", "-T", positions, "-m2", "-M2", "-o", found, targets)
+        run(bcftools.annotate, "--no-version", "-x", "INFO,^FORMAT/GT", "-o", bare, found)
+        run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
         run(bcftools.index, "--csi", extra)
         kind = "csi" if (folder / f"{out.name}.csi").exists() else "tbi"
         index, final = (
