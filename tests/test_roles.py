@@ -55,6 +55,13 @@ def test_families_are_never_split(tiny_panel, size, holdout, seed):
     assert set(roles["population"]) == {"GBR"}
 
 
+def test_a_family_that_trains_alone_is_refused(tiny_panel):
+    table = families(tiny_panel, 1)
+    table.iloc[4:, table.columns.get_loc("family")] = "the others"
+    with pytest.raises(InputError, match="all people left to train on are of one family"):
+        assign_roles(tiny_panel, rng(), targets=["T1"], people=table, validation_fraction=4 / 24)
+
+
 def test_a_listed_holdout_takes_exactly_those_people(tiny_panel):
     roles = assign_roles(tiny_panel, rng(), holdout=["P005", "P002"])
     assert target_people(roles) == ["P002", "P005"]

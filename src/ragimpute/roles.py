@@ -114,6 +114,8 @@ def assign_roles(
     validation = set(_draw_families(reference, family, wanted, rng))
     if len(reference) - len(validation) < MIN_TRAIN:
         raise InputError("the validation fold would take (nearly) all reference people: one family holds most of them")
+    if len({family[name] for name in reference if name not in validation}) < 2:
+        raise InputError("all people left to train on are of one family: nobody would have anyone to copy from")
     rows = [(name, "reference", "validation" if name in validation else "train") for name in reference]
     rows += [(name, "target", "targets") for name in target_names]
     roles = pd.DataFrame(rows, columns=COLUMNS[:3])

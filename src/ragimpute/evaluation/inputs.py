@@ -35,9 +35,13 @@ def read_site_table(path: str | os.PathLike, sites: Sites, columns: Sequence[str
     Raises InputError when a column or a site is missing or the rows are those of another panel.
     """
     table = _read(path, ("chrom", "pos", "ref", "alt", *columns))
-    same = len(table) == len(sites) and all(
-        np.array_equal(table[name].to_numpy(dtype=str), np.asarray(getattr(sites, name)).astype(str))
-        for name in ("chrom", "pos", "ref", "alt")
+    # objects: as numpy's text, a single long insertion would take its length at every site
+    same = (
+        len(table) == len(sites)
+        and np.array_equal(table["pos"].to_numpy(dtype=str), sites.pos.astype(str))
+        and all(
+            np.array_equal(table[name].to_numpy(dtype=object), getattr(sites, name)) for name in ("chrom", "ref", "alt")
+        )
     )
     if not same:
         raise InputError(f"{path}: its sites are not the panel's; was it made from another panel?")
