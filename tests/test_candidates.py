@@ -41,6 +41,18 @@ def test_copied_haplotypes_are_candidates_and_excluded_ones_are_not(monkeypatch)
     np.testing.assert_array_equal(chosen, candidates.choose(reference, query[:, None], np.array([[50, -1]]), threads=2))
 
 
+def test_queries_do_not_depend_on_those_in_memory_beside_them(monkeypatch):
+    monkeypatch.setattr(candidates, "CANDIDATES", 30)
+    rng = np.random.default_rng(3)
+    reference = (rng.random((80, 200)) < 0.3).astype(np.uint8)
+    queries = reference[:, rng.integers(0, 200, 7)].astype(np.int8)
+    queries[rng.random(queries.shape) < 0.05] = -1
+    nobody = np.full((7, 1), -1)
+    together = candidates.choose(reference, queries, nobody)
+    monkeypatch.setattr(candidates, "PAIRS", 3 * 200)
+    np.testing.assert_array_equal(candidates.choose(reference, queries, nobody), together)
+
+
 @pytest.fixture
 def large(monkeypatch):
     """450 reference people and 10 others; what counts as large is small here, and stretches are short."""

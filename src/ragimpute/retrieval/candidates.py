@@ -17,6 +17,7 @@ EXACT = 5000  # haplotypes up to which all of a panel are states
 CANDIDATES = 1024  # states of a query in a larger one
 NEAR = 6  # neighbours that a query sees on each side in each of the two orders, at each typed site
 TIE_SEED = 1
+PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
 CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: core, and what is looked at around it
 
 
@@ -76,8 +77,17 @@ def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, thr
     """The CANDIDATES haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.
 
     reference [T, H] uint8, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may not
-    copy, -1 pads): none of these is chosen.
+    copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time.
     """
+    n_query, step = queries.shape[1], max(1, PAIRS // reference.shape[1])
+    parts = [
+        _choose(reference, queries[:, start : start + step], excluded[start : start + step], threads)
+        for start in range(0, max(n_query, 1), step)
+    ]
+    return np.concatenate(parts)
+
+
+def _choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int) -> np.ndarray:
     n_query, n_hap = queries.shape[1], reference.shape[1]
     votes = np.zeros((2, n_query, n_hap), np.int32)
     excluded = np.asarray(excluded, dtype=np.int64)
