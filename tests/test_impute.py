@@ -183,11 +183,9 @@ def test_unphased_targets_keep_their_genotypes(world):
 
 def test_the_number_of_phasings_changes_no_typed_genotype(world):
     """The world's typed sites are sparse: several phasings unless one asks for another number."""
-    several, four, one = (
-        world.impute(f"{name}.vcf.gz", *words, targets="unphased.vcf.gz")
-        for name, words in {"several": (), "four": ("--n-phasings", "4"), "one": ("--n-phasings", "1")}.items()
-    )
-    assert query(several, "[%DS ]\n") == query(four, "[%DS ]\n") != query(one, "[%DS ]\n")
+    several = world.impute("several.vcf.gz", targets="unphased.vcf.gz")
+    one = world.impute("one.vcf.gz", "--n-phasings", "1", targets="unphased.vcf.gz")
+    assert query(several, "[%DS ]\n") != query(one, "[%DS ]\n")
     typed = ("--include", "INFO/TYPED=1")
     assert query(several, "[%GT ]\n", *typed) == query(one, "[%GT ]\n", *typed) != []
 
