@@ -62,12 +62,8 @@ def test_a_bed_by_another_name_is_refused(tmp_path):
         mask.parse_spec(str(path))
 
 
-def test_some_site_is_typed_and_some_is_not():
+def test_a_small_fraction_types_one_site():
     assert len(typed(0.01)) == 1
-    panel = make_panel()
-    every = make_targets(list(range(len(panel.sites))))
-    with pytest.raises(InputError, match="there is nothing to impute"):
-        mask.typed_sites(panel, ["a", "b"], every, "targets", np.random.default_rng(1))
 
 
 def test_a_vcf_lists_positions_too(tmp_path):

@@ -129,8 +129,6 @@ def typed_sites(
         typed[rng.choice(eligible, size=max(1, round(spec * len(eligible))), replace=False)] = True
     if not typed.any():
         raise InputError("no site is typed: the targets share no usable site with the panel")
-    if typed.all():
-        raise InputError(f"all {len(typed)} sites of the panel are typed: there is nothing to impute")
     return typed
 
 
