@@ -66,7 +66,7 @@ def phase_repeatedly(
 ) -> list[TargetGenotypes]:
     """`targets` phased as `phase` does it, and by further seeds: `n_phasings`, or as many as `phasings.how_many` says.
 
-    One is returned where all agree, as they do on targets that came phased.
+    One is returned where the second agrees with it: nothing is uncertain then, as on targets that came phased.
     """
     done = []
     for number in range(n_phasings or how_many(reference.sites, targets)):
