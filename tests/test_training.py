@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -107,6 +108,29 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_resumed(tmp_pa
     path.write_bytes(path.read_bytes()[:100])
     assert checkpoint.load(path, "this") is None
     assert checkpoint.load(tmp_path / "absent", "this") is None
+
+
+def test_batches_made_ahead_are_those_made_in_turn(tiny_panel, tiny_typed):
+    source = small_trainer(tiny_panel, tiny_typed, LOSSES["C"]).source
+    in_turn, ahead = (list(source.steps(2, 9, ahead)) for ahead in (False, True))
+    assert len(ahead) == 7
+    for (people, batch), (others, other) in zip(in_turn, ahead, strict=True):
+        assert np.array_equal(people, others)
+        assert torch.equal(batch.alleles, other.alleles)
+        assert all(torch.equal(batch.inputs[name], other.inputs[name]) for name in batch.inputs)
+
+
+def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_taken(tiny_panel, tiny_typed):
+    source = small_trainer(tiny_panel, tiny_typed, LOSSES["C"]).source
+
+    class Broken:
+        n_people, n_windows = source.folds[0].n_people, source.folds[0].n_windows
+
+        def batch(self, people, window):
+            raise InputError("this fold is broken")
+
+    with pytest.raises(InputError, match="broken"):
+        next(replace(source, folds=[Broken()]).steps(0, 2, ahead=True))
 
 
 def test_validation_does_not_move_training(tiny_panel, tiny_typed):

@@ -37,7 +37,8 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
     inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.inputs.items()}
-    return Batch(inputs, batch.sites, batch.alleles.to(device), batch.scored.to(device))
+    alleles, scored = (tensor.to(device, non_blocking=True) for tensor in (batch.alleles, batch.scored))
+    return Batch(inputs, batch.sites, alleles, scored)
 
 
 def autocast(device: torch.device, amp: bool) -> torch.autocast:

@@ -3,6 +3,7 @@
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 
 from ragimpute.errors import InputError
 from ragimpute.losses import LossSpec, LossTerms, compute
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.outputs import Batch, FoldData
 from ragimpute.training import checkpoint, monitors
+from ragimpute.training.batches import BatchSource
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.history import History, chain_batch, short, weights_digest
 from ragimpute.training.processes import ALONE, Processes
@@ -67,6 +69,7 @@ class Trainer:
     on_step: Callable[[int], None] | None = None  # called after each step; for tests and callers that watch
 
     history: History = field(init=False)
+    waited: float = field(default=0.0, init=False)  # seconds that steps waited for their batches
     _stop: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.schedule = Schedule(self.folds, settings.batch_people, self.seed)
+        schedule = Schedule(self.folds, settings.batch_people, self.seed)
+        self.source = BatchSource(self.folds, schedule, self.processes, self.device)
         self._step = 0
         self._best: dict[str, Tensor] = {}
         self._best_epoch, self._best_value = 0, -math.inf
@@ -109,8 +113,9 @@ class Trainer:
                 settings.total_steps, self._step, settings.steps_per_epoch, self.log, bar=self.processes.rank == 0
             ) as progress,
         ):
+            batches = self.source.steps(self._step, settings.total_steps, ahead=self.device.type == "cuda")
             while self._step < settings.total_steps and not self._patience_is_out():
-                scalars = self._train_step()
+                scalars = self._train_step(*self._next(batches))
                 if self._step % settings.steps_per_epoch == 0:
                     scores = self._finish_epoch()
                     progress.epoch(self._epoch(), scalars["loss"], scores)
@@ -143,11 +148,14 @@ class Trainer:
         torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
         self.history.add(0, 0, {"weights_hash": short(weights_digest(self.model))})
 
-    def _train_step(self) -> dict[str, float]:
+    def _next(self, batches: Iterator[tuple[np.ndarray, Batch]]) -> tuple[np.ndarray, Batch]:
+        start = time.perf_counter()
+        people, batch = next(batches)
+        self.waited += time.perf_counter() - start
+        return people, batch
+
+    def _train_step(self, people: np.ndarray, on_cpu: Batch) -> dict[str, float]:
         settings, spec = self.settings, self.spec
-        step = self.schedule.step(self._step)
-        people = self.processes.share(step.people)
-        on_cpu = self.folds[step.fold].batch(people, step.window)
         self._batches = chain_batch(self._batches, on_cpu, people)
         batch = to_device(on_cpu, self.device)
         rate = learning_rate(self._step, settings.total_steps, settings.learning_rate, settings.warmup)

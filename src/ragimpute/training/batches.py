@@ -1,0 +1,52 @@
+"""The batches of successive steps, made ahead of the step that takes them while a GPU computes."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ragimpute.models.outputs import Batch, FoldData
+from ragimpute.training.processes import Processes
+from ragimpute.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class BatchSource:
+    """Which batch each step sees; the same whether or not they are made ahead."""
+
+    folds: Sequence[FoldData]
+    schedule: Schedule
+    processes: Processes
+    device: torch.device
+
+    def make(self, number: int) -> tuple[np.ndarray, Batch]:
+        """The people [B] of step `number` whom this process computes, and their batch in the computer's memory."""
+        step = self.schedule.step(number)
+        people = self.processes.share(step.people)
+        batch = self.folds[step.fold].batch(people, step.window)
+        return people, pinned(batch) if self.device.type == "cuda" else batch
+
+    def steps(self, start: int, stop: int, ahead: bool) -> Iterator[tuple[np.ndarray, Batch]]:
+        """What `make` gives for the steps start .. stop - 1; `ahead`: the next one is made while this one is used.
+
+        By a thread, since segments may be gigabytes that no further process should hold; a processor that computes
+        itself would only share its cores with it.
+        """
+        if not ahead:
+            yield from map(self.make, range(start, stop))
+            return
+        with ThreadPoolExecutor(1, "batches") as thread:
+            coming = thread.submit(self.make, start)
+            for number in range(start + 1, stop + 1):
+                current = coming.result()
+                if number < stop:
+                    coming = thread.submit(self.make, number)
+                yield current
+
+
+def pinned(batch: Batch) -> Batch:
+    """The batch in page-locked memory, from where a GPU takes it without the processor."""
+    inputs = {name: tensor.pin_memory() for name, tensor in batch.inputs.items()}
+    return replace(batch, inputs=inputs, alleles=batch.alleles.pin_memory(), scored=batch.scored.pin_memory())
