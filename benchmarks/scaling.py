@@ -3,7 +3,8 @@
 One simulation (Europeans of Gutenkunst et al. 2009, msprime: `pip install msprime==1.4.4`) with the targets in it; each
 panel is the first so many of its people. All methods get the same files of phased targets at the same typed sites, each
 its own prepared reference (ours by `read-panel --describe`, bref3, msav), whose preparation is reported apart. Scored
-is dosage r2 at sites that are rare in the largest panel and polymorphic in each panel.
+is dosage r2 at sites that are rare in the largest panel: at those polymorphic in each panel, whose number grows with it,
+and at those polymorphic in the smallest, the same for all.
 """
 
 import logging
@@ -106,7 +107,7 @@ def rare_r2(path: Path, sites: Sites, chosen: np.ndarray, truth: np.ndarray, fli
 
 
 @click.command()
-@click.option("--haplotypes", multiple=True, type=int, default=(600, 2400, 10000), show_default=True)
+@click.option("--haplotypes", multiple=True, type=int, default=(600, 2400, 10000, 50000), show_default=True)
 @click.option("--threads", default=2, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="The table as TSV.")
 def main(haplotypes: tuple[int, ...], threads: int, out: Path | None) -> None:
@@ -138,16 +139,21 @@ def main(haplotypes: tuple[int, ...], threads: int, out: Path | None) -> None:
             genetic_map.write_plink(folder / "map.txt", ["20"])
             prepared, costs = prepare(folder, threads), run(folder, threads)
             chosen = (minor[polymorphic] < RARE) & ~np.isin(polymorphic, typed)
+            in_all = chosen & (in_smallest[polymorphic] > 0) & (in_smallest[polymorphic] < 1)
             for method, it in costs.items():
-                r2 = rare_r2(
-                    folder / f"{method}.vcf.gz", panel.sites, chosen, truth[polymorphic], frequency[polymorphic] > 0.5
+                r2, r2_in_all = (
+                    rare_r2(
+                        folder / f"{method}.vcf.gz", panel.sites, at, truth[polymorphic], frequency[polymorphic] > 0.5
+                    )
+                    for at in (chosen, in_all)
                 )
                 row = {"haplotypes": size, "sites": len(polymorphic), "method": method, "wall_s": it.wall}
                 row |= {"cpu_s": it.cpu, "memory_mb": it.memory, "prepare_s": prepared[method].wall, "rare_r2": r2}
+                row |= {"rare_r2_in_all": r2_in_all}
                 rows.append(row)
                 click.echo(
                     f"{size:>7,} haplotypes {len(polymorphic):>7,} sites  {method:<10} {it.wall:7.1f} s wall "
-                    f"{it.cpu:7.1f} s CPU {it.memory:7.0f} MB  prepared in {prepared[method].wall:6.1f} s  r2 {r2:.4f}"
+                    f"{it.cpu:7.1f} s CPU {it.memory:7.0f} MB  prepared in {prepared[method].wall:6.1f} s  r2 {r2:.4f} {r2_in_all:.4f}"
                 )
     table = pd.DataFrame(rows)
     ours, beagle = (table[table["method"] == name].set_index("haplotypes") for name in ("ragimpute", "beagle"))
