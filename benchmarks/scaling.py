@@ -3,8 +3,8 @@
 One simulation (Europeans of Gutenkunst et al. 2009, msprime: `pip install msprime==1.4.4`) with the targets in it; each
 panel is the first so many of its people. All methods get the same files of phased targets at the same typed sites, each
 its own prepared reference (ours by `read-panel --describe`, bref3, msav), whose preparation is reported apart. Scored
-is dosage r2 at sites that are rare in the largest panel: at those polymorphic in each panel, whose number grows with it,
-and at those polymorphic in the smallest, the same for all.
+is dosage r2 at sites that are rare in the largest panel: at those polymorphic in each panel, ever more, and at those
+polymorphic in the smallest, the same for all.
 """
 
 import logging
@@ -140,12 +140,11 @@ def main(haplotypes: tuple[int, ...], threads: int, out: Path | None) -> None:
             prepared, costs = prepare(folder, threads), run(folder, threads)
             chosen = (minor[polymorphic] < RARE) & ~np.isin(polymorphic, typed)
             in_all = chosen & (in_smallest[polymorphic] > 0) & (in_smallest[polymorphic] < 1)
+            flipped = frequency[polymorphic] > 0.5
             for method, it in costs.items():
                 r2, r2_in_all = (
-                    rare_r2(
-                        folder / f"{method}.vcf.gz", panel.sites, at, truth[polymorphic], frequency[polymorphic] > 0.5
-                    )
-                    for at in (chosen, in_all)
+                    rare_r2(folder / f"{method}.vcf.gz", panel.sites, which, truth[polymorphic], flipped)
+                    for which in (chosen, in_all)
                 )
                 row = {"haplotypes": size, "sites": len(polymorphic), "method": method, "wall_s": it.wall}
                 row |= {"cpu_s": it.cpu, "memory_mb": it.memory, "prepare_s": prepared[method].wall, "rare_r2": r2}
@@ -153,7 +152,8 @@ def main(haplotypes: tuple[int, ...], threads: int, out: Path | None) -> None:
                 rows.append(row)
                 click.echo(
                     f"{size:>7,} haplotypes {len(polymorphic):>7,} sites  {method:<10} {it.wall:7.1f} s wall "
-                    f"{it.cpu:7.1f} s CPU {it.memory:7.0f} MB  prepared in {prepared[method].wall:6.1f} s  r2 {r2:.4f} {r2_in_all:.4f}"
+                    f"{it.cpu:7.1f} s CPU {it.memory:7.0f} MB  prepared in {prepared[method].wall:6.1f} s  "
+                    f"r2 {r2:.4f} {r2_in_all:.4f}"
                 )
     table = pd.DataFrame(rows)
     ours, beagle = (table[table["method"] == name].set_index("haplotypes") for name in ("ragimpute", "beagle"))
