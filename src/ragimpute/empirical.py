@@ -7,7 +7,7 @@ import numpy as np
 from ragimpute.evaluation.variants import site_r2
 from ragimpute.panel import Panel, chromosome_bounds
 from ragimpute.retrieval import candidates
-from ragimpute.retrieval.li_stephens import leave_one_out
+from ragimpute.retrieval.li_stephens import leave_one_out, take_states
 
 ROUNDING = 1e-3  # of a left-out dosage: float32's error depends on the very allele that is left out
 
@@ -51,7 +51,9 @@ def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads:
             kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)
 
             def of_query(q: int, part=part, states=states) -> np.ndarray:
-                return leave_one_out(alleles[part, states[q]], cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
+                local = np.empty((stop - start, states.shape[1]), np.uint8)
+                take_states(alleles[part], states[q], local)
+                return leave_one_out(local, cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
 
             with ThreadPoolExecutor(threads) as pool:
                 for q, column in enumerate(pool.map(of_query, range(queries.shape[1]))):

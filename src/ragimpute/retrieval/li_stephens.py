@@ -32,7 +32,7 @@ def segment_length(n_typed: int) -> int:
     return max(1, math.ceil(math.sqrt(n_typed)))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always", nogil=True)
 def take_states(panel, states, reference):
     """Fill reference [T, C] with the columns `states` [C] of panel [T, H]."""
     for t in range(len(panel)):
