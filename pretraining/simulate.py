@@ -127,8 +127,13 @@ def simulate(rng: np.random.Generator) -> Simulated:
     return Simulated(Panel(sites, samples_names, np.ascontiguousarray(alleles), ()), typed, description)
 
 
-def unsettle_phase(alleles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Genotypes as panels have them: singletons phased by chance, a few switches, some wrong, rare alleles missed."""
+def unsettle_phase(
+    alleles: np.ndarray, rng: np.random.Generator, wrong_rate: float | None = None, missed: float | None = None
+) -> np.ndarray:
+    """Genotypes as panels have them: singletons phased by chance, a few switches, some wrong, rare alleles missed.
+
+    wrong_rate: of all alleles; missed: share of rare alleles that a shallow sequencing overlooks. None: drawn.
+    """
     n_sites, n_hap = alleles.shape
     switched = alleles.copy()
     for person in range(n_hap // 2):
@@ -139,10 +144,12 @@ def unsettle_phase(alleles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < 0.3:
             carrier = int(np.flatnonzero(switched[site])[0])
             switched[site, [carrier, carrier ^ 1]] = 0, 1
-    rate = float(rng.choice([0, 2e-5, 1e-4]))
-    wrong = rng.integers(n_sites * n_hap, size=rng.poisson(rate * n_sites * n_hap))
+    if wrong_rate is None:
+        wrong_rate = float(rng.choice([0, 2e-5, 1e-4]))
+    wrong = rng.integers(n_sites * n_hap, size=rng.poisson(wrong_rate * n_sites * n_hap))
     switched.reshape(-1)[wrong] ^= 1
-    missed = float(rng.choice([0, 0.01, 0.03]))  # rare alleles that a shallow sequencing overlooks
+    if missed is None:
+        missed = float(rng.choice([0, 0.01, 0.03]))
     rare = alleles.mean(axis=1) < 0.05
     switched[rare] &= rng.random((int(rare.sum()), n_hap)) >= missed
     count = switched.sum(axis=1, dtype=np.int64)
