@@ -50,9 +50,9 @@ def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads:
             states = candidates.choose(alleles[part], seen, nobody, threads)
             kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)
 
-            def of_query(q: int, part=part, states=states) -> np.ndarray:
-                local = np.empty((stop - start, states.shape[1]), np.uint8)
-                take_states(alleles[part], states[q], local)
+            def of_query(q: int, panel=alleles[part], part=part, states=states) -> np.ndarray:
+                local = np.empty((len(panel), states.shape[1]), np.uint8)
+                take_states(panel, states[q], local)
                 return leave_one_out(local, cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
 
             with ThreadPoolExecutor(threads) as pool:
