@@ -37,6 +37,12 @@ def training_people() -> Fold:
     return load_fold(panel, [Person(name, "reference", "train") for name in panel.samples], {"typed": typed}, "train")
 
 
+def type_of_products(device: torch.device, amp: bool) -> torch.dtype:
+    with autocast(device, amp):
+        one = torch.ones((1, 1), device=device)
+        return (one @ one).dtype
+
+
 def most_per_second(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of a product of square matrices, the best of five."""
     size = 8192 if device.type == "cuda" else 2048
@@ -95,19 +101,20 @@ def main(name: str, size: str, steps: int, batch_people: int, device: str, threa
         on_step=lambda step: seen.append((time.perf_counter(), trainer.waited)),
     )
     trainer.run()
+    memory = peak_megabytes(where)  # before the limit is measured
     # the last step ends after the evaluation, which is no part of a step
     (first, waited), (last, waited_in_all) = seen[WARM_UP - 1], seen[-2]
     seconds = (last - first) / steps
-    half = settings.amp and where.type == "cuda" and torch.cuda.is_bf16_supported()
-    done, most = operations(trainer, data) / seconds, most_per_second(where, torch.bfloat16 if half else torch.float32)
+    dtype = type_of_products(where, settings.amp)
+    done, most = operations(trainer, data) / seconds, most_per_second(where, dtype)
     print(describe(where))
-    print(f"{name}, {size}, {batch_people} people a step, {'bfloat16' if half else 'float32'}, {steps} steps")
+    print(f"{name}, {size}, {batch_people} people a step, {dtype}, {steps} steps")
     print(f"samples     {batch_people / seconds:10.1f} people at one window a second, {1 / seconds:.2f} steps a second")
     print(f"arithmetic  {done / 1e12:10.4f} TFLOP/s in matrix products of the network")
     print(f"limit       {most / 1e12:10.4f} TFLOP/s in a product of large matrices")
     print(f"ratio       {done / most:10.3f}")
     print(f"waiting     {(waited_in_all - waited) / (last - first):10.1%} of the time for the next batch")
-    print(f"memory      {peak_megabytes(where):10,.0f} MB at most")
+    print(f"memory      {memory:10,.0f} MB at most")
 
 
 if __name__ == "__main__":

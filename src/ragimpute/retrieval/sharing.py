@@ -108,34 +108,19 @@ def _mean_of_pairs(pairs, groups, left_out):
     return total / np.float32(n_pairs) if n_pairs > 0 else np.float32(np.nan)
 
 
-@njit(cache=True)
-def _first_carriers(alleles, flipped, order, rank, ranks, kept):
-    """Fill `kept` [M] with the carriers that come first in `order` [H], whose inverse is `rank`; returns how many."""
-    n = 0
-    for h in range(len(alleles)):  # in the order of memory, as most alleles are rare in large panels
-        ranks[n] = rank[h]
-        n += alleles[h] != flipped
-    n_kept = min(n, len(kept))
-    if n <= len(kept):
-        kept[:n] = order[np.sort(ranks[:n])]
-        return n
-    n = 0
-    for h in order:
-        if alleles[h] != flipped:
-            kept[n] = h
-            n += 1
-            if n == n_kept:
-                break
-    return n
-
-
 @njit(cache=True, nogil=True)
 def _mutual_sharing(
-    block, n_blocks, bits, cm, alleles, flipped, order, rank, group, positions, m_left, m_right, shared, left_out
+    block, n_blocks, bits, cm, alleles, flipped, order, group, positions, m_left, m_right, shared, left_out
 ):  # fmt: skip
-    ranks, kept = np.empty(len(order), np.int64), np.empty(MAX_CARRIERS + SPARE, np.int64)
+    kept = np.empty(MAX_CARRIERS + SPARE, np.int64)
     for s in range(block, len(alleles), n_blocks):
-        n_kept = _first_carriers(alleles[s], flipped[s], order, rank, ranks, kept)
+        n_kept = 0
+        for h in order:
+            if alleles[s, h] != flipped[s]:
+                kept[n_kept] = h
+                n_kept += 1
+                if n_kept == len(kept):
+                    break
         pairs = np.zeros((n_kept, n_kept), np.float32)
         for i in range(n_kept):
             for j in range(i):
@@ -171,7 +156,6 @@ def mutual_sharing(
     """
     shared = np.empty(len(alleles), np.float32)
     left_out = np.empty((len(alleles), int(group.max()) + 1 if leave_out else 0), np.float32)
-    order = np.random.default_rng(ORDER_SEED).permutation(alleles.shape[1])
     in_threads(
         _mutual_sharing,
         threads,
@@ -179,8 +163,7 @@ def mutual_sharing(
         np.asarray(compared_cm, dtype=np.float64),
         alleles,
         flipped,
-        order,
-        np.argsort(order),
+        np.random.default_rng(ORDER_SEED).permutation(alleles.shape[1]),
         np.asarray(group, dtype=np.int64),
         np.asarray(positions, dtype=np.float64),
         np.asarray(m_left, dtype=np.int64),
