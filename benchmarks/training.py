@@ -79,12 +79,14 @@ def peak_megabytes(device: torch.device) -> float:
 @click.option("--batch-people", default=16, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda")
 @click.option("--threads", default=2, show_default=True)
-def main(name: str, size: str, steps: int, batch_people: int, device: str, threads: int) -> None:
+@click.option("--compile", "compiled", is_flag=True, help="By torch.compile, where the device is a GPU.")
+def main(name: str, size: str, steps: int, batch_people: int, device: str, threads: int, compiled: bool) -> None:
     """Train for some steps and print what they took."""
     where = choose_device(device, threads)
     found, fold = architecture(name), training_people()
     data = found.fold_data(size, fold, segments(found, size, fold, threads))
     changes = {"size": size, "epochs": 1, "batch_people": batch_people, "evaluation_windows": 1, "monitor_every": 0}
+    changes["compile_from"] = int(compiled)
     settings = training_settings(name, {**changes, "steps_per_epoch": steps + WARM_UP + 1})
     counts = fold.reference.alleles.sum(axis=1, dtype=np.int64)
     seen: list[tuple[float, float]] = []  # the clock and the seconds waited, after each step
@@ -108,7 +110,7 @@ def main(name: str, size: str, steps: int, batch_people: int, device: str, threa
     dtype = type_of_products(where, settings.amp)
     done, most = operations(trainer, data) / seconds, most_per_second(where, dtype)
     print(describe(where))
-    print(f"{name}, {size}, {batch_people} people a step, {dtype}, {steps} steps")
+    print(f"{name}, {size}, {batch_people} people a step, {dtype}, {steps} steps{', compiled' if compiled else ''}")
     print(f"samples     {batch_people / seconds:10.1f} people at one window a second, {1 / seconds:.2f} steps a second")
     print(f"arithmetic  {done / 1e12:10.4f} TFLOP/s in matrix products of the network")
     print(f"limit       {most / 1e12:10.4f} TFLOP/s in a product of large matrices")

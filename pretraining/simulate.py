@@ -12,6 +12,8 @@ from ragimpute.panel import Panel, Sites
 
 MUTATION_RATE = 1.25e-8
 GENERATION_YEARS = 25
+SITES_DIFFER = 2.5  # spread of the log of sites' error rates
+LEAST_WRONG = 0.05  # share of the errors of an allele at 50 % that a very rare one has
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def unsettle_phase(
 ) -> np.ndarray:
     """Genotypes as panels have them: singletons phased by chance, a few switches, some wrong, rare alleles missed.
 
-    wrong_rate: of all alleles; missed: share of rare alleles that a shallow sequencing overlooks. None: drawn.
+    wrong_rate: of all alleles, on average; missed: share of rare alleles that a shallow sequencing overlooks. None:
+    drawn. Some sites are much worse than others, and alleles are mistaken where both are frequent.
     """
     n_sites, n_hap = alleles.shape
     switched = alleles.copy()
@@ -145,9 +148,11 @@ def unsettle_phase(
             carrier = int(np.flatnonzero(switched[site])[0])
             switched[site, [carrier, carrier ^ 1]] = 0, 1
     if wrong_rate is None:
-        wrong_rate = float(rng.choice([0, 2e-5, 1e-4]))
-    wrong = rng.integers(n_sites * n_hap, size=rng.poisson(wrong_rate * n_sites * n_hap))
-    switched.reshape(-1)[wrong] ^= 1
+        wrong_rate = float(rng.choice([0, 2e-5, 1e-4, 5e-4]))
+    frequency = alleles.mean(axis=1)
+    weight = np.exp(rng.normal(0, SITES_DIFFER, size=n_sites)) * (LEAST_WRONG + 4 * frequency * (1 - frequency))
+    number = rng.poisson(wrong_rate * n_hap * weight / weight.mean())  # [S]
+    np.bitwise_xor.at(switched, (np.repeat(np.arange(n_sites), number), rng.integers(n_hap, size=number.sum())), 1)
     if missed is None:
         missed = float(rng.choice([0, 0.01, 0.03]))
     rare = alleles.mean(axis=1) < 0.05

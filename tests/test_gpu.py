@@ -22,7 +22,7 @@ pytestmark = [
 LOSS_TOLERANCE, BFLOAT16_TOLERANCE = 1e-3, 2e-2  # relative, of a step's loss in float32 and with bfloat16 autocast
 
 
-def trained(name: str, device: str, amp: bool, panel, typed) -> tuple[np.ndarray, np.ndarray]:
+def trained(name: str, device: str, amp: bool, panel, typed, compile_from: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Losses [steps] of a short training on `device`, and the validation people's haplotype dosages."""
     found, fold, held_out = architecture(name), *(fold_of(panel, typed, part) for part in ("train", "validation"))
     data = [found.fold_data("small", part, segments(found, "small", part, 1)) for part in (fold, held_out)]
@@ -30,7 +30,7 @@ def trained(name: str, device: str, amp: bool, panel, typed) -> tuple[np.ndarray
     trainer = Trainer(
         model=found.build("small", 1),
         spec=LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 2.5}),
-        settings=TrainingSettings(epochs=2, steps_per_epoch=10, batch_people=8, amp=amp),
+        settings=TrainingSettings(epochs=2, steps_per_epoch=10, batch_people=8, amp=amp, compile_from=compile_from),
         seed=1,
         folds=data[:1],
         validation=data[1],
@@ -55,6 +55,13 @@ def test_a_gpu_trains_and_imputes_as_the_cpu_does(name, amp, tolerance, tiny_pan
     assert len(losses) == 20
     np.testing.assert_allclose(on_gpu, losses, rtol=tolerance)
     np.testing.assert_allclose(hds_on_gpu, hds, atol=20 * tolerance)
+
+
+def test_a_compiled_network_trains_as_it_does_otherwise(tiny_panel, tiny_typed):
+    losses, hds = trained("bert_rag", "cuda", False, tiny_panel, tiny_typed)
+    compiled, hds_compiled = trained("bert_rag", "cuda", False, tiny_panel, tiny_typed, compile_from=1)
+    np.testing.assert_allclose(compiled, losses, rtol=LOSS_TOLERANCE)
+    np.testing.assert_allclose(hds_compiled, hds, atol=20 * LOSS_TOLERANCE)
 
 
 def test_attention_on_a_gpu_equals_the_kernel_of_the_cpu():

@@ -64,15 +64,27 @@ class BertRag(nn.Module):
             # dropout acts on the residual branches; on the attention weights it would force torch to write out all
             # L x L of them, which more than doubles the cost of a step on CPUs
             block.self_attn.dropout = 0.0
+        self.encode_fast = self.encoder.forward
         self.fusion = Fusion(width)
         self.haplotype_head = nn.Linear(width, 2)
         self.genotype_head = nn.Linear(2 * width, 4)
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """torch.compile for the encoder in training, which is nearly all of a step's arithmetic.
+
+        Not for the whole: monitors take gradients at `after`, which lies inside it. Not for evaluation and windows with
+        padding, whose shapes differ: each would be compiled anew.
+        """
+        self.encode_fast = torch.compile(self.encoder.forward, *args, **options)
+
     def encode(self, embedded: Tensor, padding: Tensor) -> Tensor:
         """Embedded sequences [..., L, D] through the encoder; padding [L] bool is never attended to."""
         sequences = embedded.flatten(0, -3)
-        mask = padding.expand(len(sequences), -1) if bool(padding.any()) else None
-        return self.encoder(sequences, src_key_padding_mask=mask).view(embedded.shape)
+        if bool(padding.any()):
+            encoded = self.encoder(sequences, src_key_padding_mask=padding.expand(len(sequences), -1))
+        else:
+            encoded = self.encode_fast(sequences) if self.training else self.encoder(sequences)
+        return encoded.view(embedded.shape)
 
     def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
         """inputs: tokens [B, 2, L], neighbours [B, 2, K, L] int64, position [L], frequency [B, L], padding [L]."""
@@ -111,7 +123,14 @@ class BertRagArchitecture:
     sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
     training: ClassVar[dict[str, dict[str, Any]]] = {
         "small": {"epochs": 6, "steps_per_epoch": 90, "batch_people": 8, "learning_rate": 3e-3},
-        "full": {"epochs": 60, "steps_per_epoch": 500, "batch_people": 32, "learning_rate": 5e-4, "patience": 10},
+        "full": {
+            "epochs": 60,
+            "steps_per_epoch": 500,
+            "batch_people": 32,
+            "learning_rate": 5e-4,
+            "patience": 10,
+            "compile_from": 2000,
+        },
     }
 
     def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:

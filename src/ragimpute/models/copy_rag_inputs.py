@@ -26,14 +26,15 @@ SITE_FEATURES = (
     "shared_typed",
     "shared_all",
     "isolation",
+    "clustering",
     "shared_known",
     "log_haplotypes",
 )
 # typical mean and spread of the inputs over panels and arrays; fixed, so that weights mean the same on every panel
 FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
-SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, 0.5, 6.5)
-SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 0.5, 1.2)
+SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, -1.5, 0.5, 6.5)
+SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 1.2, 0.5, 1.2)
 # People to be imputed get up to so many times the neighbours of those trained on, where typed sites are sparse and many
 # haplotypes match alike. Chosen on reference people (docs/methods.md).
 MOST_TIMES = 2
@@ -99,8 +100,8 @@ def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
 def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """How the carriers of each site's minor allele stand to each other and to everybody else.
 
-    Arrays shared [3, S] float32: the carriers' mutual sharing, compared at typed sites and at all sites, and their
-    isolation; and, when people of the fold are in the reference, left_out [3, S, P] float32.
+    Arrays carriers [4, S] float32: their mutual sharing, compared at typed sites and at all sites, their isolation, and
+    their clustering; and, when people of the fold are in the reference, left_out [4, S, P] float32.
     """
     parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
     return {name: _joined([part[name] for part in parts], 1) for name in parts[0]}
@@ -110,11 +111,14 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
-    typed = ages.mutual_sharing(fold.reference, fold.typed_sites, group, inside, threads)
+    sharing, clustering = (
+        describe(fold.reference, fold.typed_sites, group, inside, threads)
+        for describe in (ages.mutual_sharing, ages.clustered)
+    )
     if fold.reference.ages is not None and not inside:
-        return {"shared": np.stack([typed[0], *fold.reference.ages])}
-    results = [typed, *ages.each(fold.reference, group, inside, threads)]
-    arrays = {"shared": np.stack([shared for shared, _ in results])}
+        return {"carriers": np.stack([sharing[0], *fold.reference.ages, clustering[0]])}
+    results = [sharing, *ages.each(fold.reference, group, inside, threads), clustering]
+    arrays = {"carriers": np.stack([everybody for everybody, _ in results])}
     if inside:
         arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
     return arrays
@@ -135,7 +139,7 @@ class SiteInputs:
 
     def __init__(self, fold: Fold, segments: dict[str, np.ndarray]) -> None:
         self.fold = fold
-        self.shared, self.left_out = segments["shared"], segments.get("left_out")
+        self.described, self.left_out = segments["carriers"], segments.get("left_out")
         self.flipped = ages.minor_is_ref(fold.reference.alleles)  # [S]
         cm = fold.reference.sites.cm
         before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
@@ -167,12 +171,12 @@ class SiteInputs:
         features[..., 0] = np.log((minor + 0.5) / (number[:, None] + 1.0))
         features[..., 1] = self.log_left[sites]
         features[..., 2] = self.log_right[sites]
-        for i, shared in enumerate(self.shared):
-            features[..., 3 + i] = shared[sites]
+        for i, described in enumerate(self.described):
+            features[..., 3 + i] = described[sites]
             if self.left_out is not None:
                 features[..., 3 + i] = self.left_out[i][np.ix_(sites, people)].T
-        features[..., 6] = np.isfinite(features[..., 3])
-        features[..., 7] = np.log(number)[:, None]
+        features[..., 7] = np.isfinite(features[..., 3])
+        features[..., 8] = np.log(number)[:, None]
         log_maf, log_major = (
             np.log(np.maximum(f, MIN_FREQUENCY)).astype(np.float32) for f in (frequency, 1 - frequency)
         )

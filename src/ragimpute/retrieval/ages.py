@@ -1,9 +1,9 @@
-"""What the age of a panel's alleles shows by: the carriers' mutual sharing, and their isolation."""
+"""What a panel shows of its alleles: their age by the carriers' mutual sharing and isolation, and their clustering."""
 
 import numpy as np
 
 from ragimpute.panel import Panel, chromosome_bounds
-from ragimpute.retrieval import isolation, sharing
+from ragimpute.retrieval import clustering, isolation, sharing
 
 
 def allele_ages(panel: Panel, threads: int) -> np.ndarray:
@@ -37,6 +37,23 @@ def mutual_sharing(
         panel.sites.cm,
         np.searchsorted(compared, sites),
         np.searchsorted(compared, sites, side="right"),
+        np.repeat(group, 2),
+        inside,
+        threads,
+    )
+
+
+def clustered(
+    panel: Panel, typed_sites: np.ndarray, group: np.ndarray, inside: bool, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clustering of the carriers of every site among haplotypes sorted by their alleles at `typed_sites` [T]."""
+    sites = np.arange(len(panel.alleles))
+    return clustering.clustering(
+        panel.alleles[typed_sites],
+        panel.alleles,
+        minor_is_ref(panel.alleles),
+        np.searchsorted(typed_sites, sites),
+        np.searchsorted(typed_sites, sites, side="right"),
         np.repeat(group, 2),
         inside,
         threads,

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.carriers import first_carriers
 from ragimpute.retrieval.prefix_order import move
-from ragimpute.retrieval.sharing import ORDER_SEED, pack_by_haplotype, shared_cm
+from ragimpute.retrieval.sharing import pack_by_haplotype, shared_cm
 
 MAX_CARRIERS = 8  # above this, the first in a fixed random order stand for all
 SPARE = 2  # further carriers, which stand in for those of a person who is left out
@@ -112,18 +113,6 @@ def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_
                         left_out[s, member] = _mean_of_longest(lengths, others_group, carriers_group, member)
 
 
-@njit(cache=True, nogil=True)
-def _first_carriers(block, n_blocks, alleles, flipped, order, kept):
-    for s in range(block, len(alleles), n_blocks):
-        n = 0
-        for h in order:
-            if alleles[s, h] != flipped[s]:
-                kept[s, n] = h
-                n += 1
-                if n == kept.shape[1]:
-                    break
-
-
 def isolation(
     alleles: np.ndarray, flipped: np.ndarray, cm: np.ndarray, group: np.ndarray, leave_out: bool, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -133,9 +122,8 @@ def isolation(
     0 .. G - 1 of people left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
     `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
     """
-    n_sites, n_hap = alleles.shape
-    kept = np.full((n_sites, min(MAX_CARRIERS + SPARE, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, alleles, flipped, np.random.default_rng(ORDER_SEED).permutation(n_hap), kept)
+    n_sites = len(alleles)
+    kept = first_carriers(alleles, flipped, MAX_CARRIERS + SPARE, threads)
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
     in_threads(_nearest_others, threads, alleles, flipped, kept, group, nearest)

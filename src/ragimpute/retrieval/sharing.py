@@ -9,12 +9,12 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.carriers import fixed_order
 
 MAX_CARRIERS = (
     32  # the pairs are quadratic in the carriers: above this, the first in a fixed random order stand for all
 )
 SPARE = 2  # further carriers, which stand in for a person's own when these are left out
-ORDER_SEED = 0
 MIN_CM = 1e-3  # added to lengths before the logarithm
 
 
@@ -163,7 +163,7 @@ def mutual_sharing(
         np.asarray(compared_cm, dtype=np.float64),
         alleles,
         flipped,
-        np.random.default_rng(ORDER_SEED).permutation(alleles.shape[1]),
+        fixed_order(alleles.shape[1]),
         np.asarray(group, dtype=np.int64),
         np.asarray(positions, dtype=np.float64),
         np.asarray(m_left, dtype=np.int64),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ragimpute.models.outputs import Batch, FoldData
 from ragimpute.training.processes import Processes
@@ -48,5 +49,9 @@ class BatchSource:
 
 def pinned(batch: Batch) -> Batch:
     """The batch in page-locked memory, from where a GPU takes it without the processor."""
-    inputs = {name: tensor.pin_memory() for name, tensor in batch.inputs.items()}
-    return replace(batch, inputs=inputs, alleles=batch.alleles.pin_memory(), scored=batch.scored.pin_memory())
+
+    def pin(tensor: Tensor) -> Tensor:
+        return tensor.contiguous().pin_memory()  # a broadcast tensor cannot be pinned
+
+    inputs = {name: pin(tensor) for name, tensor in batch.inputs.items()}
+    return replace(batch, inputs=inputs, alleles=pin(batch.alleles), scored=pin(batch.scored))

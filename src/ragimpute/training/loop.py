@@ -87,6 +87,9 @@ class Trainer:
         self.history = History(self.seed)
         self.model.to(self.device).train()
         settings = self.settings
+        if self.device.type == "cuda" and 0 < settings.compile_from <= settings.total_steps:
+            torch._dynamo.config.suppress_errors = True  # where no C compiler is found, say: run it uncompiled
+            self.model.compile()
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )

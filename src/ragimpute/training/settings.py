@@ -23,6 +23,7 @@ class TrainingSettings:
     evaluation_windows: int = 16  # windows, evenly spread, of the evaluation after each epoch; 0: all
     monitor_every: int = 10  # steps between the gradient monitors; 0: never
     amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
+    compile_from: int = 0  # steps from which torch.compile's half a minute pays on CUDA; 0: it never does
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> "TrainingSettings":

@@ -1,0 +1,97 @@
+"""How the carriers of an allele cluster among haplotypes that are sorted by their typed alleles: how well it is tagged.
+
+In positional prefix order (the positional Burrows-Wheeler transform, Durbin 2014, Bioinformatics 30:1266) those stand
+next to each other that match longest. Where an allele follows the genealogy that the typed sites show, the neighbours
+of its carriers carry it, too. Genotyping errors, recurrent mutations and calls that depend on the sample scatter
+carriers among others, and nobody can be imputed well from them.
+"""
+
+import numpy as np
+from numba import njit
+
+from ragimpute.parallel import in_threads
+from ragimpute.retrieval.carriers import first_carriers
+from ragimpute.retrieval.prefix_order import move
+
+MAX_CARRIERS = 64  # above this, the first in a fixed random order stand for all
+
+
+@njit(cache=True, nogil=True)
+def _count(block, n_blocks, typed, starts, alleles, flipped, kept, group, counts, changes):
+    """Count counts [2, S, 2] in each direction: non-carriers among the carriers' neighbours, and all of them.
+
+    starts [2, T + 2]: the sites whose order is that of step t are starts[t] .. starts[t + 1] - 1; changes [2, S, G, 2]:
+    what is to be added when a group is left out; [2, S, 0, 2] when none ever is.
+    """
+    n_typed, n_hap = typed.shape
+    for direction in range(block, 2, n_blocks):
+        order, place = np.arange(n_hap).astype(np.int32), np.empty(n_hap, np.int32)
+        zeros, ones = np.empty(n_hap, np.int32), np.empty(n_hap, np.int32)
+        for step in range(n_typed + 1):
+            at = step if direction == 0 else n_typed - step  # typed sites before the sites whose turn it is
+            first, stop = starts[direction, at], starts[direction, at + 1]
+            if first < stop:
+                for i in range(n_hap):
+                    place[order[i]] = i
+            for s in range(first, stop):
+                for carrier in kept[s]:
+                    if carrier < 0:
+                        break
+                    for towards in (-1, 1):
+                        i = place[carrier] + towards
+                        if not 0 <= i < n_hap:
+                            continue
+                        own, near = group[carrier], group[order[i]]
+                        other = np.int16(alleles[s, order[i]] == flipped[s])
+                        counts[direction, s, 0] += other
+                        counts[direction, s, 1] += 1
+                        if changes.shape[2] == 0:
+                            continue
+                        changes[direction, s, own, 0] -= other  # without its group, the carrier is not there
+                        changes[direction, s, own, 1] -= 1
+                        if near != own:  # without the neighbour's, the next one stands in
+                            changes[direction, s, near, 0] -= other
+                            while 0 <= i < n_hap and group[order[i]] == near:
+                                i += towards
+                            if 0 <= i < n_hap:
+                                changes[direction, s, near, 0] += np.int16(alleles[s, order[i]] == flipped[s])
+                            else:
+                                changes[direction, s, near, 1] -= 1
+            if step < n_typed:
+                move(order, typed[step if direction == 0 else n_typed - 1 - step], zeros, ones)
+
+
+def clustering(
+    typed: np.ndarray,
+    alleles: np.ndarray,
+    flipped: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    group: np.ndarray,
+    leave_out: bool,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log share of non-carriers among the neighbours of the carriers of each site's minor allele.
+
+    typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] uint8 and flipped [S] bool:
+    carriers have ALT, where flipped REF; before, after [S] int64: number of typed sites before each site, and index of
+    the first one after it, both ascending; group [H] int64: label 0 .. G - 1 of people left out together.
+    Returns clustering [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that
+    group's haplotypes. NaN where there is no carrier, or nobody else.
+    """
+    kept = first_carriers(alleles, flipped, MAX_CARRIERS, threads)
+    edges = np.arange(len(typed) + 2)
+    starts = np.stack([np.searchsorted(before, edges), np.searchsorted(after, edges)])
+    counts = np.zeros((2, len(alleles), 2), np.int16)
+    changes = np.zeros((2, len(alleles), int(group.max()) + 1 if leave_out else 0, 2), np.int16)
+    group = np.asarray(group, dtype=np.int64)
+    in_threads(_count, threads, typed, starts, alleles, flipped, kept, group, counts, changes)
+    counted, changed = counts.sum(axis=0, dtype=np.int16), changes.sum(axis=0, dtype=np.int16)
+    return _log_share(counted), _log_share(counted[:, None] + changed)
+
+
+def _log_share(counts: np.ndarray) -> np.ndarray:
+    """Log share [..] float32 of others among all in counts [.., 2]; half a neighbour more keeps it finite."""
+    others, everybody = counts[..., 0].astype(np.float32), counts[..., 1].astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        return np.where(everybody > 0, np.log((others + 0.5) / (everybody + 1)), np.float32(np.nan)).astype(np.float32)
