@@ -1,9 +1,10 @@
 """copy_rag: a copying network. It does not invent alleles; it decides whom to copy.
 
 A key is a retrieved haplotype with its features; a query is an untyped site: its frequency, its distance to the two
-flanking typed sites and its allele's age (carriers' mutual sharing). Attention over the 2K keys of the flanking typed
-sites is split into the carriers of the minor allele and the others; the difference of their log-sum-exps is the logit.
-A hidden Markov model has one recombination scale for all sites; here the scale that counts depends on the allele.
+flanking typed sites, its allele's age (carriers' mutual sharing) and how well typed sites tag it (carriers'
+clustering). Attention over the 2K keys of the flanking typed sites is split into the carriers of the minor allele and
+the others; the difference of their log-sum-exps is the logit. A hidden Markov model has one recombination scale for all
+sites, and trusts all of them alike; here both depend on the allele.
 """
 
 import torch
@@ -62,7 +63,7 @@ class CopyRag(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def embed(self, inputs: dict[str, Tensor]) -> Tensor:
-        """The site embedding [B, L, D]: frequency, distances and age."""
+        """The site embedding [B, L, D]: frequency, distances, age and clustering."""
         known = torch.nan_to_num((inputs["site"] - self.site_mean) / self.site_spread)  # [B, L, Q]; NaN: not known
         return self.site(known)
 

@@ -47,7 +47,7 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
     n = n_hap + len(queries)
     for direction in range(block, 2, n_blocks):
         order, place = np.arange(n).astype(np.int32), np.empty(n, np.int32)
-        zeros, ones = np.empty(n, np.int32), np.empty(n, np.int32)
+        ones = np.empty(n, np.int32)
         alleles = np.empty(n, np.uint8)
         for step in range(n_typed):
             t = step if direction == 0 else n_typed - 1 - step
@@ -58,7 +58,7 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
             for q in range(len(queries)):  # a missing allele sorts with the more frequent one
                 known = queries[q, t]
                 alleles[n_hap + q] = known if known >= 0 else 2 * count > n_hap
-            move(order, alleles, zeros, ones)
+            move(order, alleles, ones)
             for i in range(n):
                 place[order[i]] = i
             for q in range(len(queries)):

@@ -26,7 +26,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, kept, group, counts
     n_typed, n_hap = typed.shape
     for direction in range(block, 2, n_blocks):
         order, place = np.arange(n_hap).astype(np.int32), np.empty(n_hap, np.int32)
-        zeros, ones = np.empty(n_hap, np.int32), np.empty(n_hap, np.int32)
+        ones = np.empty(n_hap, np.int32)
         for step in range(n_typed + 1):
             at = step if direction == 0 else n_typed - step  # typed sites before the sites whose turn it is
             first, stop = starts[direction, at], starts[direction, at + 1]
@@ -58,7 +58,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, kept, group, counts
                             else:
                                 changes[direction, s, near, 1] -= 1
             if step < n_typed:
-                move(order, typed[step if direction == 0 else n_typed - 1 - step], zeros, ones)
+                move(order, typed[step if direction == 0 else n_typed - 1 - step], ones)
 
 
 def clustering(

@@ -30,7 +30,7 @@ def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
     for direction in range(block, 2, n_blocks):
         order = np.arange(n_hap).astype(np.int32)
         place = np.empty(n_hap, np.int32)
-        zeros, ones = np.empty(n_hap, np.int32), np.empty(n_hap, np.int32)
+        ones = np.empty(n_hap, np.int32)
         for step in range(n_sites):
             s = step if direction == 0 else n_sites - 1 - step
             if kept[s, 0] >= 0:
@@ -51,7 +51,7 @@ def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
                             first = group[h]
                             found += 1
                         i += towards
-            move(order, alleles[s], zeros, ones)
+            move(order, alleles[s], ones)
 
 
 @njit(cache=True)

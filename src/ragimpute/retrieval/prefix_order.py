@@ -4,19 +4,22 @@ The positional Burrows-Wheeler transform (Durbin 2014, Bioinformatics 30:1266): 
 site are neighbours in its order.
 """
 
+import numpy as np
 from numba import njit
 
 
 @njit(cache=True, inline="always")
-def move(order, alleles, zeros, ones):
-    """Take `order` [H] from before a site to after it, by its `alleles` [H]: a stable partition. The rest: scratch."""
+def move(order, alleles, ones):
+    """Take `order` [H] from before a site to after it, by its `alleles` [H]: a stable partition. `ones` [H]: scratch.
+
+    Both places are written, and one of the two counts moves on: no branch that a processor could only guess.
+    """
     n_zeros = n_ones = 0
-    for h in order:
-        if alleles[h]:
-            ones[n_ones] = h
-            n_ones += 1
-        else:
-            zeros[n_zeros] = h
-            n_zeros += 1
-    order[:n_zeros] = zeros[:n_zeros]
+    for i in range(len(order)):
+        h = order[i]
+        allele = np.int64(alleles[h])
+        order[n_zeros] = h
+        ones[n_ones] = h
+        n_ones += allele
+        n_zeros += 1 - allele
     order[n_zeros:] = ones[:n_ones]
