@@ -11,9 +11,7 @@ from numba import njit
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval.carriers import fixed_order
 
-MAX_CARRIERS = (
-    32  # the pairs are quadratic in the carriers: above this, the first in a fixed random order stand for all
-)
+MAX_CARRIERS = 16  # pairs are quadratic in carriers: above this, the first in a fixed random order stand for all
 SPARE = 2  # further carriers, which stand in for a person's own when these are left out
 MIN_CM = 1e-3  # added to lengths before the logarithm
 
