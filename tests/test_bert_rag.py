@@ -8,6 +8,7 @@ import torch
 
 from ragimpute.errors import InputError
 from ragimpute.folds import load_fold
+from ragimpute.losses import LossSpec, compute
 from ragimpute.models import architecture
 from ragimpute.models.bert_rag import BertRag
 from ragimpute.models.bert_rag_data import BertRagData, retrieve_windows, window_bounds
@@ -150,3 +151,21 @@ def test_encoding_distinct_sequences_once_changes_nothing(tiny_panel, tiny_typed
         whole, distinct = model.train()(batch.inputs), model.eval()(batch.inputs)
     for name in ("hap1_logits", "genotype_logits", "before2", "after2"):
         torch.testing.assert_close(getattr(distinct, name), getattr(whole, name))
+
+
+def test_a_compiled_encoder_gives_the_same_and_lets_monitors_look_inside(tiny_panel, tiny_typed):
+    data = windows_of(fold_of(tiny_panel, tiny_typed, "train"))
+    batch = data.batch(np.arange(4), 0)
+    found = []
+    for compiled in (False, True):
+        model = small_network(dropout=0.0).train()
+        if compiled:
+            model.compile(backend="aot_eager")  # as a GPU's, without a C compiler
+        outputs = model(batch.inputs)
+        loss = compute(LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0.1}), outputs, batch).total
+        found.append((loss, *torch.autograd.grad(loss, outputs.after1, retain_graph=True), list(model.state_dict())))
+        loss.backward()
+        assert model.encoder.layers[0].linear1.weight.grad is not None
+    for plain, fast in zip(found[0][:2], found[1][:2], strict=True):
+        torch.testing.assert_close(fast, plain)
+    assert found[0][2] == found[1][2]
