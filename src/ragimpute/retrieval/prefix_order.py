@@ -14,7 +14,7 @@ def move(order, alleles, ones):
 
     Both places are written, and one of the two counts moves on: no branch that a processor could only guess.
     """
-    n_zeros = n_ones = 0
+    n_zeros = n_ones = np.int64(0)
     for i in range(len(order)):
         h = order[i]
         allele = np.int64(alleles[h])

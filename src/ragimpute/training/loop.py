@@ -218,8 +218,11 @@ class Trainer:
         if self.checkpoint_path is None:
             return
         random = self.processes.each(checkpoint.random_state(self.device))
-        if self.processes.rank > 0:
-            return
+        if self.processes.rank == 0:
+            self._write_checkpoint(self.checkpoint_path, random)
+        self.processes.meet()  # none may end, or resume, before it is written
+
+    def _write_checkpoint(self, path: Path, random: list[dict[str, Tensor]]) -> None:
         state = {
             "step": self._step,
             "model": self.model.state_dict(),
@@ -232,7 +235,7 @@ class Trainer:
             "last_total": self._last_total,
             "history": self.history.rows,
         }
-        checkpoint.save(self.checkpoint_path, self.signature, state)
+        checkpoint.save(path, self.signature, state)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._step = state["step"]

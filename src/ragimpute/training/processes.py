@@ -77,6 +77,11 @@ class Processes:
         distributed.all_gather_object(values, value)
         return values
 
+    def meet(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            distributed.barrier()
+
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
