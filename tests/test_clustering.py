@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ragimpute.retrieval.carriers import first_carriers
 from ragimpute.retrieval.clustering import clustering
 
 SITES, HAPLOTYPES = 120, 24
@@ -22,7 +23,8 @@ def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def clustered(alleles, typed, flipped, group, leave_out=False, threads=1):
     sites = np.arange(len(alleles))
     before, after = np.searchsorted(typed, sites), np.searchsorted(typed, sites, side="right")
-    return clustering(alleles[typed], alleles, flipped, before, after, group, leave_out, threads)
+    carriers = first_carriers(alleles, flipped, threads)
+    return clustering(alleles[typed], alleles, flipped, carriers, before, after, group, leave_out, threads)
 
 
 def by_definition(alleles, typed, flipped, s) -> float:

@@ -58,23 +58,19 @@ class Fold:
         """How dense the array is: typed sites per cM, over the chromosomes together."""
         return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
 
-    @cached_property
-    def _allele_count(self) -> np.ndarray:
-        return self.reference.alleles.sum(axis=1, dtype=np.int64)
-
     def left_out_count(self, people: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
         """Alternate-allele counts [L, B] and haplotype numbers [B] of the reference that `people` [B] may see.
 
         Both int64, at the panel sites `sites` [L]. The excluded people's alleles are subtracted.
         """
         excluded = self.excluded[people]
-        count = np.repeat(self._allele_count[sites][:, None], len(people), axis=1)
+        count = np.repeat(self.reference.allele_count[sites][:, None], len(people), axis=1)
         number = np.full(len(people), self.reference.alleles.shape[1], dtype=np.int64)
-        alleles = self.reference.alleles[sites]
         for column in range(excluded.shape[1]):
             person = excluded[:, column]
             present = person >= 0
             if present.any():
+                alleles = self.reference.alleles[sites]
                 own = alleles[:, 2 * person[present]].astype(np.int64) + alleles[:, 2 * person[present] + 1]
                 count[:, present] -= own
                 number[present] -= 2
@@ -82,8 +78,11 @@ class Fold:
 
     def chromosomes(self) -> "list[Fold]":
         """The fold cut into its chromosomes, in order. Raises InputError when one of them has no typed site."""
+        bounds = chromosome_bounds(self.reference.sites.chrom)
+        if len(bounds) == 1 and self.typed.any():
+            return [self]
         parts = []
-        for start, stop in chromosome_bounds(self.reference.sites.chrom):
+        for start, stop in bounds:
             typed = self.typed[start:stop]
             if not typed.any():
                 chrom = self.reference.sites.chrom[start]

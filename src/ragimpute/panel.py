@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -46,6 +47,16 @@ class Panel:
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
     # [2, S] float32: what the age of each minor allele shows by among these people (retrieval.ages)
     ages: np.ndarray | None = None
+
+    @cached_property
+    def allele_count(self) -> np.ndarray:
+        """How many haplotypes carry ALT: [S] int64."""
+        return self.alleles.sum(axis=1, dtype=np.int64)
+
+    @property
+    def minor_is_ref(self) -> np.ndarray:
+        """Where [S] bool the less frequent allele is REF."""
+        return 2 * self.allele_count > self.alleles.shape[1]
 
     def people(self, names: Sequence[str]) -> "Panel":
         """The panel of `names` only, in that order, without ages. Raises InputError when a name is unknown."""

@@ -43,7 +43,7 @@ def tune_beagle(
     "n_people", "n_sites"}. Raises InputError when nothing can be scored.
     """
     reference, people = panel.people(train), panel.people(validation)
-    carriers = reference.alleles.sum(axis=1, dtype=np.int64)
+    carriers = reference.allele_count
     polymorphic = (carriers > 0) & (carriers < reference.alleles.shape[1])
     scored = np.flatnonzero(~typed & polymorphic)
     if not len(scored):

@@ -1,6 +1,8 @@
 """`ragimpute VERB`: each rule of the workflow is one of these commands and can be run by hand."""
 
+import atexit
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -14,6 +16,11 @@ from ragimpute.errors import InputError
 # torch and numba each bring an OpenMP, whose idle threads would spin on the cores that jobs beside this one need: two
 # trainings on two cores took 60 s each instead of 19 s. It is read when they are first imported, which is after this.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Importing numba and pandas makes a million objects, none of them garbage. Going through them again and again, and once
+# more at the end, took .4 s of 2 s that `impute` needs for a few people.
+gc.set_threshold(100_000)
+atexit.register(gc.freeze)
 
 # of an OSError: what a user can mend, a full disk or a place where nothing may be written
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}

@@ -111,13 +111,14 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
+    carriers = ages.carriers(fold.reference, threads)
     sharing, clustering = (
-        describe(fold.reference, fold.typed_sites, group, inside, threads)
+        describe(fold.reference, fold.typed_sites, carriers, group, inside, threads)
         for describe in (ages.mutual_sharing, ages.clustered)
     )
     if fold.reference.ages is not None and not inside:
         return {"carriers": np.stack([sharing[0], *fold.reference.ages, clustering[0]])}
-    results = [sharing, *ages.each(fold.reference, group, inside, threads), clustering]
+    results = [sharing, *ages.each(fold.reference, carriers, group, inside, threads), clustering]
     arrays = {"carriers": np.stack([everybody for everybody, _ in results])}
     if inside:
         arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
@@ -140,7 +141,7 @@ class SiteInputs:
     def __init__(self, fold: Fold, segments: dict[str, np.ndarray]) -> None:
         self.fold = fold
         self.described, self.left_out = segments["carriers"], segments.get("left_out")
-        self.flipped = ages.minor_is_ref(fold.reference.alleles)  # [S]
+        self.flipped = fold.reference.minor_is_ref  # [S]
         cm = fold.reference.sites.cm
         before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
         self.left, self.right = np.empty_like(before), np.empty_like(before)  # the flanking typed sites, [S]

@@ -41,7 +41,7 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
     """
     about = inputs.SiteInputs(fold, segments)
     p = _contiguous(weights)
-    sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed))
+    sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed), threads)
     before, log_frequencies = _embed(p, about, sites)  # L = len(sites) from here on
     width = before.shape[1]
     query = _query(p, before)
@@ -82,7 +82,7 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
     return Imputed.of_fold(fold, hds, both)
 
 
-def _blocks(about: inputs.SiteInputs, untyped: np.ndarray) -> tuple[np.ndarray, ...]:
+def _blocks(about: inputs.SiteInputs, untyped: np.ndarray, threads: int) -> tuple[np.ndarray, ...]:
     """The untyped sites in blocks of BLOCK between the same two typed sites; a short block repeats its last site.
 
     The last block is repeated until there are whole chunks of M blocks. Returns sites [M * BLOCK] int64; left, right
@@ -98,10 +98,20 @@ def _blocks(about: inputs.SiteInputs, untyped: np.ndarray) -> tuple[np.ndarray, 
     whole = np.minimum(np.arange(-(-len(first) // CHUNK) * CHUNK), len(first) - 1)
     first, last = first[whole], last[whole]
     sites = untyped[np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])]  # [M, BLOCK]
-    carriers = about.carriers(sites[:, 0])
-    for i in range(1, BLOCK):
-        carriers |= about.carriers(sites[:, i]) << np.uint8(i)
+    alleles = about.fold.reference.alleles
+    carriers = np.empty((len(sites), alleles.shape[1]), np.uint8)
+    in_threads(_fill_carriers, threads, alleles, about.flipped, sites, carriers)
     return sites.reshape(-1), left[first], right[first], carriers
+
+
+@njit(cache=True, nogil=True)
+def _fill_carriers(block, n_blocks, alleles, flipped, sites, carriers):
+    for m in range(block, len(sites), n_blocks):
+        for i in range(sites.shape[1]):
+            row, minor_is_ref = alleles[sites[m, i]], np.uint8(flipped[sites[m, i]])
+            for h in range(len(row)):
+                bit = np.uint8((row[h] ^ minor_is_ref) << np.uint8(i))
+                carriers[m, h] = bit if i == 0 else carriers[m, h] | bit
 
 
 def _chunks(x: np.ndarray) -> np.ndarray:

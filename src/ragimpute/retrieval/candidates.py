@@ -37,6 +37,14 @@ def stretches(cm: np.ndarray) -> list[tuple[int, int, int, int]]:
     return found
 
 
+@njit(cache=True, inline="always")
+def _among(some, h):
+    found = False
+    for one in some:
+        found |= one == h
+    return found
+
+
 @njit(cache=True, nogil=True)
 def _vote(block, n_blocks, reference, queries, excluded, votes):
     """Add to votes [2, Q, H]: at each typed site a query's nearest haplotypes above and below get NEAR, the next less.
@@ -46,7 +54,7 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
     n_typed, n_hap = reference.shape
     n = n_hap + len(queries)
     for direction in range(block, 2, n_blocks):
-        order, place = np.arange(n).astype(np.int32), np.empty(n, np.int32)
+        order, place = np.arange(n).astype(np.int32), np.empty(len(queries), np.int32)
         ones = np.empty(n, np.int32)
         alleles = np.empty(n, np.uint8)
         for step in range(n_typed):
@@ -60,14 +68,15 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
                 alleles[n_hap + q] = known if known >= 0 else 2 * count > n_hap
             move(order, alleles, ones)
             for i in range(n):
-                place[order[i]] = i
+                if order[i] >= n_hap:
+                    place[order[i] - n_hap] = i
             for q in range(len(queries)):
                 for towards in (-1, 1):
                     vote = NEAR
-                    i = place[n_hap + q] + towards
+                    i = place[q] + towards
                     while 0 <= i < n and vote > 0:
                         h = order[i]
-                        if h < n_hap and not (excluded[q] == h).any():
+                        if h < n_hap and not _among(excluded[q], h):
                             votes[direction, q, h] += vote
                             vote -= 1
                         i += towards

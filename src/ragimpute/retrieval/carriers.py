@@ -5,22 +5,19 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 
+MOST = 64  # carriers of a site that are looked at: the first in a fixed random order
 ORDER_SEED = 0
 
 
-def fixed_order(n_haplotypes: int) -> np.ndarray:
-    """The random order [H], always the same, in which carriers are taken where not all are."""
-    return np.random.default_rng(ORDER_SEED).permutation(n_haplotypes)
-
-
-def first_carriers(alleles: np.ndarray, flipped: np.ndarray, most: int, threads: int) -> np.ndarray:
-    """The first `most` carriers of each site in the fixed order: haplotypes [S, C] int32, -1 fills up.
+def first_carriers(alleles: np.ndarray, flipped: np.ndarray, threads: int) -> np.ndarray:
+    """The first MOST carriers of each site in a random order, always the same: haplotypes [S, C] int32, -1 fills up.
 
     alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF.
     """
     n_sites, n_hap = alleles.shape
-    kept = np.full((n_sites, min(most, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, alleles, flipped, fixed_order(n_hap), kept)
+    order = np.random.default_rng(ORDER_SEED).permutation(n_hap)
+    kept = np.full((n_sites, min(MOST, n_hap)), -1, np.int32)
+    in_threads(_first_carriers, threads, alleles, flipped, order, kept)
     return kept
 
 

@@ -10,14 +10,11 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.carriers import first_carriers
 from ragimpute.retrieval.prefix_order import move
-
-MAX_CARRIERS = 64  # above this, the first in a fixed random order stand for all
 
 
 @njit(cache=True, nogil=True)
-def _count(block, n_blocks, typed, starts, alleles, flipped, kept, group, counts, changes):
+def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, counts, changes):
     """Count counts [2, S, 2] in each direction: non-carriers among the carriers' neighbours, and all of them.
 
     starts [2, T + 2]: the sites whose order is that of step t are starts[t] .. starts[t + 1] - 1; changes [2, S, G, 2]:
@@ -34,7 +31,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, kept, group, counts
                 for i in range(n_hap):
                     place[order[i]] = i
             for s in range(first, stop):
-                for carrier in kept[s]:
+                for carrier in carriers[s]:
                     if carrier < 0:
                         break
                     for towards in (-1, 1):
@@ -65,6 +62,7 @@ def clustering(
     typed: np.ndarray,
     alleles: np.ndarray,
     flipped: np.ndarray,
+    carriers: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
     group: np.ndarray,
@@ -74,18 +72,18 @@ def clustering(
     """Log share of non-carriers among the neighbours of the carriers of each site's minor allele.
 
     typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] uint8 and flipped [S] bool:
-    carriers have ALT, where flipped REF; before, after [S] int64: number of typed sites before each site, and index of
-    the first one after it, both ascending; group [H] int64: label 0 .. G - 1 of people left out together.
+    carriers have ALT, where flipped REF; carriers [S, C] int32 as `first_carriers` returns them; before, after [S]
+    int64: number of typed sites before each site, and index of the first one after it, both ascending; group [H] int64:
+    label 0 .. G - 1 of people left out together.
     Returns clustering [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that
     group's haplotypes. NaN where there is no carrier, or nobody else.
     """
-    kept = first_carriers(alleles, flipped, MAX_CARRIERS, threads)
     edges = np.arange(len(typed) + 2)
     starts = np.stack([np.searchsorted(before, edges), np.searchsorted(after, edges)])
     counts = np.zeros((2, len(alleles), 2), np.int16)
     changes = np.zeros((2, len(alleles), int(group.max()) + 1 if leave_out else 0, 2), np.int16)
     group = np.asarray(group, dtype=np.int64)
-    in_threads(_count, threads, typed, starts, alleles, flipped, kept, group, counts, changes)
+    in_threads(_count, threads, typed, starts, alleles, flipped, carriers, group, counts, changes)
     counted, changed = counts.sum(axis=0, dtype=np.int16), changes.sum(axis=0, dtype=np.int16)
     return _log_share(counted), _log_share(counted[:, None] + changed)
 

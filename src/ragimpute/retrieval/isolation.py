@@ -11,11 +11,10 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.carriers import first_carriers
 from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.sharing import pack_by_haplotype, shared_cm
 
-MAX_CARRIERS = 8  # above this, the first in a fixed random order stand for all
+MAX_CARRIERS = 8  # above this, the first ones stand for all
 SPARE = 2  # further carriers, which stand in for those of a person who is left out
 NEAREST = 2  # others looked up on each side of a carrier, of different groups: one stands in for the other
 
@@ -114,16 +113,23 @@ def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_
 
 
 def isolation(
-    alleles: np.ndarray, flipped: np.ndarray, cm: np.ndarray, group: np.ndarray, leave_out: bool, threads: int = 1
+    alleles: np.ndarray,
+    flipped: np.ndarray,
+    carriers: np.ndarray,
+    cm: np.ndarray,
+    group: np.ndarray,
+    leave_out: bool,
+    threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with their nearest others.
 
-    alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF; cm [S]; group [H] int64: label
+    alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF; carriers [S, C]
+    int32 as `first_carriers` returns them; cm [S]; group [H] int64: label
     0 .. G - 1 of people left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
     `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
     """
     n_sites = len(alleles)
-    kept = first_carriers(alleles, flipped, MAX_CARRIERS + SPARE, threads)
+    kept = np.ascontiguousarray(carriers[:, : MAX_CARRIERS + SPARE])
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
     in_threads(_nearest_others, threads, alleles, flipped, kept, group, nearest)

@@ -199,9 +199,13 @@ def retrieve(
         _fill(reference, None, cm, queries, excluded, neighbours, features, threads)
         return neighbours, features
     nobody = np.full_like(excluded, -1)  # whom a query may not copy is no candidate
-    for start, first, last, stop in candidates.stretches(cm):
+    stretches = candidates.stretches(cm)
+    for start, first, last, stop in stretches:
         part = slice(start, stop)
         states = candidates.choose(reference[part], queries[part], excluded, threads)
+        if len(stretches) == 1:
+            _fill(reference, states, cm, queries, nobody, neighbours, features, threads)
+            break
         shape = (n_query, stop - start, k)
         near, about = np.empty(shape, neighbours.dtype), np.empty((*shape, len(FEATURES)), np.float16)
         _fill(reference[part], states, cm[part], queries[part], nobody, near, about, threads)

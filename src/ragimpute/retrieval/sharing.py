@@ -9,9 +9,8 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.carriers import fixed_order
 
-MAX_CARRIERS = 16  # pairs are quadratic in carriers: above this, the first in a fixed random order stand for all
+MAX_CARRIERS = 16  # pairs are quadratic in carriers: above this, the first ones stand for all
 SPARE = 2  # further carriers, which stand in for a person's own when these are left out
 MIN_CM = 1e-3  # added to lengths before the logarithm
 
@@ -108,17 +107,11 @@ def _mean_of_pairs(pairs, groups, left_out):
 
 @njit(cache=True, nogil=True)
 def _mutual_sharing(
-    block, n_blocks, bits, cm, alleles, flipped, order, group, positions, m_left, m_right, shared, left_out
+    block, n_blocks, bits, cm, carriers, group, positions, m_left, m_right, shared, left_out
 ):  # fmt: skip
-    kept = np.empty(MAX_CARRIERS + SPARE, np.int64)
-    for s in range(block, len(alleles), n_blocks):
-        n_kept = 0
-        for h in order:
-            if alleles[s, h] != flipped[s]:
-                kept[n_kept] = h
-                n_kept += 1
-                if n_kept == len(kept):
-                    break
+    for s in range(block, len(carriers), n_blocks):
+        kept = carriers[s, : MAX_CARRIERS + SPARE]
+        n_kept = np.sum(kept >= 0)
         pairs = np.zeros((n_kept, n_kept), np.float32)
         for i in range(n_kept):
             for j in range(i):
@@ -134,8 +127,7 @@ def _mutual_sharing(
 def mutual_sharing(
     compared: np.ndarray,
     compared_cm: np.ndarray,
-    alleles: np.ndarray,
-    flipped: np.ndarray,
+    carriers: np.ndarray,
     positions: np.ndarray,
     m_left: np.ndarray,
     m_right: np.ndarray,
@@ -145,23 +137,21 @@ def mutual_sharing(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
 
-    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; alleles [S, H] uint8
-    and flipped [S] bool: carriers have ALT, where flipped REF; positions [S]: centimorgan of the sites; m_left, m_right
-    [S]: number of compared sites before each site, and index of the first one after it; group [H] int64: label
-    0 .. G - 1 of people left out together.
+    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; carriers [S, C] int32
+    as `first_carriers` returns them; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared
+    sites before each site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of people left out
+    together.
     Returns shared [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that group's
     haplotypes. NaN where fewer than two carriers are left.
     """
-    shared = np.empty(len(alleles), np.float32)
-    left_out = np.empty((len(alleles), int(group.max()) + 1 if leave_out else 0), np.float32)
+    shared = np.empty(len(carriers), np.float32)
+    left_out = np.empty((len(carriers), int(group.max()) + 1 if leave_out else 0), np.float32)
     in_threads(
         _mutual_sharing,
         threads,
         pack_by_haplotype(compared),
         np.asarray(compared_cm, dtype=np.float64),
-        alleles,
-        flipped,
-        fixed_order(alleles.shape[1]),
+        carriers,
         np.asarray(group, dtype=np.int64),
         np.asarray(positions, dtype=np.float64),
         np.asarray(m_left, dtype=np.int64),

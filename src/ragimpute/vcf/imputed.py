@@ -31,7 +31,7 @@ class Imputed:
         observed = fold.observed.reshape(len(fold.observed), fold.n_people, 2)
         hds[fold.typed] = observed
         both[fold.typed] = observed.all(axis=2)
-        count, number = fold.reference.alleles.sum(axis=1, dtype=np.int64), fold.reference.alleles.shape[1]
+        count, number = fold.reference.allele_count, fold.reference.alleles.shape[1]
         for constant, value in ((count == 0, 0.0), (count == number, 1.0)):
             hds[constant & ~fold.typed] = value
             both[constant & ~fold.typed] = value
