@@ -7,7 +7,8 @@ import numpy as np
 from ragimpute.evaluation.variants import site_r2
 from ragimpute.panel import Panel, chromosome_bounds
 from ragimpute.retrieval import candidates
-from ragimpute.retrieval.li_stephens import leave_one_out, take_states
+from ragimpute.retrieval.bits import pack_by_haplotype, take_states
+from ragimpute.retrieval.li_stephens import leave_one_out
 
 ROUNDING = 1e-3  # of a left-out dosage: float32's error depends on the very allele that is left out
 
@@ -48,12 +49,13 @@ def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads:
         seen = [np.where(hidden[:, None], np.int8(-1), queries[part]) for hidden in parities]
         # both at once, as most of the time goes into sorting the panel
         both = candidates.choose(alleles[part], np.hstack(seen), np.vstack([nobody, nobody]), threads)
+        bits = pack_by_haplotype(alleles[part], threads)
         for hidden, states in zip(parities, np.split(both, 2), strict=True):
             kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)
 
-            def of_query(q: int, panel=alleles[part], part=part, states=states) -> np.ndarray:
-                local = np.empty((len(panel), states.shape[1]), np.uint8)
-                take_states(panel, states[q], local)
+            def of_query(q: int, bits=bits, part=part, states=states) -> np.ndarray:
+                local = np.empty((part.stop - part.start, states.shape[1]), np.uint8)
+                take_states(bits, states[q], local)
                 return leave_one_out(local, cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
 
             with ThreadPoolExecutor(threads) as pool:

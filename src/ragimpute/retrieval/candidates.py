@@ -12,6 +12,7 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval.prefix_order import move
+from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states
 CANDIDATES = 1024  # states of a query in a larger one
@@ -46,10 +47,10 @@ def _among(some, h):
 
 
 @njit(cache=True, nogil=True)
-def _vote(block, n_blocks, reference, queries, excluded, votes):
+def _vote(block, n_blocks, reference, queries, excluded, lot, votes):
     """Add to votes [2, Q, H]: at each typed site a query's nearest haplotypes above and below get NEAR, the next less.
 
-    Direction 0 sorts by what lies before a site, direction 1 by what lies after it.
+    Those of haplotype h are at lot[h]. Direction 0 sorts by what lies before a site, direction 1 by what lies after it.
     """
     n_typed, n_hap = reference.shape
     n = n_hap + len(queries)
@@ -77,9 +78,24 @@ def _vote(block, n_blocks, reference, queries, excluded, votes):
                     while 0 <= i < n and vote > 0:
                         h = order[i]
                         if h < n_hap and not _among(excluded[q], h):
-                            votes[direction, q, h] += vote
+                            votes[direction, q, lot[h]] += vote
                             vote -= 1
                         i += towards
+
+
+@njit(cache=True, nogil=True)
+def _select(block, n_blocks, votes, excluded, lot, drawn, best):
+    """Fill best [Q, C]: the haplotypes with the most votes, ascending; ties go to the first in the lot."""
+    n_hap = votes.shape[2]
+    total, scratch, values = np.empty(n_hap, np.uint32), np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
+    for q in range(block, len(best), n_blocks):
+        for i in range(n_hap):
+            total[i] = votes[0, q, i] + votes[1, q, i] + np.uint32(1)
+        for h in excluded[q]:
+            if h >= 0:
+                total[lot[h]] = np.uint32(0)
+        select_best(total, best.shape[1], np.uint32(1), scratch, values, best[q])
+        best[q] = np.sort(drawn[best[q]])
 
 
 def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1) -> np.ndarray:
@@ -98,14 +114,12 @@ def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, thr
 
 def _choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int) -> np.ndarray:
     n_query, n_hap = queries.shape[1], reference.shape[1]
-    votes = np.zeros((2, n_query, n_hap), np.int32)
+    votes = np.zeros((2, n_query, n_hap), np.uint32)
     excluded = np.asarray(excluded, dtype=np.int64)
-    in_threads(_vote, threads, reference, np.ascontiguousarray(queries.T), excluded, votes)
-    total = votes.sum(axis=0)
-    rows = np.arange(n_query)[:, None]
-    total[np.broadcast_to(rows, excluded.shape)[excluded >= 0], excluded[excluded >= 0]] = -1
     # ties by a fixed lot: files are often sorted by population, and the first of the file are no fair choice
-    total = total.astype(np.int64) * n_hap + np.random.default_rng(TIE_SEED).permutation(n_hap)
-    size = min(CANDIDATES, n_hap - excluded.shape[1])
-    best = np.argpartition(total, n_hap - size, axis=1)[:, n_hap - size :]
-    return np.sort(best, axis=1).astype(np.int32)
+    lot = n_hap - 1 - np.random.default_rng(TIE_SEED).permutation(n_hap)
+    drawn = np.argsort(lot)
+    in_threads(_vote, threads, reference, np.ascontiguousarray(queries.T), excluded, lot, votes)
+    best = np.empty((n_query, min(CANDIDATES, n_hap - excluded.shape[1])), np.int32)
+    in_threads(_select, threads, votes, excluded, lot, drawn, best)
+    return best

@@ -7,6 +7,7 @@ from ragimpute.parallel import in_threads
 
 MOST = 64  # carriers of a site that are looked at: the first in a fixed random order
 ORDER_SEED = 0
+STRIDE = 128  # haplotypes
 
 
 def first_carriers(alleles: np.ndarray, flipped: np.ndarray, threads: int) -> np.ndarray:
@@ -17,17 +18,40 @@ def first_carriers(alleles: np.ndarray, flipped: np.ndarray, threads: int) -> np
     n_sites, n_hap = alleles.shape
     order = np.random.default_rng(ORDER_SEED).permutation(n_hap)
     kept = np.full((n_sites, min(MOST, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, alleles, flipped, order, kept)
+    in_threads(_first_carriers, threads, alleles, flipped, order, np.argsort(order), kept)
     return kept
 
 
+@njit(cache=True, inline="always")
+def _number(row, flipped):
+    total = np.int64(0)
+    for h in range(len(row)):
+        total += row[h]
+    return len(row) - total if flipped else total
+
+
 @njit(cache=True, nogil=True)
-def _first_carriers(block, n_blocks, alleles, flipped, order, kept):
+def _first_carriers(block, n_blocks, alleles, flipped, order, rank, kept):
     for s in range(block, len(alleles), n_blocks):
+        row, found = alleles[s], kept[s]
         n = 0
-        for h in order:
-            if alleles[s, h] != flipped[s]:
-                kept[s, n] = h
-                n += 1
-                if n == kept.shape[1]:
-                    break
+        if _number(row, flipped[s]) > len(found):
+            for h in order:
+                if row[h] != flipped[s]:
+                    found[n] = h
+                    n += 1
+                    if n == len(found):
+                        break
+            continue
+        for start in range(0, len(row), STRIDE):  # few carriers: most strides have none, which a sum tells at once
+            stride = row[start : start + STRIDE]
+            if _number(stride, flipped[s]) == 0:
+                continue
+            for h in range(start, start + len(stride)):
+                if row[h] != flipped[s]:
+                    i = n
+                    while i > 0 and rank[found[i - 1]] > rank[h]:
+                        found[i] = found[i - 1]
+                        i -= 1
+                    found[i] = h
+                    n += 1

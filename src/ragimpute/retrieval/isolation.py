@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.bits import pack_by_haplotype
 from ragimpute.retrieval.prefix_order import move
-from ragimpute.retrieval.sharing import pack_by_haplotype, shared_cm
+from ragimpute.retrieval.sharing import shared_cm
 
 MAX_CARRIERS = 8  # above this, the first ones stand for all
 SPARE = 2  # further carriers, which stand in for those of a person who is left out
@@ -135,6 +136,6 @@ def isolation(
     in_threads(_nearest_others, threads, alleles, flipped, kept, group, nearest)
     result = np.empty(n_sites, np.float32)
     left_out = np.empty((n_sites, int(group.max()) + 1 if leave_out else 0), np.float32)
-    bits, cm = pack_by_haplotype(alleles), np.asarray(cm, np.float64)
+    bits, cm = pack_by_haplotype(alleles, threads), np.asarray(cm, np.float64)
     in_threads(_isolation, threads, bits, cm, kept, nearest, group, result, left_out)
     return result, left_out

@@ -32,15 +32,6 @@ def segment_length(n_typed: int) -> int:
     return max(1, math.ceil(math.sqrt(n_typed)))
 
 
-@njit(cache=True, inline="always", nogil=True)
-def take_states(panel, states, reference):
-    """Fill reference [T, C] with the columns `states` [C] of panel [T, H]."""
-    for t in range(len(panel)):
-        row = panel[t]
-        for c in range(len(states)):
-            reference[t, c] = row[states[c]]
-
-
 @njit(fastmath=True, cache=True, inline="always")
 def _fill_emission(alleles, allele, excluded, error, emission):
     if allele < 0:

@@ -14,7 +14,9 @@ from numba import njit
 from ragimpute import fast_math
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates
-from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability, take_states
+from ragimpute.retrieval.bits import pack_by_haplotype, take_states
+from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
+from ragimpute.retrieval.selection import select_best
 
 RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
 FEATURES = (
@@ -28,47 +30,6 @@ MIN_CM = 1e-3  # added to lengths before the logarithm: shorter matches are all 
 MIN_POSTERIOR = 1e-6  # likewise for posteriors
 
 HALVE = np.uint32(1 << 23)  # what halving takes from the bits of a float32
-
-
-@njit(cache=True, inline="always")
-def select_best(bits, k, floor, candidates, values, chosen):
-    """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties go to the smaller index.
-
-    bits: non-negative float32 viewed as uint32, whose order is the same; floor: a guess that the k-th value exceeds
-    (any value is right, a good one is fast); candidates, values [H]: scratch. Returns a bound, no larger than the k-th
-    value and larger than the next one unless they tie. Bisection on the value needs a few vectorised counts over the
-    candidates, a tenth of the cost of a sort.
-    """
-    n = 0
-    for h in range(len(bits)):
-        candidates[n] = h
-        n += bits[h] > floor
-    if n < k:
-        n = len(bits)
-        for h in range(n):
-            candidates[h] = h
-    for c in range(n):
-        values[c] = bits[candidates[c]]
-    bound = np.uint32(0)
-    for shift in range(30, -1, -1):
-        trial = bound | np.uint32(1 << shift)
-        count = np.uint32(0)
-        for c in range(n):
-            count += np.uint32(values[c] >= trial)
-        if count >= k:
-            bound = trial
-        if count == k:
-            break
-    ties = k
-    for c in range(n):
-        ties -= values[c] > bound
-    i = 0
-    for c in range(n):
-        if values[c] > bound or (values[c] == bound and ties > 0):
-            ties -= values[c] == bound
-            chosen[i] = candidates[c]
-            i += 1
-    return bound
 
 
 @njit(fastmath={"contract"}, error_model="numpy", cache=True, inline="always")
@@ -115,9 +76,9 @@ def _add_scaled(values, factor, score):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, panel, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
+    block, n_blocks, panel, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
 ):  # fmt: skip
-    n_typed, n_hap = len(panel), chosen_states.shape[1] if chosen_states.size else panel.shape[1]
+    n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else panel.shape[1]
     reference = np.empty((n_typed, n_hap), np.uint8) if chosen_states.size else panel
     n_rates, k = len(switch), neighbours.shape[2]
     n_segments = (n_typed + segment - 1) // segment
@@ -131,12 +92,12 @@ def _retrieve(
     misses = np.empty((segment, 2, n_hap), np.int32)
     ahead = np.empty((2, n_hap), np.int32)  # the first mismatch at or after a site and the next one, T: none
     score = np.empty(n_hap, np.float32)
-    bits = score.view(np.uint32)
+    ranked = score.view(np.uint32)
     candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
     values = np.empty((k, n_rates + 4), np.float32)
     for q in range(block, len(queries), n_blocks):
         if chosen_states.size:
-            take_states(panel, chosen_states[q], reference)
+            take_states(bits, chosen_states[q], reference)
         for s in range(n_segments):
             forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
             starts[s + 1] = table[segment - 1]
@@ -161,7 +122,7 @@ def _retrieve(
                 _add_scaled(product[r], inverse[r], score)
             chosen = neighbours[q, t]
             # half of the last site's k-th value: one less in the exponent
-            floor = select_best(bits, k, floor, candidates, ranks, chosen) - HALVE
+            floor = select_best(ranked, k, floor, candidates, ranks, chosen) - HALVE
             for c in range(k):
                 h = chosen[c]
                 for r in range(n_rates):
@@ -203,14 +164,13 @@ def retrieve(
     for start, first, last, stop in stretches:
         part = slice(start, stop)
         states = candidates.choose(reference[part], queries[part], excluded, threads)
-        if len(stretches) == 1:
-            _fill(reference, states, cm, queries, nobody, neighbours, features, threads)
-            break
-        shape = (n_query, stop - start, k)
-        near, about = np.empty(shape, neighbours.dtype), np.empty((*shape, len(FEATURES)), np.float16)
+        near, about = neighbours, features
+        if len(stretches) > 1:
+            near, about = (np.empty((n_query, stop - start, *x.shape[2:]), x.dtype) for x in (neighbours, features))
         _fill(reference[part], states, cm[part], queries[part], nobody, near, about, threads)
-        neighbours[:, first:last] = near[:, first - start : last - start]
-        features[:, first:last] = about[:, first - start : last - start]
+        if len(stretches) > 1:
+            neighbours[:, first:last] = near[:, first - start : last - start]
+            features[:, first:last] = about[:, first - start : last - start]
     return neighbours, features
 
 
@@ -226,11 +186,13 @@ def _fill(
 ) -> None:
     """Fill `neighbours` and `features`; `states` [Q, C]: the haplotypes that each query may copy, None: all."""
     n_query, n_typed, _ = neighbours.shape
+    everybody = states is None
     in_threads(
         _retrieve,
         threads,
-        np.ascontiguousarray(reference),
-        np.empty((0, 0), np.int32) if states is None else states,
+        np.ascontiguousarray(reference) if everybody else np.empty((0, 0), np.uint8),
+        np.empty((0, 0), np.uint64) if everybody else pack_by_haplotype(reference, threads),
+        np.empty((0, 0), np.int32) if everybody else states,
         np.ascontiguousarray(queries.T),
         np.asarray(excluded, dtype=np.int64),
         switch_probability(cm, np.array(RATES)),

@@ -9,18 +9,11 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.bits import pack_by_haplotype
 
 MAX_CARRIERS = 16  # pairs are quadratic in carriers: above this, the first ones stand for all
 SPARE = 2  # further carriers, which stand in for a person's own when these are left out
 MIN_CM = 1e-3  # added to lengths before the logarithm
-
-
-def pack_by_haplotype(alleles: np.ndarray) -> np.ndarray:
-    """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
-    n_sites, n_hap = alleles.shape
-    padded = np.zeros((n_hap, -(-n_sites // 64) * 64), np.uint8)
-    padded[:, :n_sites] = alleles.T
-    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
 
 
 @njit(cache=True)
@@ -149,7 +142,7 @@ def mutual_sharing(
     in_threads(
         _mutual_sharing,
         threads,
-        pack_by_haplotype(compared),
+        pack_by_haplotype(compared, threads),
         np.asarray(compared_cm, dtype=np.float64),
         carriers,
         np.asarray(group, dtype=np.int64),
