@@ -131,6 +131,29 @@ def test_an_extra_target_record_is_listed_as_dropped(world):
     ]
 
 
+def test_sites_of_an_untyped_chromosome_and_recoded_records_are_listed(world):
+    """Targets on the first chromosome alone, one of whose records has REF and ALT swapped."""
+    typed = world.typed & (world.panel.sites.chrom == "20")
+    sites, seen = world.panel.sites.take(typed), world.truth[typed].astype(np.int8)
+    here = np.arange(len(sites)) == 7
+    swapped = dataclasses.replace(
+        sites, ref=np.where(here, sites.alt, sites.ref), alt=np.where(here, sites.ref, sites.alt)
+    )
+    seen = np.where(here[:, None, None], 1 - seen, seen)
+    write_genotypes(
+        world.folder / "one.vcf.gz", swapped, world.panel.contigs, world.panel.samples[-TARGETS:], seen, True
+    )
+    path = world.impute("one_out.vcf.gz", targets="one.vcf.gz")
+    dropped = pd.read_csv(path.with_name("one_out.dropped.tsv"), sep="\t", dtype=str)
+    other = world.panel.sites.take(world.panel.sites.chrom != "20")
+    assert dropped["pos"].tolist() == other.pos.astype(str).tolist()
+    assert set(dropped[["file", "reason"]].agg(": ".join, axis=1)) == {"reference: no typed site on the chromosome"}
+    recoded = pd.read_csv(path.with_name("one_out.recoded.tsv"), sep="\t", dtype=str)
+    assert recoded[["pos", "ref", "alt", "reason"]].to_numpy().tolist() == [
+        [str(sites.pos[7]), sites.alt[7], sites.ref[7], "alleles swapped"]
+    ]
+
+
 @pytest.mark.parametrize("suffix", ["vcf.gz", "bcf"])
 def test_records_that_the_panel_lacks_are_kept_when_asked(world, suffix):
     sites = world.panel.sites.take(world.typed)

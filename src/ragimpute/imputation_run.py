@@ -17,7 +17,7 @@ from ragimpute.phasing import phase_repeatedly
 from ragimpute.roles import read_names
 from ragimpute.vcf.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
-from ragimpute.vcf.panel_reader import read_panel
+from ragimpute.vcf.panel_reader import DROPPED_COLUMNS, read_panel
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+UNTYPED_CHROMOSOME = "no typed site on the chromosome"
 FEW_TYPED = 20  # fewer typed sites than this on a chromosome deserve a word
 
 
@@ -62,7 +63,7 @@ class Prepared:
     phasings: list[TargetGenotypes]  # complete; several where phase is uncertain
     imputer: "Imputer"
     model: Path
-    unread: pd.DataFrame  # records of the reference that were not used
+    unused: pd.DataFrame  # sites and records of the reference that are not imputed: chrom, pos, id, ref, alt, reason
 
     @property
     def typed(self) -> TargetGenotypes:
@@ -71,7 +72,7 @@ class Prepared:
 
 
 def run(request: Request) -> dict[str, str | int]:
-    """Impute, write the result and the table of dropped records, and tell what was done.
+    """Impute, write the result and the tables of dropped and recoded records, and tell what was done.
 
     Raises InputError when a file is unusable, nothing is typed, or Beagle is needed and missing.
     """
@@ -103,15 +104,17 @@ def run(request: Request) -> dict[str, str | int]:
         unused = unused.drop(kept.index)
     else:
         write(request.out)
-    dropped = (ready.unread.assign(file="reference"), unused.assign(file="targets"))
-    _write_dropped(request.out, pd.concat(dropped, ignore_index=True))
+    dropped = (ready.unused.assign(file="reference"), unused.assign(file="targets"))
+    _write_table(request.out, "dropped", pd.concat(dropped, ignore_index=True))
+    _write_table(request.out, "recoded", ready.typed.recoded)
     return {
         "out": str(request.out),
         "people": len(ready.typed.samples),
         "reference_people": len(ready.panel.samples),
         "typed_sites": len(ready.typed.index),
         "imputed_sites": len(ready.panel.sites) - len(ready.typed.index),
-        "unused_records": len(ready.unread) + len(unused),
+        "unused_records": len(ready.unused) + len(unused),
+        "recoded_records": len(ready.typed.recoded),
         "weights": ready.model.name,
     }
 
@@ -126,8 +129,8 @@ def prepare(inputs: Inputs) -> Prepared:
     logger.info("%s; weights %s", imputer.describe(), model.name)
     region = None if inputs.region is None else Region.parse(inputs.region)
     typed = read_genotypes(inputs.targets, panel.sites, region=region)
-    panel, typed = keep_typed_chromosomes(panel, typed)
     _report(inputs, panel, typed, unread)
+    panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     phasings = phase_repeatedly(
         panel,
         typed,
@@ -138,7 +141,7 @@ def prepare(inputs: Inputs) -> Prepared:
     )
     if len(phasings) > 1:
         logger.info("the result is the average over %d phasings of the targets", len(phasings))
-    return Prepared(panel, phasings, imputer, model, unread)
+    return Prepared(panel, phasings, imputer, model, pd.concat([unread, untyped], ignore_index=True))
 
 
 def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
@@ -187,12 +190,12 @@ def _within(panel: Panel, region: Region, path: Path) -> Panel:
     return panel.between(int(start), int(stop) + 1)
 
 
-def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes]:
-    """The panel at the chromosomes that the targets have sites of; the others are named in the log."""
+def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
+    """The panel at the chromosomes that the targets have sites of, and its other sites as dropped records."""
     found = set(panel.sites.chrom[typed.index].tolist())
     kept = np.array([chrom in found for chrom in panel.sites.chrom.tolist()])
     if kept.all():
-        return panel, typed
+        return panel, typed, pd.DataFrame()
     absent = dict.fromkeys(panel.sites.chrom[~kept].tolist())
     logger.warning(
         "%d panel sites on %s are not imputed: no typed site there", int((~kept).sum()), ", ".join(list(absent)[:5])
@@ -200,8 +203,10 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     place = np.cumsum(kept) - 1
     alleles = np.ascontiguousarray(panel.alleles[kept])
     ages = None if panel.ages is None else panel.ages[:, kept]
+    left_out = panel.sites.take(~kept)
+    table = pd.DataFrame({name: getattr(left_out, name) for name in DROPPED_COLUMNS if name != "reason"})
     panel = replace(panel, sites=panel.sites.take(kept), alleles=alleles, ages=ages)
-    return panel, replace(typed, index=place[typed.index])
+    return panel, replace(typed, index=place[typed.index]), table.assign(reason=UNTYPED_CHROMOSOME)
 
 
 def _report(inputs: Inputs, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:
@@ -231,11 +236,12 @@ def _report(inputs: Inputs, panel: Panel, typed: TargetGenotypes, unread: pd.Dat
             logger.warning("%s: only %d typed sites on chromosome %s", inputs.targets, count, chrom)
 
 
-def _write_dropped(out: Path, dropped: pd.DataFrame) -> None:
-    path = out.with_name(out.name.removesuffix(".vcf.gz").removesuffix(".bcf") + ".dropped.tsv")
-    if dropped.empty:
+def _write_table(out: Path, kind: str, records: pd.DataFrame) -> None:
+    """Write `records` beside `out`, named by their `kind`; no file when there is none."""
+    path = out.with_name(f"{out.name.removesuffix('.vcf.gz').removesuffix('.bcf')}.{kind}.tsv")
+    if records.empty:
         path.unlink(missing_ok=True)
         return
     with atomic_path(path) as temporary:
-        dropped.to_csv(temporary, sep="\t", index=False)
-    logger.info("%d records that were not used are listed in %s", len(dropped), path)
+        records.to_csv(temporary, sep="\t", index=False)
+    logger.info("%d %s records are listed in %s", len(records), kind, path)

@@ -71,9 +71,10 @@ def impute(
 ) -> None:
     """Impute people from a reference panel with a trained network. Nothing is trained and nothing configured.
 
-    Every record of TARGETS that is in the panel (same CHROM, POS, REF and ALT) is used and kept. Phased genotypes are
-    taken as they are; unphased ones are phased by Beagle first. Records that could not be used are listed, with the
-    reason, beside OUT in a table named .dropped.tsv.
+    Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
+    read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
+    phased by Beagle first. Beside OUT, .dropped.tsv lists the records of both files that were not used, with the
+    reason, and .recoded.tsv the recoded ones.
     """
     start_logging()
     from ragimpute import imputation_run
