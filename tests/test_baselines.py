@@ -165,6 +165,12 @@ def test_unphased_input_and_unknown_parameters_are_refused(study):
         baselines.run_beagle(reference, targets, MAP, parameters={"window": 1})
 
 
+def test_beagle_is_not_asked_to_impute_from_one_position(study):
+    reference, targets, _ = study
+    with pytest.raises(InputError, match="chromosome 20 has typed sites at one position only"):
+        baselines.run_beagle(reference, targets.at(np.array([4])), MAP)
+
+
 def test_a_failing_program_shows_its_last_words(tmp_path, monkeypatch):
     script = tmp_path / "beagle"
     script.write_text("#!/bin/sh\necho 'no such marker' >&2\nexit 3\n")

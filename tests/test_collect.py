@@ -52,6 +52,18 @@ def test_the_truth_scores_1_through_the_whole_scorer():
         assert values.to_numpy() == pytest.approx(1, abs=1e-6)
 
 
+def test_means_over_variants_count_the_variants_that_have_a_value():
+    genotypes, counts = synthetic(200, 24)
+    info = np.where(np.arange(200) % 4 == 0, np.nan, 0.5)
+    table, _ = score(Run("example", "omni", "x", "NA", "NA", "NA", 0), genotypes, counts, info, PEOPLE, LABELS, SETTING)
+    known = (genotypes.truth >= 0).all(axis=1) & (counts.ac > 0) & (counts.ac < counts.an)
+    varies = np.ptp(genotypes.truth, axis=1) > 0
+    assert 0 < (known & varies).sum() < known.sum()
+    row = value(table, "r2_variant")
+    assert (row.n_sites, row.n_genotypes) == ((known & varies).sum(), 24 * (known & varies).sum())
+    assert value(table, "r2_info").n_sites == (known & np.isfinite(info)).sum()
+
+
 def test_populations_get_rows_only_when_there_are_labels():
     table, _ = evaluated()
     assert set(table.population) == {"all", "GBR", "FIN"}

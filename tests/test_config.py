@@ -8,6 +8,7 @@ import yaml
 
 from ragimpute import config, config_docs
 from ragimpute.config import ConfigError, load
+from ragimpute.losses import EXTRA_TERMS
 
 ROOT = Path(__file__).parents[1]
 SECTIONS = """
@@ -117,6 +118,11 @@ def test_all_misspelt_keys_and_values_are_reported_at_once_with_the_right_ones(t
             "[frequency]\nlosses: {new: {hap: 1, genotype: 0, switch_threshold: 1}}",
             "losses.new: switch_threshold and after_switch need each other",
         ),
+        (
+            "[frequency]",
+            "[frequency]\nlosses: {new: {hap: 1, genotype: 0, terms: {contrastiv: 1}}}",
+            "losses.new.terms.contrastiv: no such term in losses.py; did you mean 'contrastive'?",
+        ),
         ("  mine:", "  no:", "quote it"),
         ("seeds: [3, 4]", "seeds: [3, 4]\nseeds: [5]", "key 'seeds' is given twice"),
     ],
@@ -125,6 +131,18 @@ def test_problems_are_named(tmp_path: Path, old: str, new: str, expected: str) -
     assert old in SECTIONS
     found = problems(tmp_path, SECTIONS.replace(old, new))
     assert any(expected in problem for problem in found), found
+
+
+def test_the_known_terms_are_those_that_training_registers() -> None:
+    assert config.extra_terms() == list(EXTRA_TERMS)
+
+
+def test_a_mask_without_sites_is_one_problem(tmp_path: Path) -> None:
+    assert "sites: {fraction: 0.1}" in SECTIONS
+    for wrong, found in (("", "masks.some.sites: missing"), ("site: {fraction: 0.1}", "masks.some.site: unknown key")):
+        said = problems(tmp_path, SECTIONS.replace("sites: {fraction: 0.1}", wrong))
+        assert any(problem.startswith(found) for problem in said)
+        assert not any("None" in problem for problem in said), said
 
 
 def test_a_missing_file_is_named_with_its_key(tmp_path: Path) -> None:
@@ -189,8 +207,8 @@ def test_config_needs_only_what_snakemake_brings() -> None:
     for module in ("config", "study", "code_digest", "errors"):
         imports = re.findall(r"^(?:from|import) (\w+)", (ROOT / f"src/ragimpute/{module}.py").read_text(), re.MULTILINE)
         assert set(imports) <= {
-            *("ast", "collections", "copy", "dataclasses", "difflib", "functools", "hashlib", "pathlib", "typing"),
-            *("jsonschema", "yaml", "ragimpute"),
+            *("ast", "collections", "copy", "dataclasses", "difflib", "functools", "hashlib", "importlib", "pathlib"),
+            *("re", "typing", "jsonschema", "yaml", "ragimpute"),
         }
 
 

@@ -238,6 +238,15 @@ def test_the_size_of_windows_changes_no_record_and_hardly_a_value(world, plain, 
     np.testing.assert_allclose(ours.er2, default.er2, atol=1e-3)
 
 
+@pytest.mark.parametrize("wrong", [("--model", "pretraind"), ("--region", "20:9-1"), ("--region", "20:x-y")])
+def test_an_unusable_command_line_has_exit_code_2(world, wrong):
+    reference, targets, out = (str(world.folder / f"{name}.vcf.gz") for name in ("reference", "phased", "unusable"))
+    arguments = ["impute", "--reference", reference, "--targets", targets, "--out", out]
+    done = CliRunner().invoke(ragimpute, [*arguments, *wrong])
+    assert done.exit_code == 2
+    assert wrong[0] in done.output
+
+
 def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
     arguments = ["impute", "--reference", str(world.folder / "reference.vcf.gz"), "--region", "21"]
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--out", str(world.folder / "said.vcf.gz")]

@@ -120,6 +120,21 @@ def test_random_masks_are_as_large_as_the_typed_set_and_polymorphic():
     np.testing.assert_array_equal(masks, again)
 
 
+def test_each_chromosome_gets_a_typed_site():
+    """One SNV on the second chromosome, among ten: few draws hit it, and it is typed whatever is drawn."""
+    panel = make_panel()
+    chrom = np.array(["20"] * 5 + ["21"])
+    panel = dataclasses.replace(panel, sites=dataclasses.replace(panel.sites, chrom=chrom))
+    chosen = np.array([True, False, False, False, False, False])
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        fraction = mask.typed_sites(panel, ["a", "b"], make_targets(list(range(6))), 0.01, rng)
+        random = mask.random_masks(panel, ["a", "b"], chosen, 1, rng)[:, 0]
+        for drawn in (fraction, random):
+            assert drawn[5]
+            assert drawn.sum() <= 2
+
+
 def test_the_table_is_tied_to_its_panel(tmp_path):
     panel = make_panel()
     chosen = np.array([True, False, True, False, False, True])

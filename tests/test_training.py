@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ragimpute.errors import InputError
+from ragimpute.models import architecture, segments
 from ragimpute.training import checkpoint
 from ragimpute.training.device import choose_device
 from ragimpute.training.history import History
@@ -208,6 +209,14 @@ def test_a_pass_shows_every_window_to_every_person(tiny_panel, tiny_typed):
     later = schedule.step(40)
     fresh = Schedule([data, data], batch_people=8, seed=5).step(40)
     assert (later.fold, later.window, later.people.tolist()) == (fresh.fold, fresh.window, fresh.people.tolist())
+
+
+def test_a_panel_that_is_typed_everywhere_leaves_nothing_to_train_on(tiny_panel):
+    copy_rag = architecture("copy_rag")
+    fold = fold_of(tiny_panel, np.ones(len(tiny_panel.sites), dtype=bool), "train")
+    data = copy_rag.fold_data("small", fold, segments(copy_rag, "small", fold, 1))
+    with pytest.raises(InputError, match="every site of the panel is typed"):
+        Schedule([data], batch_people=8, seed=5)
 
 
 def test_learning_rate_rises_then_falls_to_zero():

@@ -11,7 +11,7 @@ import numpy as np
 from ragimpute.errors import InputError
 from ragimpute.external import run_program
 from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel import Panel, Sites, chromosome_bounds
 from ragimpute.phasing import run_beagle_program, write_inputs
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -41,6 +41,13 @@ def run_beagle(
     if unknown:
         raise InputError(f"Beagle parameters {', '.join(sorted(unknown))}: choose from {', '.join(BEAGLE_OPTIONS)}")
     targets.haplotypes()  # refuses unphased input, which Beagle would phase anew
+    at = reference.sites.take(targets.index)
+    lonely = [at.chrom[start] for start, stop in chromosome_bounds(at.chrom) if at.pos[start] == at.pos[stop - 1]]
+    if lonely:
+        raise InputError(
+            f"chromosome {lonely[0]} has typed sites at one position only, and Beagle needs two: limit the panel by "
+            "its region, type more sites, or take Beagle out of the baselines"
+        )
     with tempfile.TemporaryDirectory(prefix="ragimpute-beagle-") as name:
         folder = Path(name)
         write_inputs(folder, reference, targets, genetic_map)

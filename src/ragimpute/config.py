@@ -6,7 +6,9 @@ study, seeds and baselines must *replace* the example's, and relative paths must
 
 import copy
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from ragimpute import pretrained
 from ragimpute.errors import InputError
 
 REPLACED = ("panels", "masks", "study", "seeds", "baselines")
+TERM = re.compile(r'^@extra_term\("(\w+)"\)', re.MULTILINE)  # in losses.py
 PANEL_FILES = ("reference", "targets", "truth", "genetic_map", "samples")
 Problem = str
 
@@ -88,8 +91,8 @@ def resolve_paths(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(panel.get("targets"), dict) and "holdout" in panel["targets"]:
             panel["targets"]["holdout"] = absolute(panel["targets"]["holdout"])
     for mask in _mappings(resolved.get("masks")):
-        if mask.get("sites") != "targets":
-            mask["sites"] = absolute(mask.get("sites"))
+        if "sites" in mask and mask["sites"] != "targets":
+            mask["sites"] = absolute(mask["sites"])
     return resolved
 
 
@@ -281,7 +284,13 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     for name, panel in panels.items():
         if panel["max_targets"] and isinstance(panel["targets"], dict):
             problems.append(f"panels.{name}.max_targets: the targets are held out; say how many in `holdout`")
+    terms = extra_terms()
     for name, loss in losses.items():
+        problems += [
+            f"losses.{name}.terms.{term}: no such term in losses.py{suggestion(term, terms)}"
+            for term in loss["terms"]
+            if term not in terms
+        ]
         if (loss["switch_threshold"] is None) != (loss["after_switch"] is None):
             problems.append(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
         for where, weights in ((name, loss), (f"{name}.after_switch", loss["after_switch"])):
@@ -300,6 +309,11 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     if not config["study"] and not config["baselines"]:
         problems.append("study, baselines: both are empty, so that there is nothing to run")
     return problems
+
+
+def extra_terms() -> list[str]:
+    """The terms of losses.py, read from its text: torch takes seconds to import, and need not be here."""
+    return TERM.findall(files("ragimpute").joinpath("losses.py").read_text(encoding="utf-8"))
 
 
 def weights_problems(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Problem]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel import Panel, Sites, chromosome_bounds
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.source import records
 
@@ -120,13 +120,12 @@ def typed_sites(
         if not 0 < spec < 1:
             raise InputError(f"the fraction of typed sites {spec} must lie between 0 and 1")
         eligible = np.flatnonzero(present & _polymorphic_snv(panel, reference))
-        typed = np.zeros(len(panel.sites), dtype=bool)
         if not len(eligible):
             raise InputError(
                 f"no site can be typed: none of the {int(present.sum())} sites that panel and targets share is a "
                 "single-nucleotide variant that varies among the reference people"
             )
-        typed[rng.choice(eligible, size=max(1, round(spec * len(eligible))), replace=False)] = True
+        typed = _drawn(panel.sites, eligible, max(1, round(spec * len(eligible))), rng)
     if not typed.any():
         raise InputError("no site is typed: the targets share no usable site with the panel")
     return typed
@@ -138,10 +137,19 @@ def random_masks(
     """Seeded random sets [S, count] bool of SNVs polymorphic among the reference people, each as many as are typed."""
     eligible = np.flatnonzero(_polymorphic_snv(panel, reference))
     size = min(int(typed.sum()), len(eligible))
-    masks = np.zeros((len(typed), count), dtype=bool)
-    for column in range(count):
-        masks[rng.choice(eligible, size=size, replace=False), column] = True
-    return masks
+    masks = [_drawn(panel.sites, eligible, size, rng) for _ in range(count)]
+    return np.stack(masks, axis=1) if masks else np.zeros((len(typed), 0), dtype=bool)
+
+
+def _drawn(sites: Sites, eligible: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Marks [S] bool of `size` of the sites `eligible` [E], and of one more on each chromosome that got none."""
+    drawn = np.zeros(len(sites), dtype=bool)
+    drawn[rng.choice(eligible, size=size, replace=False)] = True
+    for start, stop in chromosome_bounds(sites.chrom):
+        here = eligible[(eligible >= start) & (eligible < stop)]
+        if len(here) and not drawn[start:stop].any():
+            drawn[rng.choice(here)] = True
+    return drawn
 
 
 def leaves_truth(typed: np.ndarray, found: TargetGenotypes, frequency: np.ndarray) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option
+from ragimpute.cli.options import FILE, OUT, map_option, region_option
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 
@@ -13,7 +13,7 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
 @click.option("--targets", type=FILE, required=True, help="VCF or BCF of the people to impute.")
 @map_option
-@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all of both files.")
+@region_option
 @click.option("--held-out", is_flag=True, help="The targets are people of the reference who will leave it.")
 @click.option(
     "--leak",
@@ -47,13 +47,9 @@ def check(
     from ragimpute.artefacts import atomic_path
     from ragimpute.check.findings import COLUMNS
     from ragimpute.check.inputs import check_inputs
-    from ragimpute.errors import InputError
     from ragimpute.vcf.source import Region
 
-    try:
-        within = Region.parse(region) if region else None
-    except InputError as error:
-        raise click.BadParameter(str(error), param_hint="--region") from None
+    within = Region.parse(region) if region else None
     findings = check_inputs(reference, targets, map_path, within, held_out=held_out, leak=leak)
     shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:

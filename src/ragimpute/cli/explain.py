@@ -9,11 +9,18 @@ from ragimpute.cli.impute import (
     exclude_option,
     model_option,
     reference_option,
-    region_option,
     targets_option,
     threads_option,
 )
-from ragimpute.cli.options import OUT, map_option, memory_option, n_phasings_option, seed_option, start_logging
+from ragimpute.cli.options import (
+    OUT,
+    map_option,
+    memory_option,
+    n_phasings_option,
+    region_option,
+    seed_option,
+    start_logging,
+)
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:

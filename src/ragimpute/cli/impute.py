@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option, memory_option, n_phasings_option, seed_option, start_logging
+from ragimpute.cli.options import (
+    FILE,
+    OUT,
+    map_option,
+    memory_option,
+    n_phasings_option,
+    region_option,
+    seed_option,
+    start_logging,
+)
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.training import device_option
 
@@ -18,14 +27,18 @@ reference_option = click.option(
 targets_option = click.option(
     "--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not."
 )
-region_option = click.option(
-    "--region", help="CHROM:START-END (1-based, inclusive); default: all that both files cover."
-)
+
+
+def _model(ctx: click.Context, param: click.Parameter, value: str) -> Path | None:
+    """The file of the network, None for the pretrained one."""
+    return None if value == PRETRAINED else FILE.convert(value, param, ctx)
+
+
 model_option = click.option(
     "--model",
     default=PRETRAINED,
     show_default=True,
-    callback=lambda ctx, param, value: None if value == PRETRAINED else Path(value),
+    callback=_model,
     help="`pretrained`, or a model written by `train`.",
 )
 exclude_option = click.option(

@@ -22,6 +22,24 @@ n_phasings_option = click.option(
     help="Phase unphased targets so many times, and average. Default: 4 below 300 typed sites per cM, else 1.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+
+
+def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The region as it was given; click.BadParameter, exit code 2, when it is none."""
+    from ragimpute.errors import InputError
+    from ragimpute.vcf.source import Region
+
+    try:
+        if value is not None:
+            Region.parse(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+region_option = click.option(
+    "--region", callback=_region, help="CHROM:START-END (1-based, inclusive); default: all that the files cover."
+)
 threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads to use.")
 memory_option = click.option(
     "--memory-mb", type=click.IntRange(200), default=4000, show_default=True, help="Memory limit of Java programs."

@@ -11,6 +11,7 @@ from ragimpute.cli.options import (
     allele_options,
     map_option,
     panel_option,
+    region_option,
     roles_option,
     seed_option,
     start_logging,
@@ -21,7 +22,7 @@ from ragimpute.cli.options import (
 @click.command("read-panel")
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
 @map_option
-@click.option("--region", help="CHROM:START-END (1-based, inclusive); default: all of the file.")
+@region_option
 @click.option("--describe", is_flag=True, help="Also find what `impute` needs to know of each allele, once for all.")
 @threads_option
 @click.option("--out", type=OUT, required=True, help="The panel (safetensors).")

@@ -80,7 +80,9 @@ def score(
     resamples = variants.resampled_mean_r2(genotypes.ds, genotypes.truth, member, weights)
     resamples = bootstrap.recentred(resamples, r2_variant)
     scored = Scored(names, labels, member.sum(axis=1), statistics, r2_variant, resamples)
-    rows = _rows_all(scored, setting)
+    defined = member & np.isfinite(per_site)  # [13, S]
+    known = (genotypes.truth >= 0).sum(axis=1)
+    rows = _rows_all(scored, setting, defined.sum(axis=1), defined @ known)
     rows.append(_row(ALL, 0, "reference_haplotypes", counts.an.max(), scored.n_sites[0], 0))
     rows += _calibration_rows(scored)
     rows += _info_rows(counts, member, per_site, info_r2)
@@ -93,7 +95,7 @@ def estimate(run: Run, counts: ReferenceCounts, info_r2: np.ndarray, n_people: i
     """Without truth: the mean INFO R2 of the untyped sites of each stratum, nothing else."""
     member = membership(counts)
     means = _stratum_means(info_r2, member)
-    sizes = member.sum(axis=1)
+    sizes = (member & np.isfinite(info_r2)).sum(axis=1)
     rows = [_row(ALL, k, "r2_info", value, sizes[k], sizes[k] * n_people) for k, value in enumerate(means)]
     return _table(run, rows)
 
@@ -144,7 +146,8 @@ def _table(run: Run, rows: list[dict]) -> pd.DataFrame:
     return pd.DataFrame([{**run.columns(), **row} for row in rows], columns=list(tables.METRIC_COLUMNS))
 
 
-def _rows_all(scored: Scored, setting: Setting) -> list[dict]:
+def _rows_all(scored: Scored, setting: Setting, n_variants: np.ndarray, n_of_variants: np.ndarray) -> list[dict]:
+    """Rows of everybody; n_variants, n_of_variants [13]: sites with an r2 of their own, and their known genotypes."""
     sums = scored.statistics.sums
     weights = bootstrap.resampling_weights(len(scored.people), setting.bootstraps, setting.seed)
     rows = _sum_rows(ALL, sums, scored.n_sites, weights, tuple(metrics.METRICS))
@@ -153,12 +156,12 @@ def _rows_all(scored: Scored, setting: Setting) -> list[dict]:
     drawn = np.tensordot(weights, calibration, axes=1)
     error = metrics.ece(calibration.sum(axis=0))
     extra = {
-        "ece": (error, np.maximum(bootstrap.recentred(metrics.ece(drawn), error), 0)),
-        "r2_variant": (scored.r2_variant, scored.r2_variant_resamples),
+        "ece": (error, np.maximum(bootstrap.recentred(metrics.ece(drawn), error), 0), scored.n_sites, n),
+        "r2_variant": (scored.r2_variant, scored.r2_variant_resamples, n_variants, n_of_variants),
     }
-    for name, (values, resamples) in extra.items():
+    for name, (values, resamples, sites, size) in extra.items():
         low, high = bootstrap.interval(resamples)
-        rows += [_row(ALL, k, name, values[k], scored.n_sites[k], n[k], low[k], high[k]) for k in range(len(STRATA))]
+        rows += [_row(ALL, k, name, values[k], sites[k], size[k], low[k], high[k]) for k in range(len(STRATA))]
     people = float(len(scored.people))
     rows.append(_row(ALL, 0, "n_people", people, scored.n_sites[0], n[0]))
     return rows
@@ -201,7 +204,7 @@ def _calibration_rows(scored: Scored) -> list[dict]:
 
 def _info_rows(counts: ReferenceCounts, member: np.ndarray, per_site: np.ndarray, info_r2: np.ndarray) -> list[dict]:
     """Estimated r2: its mean per stratum, its correlation with the true per-variant r2, and means in bins of it."""
-    sizes = member.sum(axis=1)
+    sizes = (member & np.isfinite(info_r2)).sum(axis=1)
     rows = [_row(ALL, k, "r2_info", v, sizes[k], 0) for k, v in enumerate(_stratum_means(info_r2, member))]
     chosen = (counts.mac >= INFO_MIN_MAC) & np.isfinite(per_site) & np.isfinite(info_r2)
     estimated, true = info_r2[chosen].astype(float), per_site[chosen]

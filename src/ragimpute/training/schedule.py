@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ragimpute.errors import InputError
 from ragimpute.models.outputs import FoldData
 
 SCHEDULE_STREAM = 1  # separates this use of the seed from the others
@@ -22,9 +23,14 @@ class Step:
 
 
 class Schedule:
-    """Passes over all windows of all training folds; in each pass every window meets every person once, shuffled."""
+    """Passes over all windows of all training folds; in each pass every window meets every person once, shuffled.
+
+    Raises InputError when there is no window.
+    """
 
     def __init__(self, folds: Sequence[FoldData], batch_people: int, seed: int) -> None:
+        if folds and not any(fold.n_windows for fold in folds):
+            raise InputError("every site of the panel is typed: there is nothing to impute, and nothing to train on")
         self._n_people = [fold.n_people for fold in folds]
         self._windows = [(number, window) for number, fold in enumerate(folds) for window in range(fold.n_windows)]
         self._batch_people = batch_people
