@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ragimpute import losses
-from ragimpute.config import load
+from ragimpute import config, losses
 from ragimpute.errors import InputError
 from ragimpute.losses import EXTRA_TERMS, LossSpec
 from training_data import small_trainer
@@ -22,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def recipe(tmp_path):
+def recipe(tmp_path, monkeypatch):
     """The page's term, registered, and a configuration file with its entries."""
     (code,) = blocks("python")
     weights, term = (yaml.safe_load(block) for block in blocks("yaml"))
@@ -30,7 +29,9 @@ def recipe(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(entries))
     exec(code, vars(losses).copy())
-    yield load(ROOT, [path])
+    known = [*config.extra_terms(), *config.TERM.findall(code)]  # as if the code were in losses.py
+    monkeypatch.setattr(config, "extra_terms", lambda: known)
+    yield config.load(ROOT, [path])
     del EXTRA_TERMS["confidence"]
 
 
