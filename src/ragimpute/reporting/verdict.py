@@ -24,10 +24,6 @@ def number(value: float, digits: int = 4) -> str:
     return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
-def _named(method: str) -> str:
-    return "Beagle 5.4" if method == "beagle" else method
-
-
 def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> Verdict:
     """Compare the selected trained row of one mask with Beagle: rare r2 first, then overall.
 
@@ -63,10 +59,10 @@ def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
     difference, low, high = (float(row[name]) for name in ("difference", "ci_low", "ci_high"))
     interval = f"[{number(low)}, {number(high)}]"
     if low > 0:
-        return "ahead", f"is ahead of Beagle 5.4 by {number(difference)} {stratum} r² {interval}"
+        return "ahead", f"is ahead of Beagle by {number(difference)} {stratum} r² {interval}"
     if high < 0:
-        return "behind", f"is behind Beagle 5.4 by {number(-difference)} {stratum} r² [{number(-high)}, {number(-low)}]"
-    return "undecided", f"cannot be told from Beagle 5.4 in {stratum} r² (difference {number(difference)} {interval})"
+        return "behind", f"is behind Beagle by {number(-difference)} {stratum} r² [{number(-high)}, {number(-low)}]"
+    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {number(difference)} {interval})"
 
 
 def bins_with_enough(metrics: pd.DataFrame, method: str) -> list[str]:
