@@ -14,7 +14,7 @@ from ragimpute.parallel import in_threads
 from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.selection import select_best
 
-EXACT = 2000  # haplotypes up to which all of a panel are states; more are slower and no better (docs/scaling.md)
+EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
 CANDIDATES = 1024  # states of a query in a larger one
 NEAR = 6  # neighbours that a query sees on each side in each of the two orders, at each typed site
 TIE_SEED = 1
