@@ -286,11 +286,8 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
             problems.append(f"panels.{name}.max_targets: the targets are held out; say how many in `holdout`")
     terms = extra_terms()
     for name, loss in losses.items():
-        problems += [
-            f"losses.{name}.terms.{term}: no such term in losses.py{suggestion(term, terms)}"
-            for term in loss["terms"]
-            if term not in terms
-        ]
+        for term in sorted(loss["terms"].keys() - terms):
+            problems.append(f"losses.{name}.terms.{term}: no such term in losses.py{suggestion(term, terms)}")
         if (loss["switch_threshold"] is None) != (loss["after_switch"] is None):
             problems.append(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
         for where, weights in ((name, loss), (f"{name}.after_switch", loss["after_switch"])):
