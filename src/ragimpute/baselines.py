@@ -11,8 +11,8 @@ import numpy as np
 from ragimpute.errors import InputError
 from ragimpute.external import run_program
 from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel, Sites, chromosome_bounds
-from ragimpute.phasing import run_beagle_program, write_inputs
+from ragimpute.panel import Panel, Sites
+from ragimpute.phasing import has_neighbours, run_beagle_program, write_inputs
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.source import records
@@ -41,11 +41,11 @@ def run_beagle(
     if unknown:
         raise InputError(f"Beagle parameters {', '.join(sorted(unknown))}: choose from {', '.join(BEAGLE_OPTIONS)}")
     targets.haplotypes()  # refuses unphased input, which Beagle would phase anew
-    at = reference.sites.take(targets.index)
-    lonely = [at.chrom[start] for start, stop in chromosome_bounds(at.chrom) if at.pos[start] == at.pos[stop - 1]]
-    if lonely:
+    typed = reference.sites.take(targets.index)
+    alone = typed.chrom[~has_neighbours(typed)]
+    if len(alone):
         raise InputError(
-            f"chromosome {lonely[0]} has typed sites at one position only, and Beagle needs two: limit the panel by "
+            f"chromosome {alone[0]} has typed sites at one position only, and Beagle needs two: limit the panel by "
             "its region, type more sites, or take Beagle out of the baselines"
         )
     with tempfile.TemporaryDirectory(prefix="ragimpute-beagle-") as name:

@@ -134,7 +134,10 @@ def typed_sites(
 def random_masks(
     panel: Panel, reference: Sequence[str], typed: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Seeded random sets [S, count] bool of SNVs polymorphic among the reference people, each as many as are typed."""
+    """Seeded random sets [S, count] bool of SNVs polymorphic among the reference people.
+
+    Each has as many as are typed, and one more on each chromosome that got none.
+    """
     eligible = np.flatnonzero(_polymorphic_snv(panel, reference))
     size = min(int(typed.sum()), len(eligible))
     masks = [_drawn(panel.sites, eligible, size, rng) for _ in range(count)]

@@ -48,7 +48,7 @@ def phase(
     )
     frequent = typed.alleles.mean(axis=1) >= 0.5  # [M]: what is missing where Beagle cannot work
     alleles = np.where(targets.alleles < 0, frequent[:, None, None], targets.alleles).astype(np.int8)
-    rows = np.flatnonzero(_has_neighbours(sites))
+    rows = np.flatnonzero(has_neighbours(sites))
     if len(rows) and not targets.at(rows).complete:
         alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
     keep_given_phase(alleles, targets, sites)
@@ -77,7 +77,7 @@ def phase_repeatedly(
     return done
 
 
-def _has_neighbours(sites: Sites) -> np.ndarray:
+def has_neighbours(sites: Sites) -> np.ndarray:
     """[M] bool: sites on chromosomes with two positions or more; Beagle fails on a single one."""
     several = np.zeros(len(sites), dtype=bool)
     for start, stop in chromosome_bounds(sites.chrom):

@@ -17,11 +17,6 @@ from ragimpute.errors import InputError
 # trainings on two cores took 60 s each instead of 19 s. It is read when they are first imported, which is after this.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Importing numba and pandas makes a million objects, none of them garbage. Going through them again and again, and once
-# more at the end, took .4 s of 2 s that `impute` needs for a few people.
-gc.set_threshold(100_000)
-atexit.register(gc.freeze)
-
 # of an OSError: what a user can mend, a full disk or a place where nothing may be written
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -78,6 +73,10 @@ def ragimpute() -> None:
 
 def main() -> None:
     """Console entry point: what the user can mend becomes one line on standard error and exit code 1."""
+    # What numba and pandas define when imported is no garbage. Going through it again and again, and once more at the
+    # end, took .4 s of the 2 s that `impute` needs for a few people.
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)
     try:
         ragimpute.main(prog_name="ragimpute")
     except InputError as error:
