@@ -57,6 +57,8 @@ def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict
 
 @click.command()
 @click.option("--simulated", default=16, show_default=True, help="Simulated panels to train on.")
+@click.option("--people", type=(int, int), default=(60, 4000), show_default=True, help="In a simulated panel.")
+@click.option("--clean", default=0.0, show_default=True, help="Share of the simulated panels without errors.")
 @click.option(
     "--real",
     type=(str, Path, Path),
@@ -70,6 +72,8 @@ def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
 def main(
     simulated: int,
+    people: tuple[int, int],
+    clean: float,
     real: tuple[tuple[str, Path, Path], ...],
     arrays: tuple[Path, ...],
     steps: int,
@@ -98,7 +102,7 @@ def main(
             add(panel, typed, f"{name}, {len(panel.samples)} people, {array}: {int(typed.sum())} typed sites", rng)
     for number in range(simulated):
         rng = np.random.default_rng([seed, 2, number])
-        drawn = simulate(rng)
+        drawn = simulate(rng, people, clean)
         add(drawn.panel, drawn.typed, f"simulated: {drawn.description}", rng)
     first = data[0].fold  # its scores are printed; nothing is chosen by them
     held_out = fold_of(first.reference, first.typed, np.random.default_rng([seed, 3]))

@@ -90,9 +90,9 @@ def rate_map(length: int, mean_cm_per_mb: float, rng: np.random.Generator) -> ms
     return msprime.RateMap(position=position, rate=rate)
 
 
-def simulate(rng: np.random.Generator) -> Simulated:
-    """Draw a panel: everything about it is random."""
-    n_people = int(np.exp(rng.uniform(np.log(60), np.log(4000))))
+def simulate(rng: np.random.Generator, people: tuple[int, int] = (60, 4000), clean: float = 0) -> Simulated:
+    """Draw a panel of some of `people`, without errors in a share `clean`: everything about it is random."""
+    n_people = int(np.exp(rng.uniform(np.log(people[0]), np.log(people[1]))))
     mean_rate = float(np.exp(rng.uniform(np.log(0.4), np.log(8))))
     length = int(np.clip(3e6 * (600 / (2 * n_people)) ** 0.3, 1.0e6, 4e6))
     demography, samples, description = samples_of(n_people, rng)
@@ -114,7 +114,8 @@ def simulate(rng: np.random.Generator) -> Simulated:
     count = alleles.sum(axis=1, dtype=np.int64)
     kept = (count > 0) & (count < alleles.shape[1])
     alleles, position = alleles[kept], position[kept]
-    alleles = unsettle_phase(alleles, rng)
+    if not (clean and rng.random() < clean):
+        alleles = unsettle_phase(alleles, rng)
     cm = recombination.get_cumulative_mass(position) * 100
     if rng.random() < 0.2:  # as by a user without a map
         cm = position / 1e6

@@ -124,7 +124,7 @@ def prepare(inputs: Inputs) -> Prepared:
     from ragimpute import imputers
 
     panel, unread = open_panel(inputs)
-    model = inputs.model or pretrained.choose(panel.sites)
+    model = inputs.model or pretrained.choose(panel)
     imputer = imputers.load(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
     region = None if inputs.region is None else Region.parse(inputs.region)

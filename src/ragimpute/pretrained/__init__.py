@@ -1,7 +1,8 @@
 """The pretrained weights that come with the package; docs/model_card.md says what they were trained on.
 
 No result is ever reported on a panel that its weights were trained on: beside the default weights lie others, each
-trained without one of the real panels, and `choose` takes those where a user's panel covers the same stretch.
+trained without one of the real panels, and `choose` takes those where a user's panel covers the same stretch. Large
+panels, where people copy from candidates, get weights of their own that have seen no real panel.
 """
 
 import json
@@ -10,18 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ragimpute.panel import Sites
+    from ragimpute.panel import Panel, Sites
 
 logger = logging.getLogger(__name__)
 
 ARCHITECTURE, SIZE, LOSS = "copy_rag", "small", "cross_entropy"
 FOLDER = Path(__file__).parent
 DEFAULT = FOLDER / "copy_rag.safetensors"
+LARGE = FOLDER / "copy_rag_large_panels.safetensors"
 KIND = "model"
 
 
-def choose(sites: "Sites") -> Path:
-    """The default weights, or, where these have seen a stretch that `sites` cover, weights that have not."""
+def choose(panel: "Panel") -> Path:
+    """The weights for `panel`: for large ones LARGE, else the default, or others where these have seen its stretch."""
+    from ragimpute.retrieval.candidates import EXACT  # here: the configuration is read where numba may be missing
+
+    if panel.alleles.shape[1] > EXACT:
+        return LARGE
+    sites = panel.sites
     seen = _overlaps(DEFAULT, sites)
     if not seen:
         return DEFAULT

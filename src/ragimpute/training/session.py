@@ -17,7 +17,7 @@ from ragimpute.folds import Fold, Person, load_fold
 from ragimpute.mask import read_typed
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models.outputs import FoldData
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel import Panel
 from ragimpute.roles import read_roles
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.vcf.reader import read_genotypes
@@ -106,9 +106,9 @@ def from_pretrained(settings: TrainingSettings, weights: str) -> TrainingSetting
     return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
 
 
-def load_pretrained(model: nn.Module, sites: Sites) -> str:
-    """Load the pretrained weights for a panel with `sites` into `model`; returns the SHA-256 of their file."""
-    path = pretrained.choose(sites)
+def load_pretrained(model: nn.Module, panel: Panel) -> str:
+    """Load the pretrained weights for `panel` into `model`; returns the SHA-256 of their file."""
+    path = pretrained.choose(panel)
     load_weights(model, path, artefacts.load(path, MODEL))
     return artefacts.file_digest(path)
 

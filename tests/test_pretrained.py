@@ -1,0 +1,40 @@
+"""Which of the pretrained weights a panel gets."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ragimpute import artefacts, pretrained
+from ragimpute.panel import Panel, Sites
+from ragimpute.retrieval.candidates import EXACT
+
+
+def panel_at(chrom: str, position: int, n_haplotypes: int) -> Panel:
+    names = [np.array([value]) for value in (chrom, ".", "A", "C")]
+    sites = Sites(names[0], np.array([position]), names[1], names[2], names[3], np.array([1.0]))
+    samples = tuple(f"P{i}" for i in range(n_haplotypes // 2))
+    return Panel(sites, samples, np.zeros((1, n_haplotypes), np.uint8), ())
+
+
+@pytest.mark.parametrize(
+    ("chrom", "position", "n_haplotypes", "chosen"),
+    [
+        ("1", 2_000_000, 600, "copy_rag.safetensors"),
+        ("20", 40_000_000, EXACT, "copy_rag.safetensors"),
+        ("chr20", 2_000_000, EXACT, "copy_rag_without_chr20.safetensors"),  # 1-4 Mb was trained on
+        ("15", 66_300_000, 600, "copy_rag_without_chr15.safetensors"),
+        ("20", 2_000_000, EXACT + 2, "copy_rag_large_panels.safetensors"),
+    ],
+)
+def test_no_panel_gets_weights_that_have_seen_it(chrom: str, position: int, n_haplotypes: int, chosen: str) -> None:
+    path = pretrained.choose(panel_at(chrom, position, n_haplotypes))
+    assert path.name == chosen
+    for region in json.loads(artefacts.load(Path(path), pretrained.KIND).metadata["real_regions"]):
+        seen = region["chrom"] == chrom.removeprefix("chr") and region["first"] <= position <= region["last"]
+        assert not seen, region
+
+
+def test_weights_of_large_panels_have_seen_no_real_panel() -> None:
+    assert json.loads(artefacts.load(pretrained.LARGE, pretrained.KIND).metadata["real_regions"]) == []
