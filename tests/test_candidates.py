@@ -34,11 +34,12 @@ def test_copied_haplotypes_are_candidates_and_excluded_ones_are_not(monkeypatch)
     query = np.concatenate([reference[:100, 7], reference[100:200, 200], reference[200:, 399]]).astype(np.int8)
     query[[3, 150]] = -1
     reference[:, 50] = np.maximum(query, 0)
-    chosen = candidates.choose(reference, query[:, None], np.array([[50, -1]]))
+    cm, seen, excluded = np.arange(300) / 100, query[:, None], np.array([[50, -1]])
+    chosen = candidates.choose(reference, cm, seen, excluded)
     assert chosen.shape == (1, 30)
     assert {7, 200, 399} <= set(chosen[0].tolist())
     assert 50 not in chosen[0]
-    np.testing.assert_array_equal(chosen, candidates.choose(reference, query[:, None], np.array([[50, -1]]), threads=2))
+    np.testing.assert_array_equal(chosen, candidates.choose(reference, cm, seen, excluded, threads=2))
 
 
 def test_queries_do_not_depend_on_those_in_memory_beside_them(monkeypatch):
@@ -47,10 +48,10 @@ def test_queries_do_not_depend_on_those_in_memory_beside_them(monkeypatch):
     reference = (rng.random((80, 200)) < 0.3).astype(np.uint8)
     queries = reference[:, rng.integers(0, 200, 7)].astype(np.int8)
     queries[rng.random(queries.shape) < 0.05] = -1
-    nobody = np.full((7, 1), -1)
-    together = candidates.choose(reference, queries, nobody)
+    cm, nobody = np.arange(80) / 100, np.full((7, 1), -1)
+    together = candidates.choose(reference, cm, queries, nobody)
     monkeypatch.setattr(candidates, "PAIRS", 3 * 200)
-    np.testing.assert_array_equal(candidates.choose(reference, queries, nobody), together)
+    np.testing.assert_array_equal(candidates.choose(reference, cm, queries, nobody), together)
 
 
 @pytest.fixture

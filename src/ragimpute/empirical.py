@@ -48,7 +48,7 @@ def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads:
         parities = [np.arange(start, stop) % 2 == parity for parity in (0, 1)]
         seen = [np.where(hidden[:, None], np.int8(-1), queries[part]) for hidden in parities]
         # both at once, as most of the time goes into sorting the panel
-        both = candidates.choose(alleles[part], np.hstack(seen), np.vstack([nobody, nobody]), threads)
+        both = candidates.choose(alleles[part], cm[part], np.hstack(seen), np.vstack([nobody, nobody]), threads)
         bits = pack_by_haplotype(alleles[part], threads)
         for hidden, states in zip(parities, np.split(both, 2), strict=True):
             kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)

@@ -16,7 +16,8 @@ from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
 CANDIDATES = 1024  # states of a query in a larger one
-NEAR = 6  # neighbours that a query sees on each side in each of the two orders, at each typed site
+NEAR = 24  # neighbours that a query sees on each side in each of the two orders
+SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
 PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
 CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: core, and what is looked at around it
@@ -47,8 +48,8 @@ def _among(some, h):
 
 
 @njit(cache=True, nogil=True)
-def _vote(block, n_blocks, reference, queries, excluded, lot, votes):
-    """Add to votes [2, Q, H]: at each typed site a query's nearest haplotypes above and below get NEAR, the next less.
+def _vote(block, n_blocks, reference, asked, queries, excluded, lot, votes):
+    """Add to votes [2, Q, H]: where `asked` [T], a query's nearest haplotypes above and below get NEAR, the next less.
 
     Those of haplotype h are at lot[h]. Direction 0 sorts by what lies before a site, direction 1 by what lies after it.
     """
@@ -68,6 +69,8 @@ def _vote(block, n_blocks, reference, queries, excluded, lot, votes):
                 known = queries[q, t]
                 alleles[n_hap + q] = known if known >= 0 else 2 * count > n_hap
             move(order, alleles, ones)
+            if not asked[t]:
+                continue
             for i in range(n):
                 if order[i] >= n_hap:
                     place[order[i] - n_hap] = i
@@ -98,28 +101,34 @@ def _select(block, n_blocks, votes, excluded, lot, drawn, best):
         best[q] = np.sort(drawn[best[q]])
 
 
-def choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1) -> np.ndarray:
+def choose(
+    reference: np.ndarray, cm: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1
+) -> np.ndarray:
     """The CANDIDATES haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.
 
-    reference [T, H] uint8, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may not
-    copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time.
+    reference [T, H] uint8, cm [T], queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may
+    not copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time.
     """
     n_query, step = queries.shape[1], max(1, PAIRS // reference.shape[1])
     parts = [
-        _choose(reference, queries[:, start : start + step], excluded[start : start + step], threads)
+        _choose(reference, cm, queries[:, start : start + step], excluded[start : start + step], threads)
         for start in range(0, max(n_query, 1), step)
     ]
     return np.concatenate(parts)
 
 
-def _choose(reference: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int) -> np.ndarray:
+def _choose(
+    reference: np.ndarray, cm: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int
+) -> np.ndarray:
     n_query, n_hap = queries.shape[1], reference.shape[1]
     votes = np.zeros((2, n_query, n_hap), np.uint32)
     excluded = np.asarray(excluded, dtype=np.int64)
     # ties by a fixed lot: files are often sorted by population, and the first of the file are no fair choice
     lot = n_hap - 1 - np.random.default_rng(TIE_SEED).permutation(n_hap)
     drawn = np.argsort(lot)
-    in_threads(_vote, threads, reference, np.ascontiguousarray(queries.T), excluded, lot, votes)
+    asked = np.zeros(len(cm), dtype=bool)
+    asked[np.unique(cm // SPACING_CM, return_index=True)[1]] = True
+    in_threads(_vote, threads, reference, asked, np.ascontiguousarray(queries.T), excluded, lot, votes)
     best = np.empty((n_query, min(CANDIDATES, n_hap - excluded.shape[1])), np.int32)
     in_threads(_select, threads, votes, excluded, lot, drawn, best)
     return best

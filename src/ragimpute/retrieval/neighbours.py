@@ -163,7 +163,7 @@ def retrieve(
     stretches = candidates.stretches(cm)
     for start, first, last, stop in stretches:
         part = slice(start, stop)
-        states = candidates.choose(reference[part], queries[part], excluded, threads)
+        states = candidates.choose(reference[part], cm[part], queries[part], excluded, threads)
         near, about = neighbours, features
         if len(stretches) > 1:
             near, about = (np.empty((n_query, stop - start, *x.shape[2:]), x.dtype) for x in (neighbours, features))
