@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from simulate import array_sites, simulate
+from simulate import PEOPLE, array_sites, simulate
 
 from ragimpute import artefacts
 from ragimpute.folds import Fold
@@ -57,7 +57,7 @@ def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict
 
 @click.command()
 @click.option("--simulated", default=16, show_default=True, help="Simulated panels to train on.")
-@click.option("--people", type=(int, int), default=(60, 4000), show_default=True, help="In a simulated panel.")
+@click.option("--people", type=(int, int), default=PEOPLE, show_default=True, help="In a simulated panel.")
 @click.option("--clean", default=0.0, show_default=True, help="Share of the simulated panels without errors.")
 @click.option(
     "--real",

@@ -11,6 +11,7 @@ import numpy as np
 from ragimpute.panel import Panel, Sites
 
 MUTATION_RATE = 1.25e-8
+PEOPLE = (60, 4000)  # in a panel
 GENERATION_YEARS = 25
 SITES_DIFFER = 2.5  # spread of the log of sites' error rates
 LEAST_WRONG = 0.05  # share of the errors of an allele at 50 % that a very rare one has
@@ -90,7 +91,7 @@ def rate_map(length: int, mean_cm_per_mb: float, rng: np.random.Generator) -> ms
     return msprime.RateMap(position=position, rate=rate)
 
 
-def simulate(rng: np.random.Generator, people: tuple[int, int] = (60, 4000), clean: float = 0) -> Simulated:
+def simulate(rng: np.random.Generator, people: tuple[int, int] = PEOPLE, clean: float = 0) -> Simulated:
     """Draw a panel of some of `people`, without errors in a share `clean`: everything about it is random."""
     n_people = int(np.exp(rng.uniform(np.log(people[0]), np.log(people[1]))))
     mean_rate = float(np.exp(rng.uniform(np.log(0.4), np.log(8))))
