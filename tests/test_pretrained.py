@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from ragimpute import artefacts, pretrained
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel import Sites
 from ragimpute.retrieval.candidates import EXACT
 
 
-def panel_at(chrom: str, position: int, n_haplotypes: int) -> Panel:
+def site_at(chrom: str, position: int) -> Sites:
     names = [np.array([value]) for value in (chrom, ".", "A", "C")]
-    sites = Sites(names[0], np.array([position]), names[1], names[2], names[3], np.array([1.0]))
-    samples = tuple(f"P{i}" for i in range(n_haplotypes // 2))
-    return Panel(sites, samples, np.zeros((1, n_haplotypes), np.uint8), ())
+    return Sites(names[0], np.array([position]), names[1], names[2], names[3], np.array([1.0]))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +27,7 @@ def panel_at(chrom: str, position: int, n_haplotypes: int) -> Panel:
     ],
 )
 def test_no_panel_gets_weights_that_have_seen_it(chrom: str, position: int, n_haplotypes: int, chosen: str) -> None:
-    path = pretrained.choose(panel_at(chrom, position, n_haplotypes))
+    path = pretrained.choose(site_at(chrom, position), n_haplotypes)
     assert path.name == chosen
     for region in json.loads(artefacts.load(Path(path), pretrained.KIND).metadata["real_regions"]):
         seen = region["chrom"] == chrom.removeprefix("chr") and region["first"] <= position <= region["last"]

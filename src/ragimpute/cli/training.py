@@ -176,7 +176,7 @@ def train(
     }
     model = find_architecture(architecture).build(settings.size, seed)
     if weights != "scratch":
-        provenance["pretrained_sha256"] = session.load_pretrained(model, study.panel)
+        provenance["pretrained_sha256"] = session.load_pretrained(model, study)
     folds = [part.metadata["fold"] for part in loaded]
     with joined(where) as processes:
         first = processes.rank == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ragimpute.panel import Panel, Sites
+    from ragimpute.panel import Sites
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +22,15 @@ LARGE = FOLDER / "copy_rag_large_panels.safetensors"
 KIND = "model"
 
 
-def choose(panel: "Panel") -> Path:
-    """The weights for `panel`: for large ones LARGE, else the default, or others where these have seen its stretch."""
+def choose(sites: "Sites", n_haplotypes: int) -> Path:
+    """The weights for people who copy from `n_haplotypes` at `sites`.
+
+    LARGE for many haplotypes, else the default, or others where these have seen the panel's stretch.
+    """
     from ragimpute.retrieval.candidates import EXACT  # here: the configuration is read where numba may be missing
 
-    if panel.alleles.shape[1] > EXACT:
+    if n_haplotypes > EXACT:
         return LARGE
-    sites = panel.sites
     seen = _overlaps(DEFAULT, sites)
     if not seen:
         return DEFAULT

@@ -106,9 +106,10 @@ def from_pretrained(settings: TrainingSettings, weights: str) -> TrainingSetting
     return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
 
 
-def load_pretrained(model: nn.Module, panel: Panel) -> str:
-    """Load the pretrained weights for `panel` into `model`; returns the SHA-256 of their file."""
-    path = pretrained.choose(panel)
+def load_pretrained(model: nn.Module, study: Study) -> str:
+    """Load the pretrained weights for the reference of `study` into `model`; returns the SHA-256 of their file."""
+    n_reference = sum(person.role == "reference" for person in study.people)
+    path = pretrained.choose(study.panel.sites, 2 * n_reference)
     load_weights(model, path, artefacts.load(path, MODEL))
     return artefacts.file_digest(path)
 
