@@ -119,6 +119,24 @@ def test_a_region_limits_both_files_and_drops_nothing(world, plain):
     assert not path.with_name("region.dropped.tsv").exists(), "targets outside the region were asked to be left out"
 
 
+def test_a_region_is_imputed_as_within_the_whole(world, plain):
+    """Matches reach beyond its ends: panel and targets are read there, too."""
+    inside = (world.panel.sites.chrom == "20") & (np.abs(world.panel.sites.pos - 15e6) <= 0.5e6)
+    sites = world.panel.sites.take(inside)
+    path = world.impute("within.vcf.gz", "--region", "20:14500000-15500000")
+    region, whole = read_imputed(path, sites), read_imputed(plain, world.panel.sites)
+    difference = np.abs(region.hds - whole.hds[inside])
+    assert difference.max() <= 0.05  # .74 from the region alone
+    assert difference.mean() <= 0.002
+    np.testing.assert_allclose(region.er2, whole.er2[inside], atol=0.01)
+
+
+def test_a_region_without_a_site_of_the_panel_is_an_error(world):
+    """Its flanks have some."""
+    with pytest.raises(InputError, match=r"reference.vcf.gz: no site in region 20:31500000-31600000"):
+        world.impute("empty.vcf.gz", "--region", "20:31500000-31600000")
+
+
 def test_an_extra_target_record_is_listed_as_dropped(world):
     sites = world.panel.sites.take(world.typed)
     shifted = dataclasses.replace(sites, pos=np.where(np.arange(len(sites)) == 3, sites.pos + 1, sites.pos))
@@ -204,6 +222,24 @@ def test_unphased_targets_keep_their_genotypes(world):
     assert query(alone, "%LINE") == query(path, "%LINE")
 
 
+def test_missing_genotypes_are_imputed_and_count_for_nothing(world):
+    """One in ten typed genotypes is missing, and every genotype of one typed site."""
+    rng = np.random.default_rng(1)
+    sites, truth = world.panel.sites.take(world.typed), world.truth[world.typed].astype(np.int8)
+    missing = rng.random(truth.shape[:2]) < 0.1
+    missing[7] = True
+    seen = np.where(missing[..., None], np.int8(-1), truth)
+    names = world.panel.samples[-TARGETS:]
+    write_genotypes(world.folder / "missing.vcf.gz", sites, world.panel.contigs, names, seen, True)
+    path = world.impute("not_missing.vcf.gz", targets="missing.vcf.gz")
+    found, rows = read_imputed(path, world.panel.sites), np.flatnonzero(world.typed)
+    assert query(path, "%INFO/IMPUTED\n")[rows[7]] == ["1"], "nobody has a genotype there"
+    ds = found.ds[rows]
+    assert (ds[~missing] == truth.sum(axis=2)[~missing]).all()
+    assert (ds[missing] % 1 > 0).mean() > 0.5, "what is not known is not certain"
+    assert np.corrcoef(ds[missing], truth.sum(axis=2)[missing])[0, 1] > 0.8
+
+
 def test_the_number_of_phasings_changes_no_typed_genotype(world):
     """The world's typed sites are sparse: several phasings unless one asks for another number."""
     several = world.impute("several.vcf.gz", targets="unphased.vcf.gz")
@@ -228,7 +264,7 @@ def test_the_size_of_windows_changes_no_record_and_hardly_a_value(world, plain, 
     from ragimpute import impute
 
     monkeypatch.setattr(impute.window_folds, "__defaults__", (core_cm,))
-    monkeypatch.setattr(impute.impute, "__defaults__", (core_cm, *impute.impute.__defaults__[1:]))
+    monkeypatch.setattr(impute.impute, "__defaults__", (None, core_cm, *impute.impute.__defaults__[2:]))
     path = world.impute(f"windows{core_cm:g}.vcf.gz")
     assert query(path, "%CHROM\t%POS\t%REF\t%ALT\n") == query(plain, "%CHROM\t%POS\t%REF\t%ALT\n")
     ours, default = (read_imputed(p, world.panel.sites) for p in (path, plain))

@@ -37,7 +37,7 @@ def reference() -> Panel:
 
 def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
     """The single window of people with these phasings."""
-    [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles])
+    [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles], slice(0, len(reference.sites)))
     return fold
 
 

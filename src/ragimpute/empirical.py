@@ -14,27 +14,40 @@ ROUNDING = 1e-3  # of a left-out dosage: float32's error depends on the very all
 
 
 def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Squared correlation, over haplotypes, of the typed alleles with their leave-one-out dosages: [S] float32.
+    """ER2 [S] float32: `correlation` of the typed alleles with what is `left_out` of them, whose arguments it takes."""
+    if observed.shape[1] <= 2:
+        return np.full(len(typed), np.nan, dtype=np.float32)  # without the work
+    return correlation(left_out(reference, typed, observed, threads), observed, typed)
 
-    reference: at all S sites, nobody of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites.
-    The dosages are those of the plain Li-Stephens model, whatever imputes the untyped sites: the figure tells of panel,
-    targets and phase, as Minimac's ER2 does. NaN at untyped sites, where the targets do not vary,
+
+def left_out(reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1) -> np.ndarray:
+    """Dosages [T, Q] float64 of the typed alleles, each as if that one had not been observed.
+
+    reference: at all S sites, nobody of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites,
+    int8 with -1 missing. The dosages are those of the plain Li-Stephens model, whatever imputes the untyped sites.
+    """
+    sites, dosages = np.flatnonzero(typed), np.empty(observed.shape)
+    for start, stop in chromosome_bounds(reference.sites.chrom[sites]):
+        here = sites[start:stop]
+        queries = observed[start:stop].astype(np.int8)
+        dosages[start:stop] = _on_chromosome(reference.alleles[here], reference.sites.cm[here], queries, threads)
+    return dosages
+
+
+def correlation(dosages: np.ndarray, observed: np.ndarray, typed: np.ndarray) -> np.ndarray:
+    """Squared correlation, over haplotypes, of `observed` [T, Q] with its left-out `dosages`: [S] float32.
+
+    It tells of panel, targets and phase, as Minimac's ER2 does. NaN at untyped sites, where the targets do not vary,
     and for a single person, as two haplotypes that differ always correlate.
     """
     r2 = np.full(len(typed), np.nan, dtype=np.float32)
-    if observed.shape[1] <= 2:
-        return r2
-    sites = np.flatnonzero(typed)
-    for start, stop in chromosome_bounds(reference.sites.chrom[sites]):
-        here = sites[start:stop]
-        alleles, queries = reference.alleles[here], observed[start:stop].astype(np.int8)
-        dosage = _left_out(alleles, reference.sites.cm[here], queries, threads)
-        r2[here] = site_r2(dosage, queries, ROUNDING)
+    if observed.shape[1] > 2:
+        r2[typed] = site_r2(dosages, observed, ROUNDING)
     return r2
 
 
-def _left_out(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads: int) -> np.ndarray:
-    """Leave-one-out dosages [T, Q]; in a large panel among the candidates of each query (retrieval.candidates).
+def _on_chromosome(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, threads: int) -> np.ndarray:
+    """`left_out` of one chromosome; in a large panel among the candidates of each query (retrieval.candidates).
 
     Candidates are chosen once without the alleles at even sites and once without those at odd ones: chosen by a site's
     own allele they would tell it.

@@ -57,11 +57,11 @@ def explain(inputs: Inputs, sample: str, site: str) -> Explanation:
     ready = prepare(inputs)
     if not isinstance(ready.imputer, KernelImputer):
         raise InputError(f"{ready.model}: only copy_rag says whom it copies; this is another architecture's model")
-    wanted = find_site(ready.panel.sites, site)
+    wanted = ready.wanted.start + find_site(ready.sites, site)
     person = ready.typed.samples.index(sample)
     window, targets = next(
         (window, fold)
-        for window, fold in window_folds(ready.panel, ready.phasings)
+        for window, fold in window_folds(ready.panel, ready.phasings, ready.wanted)
         if window.first <= wanted < window.last
     )
     fold, local = phasings.some(targets, person, person + 1), wanted - window.start

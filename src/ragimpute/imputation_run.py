@@ -12,7 +12,7 @@ from ragimpute import pretrained
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel
+from ragimpute.panel import Panel, Sites
 from ragimpute.phasing import phase_repeatedly
 from ragimpute.roles import read_names
 from ragimpute.vcf.alleles import NOT_IN_REFERENCE
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
+FLANK = 2_000_000  # base pairs that are read at each end of a region: matches reach beyond it (docs/impute.md)
 FEW_TYPED = 20  # fewer typed sites than this on a chromosome deserve a word
 
 
@@ -64,11 +65,23 @@ class Prepared:
     imputer: "Imputer"
     model: Path
     unused: pd.DataFrame  # sites and records of the reference that are not imputed: chrom, pos, id, ref, alt, reason
+    wanted: slice  # of the panel's sites: those of the region, the others are its flanks
 
     @property
     def typed(self) -> TargetGenotypes:
         """The targets in the phase that is written."""
         return self.phasings[0]
+
+    @property
+    def sites(self) -> Sites:
+        """The sites that are written."""
+        return self.panel.sites.take(np.arange(self.wanted.start, self.wanted.stop))
+
+    @property
+    def n_typed(self) -> int:
+        """How many of `sites` are typed."""
+        rows = self.typed.rows(self.wanted.start, self.wanted.stop)
+        return rows.stop - rows.start
 
 
 def run(request: Request) -> dict[str, str | int]:
@@ -83,22 +96,30 @@ def run(request: Request) -> dict[str, str | int]:
 
     check_request(request.out, request.fields)
     ready = prepare(request)
+    sites = ready.sites
 
     def write(path: Path) -> None:
         with share_of_work("imputing") as progress:
             write_parts(
                 path,
-                ready.panel.sites,
+                sites,
                 ready.panel.contigs,
                 ready.typed.samples,
-                impute(ready.panel, ready.phasings, ready.imputer, threads=request.threads, on_progress=progress),
+                impute(
+                    ready.panel,
+                    ready.phasings,
+                    ready.imputer,
+                    ready.wanted,
+                    threads=request.threads,
+                    on_progress=progress,
+                ),
                 f"ragimpute impute, weights {ready.model.name}",
                 fields=request.fields,
                 threads=request.threads,
             )
 
     unused = ready.typed.dropped
-    kept = unused[unused["reason"].eq(NOT_IN_REFERENCE) & unused["chrom"].isin(ready.panel.sites.chrom)]
+    kept = unused[unused["reason"].eq(NOT_IN_REFERENCE) & unused["chrom"].isin(sites.chrom)]
     if request.keep_unmatched and len(kept):
         unmatched.write_with(request.out, request.targets, kept, write)
         unused = unused.drop(kept.index)
@@ -111,8 +132,8 @@ def run(request: Request) -> dict[str, str | int]:
         "out": str(request.out),
         "people": len(ready.typed.samples),
         "reference_people": len(ready.panel.samples),
-        "typed_sites": len(ready.typed.index),
-        "imputed_sites": len(ready.panel.sites) - len(ready.typed.index),
+        "typed_sites": ready.n_typed,
+        "imputed_sites": len(sites) - ready.n_typed,
         "unused_records": len(ready.unused) + len(unused),
         "recoded_records": len(ready.typed.recoded),
         "weights": ready.model.name,
@@ -123,14 +144,26 @@ def prepare(inputs: Inputs) -> Prepared:
     """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
     from ragimpute import imputers
 
-    panel, unread = open_panel(inputs)
-    model = inputs.model or pretrained.choose(panel)
+    region = None if inputs.region is None else Region.parse(inputs.region)
+    around = None if region is None else region.widened(FLANK)
+    panel, unread = open_panel(inputs, around)
+    model = inputs.model or pretrained.choose(panel.sites, panel.alleles.shape[1])
     imputer = imputers.load(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
-    region = None if inputs.region is None else Region.parse(inputs.region)
-    typed = read_genotypes(inputs.targets, panel.sites, region=region)
+    typed = read_genotypes(inputs.targets, panel.sites, region=around)
+    if region is not None:
+        unread, dropped, recoded = (
+            table[region.holds(table["chrom"], table["pos"])] if len(table) else table
+            for table in (unread, typed.dropped, typed.recoded)
+        )
+        typed = replace(typed, dropped=dropped, recoded=recoded)
+    typed = _known_to_somebody(typed)
     _report(inputs, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
+    wanted = _wanted(panel.sites, region, inputs.reference)
+    if region is not None:
+        beside = len(panel.sites) - (wanted.stop - wanted.start)
+        logger.info("%d of the sites lie up to %d Mb beside the region and are not written", beside, FLANK // 1_000_000)
     phasings = phase_repeatedly(
         panel,
         typed,
@@ -141,18 +174,19 @@ def prepare(inputs: Inputs) -> Prepared:
     )
     if len(phasings) > 1:
         logger.info("the result is the average over %d phasings of the targets", len(phasings))
-    return Prepared(panel, phasings, imputer, model, pd.concat([unread, untyped], ignore_index=True))
+    return Prepared(panel, phasings, imputer, model, pd.concat([unread, untyped], ignore_index=True), wanted)
 
 
-def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
-    """The reference panel, without the excluded people, and its unusable records.
+def open_panel(inputs: Inputs, region: Region | None) -> tuple[Panel, pd.DataFrame]:
+    """The reference panel at the sites of `region`, without the excluded people, and its unusable records.
 
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions.
     """
     if inputs.reference.suffix == ".safetensors":
         panel, dropped = Panel.load(inputs.reference), pd.DataFrame()
-        if inputs.region is not None:
-            panel = _within(panel, Region.parse(inputs.region), inputs.reference)
+        if region is not None:
+            wanted = _wanted(panel.sites, region, inputs.reference)
+            panel = panel.between(wanted.start, wanted.stop)
         if inputs.genetic_map is not None:
             panel = replace(panel, sites=inputs.genetic_map.locate(panel.sites), ages=None)
     else:
@@ -160,7 +194,7 @@ def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
         if genetic_map is None:
             genetic_map = GeneticMap.uniform()
             logger.warning("no --map: 1 cM per Mb is assumed everywhere")
-        panel, dropped = read_panel(inputs.reference, inputs.region, genetic_map)
+        panel, dropped = read_panel(inputs.reference, region, genetic_map)
     if inputs.exclude_samples is not None:
         excluded = set(read_names(inputs.exclude_samples))
         kept = [name for name in panel.samples if name not in excluded]
@@ -181,13 +215,24 @@ def open_panel(inputs: Inputs) -> tuple[Panel, pd.DataFrame]:
     return panel, dropped
 
 
-def _within(panel: Panel, region: Region, path: Path) -> Panel:
-    sites = panel.sites
-    inside = region.holds(sites.chrom, sites.pos)
-    if not inside.any():
+def _wanted(sites: Sites, region: Region | None, path: Path) -> slice:
+    """Those of `sites`, read from `path`, that lie in the region; all of them without one."""
+    if region is None:
+        return slice(0, len(sites))
+    inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
+    if not len(inside):
         raise InputError(f"{path}: no site in region {region}")
-    start, stop = np.flatnonzero(inside)[[0, -1]]
-    return panel.between(int(start), int(stop) + 1)
+    return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def _known_to_somebody(typed: TargetGenotypes) -> TargetGenotypes:
+    """The targets without the sites at which all their genotypes are missing: those are imputed like untyped ones."""
+    known = (typed.alleles >= 0).any(axis=(1, 2))
+    if not known.any():
+        raise InputError("all genotypes of the targets are missing at the sites of the panel")
+    if not known.all():
+        logger.info("%d sites whose genotypes are missing in all targets are imputed", np.count_nonzero(~known))
+    return typed.at(np.flatnonzero(known))
 
 
 def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:

@@ -1,11 +1,12 @@
 """Imputation with a trained network, window by window and in batches of people, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ragimpute import phasings
-from ragimpute.empirical import empirical_r2
+from ragimpute.empirical import correlation, left_out
 from ragimpute.folds import Fold, typed_per_cm
 from ragimpute.imputers import Imputer
 from ragimpute.models.copy_rag_inputs import more_neighbours
@@ -21,17 +22,20 @@ def impute(
     reference: Panel,
     targets: Sequence[TargetGenotypes],
     imputer: Imputer,
+    wanted: slice | None = None,
     core_cm: float = CORE_CM,
     threads: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Imputed]:
-    """The imputed genotypes at all sites of `reference`, in order: one part for each window's core.
+    """The imputed genotypes at the `wanted` sites of `reference` (all), in order: one part for each window's core.
 
     `targets` are one or several phasings of the same people, complete at their sites; what is imputed from each is
-    averaged. `on_progress` is told the share of the work that is done.
+    averaged. A typed genotype that was missing gets its leave-one-out dosage, that of plain Li-Stephens from the other
+    typed sites. `on_progress` is told the share of the work that is done.
     Results do not depend on the number of people or threads, nor, away from the ends of a chromosome, on `core_cm`.
     """
-    for window, fold in window_folds(reference, targets, core_cm):
+    wanted = wanted or slice(0, len(reference.sites))
+    for window, fold in window_folds(reference, targets, wanted, core_cm):
         parts = []
         about_sites = imputer.describe_sites(fold)
         n = len(targets[0].samples)
@@ -42,21 +46,47 @@ def impute(
             parts.append(phasings.average(imputed, part))
             if on_progress is not None:
                 within = min(1.0, (start + step) / n)
-                on_progress((window.first + within * (window.last - window.first)) / len(reference.sites))
+                done = window.first - wanted.start + within * (window.last - window.first)
+                on_progress(done / (wanted.stop - wanted.start))
         core = slice(window.first - window.start, window.last - window.start)
-        yield Imputed(
+        imputed = Imputed(
             targets[0].samples,
             np.concatenate([part.hds[core] for part in parts], axis=1),
             np.concatenate([part.both[core] for part in parts], axis=1),
             fold.typed[core],
-            er2=empirical_r2(fold.reference, fold.typed, fold.observed[:, : 2 * n], threads)[core],
         )
+        given = targets[0].given[targets[0].rows(window.start, window.stop)]
+        yield _by_other_sites(imputed, fold, given, core, threads)
+
+
+def _by_other_sites(imputed: Imputed, fold: Fold, given: np.ndarray, core: slice, threads: int) -> Imputed:
+    """`imputed`, at the sites `core` of the fold, with ER2 and with dosages of the typed genotypes that are missing.
+
+    given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. Both come from each typed site's leave-one-out
+    dosages; a single person has no ER2.
+    """
+    n_people, missing = given.shape[1], given[..., 0] < 0  # [T, N]
+    if n_people == 1 and not missing.any():
+        return replace(imputed, er2=np.full(len(imputed.typed), np.nan, dtype=np.float32))
+    observed = given.reshape(len(given), -1)  # [T, 2 N]
+    dosages = left_out(fold.reference, fold.typed, observed, threads)
+    er2 = correlation(dosages, observed, fold.typed)
+    sites, people = np.nonzero(missing)
+    inside = (core.start <= fold.typed_sites[sites]) & (fold.typed_sites[sites] < core.stop)
+    sites, people = sites[inside], people[inside]
+    filled = dosages.reshape(given.shape)[sites, people]  # [K, 2]
+    rows = fold.typed_sites[sites] - core.start
+    imputed.hds[rows, people], imputed.both[rows, people] = filled, filled.prod(axis=1)
+    return replace(imputed, er2=er2[core])
 
 
 def window_folds(
-    reference: Panel, targets: Sequence[TargetGenotypes], core_cm: float = CORE_CM
+    reference: Panel, targets: Sequence[TargetGenotypes], wanted: slice, core_cm: float = CORE_CM
 ) -> Iterator[tuple[Window, Fold]]:
-    """The windows of the panel, in order, each with all targets in all phasings beside the reference it looks at."""
+    """The windows of the panel, in order, their cores cut to the sites `wanted`.
+
+    Each comes with all targets in all phasings beside the reference it looks at.
+    """
     sites, typed = reference.sites, np.zeros(len(reference.sites), dtype=bool)
     typed[targets[0].index] = True
     density = typed_per_cm(sites, typed)
@@ -64,7 +94,11 @@ def window_folds(
     samples = targets[0].samples * len(targets)
     nobody = np.full((len(samples), 1), -1, dtype=np.int64)  # of the reference is left out
     for window in windows(sites.chrom, sites.cm, typed, core_cm):
+        first, last = max(window.first, wanted.start), min(window.last, wanted.stop)
+        if first >= last:
+            continue
         local = reference.between(window.start, window.stop)
-        rows = slice(*np.searchsorted(targets[0].index, (window.start, window.stop)))
+        observed = haplotypes[targets[0].rows(window.start, window.stop)]
         is_typed = typed[window.start : window.stop]
-        yield window, Fold("targets", local, samples, is_typed, haplotypes[rows], None, nobody, len(targets), density)
+        fold = Fold("targets", local, samples, is_typed, observed, None, nobody, len(targets), density)
+        yield replace(window, first=first, last=last), fold

@@ -52,7 +52,8 @@ def phase(
     if len(rows) and not targets.at(rows).complete:
         alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
     keep_given_phase(alleles, targets, sites)
-    return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased))
+    missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
+    return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased), filled=missing)
 
 
 def phase_repeatedly(

@@ -31,6 +31,7 @@ class TargetGenotypes:
     phased: np.ndarray  # [M, N] bool; homozygotes and missing genotypes as the file writes them
     dropped: pd.DataFrame  # records that were not used: chrom, pos, id, ref, alt, reason
     recoded: pd.DataFrame = field(default_factory=_no_records)  # records used as swapped or flipped, likewise
+    filled: np.ndarray | None = None  # [M, N] bool: genotypes that the file lacks and phasing has filled in
 
     @property
     def complete(self) -> bool:
@@ -40,7 +41,19 @@ class TargetGenotypes:
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same people at some of the sites only; `rows` indexes the first axis of `alleles`."""
-        return replace(self, index=self.index[rows], alleles=self.alleles[rows], phased=self.phased[rows])
+        filled = None if self.filled is None else self.filled[rows]
+        return replace(
+            self, index=self.index[rows], alleles=self.alleles[rows], phased=self.phased[rows], filled=filled
+        )
+
+    def rows(self, start: int, stop: int) -> slice:
+        """Which of the M sites are the panel's sites start .. stop - 1."""
+        return slice(*np.searchsorted(self.index, (start, stop)).tolist())
+
+    @property
+    def given(self) -> np.ndarray:
+        """`alleles` without those that were filled in: -1."""
+        return self.alleles if self.filled is None else np.where(self.filled[..., None], np.int8(-1), self.alleles)
 
     def haplotypes(self) -> np.ndarray:
         """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a person side by side."""

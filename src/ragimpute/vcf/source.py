@@ -23,6 +23,7 @@ X_NAMES = ("X", "23")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 DAMAGED = "damaged or truncated compressed file; copy or create it again"
+LAST_POSITION = 2**31 - 1
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
 
@@ -41,7 +42,7 @@ class Region:
 
     chrom: str
     start: int = 1
-    end: int = 2**31 - 1
+    end: int = LAST_POSITION
 
     @classmethod
     def parse(cls, text: str) -> "Region":
@@ -55,6 +56,10 @@ class Region:
         if not 1 <= start <= end:
             raise InputError(f"region {text!r}: START must be at least 1 and not beyond END")
         return cls(match[1], start, end)
+
+    def widened(self, by: int) -> "Region":
+        """The region with up to `by` more base pairs at each end."""
+        return Region(self.chrom, max(1, self.start - by), min(self.end + by, LAST_POSITION))
 
     def holds(self, chrom, pos):
         """Whether a position, or which of arrays of them, lies in the region."""
