@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 from ragimpute import artefacts, pretrained
-from ragimpute.panel import Sites
-from ragimpute.retrieval.candidates import EXACT
+from ragimpute.folds import Person
+from ragimpute.models import architecture
+from ragimpute.panel import Panel, Sites
+from ragimpute.retrieval import candidates
+from ragimpute.training.session import Study, load_pretrained
+
+EXACT = candidates.EXACT
 
 
 def site_at(chrom: str, position: int) -> Sites:
@@ -36,3 +41,13 @@ def test_no_panel_gets_weights_that_have_seen_it(chrom: str, position: int, n_ha
 
 def test_weights_of_large_panels_have_seen_no_real_panel() -> None:
     assert json.loads(artefacts.load(pretrained.LARGE, pretrained.KIND).metadata["real_regions"]) == []
+
+
+def test_a_study_has_the_weights_of_its_reference_people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A panel that is large with its held-out people and not without them."""
+    monkeypatch.setattr(candidates, "EXACT", 6)
+    people = [Person(f"P{i}", "reference" if i < 3 else "target", "") for i in range(4)]
+    panel = Panel(site_at("1", 2_000_000), tuple(person.sample for person in people), np.zeros((1, 8), np.uint8), ())
+    study = Study(tmp_path, tmp_path, tmp_path, panel, people)
+    loaded = load_pretrained(architecture("copy_rag").build("small", 1), study)
+    assert loaded == artefacts.file_digest(pretrained.DEFAULT)
