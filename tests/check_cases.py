@@ -161,6 +161,11 @@ CASES = {
     "unsorted panel": (lambda p, t: p.rows.reverse(), ["error unsorted p"], 1),
     "duplicate target records": (lambda p, t: duplicate(t), ["warning unusable-records t"], 0),
     "duplicate panel records": (lambda p, t: duplicate(p), ["warning unusable-records p"], 0),
+    "the same record in small letters": (
+        lambda p, t: p.rows.insert(6, [*p.rows[5][:2], *map(str.lower, p.rows[5][2:4]), *p.rows[5][4:]]),
+        ["warning unusable-records p"],
+        0,
+    ),
     "same position, other allele": (lambda p, t: insert(p, "A", "AT"), ["info overlap t"], 0),
     "multiallelic": (lambda p, t: insert(p, "A", "G,T"), ["warning unusable-records p"], 0),
     "symbolic": (lambda p, t: insert(p, "A", "<DEL>"), ["warning unusable-records p"], 0),

@@ -30,6 +30,7 @@ def test_only_biallelic_phased_complete_diploid_records_are_kept(tmp_path):
             "20 100 A C 0|1 1|0",
             "20 100 A G 0|0 0/0",  # another allele at the same position; an unphased homozygote is no loss
             "20 100 A C 0|1 1|1",
+            "20 100 a c 0|1 1|1",  # letters of either case are the same
             "20 200 A C,G 0|1 1|2",
             "20 300 A <DEL> 0|1 0|0",
             "20 301 A * 0|1 0|0",
@@ -49,6 +50,7 @@ def test_only_biallelic_phased_complete_diploid_records_are_kept(tmp_path):
     np.testing.assert_allclose(panel.sites.cm, [0.0002, 0.0002, 0.0016])
     assert panel.contigs == ("##contig=<ID=20,length=63025520>",)
     assert list(zip(dropped["pos"], dropped["reason"], strict=True)) == [
+        (100, "duplicate"),
         (100, "duplicate"),
         (200, "multiallelic"),
         (300, "symbolic"),

@@ -56,8 +56,8 @@ class SiteIndex:
             self._at.setdefault((chrom, pos), []).append(pair)
 
     def match(self, chrom: str, pos: int, ref: str, alts: list[str]) -> Match:
-        """The site of a record, or why there is none. Letters of either case are the same (VCF 4.3)."""
-        ref, alts = ref.upper(), [alt.upper() for alt in alts]
+        """The site of a record, or why there is none."""
+        ref, *alts = allele_key(ref, alts)
         if not alts:
             return self._without_alt(chrom, pos, ref)
         if len(alts) == 1:
@@ -119,6 +119,11 @@ def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
 def is_ambiguous(ref: str, alt: str) -> bool:
     """Whether a variant is A/T or C/G, the same pair on both strands."""
     return COMPLEMENT.get(ref) == alt
+
+
+def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
+    """What records at one position are told apart by: REF and each ALT, in letters of either case (VCF 4.3)."""
+    return ref.upper(), *(alt.upper() for alt in alts)
 
 
 def unusable_alleles(ref: str, alts: list[str]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel, Sites, strings
-from ragimpute.vcf.alleles import unusable_alleles
+from ragimpute.vcf.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
 
 logger = logging.getLogger(__name__)
@@ -66,14 +66,14 @@ class _Collector:
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
         self._count = 0
         self._chrom, self._pos = "", 0
-        self._here: set[tuple[str, str]] = set()  # alleles kept at the current position
+        self._here: set[tuple[str, ...]] = set()  # alleles kept at the current position
         self._finished: set[str] = set()
 
     def add(self, record) -> None:
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         self._check_order(chrom, pos)
         self._count += 1
-        key = (ref, alts[0] if alts else "")
+        key = allele_key(ref, alts)
         reason = unusable_alleles(ref, alts)
         if not reason and key in self._here:
             reason = "duplicate"

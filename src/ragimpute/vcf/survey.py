@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.vcf.alleles import unusable_alleles
+from ragimpute.vcf.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.genotype_reader import unusable_genotypes
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 
@@ -62,14 +62,14 @@ def survey(
     dosages: dict[int, np.ndarray] = {}
     missing = np.zeros(0, dtype=np.int64)
     at: tuple[str, int] = ("", 0)
-    here: set[tuple[str, str]] = set()
+    here: set[tuple[str, ...]] = set()
     finished: set[str] = set()
     try:
         header = read_header(path)
         missing = np.zeros(len(header.samples), dtype=np.int64)
         for record in records(path, region) if header.samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
-            key = (ref, ",".join(alts) or ".")
+            key = allele_key(ref, alts)
             if (chrom, pos) != at:
                 here.clear()
                 if not disorder and (chrom in finished if chrom != at[0] else pos < at[1]):
@@ -96,7 +96,7 @@ def survey(
                 )
                 if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
                     dosages[len(rows)] = dosage
-            rows.append((chrom, pos, *key, reason, *counts))
+            rows.append((chrom, pos, ref, ",".join(alts) or ".", reason, *counts))
     except InputError as error:
         problem = without_path(error, path)
     table = pd.DataFrame(rows, columns=COLUMNS)
