@@ -77,6 +77,11 @@ def with_genotypes(genotype, people=None):
     return lambda row: [*row[:4], *[genotype] * len(row[4:][:people]), *(row[4:][people:] if people else [])]
 
 
+def without_alt(row):
+    """The record of people who all carry REF."""
+    return [*row[:3], ".", *["0/0"] * len(row[4:])]
+
+
 def other_build(panel, targets):
     """Targets 333 bases further on, so that hardly a position matches."""
     targets.length = 64444167
@@ -169,7 +174,14 @@ CASES = {
     "same position, other allele": (lambda p, t: insert(p, "A", "AT"), ["info overlap t"], 0),
     "multiallelic": (lambda p, t: insert(p, "A", "G,T"), ["warning unusable-records p"], 0),
     "symbolic": (lambda p, t: insert(p, "A", "<DEL>"), ["warning unusable-records p"], 0),
-    "monomorphic record": (lambda p, t: insert(t, "A", ".", genotype="0/0"), ["warning unusable-records t"], 0),
+    "panel record without ALT": (lambda p, t: insert(p, "A", "."), ["warning unusable-records p"], 0),
+    "monomorphic record": (in_targets(without_alt, 150), ["info overlap t"], 0),
+    "all records monomorphic": (in_targets(without_alt), ["info overlap t"], 0),
+    "monomorphic records of the other strand": (
+        in_targets(lambda row: without_alt([*row[:2], row[2].translate(COMPLEMENT), *row[3:]])),
+        ["error overlap t"],
+        1,
+    ),
     "unphased panel": (in_panel(lambda row: [g.replace("|", "/") for g in row]), ["error no-usable-site p"], 1),
     "some unphased": (in_panel(lambda row: [*row[:4], "0/1", *row[5:]], 9), ["warning phase p"], 0),
     "phased targets": (in_targets(lambda row: [g.replace("/", "|") for g in row]), ["info targets t"], 0),

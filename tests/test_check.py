@@ -80,6 +80,17 @@ def test_recoded_genotypes_are_those_of_the_sound_file(name, write):
     assert len(found.recoded) == len(range(0, len(sound.index), 1 if name.startswith("all") else 4))
 
 
+@pytest.mark.parametrize("name", ["sound", "swapped alleles", "monomorphic record", "all records monomorphic"])
+def test_the_check_counts_the_records_that_imputation_uses(name, write):
+    panel, targets = pair()
+    CASES[name][0](panel, targets)
+    files = write(panel, targets)
+    message = next(f.message for f in check_inputs(files.panel, files.targets) if f.code == "overlap")
+    used = len(files.read()[1].index)
+    assert used == len(targets.rows)
+    assert message.startswith(f"{used} of the {used} usable records")
+
+
 def cut(content: bytes) -> bytes:
     return gzip.compress(content)[:-30]
 

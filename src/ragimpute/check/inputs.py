@@ -32,7 +32,7 @@ def check_inputs(
         panel = survey(reference, region)
         findings = list(files.reference(panel))
     else:
-        people = survey(targets, region, limit=COMPARED_RECORDS)
+        people = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
         columns = people.records.loc[list(people.dosages), ["chrom", "pos"]]
         panel = survey(reference, region, wanted=set(columns.itertuples(index=False, name=None)))
         findings = [*files.reference(panel), *files.targets(people)]

@@ -52,7 +52,7 @@ def _match(panel: Survey, people: Survey) -> pd.DataFrame:
     spans = panel.spans
     found = []
     for row in people.records[people.usable].itertuples():
-        match = index.match(row.chrom, row.pos, row.ref, [row.alt])
+        match = index.match(row.chrom, row.pos, row.ref, [] if row.alt == "." else [row.alt])
         low, high = spans.get(row.chrom, (0, -1))
         relation = match.relation
         if match.site < 0 and not low <= row.pos <= high:

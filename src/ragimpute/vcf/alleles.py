@@ -126,10 +126,13 @@ def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
     return ref.upper(), *(alt.upper() for alt in alts)
 
 
-def unusable_alleles(ref: str, alts: list[str]) -> str:
-    """Why a record's alleles cannot be imputed, or ''. Multiallelic records must be split (bcftools norm -m -any)."""
+def unusable_alleles(ref: str, alts: list[str], *, alt_needed: bool = True) -> str:
+    """Why a record's alleles cannot be imputed, or ''. Multiallelic records must be split (bcftools norm -m -any).
+
+    A panel's records need an ALT; those of targets without one may speak of a site all the same (`SiteIndex.match`).
+    """
     if not alts:
-        return "no ALT allele"
+        return "no ALT allele" if alt_needed else ""
     if len(alts) > 1:
         return "multiallelic"
     if not BASES.match(alts[0]) or not BASES.match(ref):

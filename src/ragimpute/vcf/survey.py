@@ -40,7 +40,7 @@ class Survey:
 
     @property
     def usable(self) -> np.ndarray:
-        """[R] bool: biallelic with diploid genotypes."""
+        """[R] bool: biallelic, or without ALT where none is needed, with diploid genotypes."""
         return (self.records["reason"] == "").to_numpy()
 
     @property
@@ -51,10 +51,16 @@ class Survey:
 
 
 def survey(
-    path: str | os.PathLike, region: Region | None, wanted: Container[tuple[str, int]] | None = None, limit: int = 0
+    path: str | os.PathLike,
+    region: Region | None,
+    wanted: Container[tuple[str, int]] | None = None,
+    limit: int = 0,
+    *,
+    alt_needed: bool = True,
 ) -> Survey:
     """Read a file whole, unless it has no samples.
 
+    `alt_needed`: whether a record without ALT is unusable, as in a panel; in targets it is matched like the others.
     Dosages are kept of records at the `wanted` (CHROM, POS); when it is None, of the first `limit` usable records.
     """
     header, problem, disorder = Header((), (), frozenset()), "", ""
@@ -76,7 +82,7 @@ def survey(
                     disorder = f"{chrom}:{pos} comes after {at[0]}:{at[1]}"
                 finished.add(chrom)
                 at = (chrom, pos)
-            reason = "position below 1" if pos < 1 else unusable_alleles(ref, alts)
+            reason = "position below 1" if pos < 1 else unusable_alleles(ref, alts, alt_needed=alt_needed)
             reason = reason or ("duplicate" if key in here else "")
             here.add(key)
             array = None if reason else genotypes(record)
