@@ -186,13 +186,13 @@ def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed
     original = baselines.run_beagle
 
     def watched(reference, targets, *args, **kwargs):
-        seen.append((reference.samples, targets.samples))
+        seen.append((reference.samples, targets.samples, kwargs["seed"]))
         return original(reference, targets, *args, **kwargs)
 
     monkeypatch.setattr("ragimpute.tuning.run_beagle", watched)
     train, validation = tiny_panel.samples[:18], tiny_panel.samples[18:22]
-    result = tune_beagle(tiny_panel, train, validation, tiny_typed, MAP, np.random.default_rng(1), threads=2)
-    assert set(seen) == {(train, validation)}
+    result = tune_beagle(tiny_panel, train, validation, tiny_typed, MAP, threads=2, seed=5)
+    assert set(seen) == {(train, validation, 5)}
     assert len(result["scores"]) == 3
     assert result["r2"] == max(score["r2"] for score in result["scores"]) >= result["default_r2"] > 0.1
     assert result["n_people"] == 4

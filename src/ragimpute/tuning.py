@@ -28,10 +28,10 @@ def tune_beagle(
     validation: Sequence[str],
     typed: np.ndarray,
     genetic_map: GeneticMap,
-    rng: np.random.Generator,
     *,
     threads: int = 1,
     memory_mb: int = 4000,
+    seed: int = 1,
 ) -> dict:
     """Impute the validation people against the train fold with each setting of GRID and with Beagle's defaults.
 
@@ -49,7 +49,7 @@ def tune_beagle(
     if not len(scored):
         raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train people")
     if len(scored) > MAX_SCORED:
-        scored = rng.choice(scored, size=MAX_SCORED, replace=False)
+        scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
     kept = np.flatnonzero(np.isin(np.arange(len(typed)), scored) | typed)
     thinned, truth = _at_sites(reference, kept), _at_sites(people, kept)
     typed_here = typed[kept]
@@ -63,7 +63,8 @@ def tune_beagle(
     settings += [dict(zip(GRID, values, strict=True)) | states for values in itertools.product(*GRID.values())]
 
     def score(setting: dict[str, float]) -> float:
-        imputed = run_beagle(thinned, visible, genetic_map, parameters=setting, memory_mb=memory_mb // threads)
+        memory = memory_mb // threads
+        imputed = run_beagle(thinned, visible, genetic_map, parameters=setting, memory_mb=memory, seed=seed)
         r2 = _pooled_r2(imputed.hds[~typed_here].sum(axis=2), dosages, flip)
         logger.info("beagle %s: r2 %.4f", " ".join(f"{k}={v:g}" for k, v in setting.items()) or "defaults", r2)
         return round(r2, 6)

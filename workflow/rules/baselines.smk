@@ -21,10 +21,11 @@ rule tune_beagle:
     params:
         code=code("tune-beagle", "imputation"),
         map=given("--map", "map"),
+        seed=CONFIG["data_seed"],
     shell:
         "ragimpute tune-beagle --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb}"
-        " --out {output.parameters:q} > {log:q} 2>&1"
+        " --seed {params.seed:q} --out {output.parameters:q} > {log:q} 2>&1"
 
 
 rule baseline:

@@ -173,8 +173,6 @@ def tune_beagle(
     Targets play no part in it.
     """
     start_logging()
-    import numpy as np
-
     from ragimpute import tuning
     from ragimpute.artefacts import atomic_path
     from ragimpute.mask import read_typed
@@ -188,9 +186,9 @@ def tune_beagle(
         reference_people(table, "validation"),
         read_typed(typed_path, people.sites),
         _genetic_map(map_path),
-        np.random.default_rng(seed),
         threads=threads,
         memory_mb=memory_mb,
+        seed=seed,
     )
     with atomic_path(out) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n")
