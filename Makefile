@@ -16,12 +16,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: report slurm test test-long bench lint setup programs
 
 report: setup
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 	@$(BIN)/python -m ragimpute.reporting.terminal results/summary.tsv
 	@echo "Report: $(CURDIR)/results/report.html"
 
 slurm: setup
-	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile $(CONFIG))
+	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile "$(CONFIG)")
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test test-long: PROGRAMS += chromium # the report's test; the report itself needs no browser
