@@ -43,9 +43,8 @@ COMMANDS: dict[str, str | Elsewhere] = {
     r"\.venv/bin/ragimpute \w.*": AS_IT_IS,
     r"ragimpute \w.*": AS_IT_IS,
     r"eval \"\$\(_RAGIMPUTE_COMPLETE=bash_source ragimpute\)\"": r"\g<0>; complete -p ragimpute",
-    r"snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
+    r"\.venv/bin/snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
     r"bcftools .*": AS_IT_IS,
-    r"cd pretraining": AS_IT_IS,
     # the set-up is the one that runs the tests; the study is the reader's small one, as the example's takes 20 minutes
     r"make report CONFIG=\w+\.yaml": r"\g<0> --old-file=setup",
     r"make report": r"\g<0> --old-file=setup CONFIG=mine.yaml",
@@ -56,7 +55,9 @@ COMMANDS: dict[str, str | Elsewhere] = {
         "tests/test_conda.py",
         "def test_the_study_in_conda_environments_has_the_plain_runs",
     ),
-    r"python pretrain\.py .*": Elsewhere("needs msprime and half an hour", "pretraining/pretrain.py", '"--real",'),
+    r"\.venv/bin/python pretraining/pretrain\.py .*": Elsewhere(
+        "needs msprime and half an hour", "pretraining/pretrain.py", '"--real",'
+    ),
     r"make (setup|test)": Elsewhere("they are what runs these tests", ".ci/run", "make test"),
 }
 
