@@ -8,7 +8,7 @@ polymorphic in the smallest, the same for all. Our kernels are compiled before t
 
 Times are those of 50 targets. Accuracy needs more people, and more than one genealogy: `--targets 200 --simulations 5`
 simulates anew with other seeds and scores all people together; the interval of the difference is a bootstrap over them.
-`--as-sequenced` gives the panels errors of phase and genotypes, as real ones have them.
+`--as-sequenced` gives the panels errors of phase and genotypes, drawn as those of the training panels are.
 """
 
 import logging
