@@ -295,7 +295,14 @@ def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
     caplog.clear()
     quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
     assert (quiet.exit_code, quiet.stdout) == (0, "")
-    assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map
+    assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map, and few people
+
+
+@pytest.mark.parametrize(("few", "warned"), [(TARGETS, False), (TARGETS + 1, True)])
+def test_too_few_people_for_r2_are_warned_of(world, caplog, monkeypatch, few, warned):
+    monkeypatch.setattr("ragimpute.imputation_run.FEW_TARGETS", few)
+    world.impute("few.vcf.gz", "--region", "21")
+    assert ("make R2 unreliable" in caplog.text) == warned
 
 
 def test_reference_people_come_back_as_they_are(tmp_path):

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
 FLANK = 2_000_000  # base pairs that are read at each end of a region: matches reach beyond it (docs/impute.md)
+FEW_TARGETS = 10  # R2, estimated over the people of the file, says little of fewer than this
 FEW_TYPED = 20  # fewer typed sites than this on a chromosome deserve a word
 
 
@@ -96,7 +97,9 @@ def run(request: Request) -> dict[str, str | int]:
 
     check_request(request.out, request.fields)
     ready = prepare(request)
-    sites = ready.sites
+    sites, n_people = ready.sites, len(ready.typed.samples)
+    if n_people < FEW_TARGETS:
+        logger.warning("%s: so few people (%d) make R2 unreliable; filter by GP instead", request.targets, n_people)
 
     def write(path: Path) -> None:
         with share_of_work("imputing") as progress:
@@ -130,7 +133,7 @@ def run(request: Request) -> dict[str, str | int]:
     _write_table(request.out, "recoded", ready.typed.recoded)
     return {
         "out": str(request.out),
-        "people": len(ready.typed.samples),
+        "people": n_people,
         "reference_people": len(ready.panel.samples),
         "typed_sites": ready.n_typed,
         "imputed_sites": len(sites) - ready.n_typed,
