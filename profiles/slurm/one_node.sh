@@ -5,7 +5,7 @@
 #   profiles/slurm/one_node.sh run [OPTION ...]    the same, then the study: snakemake with profiles/slurm and your options
 #   profiles/slurm/one_node.sh stop                stop the three daemons
 #
-# Partitions: main, gpu. A machine without an NVIDIA card gets one pretended GPU (/dev/null), so that jobs can ask for one.
+# Partitions: main, gpu. A machine without an NVIDIA card pretends to have a GPU for each core, so that jobs can ask for one.
 # Jobs over their memory are killed. There is no accounting database, hence no accounts.
 set -euo pipefail
 
@@ -34,8 +34,12 @@ configure() {
   node=$(uname -n)
   node=${node%%.*}
   memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
-  gpus=$(find /dev -maxdepth 1 -name 'nvidia[0-9]*' | sort)
   install -d -m 755 $etc /var/spool/slurmctld /var/spool/slurmd /var/log/slurm /run/munge
+  gpus=$(find /dev -maxdepth 1 -name 'nvidia[0-9]*' | sort)
+  if [ -z "$gpus" ]; then
+    gpus=$(seq -f /var/spool/slurmd/gpu%g "$(nproc)") # SLURM counts a GPU where a file is
+    xargs touch <<< "$gpus"
+  fi
   cat > "$SLURM_CONF" << CONF
 $mark
 ClusterName=one_node
@@ -65,11 +69,11 @@ MinJobAge=3600
 GresTypes=gpu
 # the node is what this file says, should slurmd count otherwise
 SlurmdParameters=config_overrides
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:$(wc -w <<< "${gpus:-/dev/null}") State=UNKNOWN
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:$(wc -w <<< "$gpus") State=UNKNOWN
 PartitionName=main Nodes=$node Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=$node MaxTime=INFINITE State=UP
 CONF
-  for file in ${gpus:-/dev/null}; do echo "Name=gpu File=$file"; done > $etc/gres.conf
+  for file in $gpus; do echo "Name=gpu File=$file"; done > $etc/gres.conf
   echo "CgroupPlugin=cgroup/v1" > $etc/cgroup.conf
   if [ ! -s /etc/munge/munge.key ]; then mungekey --create; fi
   chown -R munge: /etc/munge /run/munge
