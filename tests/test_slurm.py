@@ -154,9 +154,9 @@ def test_a_training_cancelled_and_then_killed_ends_with_the_weights_of_an_unbrok
 
 def test_a_job_killed_for_memory_is_tried_again_with_more(unbroken: Study, tmp_path: Path) -> None:
     rules = unbroken.checkout / "workflow" / "rules" / "training.smk"
-    with unbroken.edited(rules, rules.read_text().replace("grow(4000)", "grow(300)")):
+    with unbroken.edited(rules, rules.read_text().replace("grow_with_input(2000, for_each_mb=2)", "grow(300)")):
         jobs = train_on_slurm(unbroken, tmp_path)
-    assert [memory for _, memory in jobs] == [f"{300 * (attempt + 1)}M" for attempt in range(len(jobs))]
+    assert [memory for _, memory in jobs] == [f"{300 * 2**attempt}M" for attempt in range(len(jobs))]
     assert [state for state, _ in jobs] == ["FAILED"] * (len(jobs) - 1) + ["COMPLETED"]
     logs = [path.read_text() for path in (tmp_path / ".snakemake" / "slurm_logs").rglob("*.log")]
     assert len(logs) == len(jobs) - 1 > 0

@@ -257,8 +257,15 @@ def training_json(wildcards):
 
 # Resources
 def grow(amount):
-    """Resource function: more with each attempt."""
-    return lambda wildcards, attempt: amount * attempt
+    """Resource function: twice as much with each further attempt."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def grow_with_input(amount, for_each_mb):
+    """`grow`, with `for_each_mb` more for each megabyte of the input files."""
+    return lambda wildcards, input, attempt: int(
+        amount + for_each_mb * input.size_mb
+    ) * 2 ** (attempt - 1)
 
 
 def gpus():

@@ -26,7 +26,7 @@ rule predict:
     threads: 1
     resources:
         runtime=grow(60),
-        mem_mb=grow(3000),
+        mem_mb=grow_with_input(2000, for_each_mb=2),
         disk_mb=1000,
         gpu=gpus(),
     params:

@@ -27,7 +27,7 @@ rule retrieve:
     threads: 1
     resources:
         runtime=grow(120),
-        mem_mb=grow(3000),
+        mem_mb=grow(4000),
         disk_mb=5000,
     params:
         code=code("retrieve", "training"),

@@ -22,7 +22,7 @@ rule train:
     threads: 1
     resources:
         runtime=grow(240),
-        mem_mb=grow(4000),
+        mem_mb=grow_with_input(2000, for_each_mb=2),
         disk_mb=1000,
         gpu=gpus(),
     params:
