@@ -176,6 +176,11 @@ CASES = {
     "symbolic": (lambda p, t: insert(p, "A", "<DEL>"), ["warning unusable-records p"], 0),
     "panel record without ALT": (lambda p, t: insert(p, "A", "."), ["warning unusable-records p"], 0),
     "monomorphic record": (in_targets(without_alt, 150), ["info overlap t"], 0),
+    "a carrier of no ALT": (
+        in_targets(lambda row: [*without_alt(row)[:-1], "0/1"], 9),
+        ["error invalid-record t"],
+        1,
+    ),
     "all records monomorphic": (in_targets(without_alt), ["info overlap t"], 0),
     "monomorphic records of the other strand": (
         in_targets(lambda row: without_alt([*row[:2], row[2].translate(COMPLEMENT), *row[3:]])),

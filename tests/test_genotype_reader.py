@@ -66,3 +66,10 @@ def test_what_cannot_be_aligned_is_an_error_with_the_fix(tmp_path, targets):
     elsewhere = write_vcf(tmp_path / "else.vcf", ["a"], ["20 7 A C 0|1"])
     with pytest.raises(InputError, match="1 not in the reference"):
         read_genotypes(elsewhere, SITES)
+
+
+@pytest.mark.parametrize("record", ["20 300 G A 0/1 0/2 0/0", "20 300 G . 0/1 0/0 0/0"])
+def test_a_genotype_of_an_allele_that_alt_lacks_is_an_error(tmp_path, record):
+    path = write_vcf(tmp_path / "t.vcf", ["a", "b", "c"], [record])
+    with pytest.raises(InputError, match="record 20:300: a genotype names an allele that ALT lacks"):
+        read_genotypes(path, SITES)

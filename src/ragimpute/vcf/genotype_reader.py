@@ -197,7 +197,7 @@ def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
     """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
     if array.shape[1] == 2:
         return np.broadcast_to(np.array([-1, -1, 0], dtype=array.dtype), (len(array), 3)).copy()
-    if (array[:, :2] > 1).any():
+    if (array[:, :2] > len(record.ALT)).any():
         raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
     array = array.copy()
     array[(array[:, :2] < 0).any(axis=1), :2] = -1

@@ -87,7 +87,7 @@ def survey(
             here.add(key)
             array = None if reason else genotypes(record)
             reason = reason or unusable_genotypes(array)
-            if array is not None and not reason and (array[:, :-1] > 1).any():
+            if array is not None and not reason and (array[:, :-1] > len(alts)).any():
                 reason = "allele that ALT lacks"
             counts = (0, 0, 0, 0)
             if array is not None and not reason:
