@@ -154,17 +154,16 @@ def prepare(inputs: Inputs) -> Prepared:
     imputer = imputers.load(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
     typed = read_genotypes(inputs.targets, panel.sites, region=around)
+    typed = _known_to_somebody(typed)
+    _report(inputs, panel, typed, unread)
+    panel, typed, untyped = keep_typed_chromosomes(panel, typed)
+    wanted = _wanted(panel.sites, region, inputs.reference)
     if region is not None:
         unread, dropped, recoded = (
             table[region.holds(table["chrom"], table["pos"])] if len(table) else table
             for table in (unread, typed.dropped, typed.recoded)
         )
         typed = replace(typed, dropped=dropped, recoded=recoded)
-    typed = _known_to_somebody(typed)
-    _report(inputs, panel, typed, unread)
-    panel, typed, untyped = keep_typed_chromosomes(panel, typed)
-    wanted = _wanted(panel.sites, region, inputs.reference)
-    if region is not None:
         beside = len(panel.sites) - (wanted.stop - wanted.start)
         logger.info("%d of the sites lie up to %d Mb beside the region and are not written", beside, FLANK // 1_000_000)
     phasings = phase_repeatedly(

@@ -35,6 +35,7 @@ def impute(
     Results do not depend on the number of people or threads, nor, away from the ends of a chromosome, on `core_cm`.
     """
     wanted = wanted or slice(0, len(reference.sites))
+    given = targets[0].given  # [M, N, 2]
     for window, fold in window_folds(reference, targets, wanted, core_cm):
         parts = []
         about_sites = imputer.describe_sites(fold)
@@ -55,8 +56,8 @@ def impute(
             np.concatenate([part.both[core] for part in parts], axis=1),
             fold.typed[core],
         )
-        given = targets[0].given[targets[0].rows(window.start, window.stop)]
-        yield _by_other_sites(imputed, fold, given, core, threads)
+        rows = targets[0].rows(window.start, window.stop)
+        yield _by_other_sites(imputed, fold, given[rows], core, threads)
 
 
 def _by_other_sites(imputed: Imputed, fold: Fold, given: np.ndarray, core: slice, threads: int) -> Imputed:
