@@ -240,6 +240,14 @@ def test_missing_genotypes_are_imputed_and_count_for_nothing(world):
     assert np.corrcoef(ds[missing], truth.sum(axis=2)[missing])[0, 1] > 0.8
 
 
+def test_targets_without_any_genotype_are_an_error(world):
+    sites, names = world.panel.sites.take(world.typed), world.panel.samples[-TARGETS:]
+    nothing = np.full((len(sites), TARGETS, 2), -1, dtype=np.int8)
+    write_genotypes(world.folder / "nothing.vcf.gz", sites, world.panel.contigs, names, nothing, True)
+    with pytest.raises(InputError, match=r"nothing.vcf.gz: all genotypes are missing"):
+        world.impute("from_nothing.vcf.gz", targets="nothing.vcf.gz")
+
+
 def test_the_number_of_phasings_changes_no_typed_genotype(world):
     """The world's typed sites are sparse: several phasings unless one asks for another number."""
     several = world.impute("several.vcf.gz", targets="unphased.vcf.gz")

@@ -154,7 +154,7 @@ def prepare(inputs: Inputs) -> Prepared:
     imputer = imputers.load(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
     typed = read_genotypes(inputs.targets, panel.sites, region=around)
-    typed = _known_to_somebody(typed)
+    typed = _known_to_somebody(typed, inputs.targets)
     _report(inputs, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = _wanted(panel.sites, region, inputs.reference)
@@ -227,13 +227,13 @@ def _wanted(sites: Sites, region: Region | None, path: Path) -> slice:
     return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
-def _known_to_somebody(typed: TargetGenotypes) -> TargetGenotypes:
-    """The targets without the sites at which all their genotypes are missing: those are imputed like untyped ones."""
+def _known_to_somebody(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
+    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
     known = (typed.alleles >= 0).any(axis=(1, 2))
     if not known.any():
-        raise InputError("all genotypes of the targets are missing at the sites of the panel")
+        raise InputError(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
     if not known.all():
-        logger.info("%d sites whose genotypes are missing in all targets are imputed", np.count_nonzero(~known))
+        logger.info("%s: %d sites where all genotypes are missing are imputed", path, np.count_nonzero(~known))
     return typed.at(np.flatnonzero(known))
 
 
