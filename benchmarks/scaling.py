@@ -130,9 +130,6 @@ def run(folder: Path, threads: int) -> dict[str, Cost]:
     rounds = [{method: cost(command, folder) for method, command in commands.items()} for _ in range(REPEATS)]
     by_wall = {method: sorted((done[method] for done in rounds), key=lambda it: it.wall) for method in commands}
     return {method: runs[REPEATS // 2] for method, runs in by_wall.items()}
-    return {
-        method: sorted((done[method] for done in rounds), key=lambda it: it.wall)[REPEATS // 2] for method in commands
-    }
 
 
 def _ragimpute() -> str:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
+from ragimpute.empirical import empirical_r2
 from ragimpute.errors import InputError
 from ragimpute.vcf.reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
@@ -238,6 +239,11 @@ def test_missing_genotypes_are_imputed_and_count_for_nothing(world):
     assert (ds[~missing] == truth.sum(axis=2)[~missing]).all()
     assert (ds[missing] % 1 > 0).mean() > 0.5, "what is not known is not certain"
     assert np.corrcoef(ds[missing], truth.sum(axis=2)[missing])[0, 1] > 0.8
+    typed = world.typed.copy()
+    typed[rows[7]] = False
+    given = np.delete(seen, 7, axis=0).reshape(typed.sum(), -1)  # came phased: nothing else is known of them
+    expected = empirical_r2(world.panel.people(world.panel.samples[:-TARGETS]), typed, given)
+    np.testing.assert_allclose(found.er2, expected, atol=0.01)
 
 
 def test_targets_without_any_genotype_are_an_error(world):
