@@ -1,6 +1,7 @@
 # Impute genotypes with retrieval-augmented networks, trained once for each loss, beside the usual tools.
 #
-# Paths of results (docs/how_it_works.md explains each file; NAME = [A-Za-z][A-Za-z0-9_]*):
+# Paths of results (docs/how_it_works.md explains each file; NAME = [A-Za-z][A-Za-z0-9_]*). {loss} is the loss of a row of
+# the study, or the row's `name`; {weights} is nothing, .pretrained or .fine_tuned:
 #   results/config.yaml                                                the effective configuration
 #   results/provenance.json                                            versions, seeds, hashes, hardware: not compared
 #   results/panels/{panel}/{panel.safetensors,dropped.tsv,roles.tsv,frequencies.tsv}
@@ -10,9 +11,9 @@
 #   results/segments/{mask}/{architecture}.{loss}{weights}/seed{seed}/{fold}.safetensors
 #                                                                      temporary; fold: train, random1.., validation, targets
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
-#                                                                      weights: nothing, .pretrained or .fine_tuned
 #   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
-#   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}, or a baseline (seed 0)
+#   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}{calibrated}, or
+#                                                                      a baseline (seed 0); calibrated: nothing or .calibrated
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,along.tsv,statistics.safetensors}
 #   results/{metrics,comparisons,summary,loss_study,claims,curves,along}.tsv, results/report.html
 #   results/figures/{figure}.{mask}.{svg,png,json}                     json: Vega-Lite
@@ -28,9 +29,10 @@ wildcard_constraints:
     architecture=r"[A-Za-z][A-Za-z0-9_]*",
     loss=r"[A-Za-z][A-Za-z0-9_]*",
     weights=r"(\.pretrained|\.fine_tuned)?",
+    calibrated=r"(\.calibrated)?",
     baseline=r"[A-Za-z][A-Za-z0-9_]*",
     fold=r"[a-z]+[0-9]*",
-    method=r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,2}",
+    method=r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,3}",
     seed=r"[0-9]+",
 
 

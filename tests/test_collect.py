@@ -130,6 +130,22 @@ def test_seeds_are_averaged_and_paired():
     assert set(table.seed_a) == set(table.seed_b) == {"1,2"}
 
 
+def test_calibrated_methods_are_compared_with_raw_ones_and_with_each_other():
+    runs = [
+        tables.Run("example", "omni", f"copy_rag.{name}{suffix}", "copy_rag", loss, "scratch", 1)
+        for name, loss in (("no_recon", "no_recon"), ("focal", "focal"), ("fast", "no_recon"))
+        for suffix in ("", ".calibrated")
+    ]
+    assert collect.pairs(runs) == sorted(
+        [(f"copy_rag.{name}.calibrated", f"copy_rag.{name}") for name in ("no_recon", "focal", "fast")]
+        + [
+            (f"copy_rag.{name}{end}", f"copy_rag.no_recon{end}")
+            for name in ("focal", "fast")
+            for end in ("", ".calibrated")
+        ]
+    )
+
+
 def test_the_best_method_is_compared_with_all_others():
     runs = [evaluated(name, noise=noise)[1] for name, noise in (("beagle", 0.4), ("frequency", 0.6), ("mine", 0.1))]
     table = collect.compare(runs)

@@ -107,6 +107,25 @@ def test_all_misspelt_keys_and_values_are_reported_at_once_with_the_right_ones(t
             "no pretrained weights of",
         ),
         ("cross_entropy}", "no_recon, weights: pretrained}", "were trained with the loss cross_entropy"),
+        ("cross_entropy}", "cross_entropy, learning_rate: 0.1}", "study[1].learning_rate: needs `name`"),
+        ("cross_entropy}", "cross_entropy, name: fast}", "study[1].name: without `learning_rate`"),
+        (
+            "cross_entropy}",
+            "cross_entropy, learning_rate: 0.1, name: no_recon}",
+            "study[1].name: 'no_recon' is the name of a loss",
+        ),
+        ("cross_entropy}", "cross_entropy, learning_rate: 0.1, name: 2fast}", "study[1].name: '2fast' is not allowed"),
+        (
+            "cross_entropy}",
+            "cross_entropy, weights: pretrained, learning_rate: 0.1, name: fast}",
+            "study[1].learning_rate: pretrained weights are taken as they are",
+        ),
+        ("cross_entropy}", "cross_entropy, seeds: []}", "study[1].seeds: [] should be non-empty"),
+        (
+            "cross_entropy}",
+            "cross_entropy, calibrated: true}",
+            "study[1].calibrated: unknown key; did you mean 'calibrate'",
+        ),
         ("{fraction: 0.1}", "targets", "leaves nothing to score"),
         ("holdout: 0.2", "holdout: 1.2", "panels.mine.targets.holdout: 1.2"),
         ("  some:", "  2some:", "'2some' is not allowed"),
@@ -205,12 +224,46 @@ def test_the_configuration_page_is_up_to_date() -> None:
 
 
 def test_config_needs_only_what_snakemake_brings() -> None:
-    for module in ("config", "study", "code_digest", "errors"):
+    for module in ("config", "study", "study_rows", "code_digest", "errors"):
         imports = re.findall(r"^(?:from|import) (\w+)", (ROOT / f"src/ragimpute/{module}.py").read_text(), re.MULTILINE)
         assert set(imports) <= {
             *("ast", "collections", "copy", "dataclasses", "difflib", "functools", "hashlib", "importlib", "pathlib"),
             *("re", "typing", "jsonschema", "yaml", "ragimpute"),
         }
+
+
+FAST = "copy_rag, loss: cross_entropy, learning_rate: 0.1, name: fast"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["copy_rag, loss: no_recon", "copy_rag, loss: no_recon"], ["study[2]: the same as study[1]"]),
+        (["copy_rag, loss: no_recon", "copy_rag, loss: no_recon, calibrate: true"], []),
+        (["copy_rag, loss: no_recon, calibrate: true", "copy_rag, loss: no_recon"], []),
+        (
+            ["copy_rag, loss: no_recon, seeds: [1]", "copy_rag, loss: no_recon, seeds: [2], calibrate: true"],
+            ["study[2].seeds: study[1] is the same training with other seeds; give all in one row"],
+        ),
+        (["copy_rag, loss: cross_entropy", FAST], []),
+        ([FAST, FAST.replace("copy", "bert"), f"{FAST}, weights: fine_tuned"], []),
+        (
+            [FAST, FAST.replace("0.1", "0.2")],
+            ["study[2].name: 'fast' names study[1], which has another loss or learning_rate; choose another name"],
+        ),
+        (
+            [FAST, FAST.replace("cross_entropy", "no_recon")],
+            ["study[2].name: 'fast' names study[1], which has another loss or learning_rate; choose another name"],
+        ),
+    ],
+)
+def test_rows_of_a_study_beside_each_other(tmp_path: Path, rows: list[str], expected: list[str]) -> None:
+    lines = "\n".join(f"  - {{mask: some, architecture: {row}}}" for row in rows)
+    text = SECTIONS.replace("  - {mask: some, architecture: copy_rag, loss: cross_entropy}", lines)
+    if expected:
+        assert problems(tmp_path, text) == expected
+    else:
+        assert len(load(ROOT, [write(tmp_path, text)], check_files=False)["study"]) == len(rows)
 
 
 @pytest.mark.parametrize("name", ["config/dev.yaml", "tests/studies/tiny.yaml"])

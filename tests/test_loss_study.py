@@ -1,5 +1,7 @@
 """The loss study: measures over seeds, paired differences, ranks, and what had been predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,6 @@ from click.testing import CliRunner
 
 from evaluation_data import synthetic
 from ragimpute.cli import ragimpute
-from ragimpute.errors import InputError
 from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, tables
 from ragimpute.evaluation.claims import CLAIMS, CROSS_ENTROPY, A, B, C, Claim, Conjunction, D
 from ragimpute.evaluation.intervals import Measured
@@ -170,10 +171,27 @@ def test_ece_and_training_measures(evaluated):
     assert study.losses[A]["epochs_to_best"].values == pytest.approx([4, 4, 4])
 
 
-def test_losses_on_different_seeds_are_not_compared(evaluated):
+def test_losses_are_compared_on_the_seeds_that_all_have(evaluated):
     found, histories, _ = evaluated
-    with pytest.raises(InputError, match="not run on the same seeds"):
-        loss_study.gather(found[1:], histories, {})
+    (whole,), (part,) = (loss_study.gather(some, histories, {}) for some in (found, found[1:]))
+    left_out = found[0].run.seed
+    assert part.seeds == tuple(seed for seed in whole.seeds if seed != left_out)
+    kept = [seed != left_out for seed in whole.seeds]
+    for loss, measures in part.losses.items():
+        for name, measured in measures.items():
+            np.testing.assert_array_equal(measured.values, whole.losses[loss][name].values[kept])
+    apart = [one for one in found if one.run.loss == C or one.run.seed == left_out]
+    apart = [one for one in apart if (one.run.loss, one.run.seed) != (C, left_out)]
+    assert loss_study.gather(apart, histories, {}) == []
+
+
+def test_calibrated_methods_and_those_with_a_name_are_left_out(evaluated):
+    found, histories, _ = evaluated
+    methods = (f"copy_rag.{C}.calibrated", "copy_rag.fast")
+    more = [replace(one, run=replace(one.run, method=method)) for one in found[:1] for method in methods]
+    (study,) = loss_study.gather([*found, *more], histories, {})
+    assert study.seeds == loss_study.gather(found, histories, {})[0].seeds
+    assert set(study.losses) == {one.run.loss for one in found}
 
 
 def test_the_verb_writes_both_tables_the_same_each_time(evaluated, tmp_path):

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -10,6 +11,7 @@ from ragimpute.reporting import FIGURES
 from ragimpute.reporting.chart import SUFFIXES, nothing, save
 from ragimpute.reporting.figures import bin_label, bin_middle
 from ragimpute.reporting.inputs import COLUMNS
+from ragimpute.reporting.style import method_styles
 
 
 def options(folder):
@@ -28,6 +30,22 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     write_study(folder)
     return folder
+
+
+def test_a_calibrated_method_and_one_with_a_name_have_a_shape_of_their_own():
+    ends = {"a": "a", "a.calibrated": "a", "fast": "a", "b": "b", "a.fine_tuned": "a", "a.fine_tuned.calibrated": "a"}
+    rows = [
+        (f"net.{end}", "net", loss, "fine_tuned" if "fine_tuned" in end else "scratch", False)
+        for end, loss in ends.items()
+    ]
+    summary = pd.DataFrame(rows, columns=["method", "architecture", "loss", "weights", "selected"])
+    styles = method_styles(summary)
+    assert (
+        len({(styles[f"net.{end}"].shape, styles[f"net.{end}"].dash) for end in ("a", "a.calibrated", "fast", "b")})
+        == 4
+    )
+    for end in ("a", "a.calibrated"):  # weights change nothing
+        assert styles[f"net.{end}"].shape == styles[f"net.{end.replace('a', 'a.fine_tuned', 1)}"].shape
 
 
 def test_every_figure_is_drawn_and_the_same_bytes_twice(study, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ragimpute import phasings
+from ragimpute import artefacts, imputers, phasings
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.folds import load_fold
@@ -17,7 +17,7 @@ from ragimpute.frequencies import count_alleles, write_frequencies
 from ragimpute.mask import write_typed
 from ragimpute.predict import predict
 from ragimpute.roles import write_roles
-from ragimpute.training.session import load_model
+from ragimpute.training.session import SEGMENTS, Study, load_model
 from ragimpute.vcf.reader import read_genotypes, read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from training_data import CPU, people_of, small_network, windows_of
@@ -134,6 +134,19 @@ def test_verbs_from_segments_to_vcf(files, tiny_panel, tiny_typed):
     phasings.save(
         files / "phasings", files / "phased.vcf.gz", [first, replace(first, alleles=first.alleles[..., ::-1])]
     )
+    call(
+        *("predict", *common, "--segments", files / "targets.safetensors", "--targets", files / "phased.vcf.gz"),
+        *("--model", files / "first", "--calibrate", "--device", "cpu", "--out", files / "calibrated.vcf.gz"),
+    )
+    study_of_files = Study.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
+    fold = study_of_files.fold("targets", files / "phased.vcf.gz")
+    imputer = imputers.load(files / "first", "cpu", 1, calibrated=True)
+    assert imputer.temperature == history.set_index("metric").loc["temperature", "value"] != 1
+    expected_hds = imputer.impute(fold, artefacts.load(files / "targets.safetensors", SEGMENTS).arrays).hds
+    calibrated = read_imputed(files / "calibrated.vcf.gz", tiny_panel.sites)
+    np.testing.assert_allclose(calibrated.hds, expected_hds, atol=6e-4)  # three digits are written
+    assert np.abs(np.asarray(calibrated.ds) - np.asarray(found.ds)).max() > 0.001
+
     several = ("--targets", files / "phased.vcf.gz", "--phasings", files / "phasings")
     again = files / "several.safetensors"
     call("retrieve", *study, *several, "--architecture", "bert_rag", "--fold", "targets", "--out", again)

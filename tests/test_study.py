@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ragimpute.config import load
-from ragimpute.study import method_name, runs, truth_file
+from ragimpute.study import method_name, raw_method, runs, truth_file
 
 ROOT = Path(__file__).parents[1]
 CONFIG = {
@@ -30,6 +30,37 @@ def test_networks_run_for_each_seed_and_baselines_once_on_the_masks_of_the_study
         "a/frequency/seed0",
     ]
     assert [run.trained for run in runs(CONFIG)] == [True] * 5 + [False] * 2
+
+
+def test_a_row_has_seeds_a_name_and_a_calibrated_result_of_its_own() -> None:
+    row = CONFIG["study"][0]
+    own = {"seeds": [5, 3], "learning_rate": 0.1, "name": "fast", "calibrate": True}
+    rows = [row | {"calibrate": True}, row, row | own, row | {"weights": "pretrained", "calibrate": True}]
+    found = runs(CONFIG | {"study": rows, "baselines": []})
+    assert [(run.path, run.model) for run in found] == [
+        ("a/copy_rag.x/seed1", "a/copy_rag.x/seed1"),
+        ("a/copy_rag.x/seed2", "a/copy_rag.x/seed2"),
+        ("a/copy_rag.x.calibrated/seed1", "a/copy_rag.x/seed1"),
+        ("a/copy_rag.x.calibrated/seed2", "a/copy_rag.x/seed2"),
+        ("a/copy_rag.fast/seed5", "a/copy_rag.fast/seed5"),
+        ("a/copy_rag.fast/seed3", "a/copy_rag.fast/seed3"),
+        ("a/copy_rag.fast.calibrated/seed5", "a/copy_rag.fast/seed5"),
+        ("a/copy_rag.fast.calibrated/seed3", "a/copy_rag.fast/seed3"),
+        ("a/copy_rag.x.pretrained/seed1", "a/copy_rag.x.pretrained/seed1"),
+        ("a/copy_rag.x.pretrained.calibrated/seed1", "a/copy_rag.x.pretrained/seed1"),
+    ]
+    assert {run.loss for run in found} == {"x"}
+    assert {run.training: run.learning_rate for run in found} == {
+        "copy_rag.x": None, "copy_rag.fast": 0.1, "copy_rag.x.pretrained": None
+    }  # fmt: skip
+
+
+def test_a_calibrated_method_has_a_raw_one() -> None:
+    for weights in ("scratch", "pretrained"):
+        raw = method_name("bert_rag", "x", weights)
+        assert raw_method(method_name("bert_rag", "x", weights, calibrated=True)) == raw_method(raw) == raw
+    assert raw_method("bert_rag.calibrated") == "bert_rag.calibrated"  # a loss of that name
+    assert raw_method("beagle") == "beagle"
 
 
 def test_baselines_alone_run_on_all_masks() -> None:

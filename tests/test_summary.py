@@ -84,6 +84,15 @@ def test_the_validation_people_select_not_the_targets():
     assert table.loc[table.selected, "method"].tolist() == ["copy_rag.b"]
 
 
+def test_a_calibrated_method_has_no_training_of_its_own_and_is_not_selected():
+    metrics = pd.concat([measured("copy_rag.a", 1, 0.5), measured("copy_rag.a.calibrated", 1, 0.9)])
+    table = summarise(metrics, {("omni", "copy_rag.a"): [history(1, [0.5], [0.4])]}).set_index("method")
+    assert table["selected"].to_dict() == {"copy_rag.a": True, "copy_rag.a.calibrated": False}
+    calibrated = table.loc["copy_rag.a.calibrated"]
+    assert calibrated.r2_overall == pytest.approx(0.9)
+    assert calibrated[["epochs_to_best", "loss_sd", "f1_gap"]].isna().all()
+
+
 def test_nothing_is_selected_without_a_history():
     assert not summarise(measured("copy_rag.a", 1, 0.9), {}).selected.any()
 

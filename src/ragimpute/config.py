@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from ragimpute import pretrained
+from ragimpute import study_rows
 from ragimpute.errors import InputError
 
 REPLACED = ("panels", "masks", "study", "seeds", "baselines")
@@ -293,16 +293,12 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
         for where, weights in ((name, loss), (f"{name}.after_switch", loss["after_switch"])):
             if weights and weights["hap"] + weights["genotype"] == 0:
                 problems.append(f"losses.{where}: hap or genotype must be above 0")
-    seen: dict[tuple, int] = {}
     for i, entry in enumerate(config["study"]):
         where = f"study[{i + 1}]"
         for key, known in (("mask", masks), ("loss", losses)):
             if entry[key] not in known:
                 problems.append(f"{where}.{key}: no {key} {entry[key]!r}{suggestion(entry[key], list(known))}")
-        problems += [f"{where}.weights: {problem}" for problem in weights_problems(config, entry)]
-        first = seen.setdefault(tuple(entry.values()), i + 1)
-        if first != i + 1:
-            problems.append(f"{where}: the same as study[{first}]")
+    problems += study_rows.problems(config)
     if not config["study"] and not config["baselines"]:
         problems.append("study, baselines: both are empty, so that there is nothing to run")
     return problems
@@ -311,23 +307,6 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
 def extra_terms() -> list[str]:
     """The terms of losses.py, read from its text: torch takes seconds to import, and need not be here."""
     return TERM.findall(files("ragimpute").joinpath("losses.py").read_text(encoding="utf-8"))
-
-
-def weights_problems(config: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Problem]:
-    """Why the weights that a study's entry starts from cannot be used for it."""
-    if entry["weights"] == "scratch":
-        return []
-    if entry["architecture"] != pretrained.ARCHITECTURE:
-        return [
-            f"there are no pretrained weights of {entry['architecture']}; use scratch, or {pretrained.ARCHITECTURE}"
-        ]
-    problems = []
-    if entry["weights"] == "pretrained" and entry["loss"] != pretrained.LOSS:
-        problems.append(f"the pretrained weights were trained with the loss {pretrained.LOSS}; name that one")
-    size = config["training"][entry["architecture"]]["size"]
-    if size != pretrained.SIZE:
-        problems.append(f"the pretrained weights are of size {pretrained.SIZE}, training asks for {size}")
-    return problems
 
 
 def file_problems(config: Mapping[str, Any]) -> list[Problem]:

@@ -78,10 +78,10 @@ def _type(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     kinds: list[str] = node["type"] if isinstance(node["type"], list) else [node["type"]]
     if kinds == ["object"] and set(node.get("required", [])) == set(node.get("properties", {})) != set():
         return "`{" + ", ".join(f"{key}: .." for key in node["properties"]) + "}`"
-    if kinds == ["array"]:
-        return f"list of {_type(node['items'], schema)}"
     names: dict[str, str] = {"object": "mapping", "string": "text", "integer": "whole number"}
     names["boolean"] = "true or false"
+    if "array" in kinds:
+        names["array"] = f"list of {_type(node['items'], schema)}"
     return " or ".join(names.get(kind, kind) for kind in kinds) + _bounds(node)
 
 

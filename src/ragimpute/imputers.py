@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ragimpute import artefacts, pretrained
+from ragimpute.errors import InputError
 from ragimpute.folds import Fold
 from ragimpute.models import copy_rag_inputs
 from ragimpute.vcf.imputed import Imputed
@@ -44,6 +45,7 @@ class KernelImputer:
     weights: Mapping[str, np.ndarray]
     size: str
     threads: int
+    temperature: float = 1.0  # of the genotype logits
 
     def describe(self) -> str:
         return f"computing on cpu ({self.threads} threads)"
@@ -57,7 +59,7 @@ class KernelImputer:
     def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
         from ragimpute.models import copy_rag_kernel
 
-        return copy_rag_kernel.impute(self.weights, fold, segments, self.threads)
+        return copy_rag_kernel.impute(self.weights, fold, segments, self.threads, self.temperature)
 
     def attention(
         self, fold: Fold, segments: dict[str, np.ndarray], site: int
@@ -77,6 +79,7 @@ class TorchImputer:
     model: Any  # a torch.nn.Module
     device: "torch.device"
     threads: int
+    temperature: float = 1.0  # of the genotype logits
 
     def describe(self) -> str:
         from ragimpute.training.device import describe
@@ -92,25 +95,44 @@ class TorchImputer:
     def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
         from ragimpute.predict import predict
 
-        return predict(self.model, self.architecture.fold_data(self.size, fold, segments), fold, self.device)
+        data = self.architecture.fold_data(self.size, fold, segments)
+        return predict(self.model, data, fold, self.device, temperature=self.temperature)
 
 
-def load(path: Path, device: str, threads: int) -> Imputer:
-    """The network at `path` on `device` (auto, cpu or cuda).
+def load(path: Path, device: str, threads: int, calibrated: bool = False) -> Imputer:
+    """The network at `path` on `device` (auto, cpu or cuda); `calibrated`, at the temperature that the file holds.
 
-    Raises InputError when the file is not a model that fits this version, or cuda is asked for and absent.
+    Raises InputError when the file is not a model that fits this version, holds no temperature and one is asked for, or
+    cuda is asked for and absent.
     """
     artefact = artefacts.load(path, pretrained.KIND)
+    temperature = _temperature(path, artefact.metadata) if calibrated else 1.0
     size = artefact.metadata.get("size", "")
     no_gpu = device == "cpu" or (device == "auto" and not os.path.exists("/dev/nvidiactl"))
     if no_gpu and artefact.metadata.get("architecture") == copy_rag_inputs.NAME and size in copy_rag_inputs.SIZES:
         copy_rag_inputs.check_weights(path, artefact.arrays, size)
-        return KernelImputer(artefact.arrays, size, threads)
+        return KernelImputer(artefact.arrays, size, threads, temperature)
     from ragimpute.models import architecture
     from ragimpute.training.device import choose_device
     from ragimpute.training.session import load_model
 
     model, metadata = load_model(path)
     return TorchImputer(
-        architecture(metadata["architecture"]), metadata["size"], model, choose_device(device, threads), threads
+        architecture(metadata["architecture"]),
+        metadata["size"],
+        model,
+        choose_device(device, threads),
+        threads,
+        temperature,
     )
+
+
+def _temperature(path: Path, metadata: Mapping[str, str]) -> float:
+    """The temperature in a model's metadata."""
+    if pretrained.TEMPERATURE not in metadata:
+        raise InputError(
+            f"{path}: holds no temperature to calibrate with: it is one of the pretrained files, or was trained by an "
+            "earlier version, or without a scored validation genotype; leave --calibrate out, or take a model that "
+            "`ragimpute train` writes (with --weights pretrained it fits a temperature to those weights)"
+        )
+    return float(metadata[pretrained.TEMPERATURE])

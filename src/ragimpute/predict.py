@@ -12,12 +12,18 @@ from ragimpute.vcf.imputed import Imputed
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, data: FoldData, fold: Fold, device: torch.device, batch_people: int = 128, amp: bool = True
+    model: nn.Module,
+    data: FoldData,
+    fold: Fold,
+    device: torch.device,
+    batch_people: int = 128,
+    amp: bool = True,
+    temperature: float = 1.0,
 ) -> Imputed:
     """The imputed genotypes of all people of `fold` at all panel sites.
 
-    Genotype probabilities are the softmax of the genotype head; haplotype dosages are its marginals. Memory is
-    bounded by the result, [S, N, 3] float32.
+    Genotype probabilities are the softmax of the genotype head's logits divided by `temperature`; haplotype dosages are
+    its marginals. Memory is bounded by the result, [S, N, 3] float32.
     """
     n_sites, n_people = len(fold.typed), fold.n_people
     hds = np.zeros((n_sites, n_people, 2), dtype=np.float32)
@@ -29,7 +35,7 @@ def predict(
             batch = to_device(data.batch(people, window), device)
             with autocast(device, amp):
                 logits = model(batch.inputs).genotype_logits
-            p = logits.float().softmax(dim=-1).cpu().numpy()  # [B, L, 4], class = 2 * h1 + h2
+            p = (logits.float() / temperature).softmax(dim=-1).cpu().numpy()  # [B, L, 4], class = 2 * h1 + h2
             real = batch.sites >= 0
             rows = np.ix_(batch.sites[real], people)
             p = p[:, real].transpose(1, 0, 2)  # [L, B, 4]

@@ -1,10 +1,11 @@
 """What a configuration asks for: its runs, and the names that results are filed under."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 NOT_TRAINED = "NA"
+CALIBRATED = "calibrated"
 
 
 @dataclass(frozen=True)
@@ -12,11 +13,13 @@ class Run:
     """One imputation of one mask's targets by one method and seed."""
 
     mask: str
-    method: str  # {architecture}.{loss}[.pretrained|.fine_tuned], or the baseline's name
+    method: str  # {training}[.calibrated], or the baseline's name
     seed: int
     architecture: str = NOT_TRAINED
     loss: str = NOT_TRAINED
     weights: str = NOT_TRAINED
+    training: str = NOT_TRAINED  # {architecture}.{loss or name}[.pretrained|.fine_tuned]: what its model is filed under
+    learning_rate: float | None = None  # None: that of the architecture's settings
 
     @property
     def trained(self) -> bool:
@@ -27,33 +30,53 @@ class Run:
         """`{mask}/{method}/seed{seed}`, the end of the run's paths under results/."""
         return f"{self.mask}/{self.method}/seed{self.seed}"
 
+    @property
+    def model(self) -> str:
+        """`{mask}/{training}/seed{seed}`: a raw and a calibrated run share their model."""
+        return f"{self.mask}/{self.training}/seed{self.seed}"
 
-def method_name(architecture: str, loss: str, weights: str) -> str:
-    """The method's name: weights are named only when training did not start from scratch."""
-    return f"{architecture}.{loss}" if weights == "scratch" else f"{architecture}.{loss}.{weights}"
+
+def method_name(architecture: str, loss: str, weights: str, calibrated: bool = False) -> str:
+    """The method's name; `loss` is the loss, or the `name` that stands for it.
+
+    Weights are named only when training did not start from scratch.
+    """
+    parts = [architecture, loss, *([weights] if weights != "scratch" else []), *([CALIBRATED] if calibrated else [])]
+    return ".".join(parts)
+
+
+def raw_method(method: str) -> str:
+    """The trained method that `method` shares its training with: itself, without `.calibrated`."""
+    parts = method.split(".")
+    # architecture.calibrated is a loss of that name
+    return ".".join(parts[:-1]) if len(parts) > 2 and parts[-1] == CALIBRATED else method
 
 
 def runs(config: Mapping[str, Any]) -> list[Run]:
-    """All runs of an effective configuration, in its order.
+    """All runs of an effective configuration, in its order, each once.
 
-    Trained methods run once for each seed, pretrained weights, in which no seed plays a part, for the first one;
-    baselines, whose result no seed of training changes, once on each mask of the study (on all masks when nothing is
-    trained), as seed 0.
+    Trained methods run once for each seed of their row, or else of the configuration; pretrained weights, in which no
+    seed plays a part, for the first one. A row with `calibrate` has a raw and a calibrated run of each training.
+    Baselines, whose result no seed of training changes, run once on each mask of the study (on all masks when nothing
+    is trained), as seed 0.
     """
-    result = [
-        Run(
-            entry["mask"],
-            method_name(entry["architecture"], entry["loss"], entry["weights"]),
-            seed,
-            entry["architecture"],
-            entry["loss"],
-            entry["weights"],
-        )
-        for entry in config["study"]
-        for seed in (config["seeds"][:1] if entry["weights"] == "pretrained" else config["seeds"])
+    trained = [run for row in config["study"] for run in _row_runs(row, row.get("seeds") or config["seeds"])]
+    masks = list(dict.fromkeys(row["mask"] for row in config["study"])) or list(config["masks"])
+    baselines = [Run(mask, baseline, 0) for mask in masks for baseline in config["baselines"]]
+    return list(dict.fromkeys([*trained, *baselines]))
+
+
+def _row_runs(row: Mapping[str, Any], seeds: Sequence[int]) -> list[Run]:
+    """The runs of one row of the study."""
+    architecture, loss, weights, rate = row["architecture"], row["loss"], row["weights"], row.get("learning_rate")
+    names = architecture, row.get("name") or loss, weights
+    training = method_name(*names)
+    methods = [training, method_name(*names, calibrated=True)] if row.get("calibrate") else [training]
+    return [
+        Run(row["mask"], method, seed, architecture, loss, weights, training, rate)
+        for method in methods
+        for seed in (seeds[:1] if weights == "pretrained" else seeds)
     ]
-    masks = list(dict.fromkeys(entry["mask"] for entry in config["study"])) or list(config["masks"])
-    return result + [Run(mask, baseline, 0) for mask in masks for baseline in config["baselines"]]
 
 
 def truth_file(panel: Mapping[str, Any], sites: Any) -> str | None:

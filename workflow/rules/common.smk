@@ -30,6 +30,7 @@ except ConfigError as error:
 
 RUNS = {run.path: run for run in runs(CONFIG)}
 TRAINED = {path: run for path, run in RUNS.items() if run.trained}
+TRAININGS = {run.model: run for run in TRAINED.values()}
 MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
 PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
 FOLDS = [
@@ -223,8 +224,8 @@ def named(option, names, key):
 
 
 def histories():
-    """The mask and the method of each trained run."""
-    return [(run.mask, run.method) for run in TRAINED.values()]
+    """The mask and the raw method of each training."""
+    return [(run.mask, run.training) for run in TRAININGS.values()]
 
 
 def compact(value):
@@ -232,8 +233,20 @@ def compact(value):
     return json.dumps(value, sort_keys=True)
 
 
+def training_run(wildcards):
+    """A run of the training that the wildcards name."""
+    return TRAININGS[
+        "{mask}/{architecture}.{loss}{weights}/seed{seed}".format(**wildcards)
+    ]
+
+
+def loss_name(wildcards):
+    """The loss of a training; in its path a row's `name` may stand for it."""
+    return training_run(wildcards).loss
+
+
 def loss_json(wildcards):
-    return compact(CONFIG["losses"][wildcards.loss])
+    return compact(CONFIG["losses"][loss_name(wildcards)])
 
 
 def training_segments(wildcards):
@@ -250,8 +263,11 @@ def weights_option(wildcards):
 
 
 def training_json(wildcards):
-    """The architecture's settings; those left to its size are not passed on."""
-    settings = CONFIG["training"][wildcards.architecture]
+    """The architecture's settings, with the row's own learning rate; those left to its size are not passed on."""
+    settings = dict(CONFIG["training"][wildcards.architecture])
+    rate = training_run(wildcards).learning_rate
+    if rate is not None:
+        settings["learning_rate"] = rate
     return compact({key: value for key, value in settings.items() if value is not None})
 
 

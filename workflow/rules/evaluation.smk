@@ -71,7 +71,7 @@ rule collect:
 rule summarise:
     input:
         metrics="results/metrics.tsv",
-        histories=results("results/models/{run}.history.tsv", TRAINED),
+        histories=results("results/models/{run}.history.tsv", TRAININGS),
     output:
         summary=report(
             "results/summary.tsv",
@@ -101,7 +101,7 @@ rule summarise:
 rule loss_study:
     input:
         statistics=results("results/evaluation/{run}.statistics.safetensors", TRAINED),
-        histories=results("results/models/{run}.history.tsv", TRAINED),
+        histories=results("results/models/{run}.history.tsv", TRAININGS),
     output:
         study="results/loss_study.tsv",
         claims="results/claims.tsv",

@@ -1,3 +1,4 @@
+# A raw and a calibrated row share their model and their neighbours.
 rule predict:
     input:
         panel=panel_file("panel.safetensors"),
@@ -11,16 +12,16 @@ rule predict:
     output:
         vcf=unless_kept(
             "imputed",
-            "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.vcf.gz",
         ),
         index=unless_kept(
             "imputed",
-            "results/imputed/{mask}/{architecture}.{loss}{weights}/seed{seed}.vcf.gz.tbi",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.vcf.gz.tbi",
         ),
     log:
-        "results/logs/predict/{mask}/{architecture}.{loss}{weights}/seed{seed}.log",
+        "results/logs/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.log",
     benchmark:
-        "results/benchmarks/predict/{mask}/{architecture}.{loss}{weights}/seed{seed}.tsv"
+        "results/benchmarks/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1
@@ -32,8 +33,9 @@ rule predict:
     params:
         code=code("predict", "training"),
         device=CONFIG["device"],
+        calibrate=lambda wildcards: "--calibrate" if wildcards.calibrated else [],
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} --segments {input.segments:q} --targets {input.targets:q}"
-        " --phasings {input.phasings:q} --model {input.model:q} --device {params.device:q} --threads {threads}"
+        " --phasings {input.phasings:q} --model {input.model:q} {params.calibrate:q} --device {params.device:q} --threads {threads}"
         " --out {output.vcf:q} > {log:q} 2>&1"

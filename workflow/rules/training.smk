@@ -28,6 +28,7 @@ rule train:
     params:
         code=code("train", "training"),
         segments=repeated("--segments", "segments"),
+        loss_name=loss_name,
         loss=loss_json,
         training=training_json,
         weights=weights_option,
@@ -38,6 +39,6 @@ rule train:
     shell:
         "on_gpus {resources.gpu:q} ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
-        " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {wildcards.loss:q} --loss {params.loss:q}"
+        " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {params.loss_name:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"
         " --checkpoint {params.checkpoint:q} --out {output.model:q} --history {output.history:q} > {log:q} 2>&1"

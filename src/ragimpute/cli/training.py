@@ -134,6 +134,8 @@ def train(
 ) -> None:
     """Train one network with one loss and one seed, and keep the epoch with the best validation dosage r2.
 
+    A temperature, fitted on the validation samples, is stored with it for `ragimpute predict --calibrate`.
+
     For one seed all losses start from the same weights and see the same batches. On one machine the result is the same
     to the last bit, whether the training was interrupted or not; another number of threads may change the last digits.
 
@@ -146,7 +148,8 @@ def train(
     from ragimpute.frequencies import read_frequencies
     from ragimpute.losses import LossSpec
     from ragimpute.models import architecture as find_architecture
-    from ragimpute.training import session
+    from ragimpute.pretrained import TEMPERATURE
+    from ragimpute.training import session, temperature
     from ragimpute.training.device import choose_device, describe
     from ragimpute.training.loop import Interrupted, Trainer
     from ragimpute.training.processes import joined
@@ -204,6 +207,9 @@ def train(
     if not first:
         return
     metadata = {**provenance, "best_epoch": str(result.best_epoch), "best_val_r2": f"{result.best_value:.9g}"}
+    if fitted := temperature.fit_trained(trainer, result):
+        metadata[TEMPERATURE] = f"{fitted.temperature:g}"
+        click.echo(f"temperature {fitted.temperature:g}: nll {fitted.before:.6f} -> {fitted.after:.6f}", err=True)
     result.history.write(history)
     artefacts.save(out, session.MODEL, result.weights, metadata)
     if checkpoint is not None:
@@ -219,6 +225,7 @@ def train(
 @click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
 @phasings_option
 @click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
+@click.option("--calibrate", is_flag=True, help="Divide the genotype logits by the temperature that train stored.")
 @device_option
 @threads_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) with index: GT DS HDS GP at all panel sites.")
@@ -231,6 +238,7 @@ def predict(
     targets: Path,
     phasings_path: Path | None,
     model_path: Path,
+    calibrate: bool,
     device: str,
     threads: int,
     out: Path,
@@ -246,7 +254,7 @@ def predict(
     from ragimpute.training import session
     from ragimpute.vcf.writer import write_imputed
 
-    imputer = imputers.load(model_path, device, threads)
+    imputer = imputers.load(model_path, device, threads, calibrate)
     click.echo(imputer.describe(), err=True)
     study = session.Study.load(panel, roles, typed_path)
     read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel

@@ -18,6 +18,7 @@ from ragimpute.evaluation.scorer import ALL, Scored, Setting, population_labels
 from ragimpute.evaluation.statistics import FIELDS, PersonStatistics
 from ragimpute.evaluation.strata import STRATA
 from ragimpute.evaluation.tables import Run
+from ragimpute.study import NOT_TRAINED, method_name, raw_method
 
 KIND = "evaluation"
 BASELINES = ("beagle", "beagle_tuned", "li_stephens", "minimac4")
@@ -91,18 +92,18 @@ def load(path: str | os.PathLike) -> Evaluation:
 def pairs(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Which methods of one mask are compared, (a, b) for a - b: sorted, without duplicates.
 
-    Every trained method and every other baseline with each of BASELINES, and each loss with `no_recon` of the same
-    architecture and weights.
+    Every trained method and every other baseline with each of BASELINES, each loss with `no_recon` of the same
+    architecture and weights (calibrated with calibrated), and a calibrated method with the raw one.
     """
     methods = {run.method: run for run in runs}
     out = set()
     for name, run in methods.items():
-        trained = run.architecture != "NA"
-        others = BASELINES if trained else ("beagle",)
+        others = ["beagle"]
+        if run.architecture != NOT_TRAINED:
+            raw = raw_method(name)
+            reference = method_name(run.architecture, REFERENCE_LOSS, run.weights, calibrated=name != raw)
+            others = [*BASELINES, raw, reference]
         out |= {(name, other) for other in others if other in methods and other != name}
-        if trained and run.loss != REFERENCE_LOSS:
-            same = (run.architecture, REFERENCE_LOSS, run.weights)
-            out |= {(name, b) for b, r in methods.items() if (r.architecture, r.loss, r.weights) == same}
     return sorted(out)
 
 

@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
 from ragimpute.evaluation import collect, summary
 from ragimpute.evaluation.collect import REFERENCE_LOSS, Evaluation
 from ragimpute.evaluation.diagnosis import MONITORS, monitor_means
 from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm
 from ragimpute.evaluation.strata import STRATA
+from ragimpute.study import method_name
 
 SCORES = {f"{metric}_{stratum}": (metric, stratum) for metric in ("f1", "r2") for stratum in STRATA[:3]} | {
     "ece": ("ece", "overall")
@@ -52,29 +52,32 @@ def gather(
     histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]],
     sizes: Mapping[str, str],
 ) -> list[Trained]:
-    """The measures of all networks trained from scratch.
+    """The measures of all networks trained from scratch, raw, at the learning rate that all losses share.
 
     Args: evaluations of any methods; histories, (mask, method) -> history tables of one seed or more; sizes,
-    architecture -> size. Raises InputError when two losses of an architecture have not run on the same seeds.
+    architecture -> size. The losses of an architecture are compared on the seeds that all of them have; where there is
+    none, they are left out.
     """
     groups: dict[tuple[str, str, str], dict[str, list[Evaluation]]] = {}
     for one in evaluations:
         run = one.run
-        if run.architecture != "NA" and run.weights == "scratch":
+        # not those with `.calibrated` or with a name of their own in the loss's place
+        if run.weights == "scratch" and run.method == method_name(run.architecture, run.loss, run.weights):
             groups.setdefault((run.panel, run.mask, run.architecture), {}).setdefault(run.loss, []).append(one)
     out = []
     for (panel, mask, architecture), by_loss in sorted(groups.items()):
-        losses, seeds, steps = {}, set(), 0
+        losses, steps = {}, 0
+        seeds = sorted(set.intersection(*({one.run.seed for one in runs} for runs in by_loss.values())))
+        if not seeds:
+            continue
         for loss, runs in sorted(by_loss.items()):
-            ordered = sorted(runs, key=lambda one: one.run.seed)
-            seeds.add(tuple(one.run.seed for one in ordered))
+            ordered = sorted((one for one in runs if one.run.seed in seeds), key=lambda one: one.run.seed)
             table = pd.concat(histories[mask, ordered[0].run.method], ignore_index=True)
+            table = table[table["seed"].isin(seeds)]
             steps = max(steps, int(table["step"].max()))
             losses[loss] = {**_scores(ordered), **_training(table)}
-        if len(seeds) != 1:
-            raise InputError(f"mask {mask}: the losses of {architecture} have not run on the same seeds: {seeds}")
         size = sizes.get(architecture, "unknown")
-        out.append(Trained(panel, mask, architecture, size, steps, seeds.pop(), losses))
+        out.append(Trained(panel, mask, architecture, size, steps, tuple(seeds), losses))
     return out
 
 

@@ -22,7 +22,9 @@ _KEYS = ("panel", "mask", "method", "architecture", "loss", "weights")
 def summarise(measured: pd.DataFrame, histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
     """The summary of metrics.tsv rows.
 
-    Args: measured, rows of metrics.tsv; histories: (mask, method) -> history tables (columns of history.tsv).
+    Args: measured, rows of metrics.tsv; histories: (mask, method) -> history tables (columns of history.tsv). A method
+    without a history, such as a calibrated one, which shares its training with the raw one, has no measures of training
+    and is never selected.
     Returns a table with `tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
     """
     everyone = measured[measured["population"] == ALL]

@@ -33,11 +33,15 @@ MASK = 2  # the token of an untyped allele
 CHUNK = 64  # blocks whose genotypes are computed together: what they need stays in the cache
 
 
-def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1) -> Imputed:
+def impute(
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1,
+    temperature: float = 1.0,
+) -> Imputed:  # fmt: skip
     """The imputed genotypes of the people of `fold`, none of whom is in its reference, at all S sites.
 
-    `weights` are those of ragimpute.models.copy_rag.CopyRag by their names; `segments` as for its architecture. Typed
-    sites keep the observed alleles, and a site with one allele in the whole reference gets that one.
+    `weights` are those of ragimpute.models.copy_rag.CopyRag by their names; `segments` as for its architecture; the
+    logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a site with one allele
+    in the whole reference gets that one.
     """
     about = inputs.SiteInputs(fold, segments)
     p = _contiguous(weights)
@@ -76,6 +80,7 @@ def impute(weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np
         np.ascontiguousarray(first[:, width:]),
         p["interaction.2.weight"],
         p["interaction.2.bias"],
+        np.float32(1 / temperature),  # 1 leaves the logits as they are, to the last bit
         hds,
         both,
     )
@@ -259,7 +264,7 @@ def _logit(unseen, calibration, carried, others, top, logit):
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, hidden, p):
+def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, sharpness, hidden, p):
     """Fill p [4, N] with the probabilities of a person's minor alleles (0, 0), (0, 1), (1, 0), (1, 1)."""
     n = logit.shape[1]
     for i in range(n):
@@ -278,8 +283,8 @@ def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, hi
             p[1, i] += last_weight[1, j] * value
             p[2, i] += last_weight[2, j] * value
     for i in range(n):
-        z1, z2 = p[1, i] + logit[1, i] - p[0, i], p[1, i] + logit[0, i] - p[0, i]
-        z3 = p[2, i] + logit[0, i] + logit[1, i] - p[0, i]
+        z1, z2 = (p[1, i] + logit[1, i] - p[0, i]) * sharpness, (p[1, i] + logit[0, i] - p[0, i]) * sharpness
+        z3 = (p[2, i] + logit[0, i] + logit[1, i] - p[0, i]) * sharpness
         high = max(max(np.float32(0.0), z1), max(z2, z3))
         p0, p1 = fast_math.exp(-high), fast_math.exp(z1 - high)
         p2, p3 = fast_math.exp(z2 - high), fast_math.exp(z3 - high)
@@ -290,7 +295,7 @@ def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, hi
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _impute(
     block, n_blocks, halves, neighbours, weight1, bias1, weight2, bias2, sites, left, right, carriers, flipped, query,
-    side, unseen, calibration, fixed, folded, pair_weight, last_weight, last_bias, hds, both_alt,
+    side, unseen, calibration, fixed, folded, pair_weight, last_weight, last_bias, sharpness, hds, both_alt,
 ):  # fmt: skip
     n_hap, n_typed, k, n_features = halves.shape
     depth, n_chunks, chunk = query.shape[-1], len(unseen), unseen.shape[-1]
@@ -332,7 +337,7 @@ def _impute(
                         for r in range(BLOCK):
                             context[d, at + r] += mean[d, r]
                 _logit(unseen[c], calibration[c], carried, others, top, logit[which])
-            _pair(logit, context, fixed[c], folded, pair_weight, last_weight, last_bias, pair, p)
+            _pair(logit, context, fixed[c], folded, pair_weight, last_weight, last_bias, sharpness, pair, p)
             for i in range(chunk):
                 s = sites[c * chunk + i]
                 if flipped[s]:

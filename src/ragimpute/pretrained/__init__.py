@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent
 DEFAULT = FOLDER / "copy_rag.safetensors"
 LARGE = FOLDER / "copy_rag_large_panels.safetensors"
 KIND = "model"
+TEMPERATURE = "temperature"  # key of a model's metadata, where it holds one
 
 
 def choose(sites: "Sites", n_haplotypes: int) -> Path:

@@ -62,7 +62,7 @@ class Style:
 
 def method_styles(summary: pd.DataFrame) -> dict[str, Style]:
     """The style of each method of a summary table (one mask), in the order of legends; the selected row is solid."""
-    losses = sorted(set(summary.loc[summary["architecture"] != "NA", "loss"]))
+    kinds = sorted({_kind(row) for row in summary.itertuples() if row.architecture != "NA"})
     others = sorted(set(summary["architecture"]) - {"NA", *ARCHITECTURE_COLOURS})
     colours = ARCHITECTURE_COLOURS | {name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(others)}
     styles = {}
@@ -71,9 +71,15 @@ def method_styles(summary: pd.DataFrame) -> dict[str, Style]:
             colour, shape, dash = BASELINE_STYLES.get(row.method, (FAINT, "circle", (2, 2)))
             styles[row.method] = Style(colour, shape, dash, False, (1, row.method))
             continue
-        i, selected = losses.index(row.loss), bool(row.selected)
+        i, selected = kinds.index(_kind(row)), bool(row.selected)
         dash = SOLID if selected else DASHES[(i + 1) % len(DASHES)]
         styles[row.method] = Style(
             colours[row.architecture], SHAPES[i % len(SHAPES)], dash, selected, (0 if selected else 2, row.method)
         )
     return dict(sorted(styles.items(), key=lambda item: item[1].rank))
+
+
+def _kind(row: Any) -> str:
+    """What a trained method's shape and dash stand for: its name without architecture and weights."""
+    words = row.method.split(".")[1:]
+    return ".".join(word for word in words if word != row.weights) or row.loss
