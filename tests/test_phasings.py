@@ -43,11 +43,12 @@ def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
 
 def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel) -> None:
     fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
-    swapped = phasings.exchanged(fold, FIRST[:, None], OTHER[:, None])
+    sites, typed_sites = fold.reference.sites, fold.typed_sites
+    swapped = phasings.exchanged(sites, typed_sites, FIRST[:, None], OTHER[:, None])
     assert swapped[:, 0].tolist() == [False, False, True, True, True, True, True]  # 1 cM is nearer to 0, 2 cM to 3
-    assert not phasings.exchanged(fold, FIRST[:, None], FIRST[:, None]).any()
+    assert not phasings.exchanged(sites, typed_sites, FIRST[:, None], FIRST[:, None]).any()
     homozygous = np.ones_like(FIRST)[:, None]
-    assert not phasings.exchanged(fold, FIRST[:, None], homozygous).any()
+    assert not phasings.exchanged(sites, typed_sites, FIRST[:, None], homozygous).any()
 
 
 def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
