@@ -65,6 +65,27 @@ def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -
     np.testing.assert_allclose(mean.both[[1, 2], 0], [(0.08 + 0.32) / 2, (0.09 + 0.21) / 2])
 
 
+def test_a_mean_has_no_estimate_of_its_own_and_a_single_phasing_stays_as_it_is(reference: Panel) -> None:
+    """Each phasing is imputed once, in order; a tool's estimate belongs to the phasing that it was given."""
+    typed_sites, asked = np.flatnonzero(TYPED), []
+
+    def of_phasing(number: int) -> Imputed:
+        asked.append(number)
+        hds = np.full((len(CM), 1, 2), [0.2, 0.4], dtype=np.float32)
+        hds[TYPED] = (FIRST, OTHER)[number][:, None]
+        return Imputed(("T0",), hds, hds.prod(axis=2), TYPED, r2=np.full(len(CM), 0.9, dtype=np.float32))
+
+    several = [FIRST[:, None], OTHER[:, None]]
+    single = phasings.mean(reference.sites, typed_sites, several[:1], of_phasing)
+    np.testing.assert_array_equal(single.r2, np.full(len(CM), 0.9, dtype=np.float32))
+    mean = phasings.mean(reference.sites, typed_sites, several, of_phasing)
+    assert asked == [0, 0, 1]
+    assert mean.r2 is None
+    np.testing.assert_allclose(mean.hds[[1, 2], 0], [[0.2, 0.4], [0.3, 0.3]])  # as they are; the second's exchanged
+    np.testing.assert_allclose(mean.both[[1, 2], 0], 0.08)
+    np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
+
+
 def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:
     people = np.stack([FIRST, OTHER, np.array([[1, 1], [0, 1], [0, 0]], dtype=np.int8)], axis=1)
     imputer = imputers.load(DEFAULT, "cpu", 1)

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 GRID = {"ne": (50_000, 150_000, 1_000_000), "err": (0.0001, 0.01), "cluster": (0.0005, 0.005)}
 ALL_STATES = 8000  # imp-states; Beagle's default of 1600 leaves out haplotypes of larger panels
 DEFAULT_STATES = 1600
-MAX_SCORED = 3000  # untyped sites that are imputed to score a setting; the model sees typed sites only
+MAX_SCORED = 10_000  # untyped sites that are imputed to score a setting; the model sees typed sites only
 BOOTSTRAPS = 1000  # resamplings of the validation samples
 
 
