@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from mosaic import mosaic_panel
-from ragimpute import baselines, external
+from ragimpute import baselines, external, tuning
 from ragimpute.errors import InputError
+from ragimpute.evaluation.bootstrap import resampling_weights
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel
-from ragimpute.phasing import keep_given_phase, phase
-from ragimpute.tuning import tune_beagle
+from ragimpute.phasing import as_targets, keep_given_phase, phase
 from ragimpute.vcf.genotype_reader import TargetGenotypes
 from ragimpute.vcf.reader import read_genotypes, read_panel, read_truth
 
@@ -180,22 +180,86 @@ def test_a_failing_program_shows_its_last_words(tmp_path, monkeypatch):
         external.run_program("beagle", [], tmp_path)
 
 
+def test_validation_people_show_nothing_of_their_phase(study, monkeypatch):
+    """What Beagle gets is sorted and unphased, against the train fold alone; a gap in phased targets costs no phase."""
+    reference, targets, _ = study
+    train, validation = reference.people(reference.samples[:30]), reference.people(reference.samples[30:])
+    given = []
+    monkeypatch.setattr("ragimpute.phasing.phase", lambda panel, people, *_, **__: given.append((panel, people)))
+    as_targets(train, validation, unphased(targets), MAP)
+    [(panel, people)] = given
+    assert panel.samples == train.samples
+    assert people.samples == validation.samples
+    assert not people.phased.any()
+    expected = np.sort(validation.alleles[targets.index].reshape(len(targets.index), -1, 2), axis=2)
+    np.testing.assert_array_equal(people.alleles, expected)
+    gap = dataclasses.replace(targets, alleles=targets.alleles.copy())
+    gap.alleles[3, 2] = -1
+    kept = as_targets(train, validation, gap, MAP)
+    assert len(given) == 1
+    np.testing.assert_array_equal(kept.alleles.reshape(len(kept.index), -1), validation.alleles[targets.index])
+
+
 def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed, monkeypatch):
     monkeypatch.setattr("ragimpute.tuning.GRID", {"ne": (50_000, 1_000_000), "err": (0.01,), "cluster": (0.0005,)})
     seen = []
     original = baselines.run_beagle
 
     def watched(reference, targets, *args, **kwargs):
-        seen.append((reference.samples, targets.samples, kwargs["seed"]))
+        seen.append((reference.samples, targets.samples, targets.alleles.tobytes(), kwargs["seed"]))
         return original(reference, targets, *args, **kwargs)
 
     monkeypatch.setattr("ragimpute.tuning.run_beagle", watched)
-    train, validation = tiny_panel.samples[:18], tiny_panel.samples[18:22]
-    result = tune_beagle(tiny_panel, train, validation, tiny_typed, MAP, threads=2, seed=5)
-    assert set(seen) == {(train, validation, 5)}
-    assert len(result["scores"]) == 3
-    assert result["r2"] == max(score["r2"] for score in result["scores"]) >= result["default_r2"] > 0.1
+    train, names = tiny_panel.samples[:18], tiny_panel.samples[18:22]
+    alleles = tiny_panel.people(names).alleles[tiny_typed].reshape(-1, 4, 2)[:, :, ::-1].astype(np.int8)
+    phased = np.ones(alleles.shape[:2], dtype=bool)
+    validation = TargetGenotypes(names, np.flatnonzero(tiny_typed), alleles, phased, pd.DataFrame())
+    result = tuning.tune_beagle(tiny_panel, train, validation, MAP, threads=2, seed=5)
+    assert set(seen) == {(train, names, alleles.tobytes(), 5)}
+    rows = result["scores"]
+    assert len(rows) == 3
+    sure = [row for row in rows if row["gain_low"] > 0]
+    assert result["r2"] == max([row["r2"] for row in sure], default=result["default_r2"]) > 0.1
+    assert result["default_r2"] == rows[0]["r2"]
+    assert rows[0]["gain"] == rows[0]["gain_low"] == 0
+    assert all(row["gain_low"] <= row["gain"] for row in rows)
     assert result["n_people"] == 4
+
+
+def test_the_score_of_tuning_is_the_squared_correlation():
+    """Against numpy's, the alleles of some sites exchanged, and 0 where nothing varies."""
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, (40, 5))
+    dosage = np.clip(truth + rng.normal(0, 0.5, truth.shape), 0, 2)
+    flip = rng.random(40) < 0.5
+    turned = [np.where(flip[:, None], 2 - counts, counts).ravel() for counts in (dosage, truth)]
+    sums = tuning.moments(dosage, truth, flip)
+    assert sums.shape == (5, 6)
+    np.testing.assert_allclose(tuning.pooled_r2(sums.sum(axis=0)), np.corrcoef(*turned)[0, 1] ** 2)
+    assert tuning.pooled_r2(tuning.moments(np.ones_like(dosage), truth, flip).sum(axis=0)) == 0
+
+
+def test_the_bound_of_a_single_gain_is_the_basic_bootstrap():
+    """By hand: the gain less the upper quantile of its error; a setting that equals the defaults gains 0."""
+    errors = np.linspace(-0.01, 0.01, 201)  # their 95 % quantile is .009
+    r2 = np.array([0.9, 0.92, 0.9])
+    resampled = np.stack([np.full(201, 0.9), 0.92 + errors, np.full(201, 0.9)], axis=1)
+    np.testing.assert_allclose(tuning.sure_gains(r2, resampled), [0, 0.02 - 0.009, 0], atol=1e-12)
+
+
+def test_noise_does_not_leave_the_defaults():
+    """Twelve settings as good as the defaults, thirty people: the best looks better, and is seldom called so."""
+    rng = np.random.default_rng(3)
+    weights = resampling_weights(30, 400, 1)
+    looked, chosen = 0, 0
+    for _ in range(200):
+        gains = rng.normal(0, 0.01, (30, 13)) + rng.normal(0, 0.01, (30, 1))  # each person's, shared in part
+        gains[:, 0] = 0
+        scores = gains.mean(axis=0)
+        looked += scores.max() > 0
+        chosen += (tuning.sure_gains(scores, weights @ gains / 30) > 0).any()
+    assert looked > 150
+    assert chosen <= 20  # 5 % by design, and a little more from so few people
 
 
 @pytest.mark.slow

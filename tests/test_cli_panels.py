@@ -3,12 +3,14 @@
 import gzip
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from ragimpute import phasings
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.panel import Panel
@@ -71,6 +73,61 @@ def test_phase_and_baselines_from_the_command_line(folder):
     hidden = ~results["frequency"].typed
     expected = (counts["ac"] / counts["an"]).to_numpy()[hidden]
     np.testing.assert_allclose(results["frequency"].hds[hidden][:, 0, 0], expected, atol=5.1e-4)
+
+
+def test_baselines_are_the_mean_over_phasings(folder, tmp_path):
+    """What is imputed from two VCFs, by hand averaged, is what both phasings give; beagle_once knows the first only."""
+    panel = Panel.load(folder / "panel.safetensors")
+    common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
+    one, other = tmp_path / "one.vcf.gz", tmp_path / "other.vcf.gz"
+    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", one)
+    first = read_genotypes(one, panel.sites)
+    alleles = first.alleles.copy()
+    alleles[len(alleles) // 2 :] = alleles[len(alleles) // 2 :, :, ::-1]
+    write_genotypes(other, panel.sites.take(first.index), panel.contigs, first.samples, alleles, True)
+    phasings.save(tmp_path / "phasings", one, [first, replace(first, alleles=alleles)])
+    inputs = [*common, "--typed", folder / "typed.tsv", "--frequencies", folder / "frequencies.tsv"]
+
+    def imputed(name, targets, *options):
+        out = tmp_path / "out.vcf.gz"
+        run("baseline", name, *inputs, "--targets", targets, *options, "--out", out)
+        return read_imputed(out, panel.sites).ds, out.read_bytes()
+
+    several = ("--phasings", tmp_path / "phasings")
+    for name in ("beagle", "minimac4", "li_stephens"):
+        (ds_one, _), (ds_other, _) = imputed(name, one), imputed(name, other)
+        assert np.abs(ds_one - ds_other).max() > 0.1
+        np.testing.assert_allclose(imputed(name, one, *several)[0], (ds_one + ds_other) / 2, atol=2.1e-3)
+    assert imputed("beagle_once", one, *several)[1] == imputed("beagle", one)[1]
+    assert imputed("frequency", one, *several)[1] == imputed("frequency", one)[1]
+
+
+def test_validation_people_are_phased_as_targets_are(folder, tmp_path, monkeypatch):
+    panel, roles = Panel.load(folder / "panel.safetensors"), pd.read_csv(folder / "roles.tsv", sep="\t")
+    common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
+    names = roles.loc[roles["fold"] == "validation", "sample"].tolist()
+    erased, again, kept = (tmp_path / f"{name}.vcf.gz" for name in ("erased", "again", "kept"))
+    for out in (erased, again):
+        run("phase-validation", *common, "--targets", folder / "targets.vcf.gz", "--out", out)
+    assert erased.read_bytes() == again.read_bytes()
+    assert erased.with_name("erased.vcf.gz.tbi").exists()
+    typed = read_genotypes(folder / "targets.vcf.gz", panel.sites)
+    true_phase = panel.people(names).alleles[typed.index].reshape(len(typed.index), -1, 2)
+    found = read_genotypes(erased, panel.sites, names)
+    assert found.complete
+    np.testing.assert_array_equal(found.index, typed.index)
+    np.testing.assert_array_equal(found.alleles.sum(axis=2), true_phase.sum(axis=2))
+    assert not np.array_equal(found.alleles, true_phase)
+
+    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", tmp_path / "phased.vcf.gz")
+    tuned = tmp_path / "tuned.json"
+    monkeypatch.setattr("ragimpute.tuning.GRID", {"ne": (50_000,), "err": (0.01,), "cluster": (0.0005,)})
+    run("tune-beagle", *common, "--typed", folder / "typed.tsv", "--validation", erased, "--out", tuned)
+    assert json.loads(tuned.read_text())["n_people"] == len(names)
+
+    monkeypatch.setenv("PATH", "")  # no Beagle needed
+    run("phase-validation", *common, "--targets", tmp_path / "phased.vcf.gz", "--out", kept)
+    np.testing.assert_array_equal(read_genotypes(kept, panel.sites, names).alleles, true_phase)
 
 
 def test_a_wrong_mask_is_noticed(folder):

@@ -146,6 +146,20 @@ def test_calibrated_methods_are_compared_with_raw_ones_and_with_each_other():
     )
 
 
+def test_trained_methods_are_compared_with_beagle_as_it_is_usually_run():
+    runs = [
+        Run("example", "omni", name, architecture, loss, "NA", 0)
+        for name, architecture, loss in (
+            *(("beagle", "NA", "NA"), ("beagle_once", "NA", "NA"), ("frequency", "NA", "NA")),
+            ("copy_rag.cross_entropy", "copy_rag", "cross_entropy"),
+        )
+    ]
+    assert collect.pairs(runs) == [
+        *(("beagle_once", "beagle"), ("copy_rag.cross_entropy", "beagle"), ("copy_rag.cross_entropy", "beagle_once")),
+        ("frequency", "beagle"),
+    ]
+
+
 def test_the_best_method_is_compared_with_all_others():
     runs = [evaluated(name, noise=noise)[1] for name, noise in (("beagle", 0.4), ("frequency", 0.6), ("mine", 0.1))]
     table = collect.compare(runs)

@@ -47,6 +47,19 @@ def test_validation_people_are_in_no_reference_and_see_only_train(tiny_panel, ti
     assert number[0] == 2 * len(fold.reference.samples)
 
 
+def test_validation_people_may_be_seen_in_another_phase_than_their_truth(tiny_panel, tiny_typed, people):
+    known = load_fold(tiny_panel, people, {"typed": tiny_typed}, "validation")
+    swapped = known.observed.reshape(-1, known.n_people, 2).copy()
+    swapped[::2] = swapped[::2, :, ::-1]
+    other = swapped.reshape(known.observed.shape)
+    assert not np.array_equal(other, known.observed)
+    fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "validation", other)
+    assert np.array_equal(fold.observed, other)
+    assert np.array_equal(fold.truth, known.truth)
+    with pytest.raises(InputError, match="phase-validation"):
+        load_fold(tiny_panel, people, {"typed": tiny_typed}, "validation", 1 - other)
+
+
 def test_targets_use_all_reference_people_and_their_typed_alleles_only(tiny_panel, tiny_typed, people):
     observed = np.ones((int(tiny_typed.sum()), 4), dtype=np.uint8)
     fold = load_fold(tiny_panel, people, {"typed": tiny_typed}, "targets", observed, ["X", "Y"])

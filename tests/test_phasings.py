@@ -43,11 +43,12 @@ def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
 
 def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel) -> None:
     fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
-    swapped = phasings.exchanged(fold, FIRST[:, None], OTHER[:, None])
+    sites, typed_sites = fold.reference.sites, fold.typed_sites
+    swapped = phasings.exchanged(sites, typed_sites, FIRST[:, None], OTHER[:, None])
     assert swapped[:, 0].tolist() == [False, False, True, True, True, True, True]  # 1 cM is nearer to 0, 2 cM to 3
-    assert not phasings.exchanged(fold, FIRST[:, None], FIRST[:, None]).any()
+    assert not phasings.exchanged(sites, typed_sites, FIRST[:, None], FIRST[:, None]).any()
     homozygous = np.ones_like(FIRST)[:, None]
-    assert not phasings.exchanged(fold, FIRST[:, None], homozygous).any()
+    assert not phasings.exchanged(sites, typed_sites, FIRST[:, None], homozygous).any()
 
 
 def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
@@ -62,6 +63,27 @@ def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -
     np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # as they are
     np.testing.assert_allclose(mean.hds[2, 0], [0.8, 0.2])  # the second's exchanged
     np.testing.assert_allclose(mean.both[[1, 2], 0], [(0.08 + 0.32) / 2, (0.09 + 0.21) / 2])
+
+
+def test_a_mean_has_no_estimate_of_its_own_and_a_single_phasing_stays_as_it_is(reference: Panel) -> None:
+    """Each phasing is imputed once, in order; a tool's estimate belongs to the phasing that it was given."""
+    typed_sites, asked = np.flatnonzero(TYPED), []
+
+    def of_phasing(number: int) -> Imputed:
+        asked.append(number)
+        hds = np.full((len(CM), 1, 2), [0.2, 0.4], dtype=np.float32)
+        hds[TYPED] = (FIRST, OTHER)[number][:, None]
+        return Imputed(("T0",), hds, hds.prod(axis=2), TYPED, r2=np.full(len(CM), 0.9, dtype=np.float32))
+
+    several = [FIRST[:, None], OTHER[:, None]]
+    single = phasings.mean(reference.sites, typed_sites, several[:1], of_phasing)
+    np.testing.assert_array_equal(single.r2, np.full(len(CM), 0.9, dtype=np.float32))
+    mean = phasings.mean(reference.sites, typed_sites, several, of_phasing)
+    assert asked == [0, 0, 1]
+    assert mean.r2 is None
+    np.testing.assert_allclose(mean.hds[[1, 2], 0], [[0.2, 0.4], [0.3, 0.3]])  # as they are; the second's exchanged
+    np.testing.assert_allclose(mean.both[[1, 2], 0], 0.08)
+    np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
 
 
 def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:

@@ -1,5 +1,6 @@
 """Imputing a fold, and the verbs from segments to VCF."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -157,6 +158,39 @@ def test_verbs_from_segments_to_vcf(files, tiny_panel, tiny_typed):
     averaged = read_imputed(files / "averaged.vcf.gz", tiny_panel.sites)
     # the same phase, its haplotypes the other way round: only to bert_rag it matters a little which comes first
     np.testing.assert_allclose(averaged.ds, found.ds, atol=0.02)
+
+
+def test_validation_people_in_the_targets_state_go_through_training(files, tiny_panel, tiny_typed):
+    """Segments and model know the file; another one, or none, is another training."""
+    reference = tiny_panel.people(tiny_panel.samples[:-2])
+    names = [person.sample for person in people_of(reference) if person.fold == "validation"]
+    alleles = reference.people(names).alleles[tiny_typed].reshape(-1, len(names), 2).astype(np.int8)
+    sites = reference.sites.take(np.flatnonzero(tiny_typed))
+    files_of = {}
+    for name, rows in (("one", slice(0, 3)), ("other", slice(3, 6))):
+        phased = alleles.copy()
+        phased[rows] = phased[rows, :, ::-1]
+        files_of[name] = files / f"{name}.vcf.gz"
+        write_genotypes(files_of[name], sites, reference.contigs, names, phased, True)
+    study = ("--panel", files / "panel", "--roles", files / "roles.tsv", "--typed", files / "typed.tsv")
+    kind = ("--architecture", "bert_rag")
+    call("retrieve", *study, *kind, "--fold", "train", "--out", files / "train_once")
+    seen = files / "validation_seen"
+    call("retrieve", *study, *kind, "--fold", "validation", "--validation", files_of["one"], "--out", seen)
+
+    def train(*validation):
+        call(
+            *("train", *study, *kind, "--frequencies", files / "frequencies.tsv", "--segments", files / "train_once"),
+            *("--validation-segments", seen, *validation, "--loss-name", "x", "--loss", LOSS, "--training", TRAINING),
+            *("--device", "cpu", "--out", files / "seen", "--history", files / "seen.tsv"),
+        )
+
+    train("--validation", files_of["one"])
+    digest = hashlib.sha256(files_of["one"].read_bytes()).hexdigest()
+    assert load_model(files / "seen")[1]["validation_sha256"] == digest
+    for others in ((), ("--validation", files_of["other"])):
+        with pytest.raises(InputError, match="made for another validation"):
+            train(*others)
 
 
 def test_segments_of_another_mask_are_refused(files, tiny_panel, tiny_typed):

@@ -39,7 +39,8 @@ class Fold:
     samples: tuple[str, ...]  # [P]
     typed: np.ndarray  # [S] bool
     observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the people
-    truth: np.ndarray | None  # [S, 2P] uint8; None for targets
+    # [S, 2P] uint8, in the panel's phase, which `observed` of fold validation need not have; None for targets
+    truth: np.ndarray | None
     excluded: np.ndarray  # [P, E] int64, reference people left out for each query person (own sample first); -1: none
     phasings: int = 1  # P counts people once for each of their phasings: all in the first, then all in the second, ..
     density: float | None = None  # typed sites per cM of all that this is a window of; None: it is a window of nothing
@@ -128,9 +129,13 @@ def load_fold(
 
     `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation people are
     imputed from the train fold's reference people; targets from all reference people. For targets, `observed`
-    [T, 2P] are the phased typed alleles of `target_samples`, all of them in each of `phasings`, one after another.
+    [T, 2P] are the phased typed alleles of `target_samples`, all of them in each of `phasings`, one after another. For
+    validation they are the alleles of the validation samples in the order of `people`, phased as targets are; without
+    them the panel's phase is seen. The truth has the panel's phase either way: validation scores are of genotype
+    dosages, to which phase does not matter.
 
-    Raises InputError for an unknown fold, an empty fold, or targets whose alleles were not given.
+    Raises InputError for an unknown fold, an empty fold, targets whose alleles were not given, or validation samples
+    whose alleles are not their genotypes in the panel.
     """
     mask = name if name.startswith("random") else "typed"
     if mask not in masks:
@@ -160,14 +165,25 @@ def load_fold(
     truth = None
     if name != "targets":
         truth = panel.people([person.sample for person in queries]).alleles
-        observed = truth[typed]
+        if name != "validation" or observed is None:
+            observed = truth[typed]
     assert observed is not None
     if observed.shape != (int(typed.sum()), 2 * len(queries)):
         raise InputError(
             f"the typed genotypes have shape {observed.shape}, expected ({int(typed.sum())}, {2 * len(queries)})"
         )
+    if truth is not None and not np.array_equal(_genotypes(observed), _genotypes(truth[typed])):
+        raise InputError(
+            f"fold {name}: the typed genotypes are not those of its samples in the panel; run "
+            "`ragimpute phase-validation` again with this panel and these roles"
+        )
     samples = tuple(person.sample for person in queries)
     return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from), phasings)
+
+
+def _genotypes(alleles: np.ndarray) -> np.ndarray:
+    """Allele counts [T, P] of alleles [T, 2P]."""
+    return alleles[:, 0::2] + alleles[:, 1::2]
 
 
 def exclusions(queries: Sequence[Person], reference: Sequence[Person]) -> np.ndarray:

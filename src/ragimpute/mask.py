@@ -13,7 +13,7 @@ import pandas as pd
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel import Panel, Sites, chromosome_bounds
-from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
 from ragimpute.vcf.source import records
 
 logger = logging.getLogger(__name__)
@@ -199,6 +199,23 @@ def read_typed(path: str | os.PathLike, sites: Sites, column: str = "typed") -> 
     if not same:
         raise InputError(f"{path}: its rows are not the panel's {len(sites)} sites; make it again with this panel")
     return table[column].to_numpy() == 1
+
+
+def read_phased(
+    path: str | os.PathLike, sites: Sites, samples: Sequence[str], typed_path: str | os.PathLike
+) -> TargetGenotypes:
+    """The genotypes of `samples` in a VCF that `ragimpute phase` or `phase-validation` wrote.
+
+    Raises InputError when its sites are not those that `typed_path`, a typed.tsv, marks as typed.
+    """
+    typed = read_typed(typed_path, sites)
+    found = read_genotypes(path, sites, samples)
+    if not np.array_equal(found.index, np.flatnonzero(typed)):
+        raise InputError(
+            f"{path}: its {len(found.index)} sites are not those that {typed_path} marks as typed, {int(typed.sum())}; "
+            "run mask and phase again"
+        )
+    return found
 
 
 def _polymorphic_snv(panel: Panel, reference: Sequence[str]) -> np.ndarray:

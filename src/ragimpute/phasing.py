@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.genetic_map import GeneticMap
+from ragimpute.mask import select_sites
 from ragimpute.panel import Panel, Sites, chromosome_bounds
 from ragimpute.phasings import how_many, of_nearest
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
@@ -76,6 +78,37 @@ def phase_repeatedly(
         if number == 1 and np.array_equal(phased.alleles, done[0].alleles):
             return done[:1]  # nothing is uncertain
     return done
+
+
+def as_targets(
+    reference: Panel,
+    people: Panel,
+    targets: TargetGenotypes,
+    genetic_map: GeneticMap,
+    *,
+    memory_mb: int = 4000,
+    seed: int = 1,
+) -> TargetGenotypes:
+    """The samples of `people` at the typed sites of `targets`, phased as those will be when they are imputed.
+
+    reference, people: samples of the panel at all its sites, none of them in both. `targets` are as they came: where
+    all their known heterozygotes are phased, `phase` keeps their phase, and `people` keep the panel's. Otherwise the
+    phase of `people` is erased and inferred by `phase` against `reference` alone.
+    Raises InputError when Beagle is missing or fails.
+    """
+    alleles = people.alleles[targets.index].reshape(len(targets.index), -1, 2).astype(np.int8)
+    phased = np.ones(alleles.shape[:2], dtype=bool)
+    true_phase = TargetGenotypes(people.samples, targets.index, alleles, phased, pd.DataFrame())
+    known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
+    het = known & (targets.alleles[..., 0] != targets.alleles[..., 1])
+    came_phased = bool((targets.phased | ~het).all())
+    logger.info("the validation samples' phase is %s", "the panel's" if came_phased else "erased and inferred again")
+    if came_phased:
+        return true_phase
+    typed = np.zeros(len(people.sites), dtype=bool)
+    typed[targets.index] = True
+    erased = select_sites(true_phase, typed, erase_phase=True)
+    return phase(reference, erased, genetic_map, memory_mb=memory_mb, seed=seed)
 
 
 def has_neighbours(sites: Sites) -> np.ndarray:

@@ -5,7 +5,7 @@ otherwise. An average over phasings is nearer to the truth than what any one of 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,9 +64,9 @@ def some(fold: Fold, start: int, stop: int) -> Fold:
 
 
 def average(imputed: Imputed, fold: Fold) -> Imputed:
-    """The mean over phasings of what was imputed from each; haplotypes and typed sites are those of the first.
+    """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
-    `imputed` has hds [S, P N, 2] and both [S, P N] of the P phasings of the fold's N people, one after another.
+    `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N].
     """
     if fold.phasings == 1:
         return imputed
@@ -74,29 +74,62 @@ def average(imputed: Imputed, fold: Fold) -> Imputed:
     hds = imputed.hds.reshape(n_sites, fold.phasings, n, 2)
     both = imputed.both.reshape(n_sites, fold.phasings, n)
     observed = fold.observed.reshape(len(fold.observed), fold.phasings, n, 2)
-    total = hds[:, 0].copy()
-    for other in range(1, fold.phasings):
-        swapped = exchanged(fold, observed[:, 0], observed[:, other])
-        total += np.where(swapped[..., None], hds[:, other, :, ::-1], hds[:, other])
-    typed = fold.typed
-    mean_hds, mean_both = total / np.float32(fold.phasings), both.mean(axis=1)
-    mean_hds[typed], mean_both[typed] = hds[typed, 0], both[typed, 0]
-    return replace(imputed, samples=fold.samples[:n], hds=mean_hds, both=mean_both)
+
+    def of_phasing(p: int) -> Imputed:
+        return replace(imputed, samples=fold.samples[:n], hds=hds[:, p], both=both[:, p])
+
+    alleles = [observed[:, p] for p in range(fold.phasings)]
+    return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing)
 
 
-def exchanged(fold: Fold, first: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Where the haplotypes of `other` are those of `first` the other way round: [S, N] bool at all sites of the fold.
+def mean(
+    sites: Sites, typed_sites: np.ndarray, alleles: Sequence[np.ndarray], of_phasing: Callable[[int], Imputed]
+) -> Imputed:
+    """The mean over phasings of what is imputed from each; haplotypes and typed sites are those of the first.
 
-    first, other: typed alleles [T, N, 2]. Between two heterozygotes the nearer one decides, in cM.
+    Arguments:
+        sites: the S panel sites.
+        typed_sites: [T] int64, which of them are typed.
+        alleles: of each phasing the phased alleles [T, N, 2] of the same N samples at the T typed sites.
+        of_phasing: what is imputed from the phasing of this number, hds [S, N, 2] and both [S, N]. It is called once
+            for each phasing, in order; one result beside their sum is held.
+
+    The mean has no estimate `r2`, and so gets Minimac's estimator on the averaged haplotype dosages, as networks do: a
+    tool's estimate takes the phasing that it was given for certain. A single phasing is returned as it is.
     """
-    sites = fold.reference.sites
+    first = of_phasing(0)
+    if len(alleles) == 1:
+        return first
+    samples, typed = first.samples, first.typed
+    given_hds, given_both = first.hds[typed_sites], first.both[typed_sites]
+    hds, both = first.hds.copy(), first.both.copy()
+    del first
+    for p in range(1, len(alleles)):
+        other = of_phasing(p)
+        swapped = exchanged(sites, typed_sites, alleles[0], alleles[p])[..., None]
+        np.add(hds, other.hds, out=hds, where=~swapped)
+        np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
+        both += other.both
+        del other
+    hds /= np.float32(len(alleles))
+    both /= np.float32(len(alleles))
+    hds[typed_sites], both[typed_sites] = given_hds, given_both
+    return Imputed(samples, hds, both, typed)
+
+
+def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where the haplotypes of `other` are those of `first` the other way round: [S, N] bool at all `sites`.
+
+    typed_sites: [T] indices of sites; first, other: typed alleles [T, N, 2]. Between two heterozygotes the nearer one
+    decides, in cM.
+    """
     swapped = np.zeros((len(sites), first.shape[1]), dtype=bool)
     het = (first[..., 0] != first[..., 1]) & (other[..., 0] != other[..., 1])  # [T, N]
     opposite = het & (first[..., 0] != other[..., 0])
     for start, stop in chromosome_bounds(sites.chrom):
         cm = sites.cm[start:stop]
-        rows = slice(*np.searchsorted(fold.typed_sites, (start, stop)))
-        typed_cm = sites.cm[fold.typed_sites[rows]]
+        rows = slice(*np.searchsorted(typed_sites, (start, stop)))
+        typed_cm = sites.cm[typed_sites[rows]]
         for person in np.flatnonzero(opposite[rows].any(axis=0)):
             hets = np.flatnonzero(het[rows, person])
             swapped[start:stop, person] = of_nearest(opposite[rows, person][hets], typed_cm[hets], cm)

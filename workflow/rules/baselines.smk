@@ -3,6 +3,7 @@ rule tune_beagle:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
+        validation="results/masks/{mask}/validation.vcf.gz",
         map=panel_input("genetic_map"),
     output:
         parameters="results/masks/{mask}/beagle_tuned.json",
@@ -24,7 +25,7 @@ rule tune_beagle:
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute tune-beagle --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " {params.map:q} --threads {threads} --memory-mb {resources.mem_mb}"
+        " --validation {input.validation:q} {params.map:q} --threads {threads} --memory-mb {resources.mem_mb}"
         " --seed {params.seed:q} --out {output.parameters:q} > {log:q} 2>&1"
 
 
@@ -35,6 +36,7 @@ rule baseline:
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
         targets="results/masks/{mask}/phased.vcf.gz",
+        phasings="results/masks/{mask}/phasings.safetensors",
         map=panel_input("genetic_map"),
         parameters=lambda wildcards: (
             f"results/masks/{wildcards.mask}/beagle_tuned.json"
@@ -66,5 +68,5 @@ rule baseline:
     shell:
         "ragimpute baseline {wildcards.baseline:q} --panel {input.panel:q} --roles {input.roles:q}"
         " --typed {input.typed:q} --frequencies {input.frequencies:q} --targets {input.targets:q}"
-        " {params.map:q} {params.parameters:q} --threads {threads} --memory-mb {resources.mem_mb}"
+        " --phasings {input.phasings:q} {params.map:q} {params.parameters:q} --threads {threads} --memory-mb {resources.mem_mb}"
         " --seed {params.seed:q} --out {output.vcf:q} > {log:q} 2>&1"

@@ -67,3 +67,35 @@ rule phase:
         "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q} {params.n_phasings:q}"
         " --out {output.phased:q} --phasings {output.phasings:q} > {log:q} 2>&1"
+
+
+# The validation samples' typed genotypes, in the state in which the targets are imputed: with the panel's own phase, what is
+# chosen on them would be chosen for an input that the targets do not have.
+rule phase_validation:
+    input:
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        targets="results/masks/{mask}/targets.vcf.gz",
+        map=panel_input("genetic_map"),
+    output:
+        validation="results/masks/{mask}/validation.vcf.gz",
+    log:
+        "results/logs/phase_validation/{mask}.log",
+    benchmark:
+        "results/benchmarks/phase_validation/{mask}.tsv"
+    priority: 30
+    conda:
+        "../../envs/baselines.yaml"
+    threads: 2
+    resources:
+        runtime=grow(120),
+        mem_mb=grow(4000),
+        disk_mb=2000,
+    params:
+        code=code("phase-validation", "imputation"),
+        map=given("--map", "map"),
+        seed=CONFIG["data_seed"],
+    shell:
+        "ragimpute phase-validation --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
+        " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
+        " --out {output.validation:q} > {log:q} 2>&1"

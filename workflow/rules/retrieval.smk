@@ -13,6 +13,11 @@ rule retrieve:
             if wildcards.fold == "targets"
             else []
         ),
+        validation=lambda wildcards: (
+            f"results/masks/{wildcards.mask}/validation.vcf.gz"
+            if wildcards.fold == "validation"
+            else []
+        ),
     output:
         segments=unless_kept(
             "segments", f"results/segments/{RETRIEVAL}/{{fold}}.safetensors"
@@ -33,8 +38,9 @@ rule retrieve:
         code=code("retrieve", "training"),
         targets=given("--targets", "targets"),
         phasings=given("--phasings", "phasings"),
+        validation=given("--validation", "validation"),
         size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
     shell:
         "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " {params.targets:q} {params.phasings:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
-        " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
+        " {params.targets:q} {params.phasings:q} {params.validation:q}"
+        " --architecture {wildcards.architecture:q} --size {params.size:q} --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"

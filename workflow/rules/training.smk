@@ -8,7 +8,8 @@ rule train:
         typed="results/masks/{mask}/typed.tsv",
         frequencies=panel_file("frequencies.tsv"),
         segments=training_segments,
-        validation=f"results/segments/{RETRIEVAL}/validation.safetensors",
+        validation_segments=f"results/segments/{RETRIEVAL}/validation.safetensors",
+        validation="results/masks/{mask}/validation.vcf.gz",
     output:
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.history.tsv",
@@ -38,7 +39,8 @@ rule train:
         ),
     shell:
         "on_gpus {resources.gpu:q} ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation:q}"
+        " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation_segments:q}"
+        " --validation {input.validation:q}"
         " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {params.loss_name:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"
         " --checkpoint {params.checkpoint:q} --out {output.model:q} --history {output.history:q} > {log:q} 2>&1"

@@ -31,6 +31,7 @@ VERBS = {
     "mask": "panels",
     "frequencies": "panels",
     "phase": "imputation",
+    "phase-validation": "imputation",
     "baseline": "imputation",
     "tune-beagle": "imputation",
     "retrieve": "training",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,7 +21,8 @@ from ragimpute.cli.options import (
     typed_option,
 )
 
-BASELINES = ("beagle", "beagle_tuned", "minimac4", "li_stephens", "frequency")
+BASELINES = ("beagle", "beagle_once", "beagle_tuned", "minimac4", "li_stephens", "frequency")
+FROM_ONE_PHASING = ("beagle_once", "frequency")
 
 
 @click.command("phase")
@@ -32,7 +34,7 @@ BASELINES = ("beagle", "beagle_tuned", "minimac4", "li_stephens", "frequency")
 @seed_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz of complete, phased typed genotypes.")
 @n_phasings_option
-@click.option("--phasings", "phasings_path", type=OUT, help="Further phasings for the networks (safetensors).")
+@click.option("--phasings", "phasings_path", type=OUT, help="Further phasings to average over (safetensors).")
 def phase(
     panel: Path,
     roles: Path,
@@ -47,7 +49,7 @@ def phase(
     """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
 
     Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets what Beagle
-    makes of other seeds, too: the networks average over them.
+    makes of other seeds, too: networks and baselines average over them.
     """
     start_logging()
     from ragimpute import phasings
@@ -72,6 +74,41 @@ def phase(
         phasings.save(phasings_path, out, done)
 
 
+@click.command("phase-validation")
+@panel_option
+@roles_option
+@click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
+@map_option
+@memory_option
+@seed_option
+@click.option("--out", type=OUT, required=True, help="VCF.gz of the validation samples' phased typed genotypes.")
+def phase_validation(
+    panel: Path, roles: Path, targets: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path
+) -> None:
+    """Write the validation samples' typed genotypes in the state that the targets are in when they are imputed.
+
+    Where the targets came phased, the validation samples keep the panel's phase. Otherwise it is erased, and inferred
+    by Beagle against the train fold alone, once.
+    """
+    start_logging()
+    from ragimpute.panel import Panel
+    from ragimpute.phasing import as_targets
+    from ragimpute.roles import read_roles, reference_people, target_people
+    from ragimpute.vcf.reader import read_genotypes
+    from ragimpute.vcf.writer import write_genotypes
+
+    people, table = Panel.load(panel), read_roles(roles)
+    done = as_targets(
+        people.people(reference_people(table, "train")),
+        people.people(reference_people(table, "validation")),
+        read_genotypes(targets, people.sites, target_people(table)),
+        _genetic_map(map_path),
+        memory_mb=memory_mb,
+        seed=seed,
+    )
+    write_genotypes(out, people.sites.take(done.index), people.contigs, done.samples, done.alleles, True)
+
+
 @click.command("baseline")
 @click.argument("name", type=click.Choice(BASELINES))
 @panel_option
@@ -79,6 +116,12 @@ def phase(
 @typed_option
 @click.option("--frequencies", type=FILE, required=True, help="The table from `ragimpute frequencies`.")
 @click.option("--targets", type=FILE, required=True, help="Phased typed genotypes from `ragimpute phase`.")
+@click.option(
+    "--phasings",
+    "phasings_path",
+    type=FILE,
+    help="Further phasings of the targets, from `ragimpute phase`, to average over.",
+)
 @map_option
 @click.option("--parameters", type=FILE, help="beagle_tuned only: the JSON from `ragimpute tune-beagle`.")
 @click.option("--minimac4-map", is_flag=True, help="Give Minimac4 the map too; without it, it runs on its defaults.")
@@ -93,6 +136,7 @@ def baseline(
     typed_path: Path,
     frequencies: Path,
     targets: Path,
+    phasings_path: Path | None,
     map_path: Path | None,
     parameters: Path | None,
     minimac4_map: bool,
@@ -103,49 +147,48 @@ def baseline(
 ) -> None:
     """Impute with an established method: the same input as the networks get, the same fields as they write.
 
-    beagle: as a user runs it. beagle_tuned: parameters chosen on held-out panel people. minimac4. li_stephens: a
-    plain copying model. frequency: the reference's allele frequency for everyone, the floor.
+    beagle: at its defaults. beagle_tuned: parameters chosen on held-out panel samples. minimac4. li_stephens: a plain
+    copying model. With --phasings each of these four is the mean of what it imputes from each phasing, as it is with
+    the networks. beagle_once: Beagle as it is usually run, from the first phasing alone. frequency: the reference's
+    allele frequency for everyone, the floor.
     """
     start_logging()
-    import numpy as np
-
-    from ragimpute import baselines
+    from ragimpute import baselines, phasings
     from ragimpute.empirical import empirical_r2
-    from ragimpute.errors import InputError
     from ragimpute.frequencies import read_frequencies
-    from ragimpute.mask import read_typed
+    from ragimpute.mask import read_phased
     from ragimpute.panel import Panel
     from ragimpute.roles import read_roles, reference_people, target_people
-    from ragimpute.vcf.reader import read_genotypes
     from ragimpute.vcf.writer import write_imputed
 
     people, table = Panel.load(panel), read_roles(roles)
     reference = people.people(reference_people(table))
-    found = read_genotypes(targets, people.sites, target_people(table))
-    if not np.array_equal(np.flatnonzero(read_typed(typed_path, people.sites)), found.index):
-        raise InputError(
-            f"{targets}: its sites are not those that {typed_path} marks as typed; run mask and phase again"
-        )
-    if name in ("beagle", "beagle_tuned"):
-        setting = _parameters(name, parameters)
-        imputed = baselines.run_beagle(
+    first = read_phased(targets, people.sites, target_people(table), typed_path)
+    if phasings_path is None or name in FROM_ONE_PHASING:
+        several = [first]
+    else:
+        several = phasings.load(phasings_path, targets, first)
+    if name == "minimac4":
+        genetic_map = _genetic_map(map_path) if minimac4_map else None
+        impute = partial(baselines.run_minimac4, reference, genetic_map=genetic_map, threads=threads)
+    elif name == "li_stephens":
+        impute = partial(baselines.run_li_stephens, reference, threads=threads)
+    elif name == "frequency":
+        counts = read_frequencies(frequencies, people.sites)
+        impute = partial(baselines.run_frequency, (counts["ac"] / counts["an"]).to_numpy(), people.sites)
+    else:
+        impute = partial(
+            baselines.run_beagle,
             reference,
-            found,
-            _genetic_map(map_path),
-            parameters=setting,
+            genetic_map=_genetic_map(map_path),
+            parameters=_parameters(name, parameters),
             threads=threads,
             memory_mb=memory_mb,
             seed=seed,
         )
-    elif name == "minimac4":
-        genetic_map = _genetic_map(map_path) if minimac4_map else None
-        imputed = baselines.run_minimac4(reference, found, genetic_map, threads=threads)
-    elif name == "li_stephens":
-        imputed = baselines.run_li_stephens(reference, found, threads=threads)
-    else:
-        counts = read_frequencies(frequencies, people.sites)
-        imputed = baselines.run_frequency((counts["ac"] / counts["an"]).to_numpy(), people.sites, found)
-    er2 = empirical_r2(reference, imputed.typed, found.haplotypes(), threads)
+    alleles = [one.alleles for one in several]
+    imputed = phasings.mean(people.sites, first.index, alleles, lambda number: impute(several[number]))
+    er2 = empirical_r2(reference, imputed.typed, first.haplotypes(), threads)
     write_imputed(out, people.sites, people.contigs, replace(imputed, er2=er2), threads=threads)
 
 
@@ -153,29 +196,36 @@ def baseline(
 @panel_option
 @roles_option
 @typed_option
+@click.option(
+    "--validation",
+    type=FILE,
+    required=True,
+    help="The validation samples' genotypes from `ragimpute phase-validation`.",
+)
 @map_option
 @threads_option
 @memory_option
 @seed_option
-@click.option("--out", type=OUT, required=True, help="JSON: the best parameters and the score of each setting tried.")
+@click.option("--out", type=OUT, required=True, help="JSON: the chosen parameters and the score of each setting tried.")
 def tune_beagle(
     panel: Path,
     roles: Path,
     typed_path: Path,
+    validation: Path,
     map_path: Path | None,
     threads: int,
     memory_mb: int,
     seed: int,
     out: Path,
 ) -> None:
-    """Choose Beagle's ne, err, cluster and imp-states on the validation people, imputed from the train fold.
+    """Choose Beagle's ne, err, cluster and imp-states on the validation samples, imputed from the train fold.
 
-    Targets play no part in it.
+    The defaults stay unless a setting is surely better. Targets play no part in it.
     """
     start_logging()
     from ragimpute import tuning
     from ragimpute.artefacts import atomic_path
-    from ragimpute.mask import read_typed
+    from ragimpute.mask import read_phased
     from ragimpute.panel import Panel
     from ragimpute.roles import read_roles, reference_people
 
@@ -183,8 +233,7 @@ def tune_beagle(
     result = tuning.tune_beagle(
         people,
         reference_people(table, "train"),
-        reference_people(table, "validation"),
-        read_typed(typed_path, people.sites),
+        read_phased(validation, people.sites, reference_people(table, "validation"), typed_path),
         _genetic_map(map_path),
         threads=threads,
         memory_mb=memory_mb,
@@ -201,10 +250,10 @@ def _genetic_map(path: Path | None):
 
 
 def _parameters(name: str, path: Path | None) -> dict[str, float]:
-    """The tuned parameters; {} for plain Beagle."""
+    """The tuned parameters; {} for Beagle at its defaults."""
     from ragimpute.errors import InputError
 
-    if name == "beagle":
+    if name != "beagle_tuned":
         return {}
     if path is None:
         raise click.UsageError("beagle_tuned needs --parameters, the JSON from `ragimpute tune-beagle`")

@@ -23,6 +23,11 @@ frequencies_option = click.option("--frequencies", type=FILE, required=True, hel
 phasings_option = click.option(
     "--phasings", "phasings_path", type=FILE, help="Further phasings of the targets, from `ragimpute phase`."
 )
+validation_option = click.option(
+    "--validation",
+    type=FILE,
+    help="Genotypes of the validation samples, from `ragimpute phase-validation`. Default: in the panel's phase.",
+)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
@@ -49,6 +54,7 @@ class JsonMapping(click.ParamType):
 @typed_option
 @click.option("--targets", type=FILE, help="Phased typed genotypes of the targets; needed by fold targets only.")
 @phasings_option
+@validation_option
 @architecture_option
 @click.option("--size", default="small", show_default=True, help="The architecture's size: small or full.")
 @click.option("--fold", "fold_name", required=True, help="train, random1.., validation or targets.")
@@ -60,6 +66,7 @@ def retrieve(
     typed_path: Path,
     targets: Path | None,
     phasings_path: Path | None,
+    validation: Path | None,
     architecture: str,
     size: str,
     fold_name: str,
@@ -82,8 +89,14 @@ def retrieve(
     if size not in found.sizes:
         raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
     study = Study.load(panel, roles, typed_path)
-    arrays = segments(found, size, study.fold(fold_name, targets, phasings_path), threads)
-    metadata = {"architecture": architecture, "size": size, "fold": fold_name, **study.provenance()}
+    if fold_name == "targets":
+        fold, provenance = study.fold(fold_name, targets, phasings_path), study.provenance()
+    elif fold_name == "validation":
+        fold, provenance = study.fold(fold_name, validation), study.provenance(validation)
+    else:
+        fold, provenance = study.fold(fold_name), study.provenance()
+    arrays = segments(found, size, fold, threads)
+    metadata = {"architecture": architecture, "size": size, "fold": fold_name, **provenance}
     artefacts.save(out, SEGMENTS, arrays, metadata)
 
 
@@ -96,6 +109,7 @@ def retrieve(
     "--segments", type=FILE, multiple=True, help="Segments of train, random1..; repeat it. Not with pretrained weights."
 )
 @click.option("--validation-segments", type=FILE, required=True, help="Segments of fold validation.")
+@validation_option
 @architecture_option
 @click.option(
     "--weights",
@@ -120,6 +134,7 @@ def train(
     frequencies: Path,
     segments: tuple[Path, ...],
     validation_segments: Path,
+    validation: Path | None,
     architecture: str,
     weights: str,
     loss_name: str,
@@ -166,7 +181,9 @@ def train(
     study = session.Study.load(panel, roles, typed_path)
     counts = read_frequencies(frequencies, study.panel.sites)
     loaded = [session.load_segments(path, study, architecture, settings.size, ("train", "random")) for path in segments]
-    held_out = session.load_segments(validation_segments, study, architecture, settings.size, ("validation",))
+    held_out = session.load_segments(
+        validation_segments, study, architecture, settings.size, ("validation",), validation
+    )
     provenance = {
         "architecture": architecture,
         "size": settings.size,
@@ -175,7 +192,7 @@ def train(
         "training": json.dumps(training, sort_keys=True),
         "seed": str(seed),
         "weights": weights,
-        **study.provenance(),
+        **study.provenance(validation),
     }
     model = find_architecture(architecture).build(settings.size, seed)
     if weights != "scratch":
@@ -191,7 +208,7 @@ def train(
             settings=settings,
             seed=seed,
             folds=[session.fold_data(study, study.fold(part.metadata["fold"]), part) for part in loaded],
-            validation=session.fold_data(study, study.fold("validation"), held_out),
+            validation=session.fold_data(study, study.fold("validation", validation), held_out),
             strata=SiteStrata.from_counts(counts["train_ac"].to_numpy(), counts["train_an"].to_numpy()),
             device=where,
             processes=processes,

@@ -77,7 +77,9 @@ def block(results: Path, mask: str) -> str:
     chosen += [name for name in ready if name not in chosen]
     parts = [table(summary, metrics, mask)]
     in_mask = metrics[metrics["mask"] == mask]
-    baselines = [name for name in ("beagle", "beagle_tuned", "li_stephens") if name in set(here["method"])]
+    baselines = [
+        name for name in ("beagle", "beagle_once", "beagle_tuned", "li_stephens") if name in set(here["method"])
+    ]
     for method in chosen:
         parts.append(differences(comparisons, mask, method, baselines, bins_with_enough(in_mask, method)))
     return "\n\n".join(parts)

@@ -9,6 +9,7 @@ import pandas as pd
 SOLID: tuple[int, ...] = (1, 0)
 BASELINE_STYLES: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "beagle": ("#000000", "circle", SOLID),
+    "beagle_once": ("#000000", "triangle-down", (2, 2)),
     "beagle_tuned": ("#555555", "square", (6, 3)),
     "minimac4": ("#cc79a7", "triangle-up", (8, 3, 2, 3)),
     "li_stephens": ("#009e73", "diamond", (6, 3)),

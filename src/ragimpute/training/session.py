@@ -7,20 +7,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ragimpute import artefacts, phasings, pretrained
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold, Person, load_fold
-from ragimpute.mask import read_typed
+from ragimpute.mask import read_phased, read_typed
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models.outputs import FoldData
 from ragimpute.panel import Panel
 from ragimpute.roles import read_roles
 from ragimpute.training.settings import TrainingSettings
-from ragimpute.vcf.reader import read_genotypes
 
 SEGMENTS, MODEL = "segments", pretrained.KIND
 FINE_TUNING_RATE = 0.25  # of the learning rate from scratch
@@ -42,39 +40,53 @@ class Study:
         people = [Person(*row) for row in read_roles(roles).itertuples(index=False)]
         return cls(panel, roles, typed, Panel.load(panel), people)
 
-    def fold(self, name: str, targets: Path | None = None, further: Path | None = None) -> Fold:
-        """The fold `name`. Fold targets needs `targets`, the VCF of phased genotypes, and takes `further` phasings."""
+    def fold(self, name: str, phased: Path | None = None, further: Path | None = None) -> Fold:
+        """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.
+
+        Fold targets needs it, and takes `further` phasings. Fold validation has the panel's phase without it; training
+        folds always have that.
+        """
         column = name if name.startswith("random") else "typed"
         typed = read_typed(self.typed_path, self.panel.sites, column)
-        if name != "targets":
-            return load_fold(self.panel, self.people, {column: typed}, name)
-        if targets is None:
+        if name == "targets" and phased is None:
             raise InputError("fold targets needs --targets, the phased typed genotypes of the people to impute")
-        names = [person.sample for person in self.people if person.role == "target"]
-        found = read_genotypes(targets, self.panel.sites, names)
-        if not np.array_equal(found.index, np.flatnonzero(typed)):
-            raise InputError(
-                f"{targets}: its {len(found.index)} sites are not the {int(typed.sum())} typed sites of "
-                f"{self.typed_path}; run mask and phase again"
-            )
-        several = [found] if further is None else phasings.load(further, targets, found)
+        if phased is None:
+            return load_fold(self.panel, self.people, {column: typed}, name)
+        names = [person.sample for person in self.people if person.fold == name]
+        found = read_phased(phased, self.panel.sites, names, self.typed_path)
+        several = [found] if further is None else phasings.load(further, phased, found)
         observed = phasings.haplotypes(several)
         return load_fold(self.panel, self.people, {column: typed}, name, observed, names, len(several))
 
-    def provenance(self) -> dict[str, str]:
-        """SHA-256 of the files that a training depends on, for the metadata of what comes from them."""
+    def provenance(self, validation: Path | None = None) -> dict[str, str]:
+        """SHA-256 of the files that a training depends on, for the metadata of what comes from them.
+
+        `validation` is the VCF that fold validation was made with, if any.
+        """
         paths = {"panel": self.panel_path, "roles": self.roles_path, "typed": self.typed_path}
+        if validation is not None:
+            paths["validation"] = validation
         return {f"{name}_sha256": artefacts.file_digest(path) for name, path in paths.items()}
 
 
-def load_segments(path: Path, study: Study, architecture: str, size: str, folds: tuple[str, ...]) -> artefacts.Artefact:
+def load_segments(
+    path: Path,
+    study: Study,
+    architecture: str,
+    size: str,
+    folds: tuple[str, ...],
+    validation: Path | None = None,
+) -> artefacts.Artefact:
     """Segments of one of `folds` (a name, or `random` for all random masks), made from the files of `study`.
 
-    Raises InputError when they are of another architecture, size, fold, panel, roles or typed sites.
+    `validation` is the VCF of the validation samples' phased typed genotypes; None for other folds, and for validation
+    samples in the panel's phase. Raises InputError when the segments are of another architecture, size, fold, panel,
+    roles, typed sites or validation file.
     """
     segments = artefacts.load(path, SEGMENTS)
     found = segments.metadata
-    for key, wanted in (("architecture", architecture), ("size", size), *study.provenance().items()):
+    expected = {"architecture": architecture, "size": size, "validation_sha256": None, **study.provenance(validation)}
+    for key, wanted in expected.items():
         if found.get(key) != wanted:
             what = key.removesuffix("_sha256")
             detail = "" if what != key else f" {found.get(key)!r}, expected {wanted!r}"
