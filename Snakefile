@@ -14,7 +14,7 @@
 #   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}, or a baseline (seed 0)
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,along.tsv,statistics.safetensors}
-#   results/{metrics,comparisons,summary,loss_study,claims,curves,along}.tsv, results/report.html
+#   results/{metrics,comparisons,summary,trainings,loss_study,claims,curves,along}.tsv, results/report.html
 #   results/figures/{figure}.{mask}.{svg,png,json}                     json: Vega-Lite
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
 from snakemake.utils import min_version
@@ -71,6 +71,7 @@ rule all:
         "results/metrics.tsv",
         "results/comparisons.tsv",
         "results/summary.tsv",
+        "results/trainings.tsv",
         "results/loss_study.tsv",
         "results/claims.tsv",
         expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),
