@@ -10,8 +10,13 @@ from ragimpute.evaluation.loss_study import Trained
 
 INF = float("inf")
 
-# (setting, end of the measure's name) -> values; KeyError, with the name of the loss, when the setting lacks it
+# (setting, end of the measure's name) -> values; KeyError, with the name of the loss, when the setting lacks it, and
+# NotTestable when its trainings give no occasion to measure it
 Measure = Callable[[Trained, str], Measured]
+
+
+class NotTestable(Exception):
+    """What a claim is about did not happen in the trainings; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,7 @@ class Claim:
     """A measure that was predicted to lie in [low, high]; `predicted` is the value named, if any.
 
     original: the original's own words or numbers. f1: about F1 alone, and so judged again after temperature;
-    f1_difference: about a difference in F1, which may be equivalent. question: nothing was predicted. if_absent: why
-    there may be nothing to measure in trainings that have run.
+    f1_difference: about a difference in F1, which may be equivalent. question: nothing was predicted.
     """
 
     name: str
@@ -36,7 +40,6 @@ class Claim:
     f1_difference: bool = False
     question: bool = False
     about_reconstruction: bool = True
-    if_absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,12 @@ def log_ratio(a: str, b: str, measure: str) -> Measure:
 
 
 def where_switched(loss: str, measure: str, logarithmic: bool = False) -> Measure:
-    """A measure of the seeds in which the loss ever switched; NaN for the others."""
+    """A measure of the seeds in which the loss ever switched, NaN for the others; NotTestable where none did."""
 
     def measured(trained: Trained, suffix: str) -> Measured:
         share = trained.losses[loss]["switched_share"]
+        if (share.values == 0).all():
+            raise NotTestable(f"{loss} never switched")
         found = log_of(loss, measure)(trained, "") if logarithmic else trained.losses[loss][measure]
         return Measured(np.where(share.values > 0, found.values, np.nan), found.seeds)
 

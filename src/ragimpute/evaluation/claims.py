@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.claim import Claim, Conjunction
+from ragimpute.evaluation.claim import Claim, Conjunction, NotTestable
 from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm, p_region, smallest_detectable
 from ragimpute.evaluation.loss_study import KEYS, Trained
 from ragimpute.evaluation.original_claims import (
@@ -117,9 +117,9 @@ def _measure(trained: Trained, claim: Claim, suffix: str) -> dict:
         measured = claim.measure(trained, suffix)
     except KeyError as error:
         return row | {"verdict": NOT_RUN, "reason": f"no training of {error.args[0]}"}
+    except NotTestable as error:
+        return row | {"verdict": NOT_TESTABLE, "reason": str(error)}
     n_seeds = int(np.isfinite(measured.values).sum())
-    if not n_seeds and claim.if_absent:
-        return row | {"verdict": NOT_TESTABLE, "reason": claim.if_absent}
     if not n_seeds:
         return row | {"verdict": NOT_RUN, "reason": "not measured in these trainings"}
     return row | {"n_seeds": n_seeds} | _test(claim, measured)

@@ -189,7 +189,6 @@ def _course_claims() -> list[Claim | Conjunction]:
 def _reconstruction_claims() -> list[Claim]:
     """What reconstruction was said to do in the course of a training."""
     course = {"start": 1.0, "middle": 0.1, "end": 0.01}
-    never = "A never switched"
     claims = [
         Claim(
             f"recon_{when}",
@@ -224,7 +223,6 @@ def _reconstruction_claims() -> list[Claim]:
             original="recon rises again",
             unit="ratio",
             logarithmic=True,
-            if_absent=never,
         ),
         Claim(
             "oscillates",
@@ -234,7 +232,6 @@ def _reconstruction_claims() -> list[Claim]:
             INF,
             original="A oscillates",
             unit="switches",
-            if_absent=never,
         ),
         Claim(
             "branch_jump",
