@@ -15,6 +15,8 @@ NOTHING = "Nothing to show: no loss was compared with no_recon."
 STRATA = tuple(PREDICTED_F1)
 SETTING = ["architecture", "size", "steps", "n_samples"]  # what distinguishes the settings of one mask
 SCORES = (RAW, CALIBRATED)
+# within the row of a loss, raw scores stand above calibrated ones
+APART: Spec = {"field": "scores", "type": "nominal", "sort": list(SCORES), "title": None}
 SHOWN = {
     **{"f1_overall": "F1 overall", "f1_overall_calibrated": "recalibrated", "f1_rare": "F1 rare"},
     **{"f1_rare_calibrated": "recalibrated", "f1_common": "F1 common", "r2_overall": "r²"},
@@ -76,7 +78,7 @@ def _levels(part: pd.DataFrame, stratum: str, colour: str) -> Spec:
     diamond = {"type": "point", "opacity": 1, "size": 60, "shape": "diamond", "color": INK}
     layer = [
         *_interval(rows, "ci_low", "ci_high", colour, axis),
-        {"mark": measured, "encoding": {"x": chart.number("value", **axis), "shape": _shape()}},
+        {"mark": measured, "encoding": {"x": chart.number("value", **axis), "shape": _shape(), "yOffset": APART}},
         {"mark": diamond, "encoding": {"x": chart.number("predicted", **axis)}},
     ]
     columns = ["loss", "scores", "value", "predicted", "ci_low", "ci_high"]
@@ -95,7 +97,7 @@ def _differences(part: pd.DataFrame, stratum: str, colour: str) -> Spec:
         *_interval(rows, "difference_low", "difference_high", colour, axis),
         {
             "mark": {"type": "point", "opacity": 1, "size": 45, "color": colour},
-            "encoding": {"x": chart.number("difference", **axis), "fill": fill, "shape": _shape()},
+            "encoding": {"x": chart.number("difference", **axis), "fill": fill, "shape": _shape(), "yOffset": APART},
         },
     ]
     columns = ["loss", "scores", "difference", "difference_low", "difference_high", "sure", "p_holm"]
@@ -117,18 +119,17 @@ def _interval(rows: pd.DataFrame, low: str, high: str, colour: str, options: Spe
     if rows[low].isna().all():
         return []
     mark = {"type": "rule", "color": colour, "strokeWidth": 2, "opacity": 0.55}
-    return [{"mark": mark, "encoding": {"x": chart.number(low, **options), "x2": {"field": high}}}]
+    return [{"mark": mark, "encoding": {"x": chart.number(low, **options), "x2": {"field": high}, "yOffset": APART}}]
 
 
 def _panel(title: str, rows: pd.DataFrame, names: list[str], shown: list[Spec], layer: list[Spec], width: int) -> Spec:
     y = {"field": "loss", "type": "nominal", "sort": names, "title": None}
-    apart = {"field": "scores", "type": "nominal", "sort": list(SCORES), "title": None}
     return {
         "title": title,
         "width": width,
-        "height": {"step": 11, "for": "offset"},
+        "height": {"step": 30, "for": "position"},
         "data": {"values": chart.records(rows)},
-        "encoding": {"y": y, "yOffset": apart, "tooltip": shown},
+        "encoding": {"y": y, "tooltip": shown},
         "layer": layer,
     }
 
