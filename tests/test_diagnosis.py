@@ -9,7 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
-from ragimpute.evaluation.diagnosis import MONITORS, batch_shares, monitor_means, recon_verdict, verdict_of
+from ragimpute.evaluation.diagnosis import (
+    MONITORS,
+    batch_shares,
+    monitor_means,
+    quick_check_agrees,
+    recon_verdict,
+    verdict_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,21 @@ def test_reconstruction_after_a_switch_is_looked_at_ten_steps_later():
     found = monitor_means(pd.DataFrame(rows, columns=["seed", "step", "epoch", "metric", "value"]))
     assert found["recon_after_switch"] == pytest.approx(4)
     assert found["switches"] == 3
+
+
+def test_the_quick_check_is_compared_with_the_whole_training():
+    """Reconstruction is above the haplotype loss in epochs 1 and 2; then it falls below .01, or stays."""
+    for later, agrees in ((0.001, 0.0), (0.5, 1.0)):
+        rows = []
+        for step in range(1, 31):
+            epoch = (step + 2) // 3
+            recon = 0.06 if epoch <= 2 else later
+            rows += [
+                (1, step, epoch, f"loss_{name}{k}", v) for name, v in (("recon", recon), ("hap", 0.05)) for k in (1, 2)
+            ]
+        table = pd.DataFrame(rows, columns=["seed", "step", "epoch", "metric", "value"])
+        assert quick_check_agrees(table) == agrees
+    assert np.isnan(quick_check_agrees(table.iloc[:0]))
 
 
 def test_an_empty_history_measures_nothing():

@@ -8,6 +8,7 @@ import pandas as pd
 
 SATURATED = 0.01  # a mean reconstruction loss below this has nothing left to teach; the threshold of loss A's switch
 DOMINATES, NEGLIGIBLE = 1.0, 0.1  # of the ratio of the reconstruction to the haplotype loss of one batch
+QUICK_EPOCHS = 2  # after so many a verdict was said to be the same as that over the whole training
 AFTER_SWITCH = 10  # steps from a switch to where reconstruction is looked at again
 
 # metrics of the history that are averaged over the steps that have them
@@ -57,6 +58,12 @@ def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
     if measured.get("grad_recon_share") == 0:
         return ReconVerdict("off", "the weight of reconstruction is 0; it is only watched")
     return recon_verdict(measured.get("recon_mean", np.nan), measured.get("hap_mean", np.nan))
+
+
+def quick_check_agrees(history: pd.DataFrame) -> float:
+    """1.0 when one seed's first two epochs give the verdict of its whole history, 0.0 else; NaN for no verdict."""
+    early, whole = (verdict_of(monitor_means(rows)) for rows in (history[history["epoch"] <= QUICK_EPOCHS], history))
+    return float("nan") if whole.outcome == "unknown" else float(early.outcome == whole.outcome)
 
 
 def by_step(history: pd.DataFrame) -> pd.DataFrame:

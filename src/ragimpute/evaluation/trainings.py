@@ -13,7 +13,7 @@ from ragimpute.errors import InputError
 from ragimpute.evaluation import course, metrics
 from ragimpute.evaluation.collect import REFERENCE_LOSS, Evaluation
 from ragimpute.evaluation.course import Course
-from ragimpute.evaluation.diagnosis import MONITORS, monitor_means
+from ragimpute.evaluation.diagnosis import MONITORS, monitor_means, quick_check_agrees
 from ragimpute.evaluation.scorer import Scored
 from ragimpute.evaluation.strata import STRATA
 
@@ -32,7 +32,7 @@ COLUMNS: dict[str, type] = {
     **KEYS,
     **dict.fromkeys(SCORES, float),
     **dict.fromkeys((f"{name}_{CALIBRATED}" for name in SCORES), float),
-    **dict.fromkeys((*course.MEASURES, *MONITORS), float),
+    **dict.fromkeys((*course.MEASURES, *MONITORS, "quick_check_agrees"), float),
     **dict.fromkeys((f"{name}_without" for name in JACKKNIFED), str),
     **dict.fromkeys((f"{name}_{CALIBRATED}_without" for name in JACKKNIFED), str),
 }
@@ -76,7 +76,7 @@ def gather(
         row |= _scores(recalibrated.scored if recalibrated else None, f"_{CALIBRATED}")
         level = levels.get((run.mask, run.architecture, run.seed), float("nan"))
         row |= ran.measures(course.LEVEL * level)
-        row |= monitor_means(history)
+        row |= {**monitor_means(history), "quick_check_agrees": quick_check_agrees(history)}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

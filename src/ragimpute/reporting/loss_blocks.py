@@ -15,7 +15,7 @@ from ragimpute.evaluation.original_claims import DEFINITIONS, A, C
 from ragimpute.reporting.losses import claim_rows, interval, rank_range, ranked, text
 from ragimpute.reporting.markdown import markdown
 
-PRIMARY, SECONDARY, RATES, SECOND_MASK, GPU = STUDIES
+PRIMARY, SECONDARY, _, SECOND_MASK, GPU = STUDIES
 COMPARED = {"f1_overall": "F1", "f1_rare": "rare F1"}
 LEVELS = {"r2_overall": "r²", "r2_rare": "rare r²", "ece": "calibration error"}
 TRAINING = {
