@@ -15,7 +15,7 @@
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}{calibrated}, or
 #                                                                      a baseline (seed 0); calibrated: nothing or .calibrated
 #   results/evaluation/{mask}/{method}/seed{seed}.{tsv,along.tsv,statistics.safetensors}
-#   results/{metrics,comparisons,summary,loss_study,claims,curves,along}.tsv, results/report.html
+#   results/{metrics,comparisons,summary,trainings,loss_study,claims,curves,along}.tsv, results/report.html
 #   results/figures/{figure}.{mask}.{svg,png,json}                     json: Vega-Lite
 #   results/logs/{rule}/..., results/benchmarks/{rule}/...
 from snakemake.utils import min_version
@@ -73,6 +73,7 @@ rule all:
         "results/metrics.tsv",
         "results/comparisons.tsv",
         "results/summary.tsv",
+        "results/trainings.tsv",
         "results/loss_study.tsv",
         "results/claims.tsv",
         expand("results/figures/{figure}.{mask}.svg", figure=FIGURES, mask=MASKS),

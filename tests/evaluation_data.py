@@ -1,5 +1,7 @@
 """Synthetic results for the tests of the evaluation and the report."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ragimpute.evaluation.statistics import Genotypes
@@ -41,7 +43,7 @@ def write_study(folder, truth: bool = True) -> None:
     import pandas as pd
 
     from ragimpute import painting
-    from ragimpute.evaluation import along, claims, collect, curves, loss_study, scorer, summary, tables
+    from ragimpute.evaluation import along, claims, collect, curves, loss_study, scorer, summary, tables, trainings
     from ragimpute.evaluation.inputs import Untyped
     from ragimpute.panel import Sites
 
@@ -50,6 +52,8 @@ def write_study(folder, truth: bool = True) -> None:
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
     measured, evaluations, windows = [], [], []
+    config = {"training": {name: {"size": "small"} for name in ("copy_rag", "bert_rag")}, "study": []}
+    config["losses"] = {loss: {"gamma": 5} for loss in ("recon_switch", "no_recon")}
     pos = np.arange(1, 626) * 1000
     text = np.full(len(pos), "A")
     sites = Sites(np.full(len(pos), "20"), pos, text, text, text, pos / 1e6)
@@ -95,6 +99,13 @@ def write_study(folder, truth: bool = True) -> None:
     painted = painted.assign(mask="omni", chrom="20", end=painted["start"] + 150_000, cm=0.15, n_typed=30)
     tables.write(painted, painting.COLUMNS, folder / "painting.tsv")
     tables.write(curves.curves(histories), curves.COLUMNS, folder / "curves.tsv")
-    trained = loss_study.gather(evaluations, histories, {"copy_rag": "small", "bert_rag": "small"})
-    tables.write(loss_study.table(trained), loss_study.COLUMNS, folder / "loss_study.tsv")
-    tables.write(claims.judge(trained), claims.COLUMNS, folder / "claims.tsv")
+    recalibrated = [
+        replace(one, run=replace(one.run, method=f"{one.run.method}.calibrated"))
+        for one in evaluations
+        if one.run.architecture == "bert_rag"
+    ]
+    rows = trainings.gather([*evaluations, *recalibrated], histories, config, "default")
+    tables.write(rows, trainings.COLUMNS, folder / "trainings.tsv", trainings.DIGITS)
+    settings = loss_study.group(tables.read(folder / "trainings.tsv", trainings.COLUMNS))
+    tables.write(loss_study.table(settings), loss_study.COLUMNS, folder / "loss_study.tsv")
+    tables.write(claims.judge(settings), claims.COLUMNS, folder / "claims.tsv")

@@ -1,106 +1,88 @@
-"""The loss study: measures over seeds, paired differences, ranks, and what had been predicted."""
-
-from dataclasses import replace
+"""The loss study: measures over seeds, paired differences, ranks, and the verb that writes its tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from evaluation_data import synthetic
 from ragimpute.cli import ragimpute
-from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, tables
-from ragimpute.evaluation.claims import CLAIMS, CROSS_ENTROPY, A, B, C, Claim, Conjunction, D
-from ragimpute.evaluation.intervals import Measured
-from ragimpute.evaluation.loss_study import Trained
+from ragimpute.evaluation import claims, collect, curves, loss_study, scorer, tables, trainings
+from ragimpute.evaluation.original_claims import A, C
+from trainings_data import SEEDS, planted
 
-SEEDS = (1, 2, 3, 4, 5)
 PEOPLE = [f"P{i:02d}" for i in range(20)]
 NOISE = {C: (0.305, 0.31, 0.315), A: (0.605, 0.61, 0.615), "contrastive": (0.315, 0.31, 0.305)}  # of three seeds
 
 
-def planted(f1: dict[str, float], spread: float = 0.001, **others: dict[str, float]) -> Trained:
-    """A study with given F1 (overall and rare) and other measures of each loss, the same small scatter over seeds."""
-    scatter = spread * np.array([-1.0, 0.5, 0.0, 1.0, -0.5])
-    losses: dict[str, dict[str, Measured]] = {}
-    for k, (loss, value) in enumerate(f1.items()):
-        values = Measured(value + np.roll(scatter, k))
-        losses[loss] = {"f1_overall": values, "f1_rare": values}
-    for measure, by_loss in others.items():
-        for loss, value in by_loss.items():
-            losses[loss][measure] = Measured(value * (1 + scatter))
-    return Trained("example", "omni", "copy_rag", "small", 48, SEEDS, losses)
+def setting(rows: pd.DataFrame) -> loss_study.Trained:
+    (found,) = loss_study.group(rows)
+    return found
 
 
-def verdicts(study: Trained) -> dict[str, str]:
-    judged = claims.judge([study])
-    assert list(judged["claim"]) == [claim.name for claim in CLAIMS]
-    return dict(zip(judged["claim"], judged["verdict"], strict=True))
+def test_differences_are_paired_by_the_seeds_that_both_have():
+    rows = pd.concat([planted({C: {"f1_overall": 0.7}}), planted({A: {"f1_overall": 0.6}}, seeds=SEEDS[:5])])
+    found = setting(rows)
+    assert len((found.losses[A]["f1_overall"] - found.losses[C]["f1_overall"]).seeds) == 5
+    table = loss_study.table([found]).set_index(["loss", "measure"])
+    assert table.loc[(A, "f1_overall"), "n_seeds"] == 5
+    assert table.loc[(C, "f1_overall"), "n_seeds"] == 10
+    # the same scatter over the same five seeds: what is left is the difference alone
+    assert table.loc[(A, "f1_overall"), "difference"] == pytest.approx(-0.1)
+    assert table.loc[(A, "f1_overall"), "difference_high"] == pytest.approx(-0.1, abs=1e-8)
 
 
-def test_what_was_predicted_is_confirmed_when_it_is_so():
-    found = verdicts(planted({**claims.PREDICTED_F1["overall"], CROSS_ENTROPY: 0.76}))
-    assert all(found[f"f1_overall_{name}"] == "confirmed" for name in ("A", "B", "C", "D", "best", "order", "gamma"))
-    assert found["f1_overall_C_over_D"] == "confirmed"
-    assert found["f1_rare_C"] == "refuted"  # .74 here, .69 predicted
-    assert found["switch_jump"] == "undecided"  # nothing was measured
-
-
-def test_the_opposite_is_refuted_and_noise_is_undecided():
-    upside_down = {A: 0.74, B: 0.72, D: 0.71, C: 0.70, CROSS_ENTROPY: 0.69}
-    found = verdicts(planted(upside_down))
-    assert found["f1_overall_best"] == found["f1_overall_order"] == found["f1_overall_gamma"] == "refuted"
-    found = verdicts(planted(upside_down, spread=0.2))
-    assert set(found.values()) == {"undecided"}
-
-
-def test_gradient_claims_against_planted_monitors():
-    study = planted(
-        {A: 0.7, B: 0.7, C: 0.7, D: 0.7, CROSS_ENTROPY: 0.7},
-        focal_share_90={C: 0.03},
-        grad_recon_share={A: 0.6},
-        grad_recon_cancels={A: 0.3},
-        effective_gradient={A: 0.021, CROSS_ENTROPY: 0.021 * 28},
-        switch_jump={A: 10.0},
-        loss_sd={A: 5.0, C: 0.5},
-        loss_sd_normalised={A: 0.4, C: 0.5},
-        grad_cosine={A: -0.5, B: 0.5, D: -0.1},
+def test_an_interval_of_f1_is_over_seeds_and_samples_and_of_the_rest_over_seeds():
+    found = setting(planted({C: {"f1_overall": 0.7, "r2_overall": 0.7}}, sampling=0.003))
+    table = loss_study.table([found]).set_index("measure")
+    values = found.losses[C]["f1_overall"].values
+    over_seeds = values.var(ddof=1) / 10
+    over_samples = 19 / 20 * (0.003**2 * np.linspace(-1, 1, 20) ** 2).sum()
+    widths = table["ci_high"] - table["ci_low"]
+    assert widths["f1_overall"] / widths["r2_overall"] == pytest.approx(
+        np.sqrt((over_seeds + over_samples) / over_seeds),
+        rel=0.1,  # the degrees of freedom differ a little
     )
-    found = verdicts(study)
-    expected = {"focal_ignores": True, "recon_share": False, "recon_cancels": True, "effective_gradient": True}
-    expected |= {"times_28": True, "switch_jump": True, "unstable_raw": True, "unstable_normalised": False}
-    expected |= {"opposed_A": True, "opposed_B": False, "opposed_D": True}
-    assert {name: found[name] for name in expected} == {
-        name: "confirmed" if holds else "refuted" for name, holds in expected.items()
-    }
-    row = claims.judge([study]).set_index("claim").loc["times_28"]
-    assert row["measured"] == pytest.approx(28)  # a ratio, not its logarithm
-    assert row["ci_low"] < 28 < row["ci_high"]
-
-
-def test_claims_name_parts_that_exist_and_regions_that_are_regions():
-    names = [claim.name for claim in CLAIMS]
-    assert len(set(names)) == len(names)
-    for claim in CLAIMS:
-        if isinstance(claim, Conjunction):
-            assert set(claim.parts) <= set(names)
-        else:
-            assert claim.low < claim.high
-            assert np.isnan(claim.predicted) or claim.low <= claim.predicted <= claim.high
-
-
-def test_more_claims_make_each_one_harder_to_decide():
-    claim = Claim("x", "x", lambda study: study.losses[C]["f1_overall"], 0.0, 1.0)
-    study = planted({C: 0.05}, spread=0.03)  # alone surely above 0
-    many = [Claim(f"y{i}", "y", lambda study: study.losses[C]["f1_rare"], 0.049, 1.0) for i in range(40)]
-    assert claims.judge([study], [claim])["verdict"].tolist() == ["confirmed"]
-    assert claims.judge([study], [claim, *many])["verdict"].iloc[0] == "undecided"
 
 
 def test_ranks_are_ranges_where_the_losses_cannot_be_told_apart():
-    ranks = loss_study.rank_ranges(planted({A: 0.5, B: 0.7, C: 0.7003}), "f1_overall")
-    assert ranks == {A: (3, 3), B: (1, 2), C: (1, 2)}
-    assert loss_study.rank_ranges(planted({A: 0.5, C: 0.7}, spread=2.0), "f1_overall") == {A: (1, 2), C: (1, 2)}
+    close = planted({A: {"f1_overall": 0.5}, "recon_low": {"f1_overall": 0.7}, C: {"f1_overall": 0.7003}})
+    ranks = loss_study.rank_ranges(setting(close), "f1_overall")
+    assert ranks == {A: (3, 3), "recon_low": (1, 2), C: (1, 2)}
+    wide = planted({A: {"f1_overall": 0.5}, C: {"f1_overall": 0.7}}, spread=2.0)
+    assert loss_study.rank_ranges(setting(wide), "f1_overall") == {A: (1, 2), C: (1, 2)}
+    one = planted({A: {"f1_overall": 0.5}, C: {"f1_overall": 0.7}}, seeds=[1])
+    assert loss_study.rank_ranges(setting(one), "f1_overall") == {}
+
+
+def test_settings_differ_in_mask_network_size_steps_or_samples():
+    losses = {C: {"f1_overall": 0.7}}
+    others = ({"mask": "core"}, {"architecture": "copy_rag"}, {"size": "full"}, {"steps": 90}, {"n_samples": 40})
+    parts = [planted(losses), *(planted(losses, study=f"study_{i}", **other) for i, other in enumerate(others))]
+    assert len(loss_study.group(pd.concat(parts))) == 6
+    assert loss_study.group(planted(losses).iloc[:0]) == []
+
+
+def test_a_training_that_stopped_early_stays_in_its_setting():
+    rows = planted({C: {"f1_overall": 0.7}, A: {"f1_overall": 0.6}})
+    rows.loc[rows["loss"] == A, "steps"] = 180
+    found = setting(rows)
+    assert found.steps == 270
+    assert set(found.losses) == {A, C}
+
+
+def test_what_two_studies_have_in_common_counts_once_from_the_first_of_them():
+    primary = planted({C: {"f1_overall": 0.7}}, seeds=SEEDS[:3], spread=0.0)
+    rates = planted({C: {"f1_overall": 0.5}}, seeds=SEEDS[:4], spread=0.0, study="study_rates")
+    found = setting(pd.concat([rates, primary]))
+    assert found.studies == ("study_primary", "study_rates")
+    assert found.losses[C]["f1_overall"].values.tolist() == [0.7, 0.7, 0.7, 0.5]
+
+
+def test_rows_with_a_learning_rate_go_by_their_names():
+    slow = planted({"no_recon_slow": {"f1_overall": 0.6}}, loss=C, learning_rate=1e-4)
+    assert set(setting(pd.concat([planted({C: {"f1_overall": 0.7}}), slow])).losses) == {C, "no_recon_slow"}
 
 
 def history(seed: int, offset: float) -> pd.DataFrame:
@@ -115,11 +97,16 @@ def history(seed: int, offset: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS))
 
 
+CONFIG = {"training": {"copy_rag": {"size": "small"}}, "losses": {loss: {"gamma": 5} for loss in NOISE}, "study": []}
+
+
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
     """Three losses on three seeds, evaluated and saved as the workflow does."""
     folder = tmp_path_factory.mktemp("losses")
-    found, histories, words = [], {}, ["--size", "copy_rag", "small"]
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    found, histories, words = [], {}, ["--config", str(config)]
     for loss, levels in NOISE.items():
         for seed, noise in enumerate(levels, start=1):
             genotypes, counts = synthetic(300, 20, noise=noise)
@@ -137,11 +124,11 @@ def evaluated(tmp_path_factory):
 
 def test_values_and_differences_are_those_of_the_scorer(evaluated):
     found, histories, _ = evaluated
-    (study,) = loss_study.gather(found, histories, {"copy_rag": "small"})
-    assert (study.size, study.steps, study.seeds) == ("small", 12, (1, 2, 3))
-    table = loss_study.table([study]).set_index(["loss", "measure"])
+    trained = setting(trainings.gather(found, histories, CONFIG, "default"))
+    assert (trained.size, trained.steps, trained.n_seeds()) == ("small", 12, 3)
+    table = loss_study.table([trained]).set_index(["loss", "measure"])
     compared = collect.compare(found)
-    for measure, (metric, stratum) in loss_study.SCORES.items():
+    for measure, (metric, stratum) in trainings.SCORES.items():
         if metric == "ece":
             continue
         rows = compared[(compared["metric"] == metric) & (compared["stratum"] == stratum)]
@@ -155,65 +142,57 @@ def test_values_and_differences_are_those_of_the_scorer(evaluated):
     assert np.isnan(table.loc[(C, "f1_overall"), "difference"])
 
 
-def test_ece_and_training_measures(evaluated):
+def test_training_measures_of_the_summary(evaluated):
     found, histories, _ = evaluated
-    (study,) = loss_study.gather(found, histories, {})
-    values = study.losses[C]["ece"].values
-    tables_of_seeds = [one.scored.statistics.calibration for one in found if one.run.loss == C]
-    for value, calibration in zip(values, tables_of_seeds, strict=True):
-        n, dosage, allele = calibration[:, 0].sum(axis=0).T
-        assert value == pytest.approx(np.abs(dosage - allele).sum() / n.sum())
+    trained = setting(trainings.gather(found, histories, CONFIG, "default"))
     # epochs 2 to 4 hold nine steps, alternating by 1 (raw) and .1 (normalised)
     flips = np.array([step % 2 for step in range(4, 13)])
-    assert study.losses[A]["loss_sd"].values == pytest.approx(np.full(3, flips.std(ddof=1)))
-    assert study.losses[A]["loss_sd_normalised"].values == pytest.approx(np.full(3, flips.std(ddof=1) / 10))
-    assert study.losses[A]["f1_gap"].values == pytest.approx([0.7 - 0.54 - seed / 1000 for seed in (1, 2, 3)])
-    assert study.losses[A]["epochs_to_best"].values == pytest.approx([4, 4, 4])
+    assert trained.losses[A]["loss_sd"].values == pytest.approx(np.full(3, flips.std(ddof=1)))
+    assert trained.losses[A]["loss_sd_normalised"].values == pytest.approx(np.full(3, flips.std(ddof=1) / 10))
+    assert trained.losses[A]["f1_gap"].values == pytest.approx([0.7 - 0.54 - seed / 1000 for seed in (1, 2, 3)])
+    assert trained.losses[A]["epochs_to_best"].values == pytest.approx([4, 4, 4])
 
 
-def test_losses_are_compared_on_the_seeds_that_all_have(evaluated):
-    found, histories, _ = evaluated
-    (whole,), (part,) = (loss_study.gather(some, histories, {}) for some in (found, found[1:]))
-    left_out = found[0].run.seed
-    assert part.seeds == tuple(seed for seed in whole.seeds if seed != left_out)
-    kept = [seed != left_out for seed in whole.seeds]
-    for loss, measures in part.losses.items():
-        for name, measured in measures.items():
-            np.testing.assert_array_equal(measured.values, whole.losses[loss][name].values[kept])
-    apart = [one for one in found if one.run.loss == C or one.run.seed == left_out]
-    apart = [one for one in apart if (one.run.loss, one.run.seed) != (C, left_out)]
-    assert loss_study.gather(apart, histories, {}) == []
+SUFFIXES = ("trainings.tsv", "tsv", "claims.tsv", "curves.tsv")
 
 
-def test_calibrated_methods_and_those_with_a_name_are_left_out(evaluated):
-    found, histories, _ = evaluated
-    methods = (f"copy_rag.{C}.calibrated", "copy_rag.fast")
-    more = [replace(one, run=replace(one.run, method=method)) for one in found[:1] for method in methods]
-    (study,) = loss_study.gather([*found, *more], histories, {})
-    assert study.seeds == loss_study.gather(found, histories, {})[0].seeds
-    assert set(study.losses) == {one.run.loss for one in found}
+def outputs(folder, name: str) -> list[str]:
+    options = ("--trainings", "--out", "--claims", "--curves")
+    paths = [str(folder / f"{name}.{suffix}") for suffix in SUFFIXES]
+    return [word for pair in zip(options, paths, strict=True) for word in pair]
 
 
-def test_the_verb_writes_both_tables_the_same_each_time(evaluated, tmp_path):
+def test_the_verb_writes_its_tables_the_same_each_time(evaluated, tmp_path):
     _, _, words = evaluated
     for name in ("a", "b"):
-        out = ["--out", str(tmp_path / f"{name}.tsv"), "--claims", str(tmp_path / f"{name}.claims.tsv")]
-        out += ["--curves", str(tmp_path / f"{name}.curves.tsv")]
-        result = CliRunner().invoke(ragimpute, ["loss-study", *words, *out], catch_exceptions=False)
+        arguments = ["loss-study", *words, "--study", "mine", *outputs(tmp_path, name)]
+        result = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
-    for suffix in ("tsv", "claims.tsv", "curves.tsv"):
+    for suffix in SUFFIXES:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
-    judged = tables.read(tmp_path / "a.claims.tsv", claims.COLUMNS)
-    assert len(judged) == len(CLAIMS)
-    assert set(judged["size"]) == {"small"}
-    # D and B were not trained: what was said of them stays open
-    assert judged.set_index("claim").loc["f1_overall_D_over_B", "verdict"] == "undecided"
-    assert judged.set_index("claim").loc["f1_overall_C_over_A", "verdict"] == "confirmed"
+    rows = tables.read(tmp_path / "a.trainings.tsv", trainings.COLUMNS)
+    assert len(rows) == 9
+    assert set(rows["study"]) == {"mine"}
+    # what follows is a function of this table alone
+    (trained,) = loss_study.group(rows)
+    tables.write(claims.judge([trained]), claims.COLUMNS, tmp_path / "again.tsv")
+    assert (tmp_path / "again.tsv").read_bytes() == (tmp_path / "a.claims.tsv").read_bytes()
+
+
+def test_validation_curves_have_a_row_for_each_evaluation():
+    rows = history(1, 0.3)
+    rows["epoch"] = 1  # four evaluations in one epoch
+    found = curves.curves({("omni", "x"): [rows]})
+    assert found.loc[found["metric"] == "val_f1", "last_step"].tolist() == [3, 6, 9, 12]
+    (loss,) = found.loc[found["metric"] == "loss_normalised", "value"]
+    assert loss == pytest.approx(0.05)
 
 
 def test_without_trained_networks_the_tables_are_empty(tmp_path):
-    out = ["--out", str(tmp_path / "a.tsv"), "--claims", str(tmp_path / "b.tsv"), "--curves", str(tmp_path / "c.tsv")]
-    assert CliRunner().invoke(ragimpute, ["loss-study", *out], catch_exceptions=False).exit_code == 0
-    assert tables.read(tmp_path / "a.tsv", loss_study.COLUMNS).empty
-    assert tables.read(tmp_path / "b.tsv", claims.COLUMNS).empty
-    assert tables.read(tmp_path / "c.tsv", curves.COLUMNS).empty
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    arguments = ["loss-study", "--config", str(config), *outputs(tmp_path, "a")]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    columns = (trainings.COLUMNS, loss_study.COLUMNS, claims.COLUMNS, curves.COLUMNS)
+    for suffix, expected in zip(SUFFIXES, columns, strict=True):
+        assert tables.read(tmp_path / f"a.{suffix}", expected).empty

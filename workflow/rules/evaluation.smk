@@ -102,7 +102,9 @@ rule loss_study:
     input:
         statistics=results("results/evaluation/{run}.statistics.safetensors", TRAINED),
         histories=results("results/models/{run}.history.tsv", TRAININGS),
+        config="results/config.yaml",
     output:
+        trainings="results/trainings.tsv",
         study="results/loss_study.tsv",
         claims="results/claims.tsv",
         curves="results/curves.tsv",
@@ -121,17 +123,7 @@ rule loss_study:
         code=code("loss-study", "evaluation"),
         statistics=repeated("--statistics", "statistics"),
         histories=named("--history", histories(), "histories"),
-        sizes=[
-            word
-            for architecture in dict.fromkeys(
-                run.architecture for run in TRAINED.values()
-            )
-            for word in (
-                "--size",
-                architecture,
-                CONFIG["training"][architecture]["size"],
-            )
-        ],
     shell:
-        "ragimpute loss-study {params.statistics:q} {params.histories:q} {params.sizes:q}"
-        " --out {output.study:q} --claims {output.claims:q} --curves {output.curves:q} > {log:q} 2>&1"
+        "ragimpute loss-study {params.statistics:q} {params.histories:q} --config {input.config:q}"
+        " --trainings {output.trainings:q} --out {output.study:q} --claims {output.claims:q}"
+        " --curves {output.curves:q} > {log:q} 2>&1"

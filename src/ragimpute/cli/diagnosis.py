@@ -9,13 +9,17 @@ from ragimpute.cli.options import FILE, seed_option, threads_option
 from ragimpute.cli.output import json_option, print_json
 
 SHOWN = {
-    "recon_ratio": "reconstruction / haplotype loss",
-    "loss_recon": "reconstruction loss",
+    "recon_mean": "mean reconstruction loss",
+    "hap_mean": "mean haplotype loss",
+    "ratio_of_means": "ratio of the means",
+    "mean_of_ratios": "mean of the batches' ratios",
+    "share_dominates": "batches with a ratio above 1",
+    "share_negligible": "batches with a ratio below .1",
     "grad_cosine": "cosine of their gradients",
     "grad_recon_share": "reconstruction's share of the gradient",
     "focal_share_90": "sites that carry 90 % of the gradient",
     "effective_gradient": "effective gradient",
-    "embedding_variance": "variance of the embedding",
+    "embedding_variance": "variance of `after`",
     "switched_share": "steps after the switch",
 }
 
@@ -24,7 +28,7 @@ SHOWN = {
 @click.argument("loss_name", metavar="LOSS")
 @click.option("--configfile", "configfiles", type=FILE, multiple=True, help="As for `config`. Default: the example.")
 @click.option("--mask", "mask_name", help="A mask of the configuration. Default: its first.")
-@click.option("--architecture", default="copy_rag", show_default=True, help="bert_rag or copy_rag.")
+@click.option("--architecture", default="bert_rag", show_default=True, help="bert_rag or copy_rag.")
 @click.option("--epochs", type=click.IntRange(1), default=2, show_default=True, help="Epochs to train.")
 @click.option("--steps", type=click.IntRange(2), default=15, show_default=True, help="Steps in an epoch.")
 @seed_option
@@ -43,7 +47,7 @@ def diagnose_loss(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Train LOSS for a moment and say whether its reconstruction term dominates, is saturated, or can go.
+    """Train LOSS for a moment and say whether its reconstruction term disturbs, is saturated, or can stay.
 
     Reads the panel, finds neighbours and trains in a temporary folder; nothing is left behind. The figures are means
     over the last epoch. Two minutes on two cores on the example.

@@ -147,33 +147,46 @@ def summarise(
     metavar="MASK METHOD TSV",
     help="history.tsv of train with its mask and method; repeat.",
 )
-@click.option("--size", "sizes", type=(str, str), multiple=True, metavar="ARCHITECTURE SIZE", help="For the tables.")
+@click.option("--config", type=EXISTING, required=True, help="The effective configuration, YAML.")
+@click.option("--study", default="default", show_default=True, help="Name in the study column.")
+@click.option("--trainings", type=NEW, required=True, help="One row for each training, TSV.")
 @click.option("--out", type=NEW, required=True, help="Measures of each loss and differences to no_recon, TSV.")
 @click.option("--claims", type=NEW, required=True, help="Predicted against measured, TSV.")
 @click.option("--curves", type=NEW, required=True, help="Training curves and monitors by epoch, TSV.")
 def loss_study(
     statistics: tuple[Path, ...],
     histories: tuple[tuple[str, str, Path], ...],
-    sizes: tuple[tuple[str, str], ...],
+    config: Path,
+    study: str,
+    trainings: Path,
     out: Path,
     claims: Path,
     curves: Path,
 ) -> None:
-    """Compare the losses of each architecture over seeds and people, and judge what had been predicted of them."""
+    """Compare the losses of each architecture over seeds and samples, and judge what had been predicted of them.
+
+    Everything but the curves is computed from the table of trainings.
+    """
+    import yaml
+
     from ragimpute.evaluation import claims as predictions
     from ragimpute.evaluation import collect as store
     from ragimpute.evaluation import curves as courses
-    from ragimpute.evaluation import loss_study as study
+    from ragimpute.evaluation import loss_study as losses
     from ragimpute.evaluation import tables
+    from ragimpute.evaluation import trainings as rows
 
     read = _read_histories(histories)
     tables.write(courses.curves(read), courses.COLUMNS, curves)
-    trained = study.gather([store.load(path) for path in statistics], read, dict(sizes))
-    tables.write(study.table(trained), study.COLUMNS, out)
-    judged = predictions.judge(trained)
+    effective = yaml.safe_load(config.read_text(encoding="utf-8"))
+    gathered = rows.gather([store.load(path) for path in statistics], read, effective, study)
+    tables.write(gathered, rows.COLUMNS, trainings, rows.DIGITS)
+    settings = losses.group(tables.read(trainings, rows.COLUMNS))
+    tables.write(losses.table(settings), losses.COLUMNS, out)
+    judged = predictions.judge(settings)
     tables.write(judged, predictions.COLUMNS, claims)
-    for row in judged.itertuples():
-        click.echo(f"{row.architecture} ({row.size}): {row.verdict}: {row.text}")
+    for row in judged[judged["verdict"] != predictions.NOT_RUN].itertuples():
+        click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
 
 
 def _read_histories(histories: tuple[tuple[str, str, Path], ...]) -> dict[tuple[str, str], list]:

@@ -1,257 +1,181 @@
-"""Predicted against measured: what was said about the losses before anything had been measured, and what was found.
+"""Predicted against measured: how a claim about the losses is judged. The claims themselves: `original_claims`.
 
-Each claim is a region in which a measure was said to lie. It is confirmed when the measure is surely inside, refuted
-when it is surely outside, else undecided; "surely" after Holm's correction over all claims about one architecture.
+A claim is a region in which a measure was said to lie. It is confirmed when the measure is surely inside and refuted
+when it is surely outside. A difference in F1 that is surely smaller than MARGIN is equivalent, whatever its sign.
+"Surely": after Holm's correction over the claims of the family, of one network in one setting.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm, p_region
+from ragimpute.evaluation.claim import Claim, Conjunction, NotTestable
+from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm, p_region, smallest_detectable
 from ragimpute.evaluation.loss_study import KEYS, Trained
+from ragimpute.evaluation.original_claims import (
+    DEFINITIONS,
+    LETTERS,
+    PRIMARY,
+    SECONDARY,
+    SIDE_BRANCH,
+)
 
-A, B, C, D, CROSS_ENTROPY = "recon_switch", "recon_low", "no_recon", "recon_truth", "cross_entropy"
-LETTERS = {A: "A", B: "B", C: "C", D: "D", CROSS_ENTROPY: "cross entropy"}
-PREDICTED_F1 = {
-    "overall": {A: 0.70, B: 0.72, C: 0.74, D: 0.73},
-    "rare": {A: 0.65, B: 0.67, C: 0.69, D: 0.68},
-}
-F1_TOLERANCE = 0.01  # the smallest difference between two predicted values
-INF = float("inf")
+MARGIN = 0.005  # of F1: a smaller difference does not matter
+RAW, CALIBRATED = "raw", "calibrated"
+SUFFIX = {RAW: "", CALIBRATED: "_calibrated"}  # of the measures
+CONFIRMED, REFUTED, EQUIVALENT, UNDECIDED = "confirmed", "refuted", "equivalent", "undecided"
+HIGHER, LOWER = "higher", "lower"  # of a question, which predicts nothing
+NOT_TESTABLE, NOT_RUN, BY_DEFINITION = "not testable", "not run", "by definition"
+VERDICTS = (
+    *(CONFIRMED, REFUTED, EQUIVALENT, UNDECIDED, HIGHER, LOWER),
+    *(NOT_TESTABLE, NOT_RUN, BY_DEFINITION),
+)
+FAMILIES = {"primary": PRIMARY, "secondary": SECONDARY}
+PLANNED_SEEDS = 10  # of the primary family
 
 COLUMNS: dict[str, type] = {
     **KEYS,
-    **{"n_seeds": int, "claim": str, "text": str, "unit": str},
+    **{"n_seeds": int},
+    **dict.fromkeys(("family", "scores", "claim", "text", "original", "unit"), str),
     **dict.fromkeys(("predicted", "predicted_low", "predicted_high", "measured", "ci_low", "ci_high"), float),
-    **{"p_holm": float, "verdict": str},
+    **dict.fromkeys(("p_holm", "p_equivalent"), float),
+    **{"verdict": str, "reason": str},
 }
-CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+POWER_COLUMNS: dict[str, type] = {
+    **{"scores": str, "claim": str, "text": str},
+    **dict.fromkeys(("sd_seeds", "error", "detectable"), float),
+}
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A measure that was predicted to lie in [low, high]; `predicted` is the value named, if any."""
+def judge(settings: Sequence[Trained]) -> pd.DataFrame:
+    """The rows of claims.tsv (COLUMNS): every claim on every setting in which one of the losses A to E was trained.
 
-    name: str
-    text: str
-    measure: Callable[[Trained], Measured]  # KeyError when the study lacks what it needs
-    low: float
-    high: float
-    predicted: float = float("nan")
-    unit: str = ""  # F1, share, ratio, cosine
-    logarithmic: bool = False  # the measure is the logarithm of a ratio; the bounds are ratios
-
-
-@dataclass(frozen=True)
-class Conjunction:
-    """A claim that holds when all its parts do, and fails when one of them does."""
-
-    name: str
-    text: str
-    parts: tuple[str, ...]
-
-
-def _value(loss: str, measure: str) -> Callable[[Trained], Measured]:
-    return lambda study: study.losses[loss][measure]
-
-
-def _difference(a: str, b: str, measure: str) -> Callable[[Trained], Measured]:
-    return lambda study: study.losses[a][measure] - study.losses[b][measure]
-
-
-def _log_ratio(a: str, b: str, measure: str) -> Callable[[Trained], Measured]:
-    return lambda study: study.losses[a][measure].log() - study.losses[b][measure].log()
-
-
-def _f1_claims() -> list[Claim | Conjunction]:
-    claims: list[Claim | Conjunction] = []
-    for stratum, predicted in PREDICTED_F1.items():
-        measure = f"f1_{stratum}"
-        for loss, value in predicted.items():
-            claims.append(
-                Claim(
-                    f"{measure}_{LETTERS[loss]}",
-                    f"{stratum} F1 of {LETTERS[loss]} is {value:.2f}",
-                    _value(loss, measure),
-                    value - F1_TOLERANCE,
-                    value + F1_TOLERANCE,
-                    value,
-                    "F1",
-                )
-            )
-        order = sorted(predicted, key=lambda loss: -predicted[loss])
-        for i, better in enumerate(order):
-            for worse in order[i + 1 :]:
-                claims.append(
-                    Claim(
-                        f"{measure}_{LETTERS[better]}_over_{LETTERS[worse]}",
-                        f"{LETTERS[better]} beats {LETTERS[worse]} in {stratum} F1",
-                        _difference(better, worse, measure),
-                        0.0,
-                        INF,
-                        predicted[better] - predicted[worse],
-                        "F1",
-                    )
-                )
-        claims.append(
-            Conjunction(
-                f"{measure}_best",
-                f"C, without reconstruction, is the best of A to D in {stratum} F1",
-                tuple(f"{measure}_C_over_{LETTERS[loss]}" for loss in (A, B, D)),
-            )
-        )
-        claims.append(
-            Conjunction(
-                f"{measure}_order",
-                f"the order in {stratum} F1 is C, D, B, A",
-                (f"{measure}_C_over_D", f"{measure}_D_over_B", f"{measure}_B_over_A"),
-            )
-        )
-        claims.append(
-            Claim(
-                f"{measure}_gamma",
-                f"gamma 0 in place of 5 raises {stratum} F1 without reconstruction",
-                _difference(CROSS_ENTROPY, C, measure),
-                0.0,
-                INF,
-                unit="F1",
-            )
-        )
-    return claims
-
-
-CLAIMS: tuple[Claim | Conjunction, ...] = (
-    *_f1_claims(),
-    Claim(
-        "unstable_raw",
-        "A is unstable: its loss varies more than C's",
-        _log_ratio(A, C, "loss_sd"),
-        1.0,
-        INF,
-        unit="ratio",
-        logarithmic=True,
-    ),
-    Claim(
-        "unstable_normalised",
-        "A is unstable even when its loss is divided by the sum of its weights",
-        _log_ratio(A, C, "loss_sd_normalised"),
-        1.0,
-        INF,
-        unit="ratio",
-        logarithmic=True,
-    ),
-    Claim(
-        "switch_jump",
-        "A's total loss jumps tenfold at a switch",
-        lambda study: study.losses[A]["switch_jump"].log(),
-        8.0,
-        12.5,
-        10.0,
-        "ratio",
-        logarithmic=True,
-    ),
-    Claim(
-        "focal_ignores",
-        "gamma 5 ignores about 97 % of the masked sites (they carry under 10 % of C's gradient)",
-        _value(C, "focal_share_90"),
-        0.0,
-        0.04,
-        0.03,
-        "share",
-    ),
-    Claim(
-        "recon_share",
-        "reconstruction takes 30 % of A's gradient at the embedding",
-        _value(A, "grad_recon_share"),
-        0.25,
-        0.35,
-        0.30,
-        "share",
-    ),
-    Claim(
-        "recon_cancels",
-        "reconstruction cancels 30 % of A's classification gradient",
-        _value(A, "grad_recon_cancels"),
-        0.25,
-        0.35,
-        0.30,
-        "share",
-    ),
-    Claim(
-        "effective_gradient",
-        "2.1 % of A's gradient is effective",
-        _value(A, "effective_gradient"),
-        0.016,
-        0.026,
-        0.021,
-        "share",
-    ),
-    Claim(
-        "times_28",
-        "without reconstruction and with gamma 0 the effective gradient is 28 times A's",
-        _log_ratio(CROSS_ENTROPY, A, "effective_gradient"),
-        23.0,
-        34.0,
-        28.0,
-        "ratio",
-        logarithmic=True,
-    ),
-    *(
-        Claim(
-            f"opposed_{LETTERS[loss]}",
-            f"in {LETTERS[loss]} reconstruction pulls against classification",
-            _value(loss, "grad_cosine"),
-            -1.0,
-            0.0,
-            unit="cosine",
-        )
-        for loss in (A, B, D)
-    ),
-)
-
-
-def judge(studies: Sequence[Trained], claims: Sequence[Claim | Conjunction] = CLAIMS) -> pd.DataFrame:
-    """The rows of claims.tsv (COLUMNS): every claim on every architecture that ran `no_recon`."""
+    family: primary, secondary or definition. scores: raw, or calibrated for the claims about F1 alone, which are judged
+    again after temperature; each of the four combinations is corrected on its own. p_holm, p_equivalent: corrected
+    p-values of the side on which the measure lies, and of equivalence. n_seeds: seeds that have the measure.
+    """
     rows: list[dict] = []
-    for study in studies:
-        if C in study.losses:
-            rows += [{**study.keys(), "n_seeds": len(study.seeds), **row} for row in _judge(study, claims)]
+    for trained in settings:
+        if set(trained.losses) & set(LETTERS):
+            rows += [{**trained.keys(), **row} for row in _judge(trained)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _judge(study: Trained, claims: Sequence[Claim | Conjunction]) -> list[dict]:
-    rows = {claim.name: _measure(study, claim) for claim in claims if isinstance(claim, Claim)}
-    adjusted = holm([row["p"] for row in rows.values()])
-    for row, p in zip(rows.values(), adjusted, strict=True):
-        row["p_holm"] = p
-        row["verdict"] = (CONFIRMED if row["inside"] else REFUTED) if p < ALPHA else UNDECIDED
-    out = []
-    for claim in claims:
+def _judge(trained: Trained) -> list[dict]:
+    found: dict[tuple[str, str], dict] = {}
+    for family, claims in FAMILIES.items():
+        for scores in SUFFIX:
+            alone = [claim for claim in claims if isinstance(claim, Claim) and (scores == RAW or claim.f1)]
+            for row in _family(trained, alone, SUFFIX[scores]):
+                found[scores, row["claim"]] = {"family": family, "scores": scores, **row}
+    for claim in SECONDARY:
         if isinstance(claim, Conjunction):
-            verdicts = {rows[part]["verdict"] for part in claim.parts}
-            joint = next((v for v in (REFUTED, UNDECIDED) if v in verdicts), CONFIRMED)
-            rows[claim.name] = {"claim": claim.name, "text": claim.text, "unit": "", "verdict": joint}
-        out.append(rows[claim.name])
-    return out
+            for scores in SUFFIX:
+                parts = [found.get((scores, part)) for part in claim.parts]
+                known = [part for part in parts if part is not None]
+                if len(known) == len(parts):
+                    joint = {"family": "secondary", "scores": scores, **_conjunction(claim, known)}
+                    found[scores, claim.name] = joint
+    stated = [
+        {"family": "definition", "scores": RAW, "claim": one.name, "text": one.text, "original": one.original}
+        | {"unit": "", "n_seeds": 0, "verdict": BY_DEFINITION, "reason": one.reason}
+        for one in DEFINITIONS
+    ]
+    return [*found.values(), *stated]
 
 
-def _measure(study: Trained, claim: Claim) -> dict:
-    """The row of one claim, all NaN (and so undecided) where the study cannot measure it."""
+def _family(trained: Trained, claims: Sequence[Claim], suffix: str) -> list[dict]:
+    """The rows of one family, corrected together; claims that cannot be measured do not count in the correction."""
+    rows = [_measure(trained, claim, suffix) for claim in claims]
+    adjusted = holm([row["p"] for row in rows])
+    equivalent = holm([row["p_equivalent"] for row in rows])
+    for claim, row, p, p_equivalent in zip(claims, rows, adjusted, equivalent, strict=True):
+        row["p_holm"], row["p_equivalent"] = p, p_equivalent
+        row.setdefault("verdict", _verdict(claim, row["inside"], p, p_equivalent))
+    return rows
+
+
+def _verdict(claim: Claim, inside: bool, p: float, p_equivalent: float) -> str:
+    if p_equivalent < ALPHA:
+        return EQUIVALENT
+    if p < ALPHA and claim.question:
+        return HIGHER if inside else LOWER
+    if p < ALPHA:
+        return CONFIRMED if inside else REFUTED
+    return UNDECIDED
+
+
+def _measure(trained: Trained, claim: Claim, suffix: str) -> dict:
+    """The row of one claim, before the correction; with a verdict where nothing can be measured."""
+    row: dict = {"claim": claim.name, "text": claim.text, "original": claim.original, "unit": claim.unit}
+    row |= {"predicted": claim.predicted, "predicted_low": claim.low, "predicted_high": claim.high}
+    row |= {"n_seeds": 0, "p": np.nan, "p_equivalent": np.nan, "inside": False, "reason": ""}
+    if claim.about_reconstruction and trained.architecture in SIDE_BRANCH:
+        return row | {"verdict": NOT_TESTABLE, "reason": SIDE_BRANCH[trained.architecture]}
     try:
-        found = estimate(claim.measure(study))
-    except KeyError:
-        found = estimate(Measured(np.zeros(0)))
+        measured = claim.measure(trained, suffix)
+    except KeyError as error:
+        return row | {"verdict": NOT_RUN, "reason": f"no training of {error.args[0]}"}
+    except NotTestable as error:
+        return row | {"verdict": NOT_TESTABLE, "reason": str(error)}
+    n_seeds = int(np.isfinite(measured.values).sum())
+    if not n_seeds:
+        return row | {"verdict": NOT_RUN, "reason": "not measured in these trainings"}
+    return row | {"n_seeds": n_seeds} | _test(claim, measured)
+
+
+def _test(claim: Claim, measured: Measured) -> dict:
+    """Measured value, interval and p-values of a claim that can be measured."""
+    found = estimate(measured)
     bounds = (claim.low, claim.high)
     if claim.logarithmic:
-        bounds = (float(np.log(claim.low)), float(np.log(claim.high)))
+        bounds = (float(np.log(claim.low)) if claim.low > 0 else -np.inf, float(np.log(claim.high)))
     inside, p = p_region(found, *bounds)
     shown = (found.mean, *found.interval())
-    measured, low, high = np.exp(shown) if claim.logarithmic else shown
+    value, low, high = np.exp(shown) if claim.logarithmic else shown
+    p_equivalent = found.p_equivalent(MARGIN) if claim.f1_difference else np.nan
     return {
-        **{"claim": claim.name, "text": claim.text, "unit": claim.unit, "predicted": claim.predicted},
-        **{"predicted_low": claim.low, "predicted_high": claim.high},
-        **{"measured": float(measured), "ci_low": float(low), "ci_high": float(high), "inside": inside, "p": p},
+        **{"measured": float(value), "ci_low": float(low), "ci_high": float(high)},
+        **{"inside": inside, "p": p, "p_equivalent": p_equivalent},
     }
+
+
+def _conjunction(claim: Conjunction, parts: Sequence[dict]) -> dict:
+    """The row of a claim that holds when all its parts do.
+
+    The first of these that a part has: refuted, not testable, not run, equivalent, undecided; else confirmed.
+    """
+    verdicts = [part["verdict"] for part in parts]
+    order = (REFUTED, NOT_TESTABLE, NOT_RUN, EQUIVALENT, UNDECIDED)
+    joint = next((verdict for verdict in order if verdict in verdicts), CONFIRMED)
+    reason = next((part["reason"] for part in parts if part["verdict"] == joint), "")
+    row: dict = {"claim": claim.name, "text": claim.text, "original": claim.original, "unit": ""}
+    row |= {"n_seeds": min(part["n_seeds"] for part in parts), "verdict": joint, "reason": reason}
+    return row
+
+
+def power(trained: Trained) -> pd.DataFrame:
+    """The smallest difference in F1 that PLANNED_SEEDS seeds would find with 80 %, of each primary difference.
+
+    Columns POWER_COLUMNS: sd_seeds, the standard deviation of the paired difference over seeds; error, the standard
+    error with PLANNED_SEEDS seeds and these samples; detectable, at the first level of Holm's correction, ALPHA over
+    the claims of the family. Empty where no difference has two seeds.
+    """
+    rows = []
+    for scores, suffix in SUFFIX.items():
+        family = [claim for claim in PRIMARY if scores == RAW or claim.f1]
+        for claim in family:
+            row = _measure(trained, claim, suffix) if claim.f1_difference else {"n_seeds": 0}
+            if row["n_seeds"] < 2:
+                continue
+            measured = claim.measure(trained, suffix)
+            found = estimate(measured, PLANNED_SEEDS)
+            rows.append(
+                {
+                    **{"scores": scores, "claim": claim.name, "text": claim.text},
+                    **{"sd_seeds": float(np.nanstd(measured.values, ddof=1)), "error": found.error},
+                    "detectable": smallest_detectable(found.error, found.freedom, ALPHA / len(family)),
+                }
+            )
+    return pd.DataFrame(rows, columns=list(POWER_COLUMNS))

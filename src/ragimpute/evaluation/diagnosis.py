@@ -6,68 +6,133 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-SATURATED = 0.01  # a reconstruction loss below this has nothing left to teach; the threshold of loss A's switch
-DOMINATES, NEGLIGIBLE = 1.0, 0.1  # of the ratio of the reconstruction to the haplotype loss
-MONITORS = (
-    *("recon_ratio", "loss_recon", "grad_cosine", "grad_recon_share", "grad_recon_cancels", "focal_share_90"),
-    *("effective_gradient", "embedding_variance", "switched_share", "switches", "switch_jump"),
+SATURATED = 0.01  # a mean reconstruction loss below this has nothing left to teach; the threshold of loss A's switch
+DOMINATES, NEGLIGIBLE = 1.0, 0.1  # of the ratio of the reconstruction to the haplotype loss of one batch
+QUICK_EPOCHS = 2  # after so many a verdict was said to be the same as that over the whole training
+AFTER_SWITCH = 10  # steps from a switch to where reconstruction is looked at again
+
+# metrics of the history that are averaged over the steps that have them
+WATCHED = (
+    *("grad_classification", "grad_recon", "grad_cosine", "grad_recon_share", "grad_recon_cancels", "focal_share_90"),
+    *("effective_gradient", "embedding_variance", "target_variance"),
 )
 WEIGHTED = ("grad_recon_share", "grad_recon_cancels", "effective_gradient")
+RATIOS = ("hap_mean", "recon_mean", "ratio_of_means", "mean_of_ratios", "share_dominates", "share_negligible")
+SWITCHES = ("switched_share", "switches", "branch_jump", "recon_after_switch")
+MONITORS = (*RATIOS, *SWITCHES, *WATCHED)
 
 
 @dataclass(frozen=True)
 class ReconVerdict:
-    """`outcome` (dominates, saturated, negligible, balanced, off or unknown) and the recommendation."""
+    """`outcome` (disturbs, saturated, keep, off or unknown) and the recommendation."""
 
     outcome: str
     advice: str
 
 
-def recon_verdict(ratio: float, recon: float) -> ReconVerdict:
-    """Judge the reconstruction term by its ratio to the haplotype loss and by its own size, both unweighted.
+def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
+    """Judge the reconstruction term by the means over a training of it and of the haplotype loss, both unweighted.
 
-    The first that holds: ratio > 1, recon < 0.01, ratio < 0.1. NaN gives `unknown`.
+    The original's rule, the first that holds: mean reconstruction > mean haplotype loss; mean reconstruction < 0.01;
+    else. NaN gives `unknown`.
     """
-    if not np.isfinite(ratio) or not np.isfinite(recon):
+    if not np.isfinite(recon_mean) or not np.isfinite(hap_mean):
         return ReconVerdict("unknown", "no reconstruction loss was seen")
-    if ratio > DOMINATES:
-        return ReconVerdict("dominates", "lower the weight of reconstruction to 0.05")
-    if recon < SATURATED:
-        return ReconVerdict("saturated", "reconstruction can go: set its weight to 0")
-    if ratio < NEGLIGIBLE:
-        return ReconVerdict("negligible", "reconstruction can go: set its weight to 0")
-    return ReconVerdict("balanced", "keep the weight of reconstruction")
+    if recon_mean > hap_mean:
+        return ReconVerdict("disturbs", "it may disturb: lower the weight of reconstruction to 0.05")
+    if recon_mean < SATURATED:
+        return ReconVerdict("saturated", "it is saturated: set the weight of reconstruction to 0")
+    return ReconVerdict("keep", "keep the weight of reconstruction or lower it slightly")
+
+
+def batch_shares(ratios: np.ndarray) -> tuple[float, float]:
+    """The shares of batches [n] whose ratio of reconstruction to haplotype loss is > 1 and < 0.1; NaN without any."""
+    seen = ratios[np.isfinite(ratios)]
+    if not len(seen):
+        return float("nan"), float("nan")
+    return float(np.mean(seen > DOMINATES)), float(np.mean(seen < NEGLIGIBLE))
 
 
 def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
     """The verdict on MONITORS of a training; `off` where reconstruction has no weight and is only watched."""
     if measured.get("grad_recon_share") == 0:
         return ReconVerdict("off", "the weight of reconstruction is 0; it is only watched")
-    return recon_verdict(measured.get("recon_ratio", np.nan), measured.get("loss_recon", np.nan))
+    return recon_verdict(measured.get("recon_mean", np.nan), measured.get("hap_mean", np.nan))
+
+
+def quick_check_agrees(history: pd.DataFrame) -> float:
+    """1.0 when one seed's first two epochs give the verdict of its whole history, 0.0 else; NaN for no verdict."""
+    early, whole = (verdict_of(monitor_means(rows)) for rows in (history[history["epoch"] <= QUICK_EPOCHS], history))
+    return float("nan") if whole.outcome == "unknown" else float(early.outcome == whole.outcome)
+
+
+def by_step(history: pd.DataFrame) -> pd.DataFrame:
+    """One seed's history with a row for each step > 0, in order, and a column for each metric that it has."""
+    steps = history[history["step"] > 0]
+    return steps.pivot(index="step", columns="metric", values="value").sort_index()
+
+
+def column(wide: pd.DataFrame, name: str) -> pd.Series:
+    """The metric `name` of a table of `by_step`; NaN at all steps when the history lacks it."""
+    return wide[name] if name in wide.columns else pd.Series(np.nan, index=wide.index, dtype=float)
+
+
+def reconstruction(wide: pd.DataFrame) -> pd.Series:
+    """The reconstruction loss by step: the mean of its two haplotypes."""
+    return (column(wide, "loss_recon1") + column(wide, "loss_recon2")) / 2
 
 
 def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict[str, float]:
-    """MONITORS of one seed's history, means over the steps that have them (of the last epochs only, when given).
+    """MONITORS of one seed's history (of the last epochs only, when given); NaN for what it does not have.
 
-    What involves the weights (grad_recon_share, grad_recon_cancels, effective_gradient) is taken before a switch.
-    loss_recon: mean of the two reconstruction losses. switched_share: share of steps at which `after_switch` held.
-    switches: how often the branch changed. switch_jump: geometric mean of the factor by which the total loss changed
-    when `after_switch` set in, or the inverse when it ended; NaN without a switch.
+    hap_mean, recon_mean: means over steps of the mean of the two haplotypes' losses. ratio_of_means: recon_mean over
+    hap_mean. mean_of_ratios: mean over batches of the batch's own ratio. share_dominates, share_negligible: shares of
+    batches with a ratio > 1 and < 0.1. switched_share: share of steps at which `after_switch` held. switches: how often
+    the branch changed. branch_jump: geometric mean over steps of the total under `after_switch` over the total under
+    the first weights, on the same batch. recon_after_switch: the factor by which reconstruction changed in the 10 steps
+    after `after_switch` set in, geometric mean over such switches. The others: means over the steps that have them; of
+    WEIGHTED, which involve the weights, over the steps at which `after_switch` did not hold.
     """
-    steps = history[history["step"] > 0]
     if last_epochs is not None:
-        steps = steps[steps["epoch"] > steps["epoch"].max() - last_epochs]
-    wide = steps.pivot(index="step", columns="metric", values="value").sort_index()
-    wide = wide.reindex(columns=sorted({*wide.columns, *MONITORS, "loss_recon1", "loss_recon2", "loss_jump"}))
-    out = {name: float(wide[name].mean()) for name in MONITORS}
-    out["loss_recon"] = float((wide["loss_recon1"] + wide["loss_recon2"]).mean() / 2)
-    if "switched" in wide.columns:
-        for name in WEIGHTED:
-            out[name] = float(wide.loc[wide["switched"] != 1, name].mean())
-        switched = wide["switched"].dropna()
-        change = switched.diff()
-        jumps = (np.log(wide["loss_jump"]) * change)[change.abs() > 0].dropna()
-        out["switched_share"] = float(switched.mean())
-        out["switches"] = float((change.abs() > 0).sum())
-        out["switch_jump"] = float(np.exp(jumps.mean())) if len(jumps) else np.nan
+        history = history[history["epoch"] > history["epoch"].max() - last_epochs]
+    wide = by_step(history)
+    hap = (column(wide, "loss_hap1") + column(wide, "loss_hap2")) / 2
+    recon = reconstruction(wide)
+    ratios = column(wide, "recon_ratio")
+    dominates, negligible = batch_shares(ratios.to_numpy(dtype=float))
+    hap_mean, recon_mean = float(hap.mean()), float(recon.mean())
+    out = {
+        "hap_mean": hap_mean,
+        "recon_mean": recon_mean,
+        "ratio_of_means": recon_mean / hap_mean if hap_mean > 0 else float("nan"),
+        "mean_of_ratios": float(ratios.mean()),
+        "share_dominates": dominates,
+        "share_negligible": negligible,
+    }
+    switched = column(wide, "switched").dropna()
+    change = switched.diff()
+    jump = column(wide, "branch_jump")
+    out |= {
+        "switched_share": float(switched.mean()),
+        "switches": float((change.abs() > 0).sum()) if len(switched) else float("nan"),
+        "branch_jump": _geometric_mean(jump),
+        "recon_after_switch": _geometric_mean(_later(recon, list(change.index[change > 0]))),
+    }
+    first_weights = column(wide, "switched") != 1
+    for name in WATCHED:
+        values = column(wide, name)
+        out[name] = float(values[first_weights].mean() if name in WEIGHTED else values.mean())
     return out
+
+
+def _geometric_mean(values: pd.Series) -> float:
+    """The geometric mean of the positive values; NaN without any."""
+    positive = values[values > 0]
+    return float(np.exp(np.log(positive).mean())) if len(positive) else float("nan")
+
+
+def _later(recon: pd.Series, at: list[int]) -> pd.Series:
+    """Reconstruction AFTER_SWITCH steps after each of the steps `at`, over that at the step itself."""
+    pairs = [(recon.get(step + AFTER_SWITCH, np.nan), recon.loc[step]) for step in at]
+    ratios = [later / now if now > 0 else np.nan for later, now in pairs]
+    return pd.Series(ratios, dtype=float)

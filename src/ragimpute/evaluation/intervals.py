@@ -1,10 +1,10 @@
-"""Means over seeds and people: 95 % intervals, tests against a region, and the correction for many comparisons."""
+"""Means over seeds and samples: 95 % intervals, tests against a region, equivalence, power, and Holm's correction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
 from ragimpute.evaluation.bootstrap import LEVEL
@@ -14,19 +14,27 @@ ALPHA = 1 - LEVEL
 
 @dataclass(frozen=True)
 class Measured:
-    """One measure of one method: values [S] of S seeds, and resamples [S, B] over people where people were drawn.
+    """One measure of one method: values [S] of the seeds [S], and what they are without each group of samples.
 
-    Differences of two methods are paired: the same seeds in the same order, and the same resamples.
+    replicates [S, G] float64: the value of each seed without the samples of each of G fixed groups (a delete-a-group
+    jackknife), None for what does not depend on samples that were drawn. Differences are paired: of the seeds that both
+    have, seed by seed and group by group.
     """
 
     values: np.ndarray
-    resamples: np.ndarray | None = None
-    n_people: int = 0
+    seeds: tuple[int, ...]
+    replicates: np.ndarray | None = None
 
     def __sub__(self, other: "Measured") -> "Measured":
-        both = self.resamples is not None and other.resamples is not None
-        drawn = self.resamples - other.resamples if both else None  # type: ignore[operator]
-        return Measured(self.values - other.values, drawn, self.n_people)
+        common = tuple(seed for seed in self.seeds if seed in other.seeds)
+        left, right = self._of(common), other._of(common)
+        both = left.replicates is not None and right.replicates is not None
+        replicates = left.replicates - right.replicates if both else None  # type: ignore[operator]
+        return Measured(left.values - right.values, common, replicates)
+
+    def _of(self, seeds: tuple[int, ...]) -> "Measured":
+        index = [self.seeds.index(seed) for seed in seeds]
+        return Measured(self.values[index], seeds, None if self.replicates is None else self.replicates[index])
 
     def log(self) -> "Measured":
         """The natural logarithm; NaN where a value is not positive."""
@@ -35,7 +43,7 @@ class Measured:
             return np.log(x, out=np.full(x.shape, np.nan), where=x > 0)
 
         return Measured(
-            logarithm(self.values), None if self.resamples is None else logarithm(self.resamples), self.n_people
+            logarithm(self.values), self.seeds, None if self.replicates is None else logarithm(self.replicates)
         )
 
 
@@ -68,26 +76,47 @@ class Estimate:
         """Two-sided p-value of `the true value is 0`."""
         return min(1.0, 2 * min(self.p_above(0), self.p_below(0))) if np.isfinite(self.error) else np.nan
 
+    def p_equivalent(self, margin: float) -> float:
+        """p-value of `the true value is margin > 0 or more away from 0`: two one-sided tests (Schuirmann 1987).
 
-def estimate(measured: Measured) -> Estimate:
-    """The mean over seeds, with the uncertainty of drawing other seeds and other people.
+        The larger of the two p-values (J Pharmacokinet Biopharm 15:657).
+        """
+        return max(self.p_above(-margin), self.p_below(margin)) if np.isfinite(self.error) else np.nan
 
-    The squared error is the variance of the mean over seeds (with fixed people) plus that over resampled people (with
-    fixed seeds). The interaction of the two is in both, so the error is, if anything, too large; with people nested in
-    neither, this is the sum that Owen (2007, Ann Appl Stat 1:386) bounds. Degrees of freedom by Satterthwaite (1946,
-    Biometrics 2:110). Seeds without a value are left out; fewer than two, or a single person, give no error.
+
+def jackknife_variance(replicates: np.ndarray, value: float) -> float:
+    """(G - 1) / G times the sum of squared deviations of replicates [G] from the value of all samples.
+
+    The delete-a-group jackknife of Kott (2001, J Off Stat 17:521); Wolter (2007, Introduction to Variance Estimation,
+    chapter 4).
+    """
+    groups = len(replicates)
+    return float((groups - 1) / groups * np.sum((replicates - value) ** 2))
+
+
+def estimate(measured: Measured, n_seeds: int | None = None) -> Estimate:
+    """The mean over seeds, with the uncertainty of drawing other seeds and other samples.
+
+    The squared error is the variance of the mean over seeds (with fixed samples) plus the jackknife's over samples
+    (with fixed seeds). The interaction of the two is in both, so the error is, if anything, too large: this is the sum
+    that Owen (2007, Ann Appl Stat 1:386) bounds. Degrees of freedom by Satterthwaite (1946, Biometrics 2:110), G - 1
+    for the samples. Seeds without a value are left out; fewer than two, or a single group, give no error.
+
+    n_seeds: the error that as many seeds would have given, with the same scatter; None for those that there are.
     """
     defined = np.isfinite(measured.values)
     values = measured.values[defined]
-    if len(values) < 2 or (measured.resamples is not None and measured.n_people < 2):
-        return Estimate(float(values.mean()) if len(values) else np.nan, np.nan, np.nan)
-    parts = [(values.var(ddof=1) / len(values), len(values) - 1)]
-    if measured.resamples is not None:
-        drawn = np.nanmean(measured.resamples[defined], axis=0)
-        parts.append((float(np.nanvar(drawn, ddof=1)), measured.n_people - 1))
+    mean = float(values.mean()) if len(values) else np.nan
+    replicates = None if measured.replicates is None else measured.replicates[defined]
+    if len(values) < 2 or (replicates is not None and replicates.shape[1] < 2):
+        return Estimate(mean, np.nan, np.nan)
+    count = len(values) if n_seeds is None else n_seeds
+    parts = [(float(values.var(ddof=1)) / count, count - 1)]
+    if replicates is not None:
+        parts.append((jackknife_variance(replicates.mean(axis=0), mean), replicates.shape[1] - 1))
     total = sum(variance for variance, _ in parts)
     divisor = sum(variance**2 / freedom for variance, freedom in parts)
-    return Estimate(float(values.mean()), float(np.sqrt(total)), total**2 / divisor if divisor > 0 else np.inf)
+    return Estimate(mean, float(np.sqrt(total)), total**2 / divisor if divisor > 0 else np.inf)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -109,3 +138,19 @@ def p_region(found: Estimate, low: float, high: float) -> tuple[bool, float]:
     inside = low <= found.mean <= high
     p = max(found.p_above(low), found.p_below(high)) if inside else min(found.p_below(low), found.p_above(high))
     return inside, min(1.0, 2 * p) if np.isfinite(found.error) else np.nan
+
+
+def smallest_detectable(error: float, freedom: float, alpha: float, power: float = 0.8) -> float:
+    """The true difference that a two-sided t-test of level `alpha` finds with probability `power`.
+
+    Args: error, the standard error of the difference; freedom, its degrees of freedom. NaN without an error. From the
+    noncentral t distribution (Cohen 1988, Statistical Power Analysis, chapter 2); the tail on the wrong side is left
+    out.
+    """
+    if not np.isfinite(error) or error == 0:
+        return 0.0 if error == 0 else np.nan
+    critical = stats.t.ppf(1 - alpha / 2, freedom)
+    if not np.isfinite(freedom):
+        return float(error * (critical + stats.norm.ppf(power)))
+    shift = optimize.brentq(lambda shift: stats.nct.sf(critical, freedom, shift) - power, 0.0, 10 * critical + 10)
+    return float(error * shift)

@@ -55,14 +55,17 @@ class Run:
         return asdict(self)
 
 
-def write(table: pd.DataFrame, columns: dict[str, type], path: str | os.PathLike) -> None:
+def write(table: pd.DataFrame, columns: dict[str, type], path: str | os.PathLike, digits: int = 6) -> None:
     """Write `text` of `table`; same content, same bytes."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text(table, columns), encoding="utf-8")
+        temporary.write_text(text(table, columns, digits), encoding="utf-8")
 
 
-def text(table: pd.DataFrame, columns: dict[str, type]) -> str:
-    """TSV of `columns` of `table`, sorted by the text columns (strata in their own order)."""
+def text(table: pd.DataFrame, columns: dict[str, type], digits: int = 6) -> str:
+    """TSV of `columns` of `table`, sorted by the text columns (strata in their own order).
+
+    Numbers have so many significant `digits`.
+    """
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
     ordered = table[list(columns)].sort_values(
         keys, key=lambda column: column.map(_STRATUM_ORDER) if column.name == "stratum" else column, kind="stable"
@@ -70,7 +73,7 @@ def text(table: pd.DataFrame, columns: dict[str, type]) -> str:
     ordered = ordered.assign(
         **{name: ordered[name].map({True: "true", False: "false"}) for name, kind in columns.items() if kind is bool}
     )
-    return ordered.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g", lineterminator="\n")
+    return ordered.to_csv(sep="\t", index=False, na_rep="NA", float_format=f"%.{digits}g", lineterminator="\n")
 
 
 def read(path: str | os.PathLike, columns: dict[str, type]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import tables
 from ragimpute.evaluation.strata import MAC_BINS
-from ragimpute.reporting.loss_page import fill, hardware, markdown
+from ragimpute.reporting.markdown import fill, hardware, markdown
 from ragimpute.reporting.verdict import bins_with_enough
 from ragimpute.study import NOT_TRAINED
 

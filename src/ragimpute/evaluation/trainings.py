@@ -1,0 +1,175 @@
+"""The table of trainings: one row for each network that was trained from scratch, with all that is inferred from it.
+
+The loss study, in the workflow and on its page, is computed from this table alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.evaluation import course, metrics
+from ragimpute.evaluation.collect import REFERENCE_LOSS, Evaluation
+from ragimpute.evaluation.course import Course
+from ragimpute.evaluation.diagnosis import MONITORS, monitor_means, quick_check_agrees
+from ragimpute.evaluation.scorer import Scored
+from ragimpute.evaluation.strata import STRATA
+
+GROUPS = 20  # of samples, for the jackknife: by position modulo 20 in the scored order
+DIGITS = 9
+CALIBRATED = "calibrated"  # the end of the method of a network whose temperature was applied
+SCORES = {f"{metric}_{stratum}": (metric, stratum) for metric in ("f1", "r2") for stratum in STRATA[:3]} | {
+    "ece": ("ece", "overall")
+}
+JACKKNIFED = ("f1_overall", "f1_rare")
+KEYS: dict[str, type] = {
+    **dict.fromkeys(("study", "panel", "mask", "architecture", "size", "method", "loss"), str),
+    **{"gamma": float, "learning_rate": float, "seed": int, "n_samples": int, "steps": int, "temperature": float},
+}
+COLUMNS: dict[str, type] = {
+    **KEYS,
+    **dict.fromkeys(SCORES, float),
+    **dict.fromkeys((f"{name}_{CALIBRATED}" for name in SCORES), float),
+    **dict.fromkeys((*course.MEASURES, *MONITORS, "quick_check_agrees"), float),
+    **dict.fromkeys((f"{name}_without" for name in JACKKNIFED), str),
+    **dict.fromkeys((f"{name}_{CALIBRATED}_without" for name in JACKKNIFED), str),
+}
+MEASURES = tuple(name for name, kind in COLUMNS.items() if kind is float and name not in KEYS)
+
+Histories = Mapping[tuple[str, str], Sequence[pd.DataFrame]]
+
+
+def gather(
+    evaluations: Sequence[Evaluation], histories: Histories, config: Mapping[str, Any], study: str
+) -> pd.DataFrame:
+    """The rows (COLUMNS) of all networks trained from scratch, in the order of their keys.
+
+    Args: evaluations of any methods, raw and calibrated; histories, (mask, method) -> history tables of one seed or
+    more; config, the effective configuration; study, its name. Raises InputError when a training has no history.
+    """
+    scratch = [one for one in evaluations if one.run.architecture != "NA" and one.run.weights == "scratch"]
+    calibrated = {_identity(one): one for one in scratch if _is_calibrated(one)}
+    courses = {
+        (mask, method, int(seed)): rows
+        for (mask, method), tables in histories.items()
+        for table in tables
+        for seed, rows in table.groupby("seed")
+    }
+    raw = [one for one in scratch if not _is_calibrated(one)]
+    levels = _levels(raw, courses, config)
+    rows = []
+    for one in sorted(raw, key=_identity):
+        run = one.run
+        history = _history(courses, _identity(one))
+        ran = Course.of(history)
+        settings = config["training"].get(run.architecture, {})
+        row: dict[str, object] = {"study": study, "panel": run.panel, "mask": run.mask}
+        row |= {"architecture": run.architecture, "size": str(settings.get("size", "unknown"))}
+        row |= {"method": run.method, "loss": run.loss}
+        row |= {"gamma": _gamma(config, run.loss), "learning_rate": _learning_rate(config, one), "seed": run.seed}
+        row |= {"n_samples": 0 if one.scored is None else len(one.scored.people), "steps": ran.steps}
+        row |= {"temperature": ran.at_end("temperature")}
+        row |= _scores(one.scored, "")
+        recalibrated = calibrated.get((run.mask, f"{run.method}.{CALIBRATED}", run.seed))
+        row |= _scores(recalibrated.scored if recalibrated else None, f"_{CALIBRATED}")
+        level = levels.get((run.mask, run.architecture, run.seed), float("nan"))
+        row |= ran.measures(course.LEVEL * level)
+        row |= {**monitor_means(history), "quick_check_agrees": quick_check_agrees(history)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _identity(one: Evaluation) -> tuple[str, str, int]:
+    return one.run.mask, one.run.method, one.run.seed
+
+
+def _is_calibrated(one: Evaluation) -> bool:
+    return one.run.method.endswith(f".{CALIBRATED}")
+
+
+def _history(courses: Mapping[tuple[str, str, int], pd.DataFrame], identity: tuple[str, str, int]) -> pd.DataFrame:
+    if identity not in courses:
+        mask, method, seed = identity
+        raise InputError(f"no history of {method}, seed {seed}, mask {mask}; give the one that `train` wrote")
+    return courses[identity]
+
+
+def _levels(
+    raw: Sequence[Evaluation],
+    courses: Mapping[tuple[str, str, int], pd.DataFrame],
+    config: Mapping[str, Any],
+) -> dict[tuple[str, str, int], float]:
+    """The best validation F1 of `no_recon` at the size's own learning rate, by mask, architecture and seed."""
+    return {
+        (one.run.mask, one.run.architecture, one.run.seed): Course.of(_history(courses, _identity(one))).best_f1()
+        for one in raw
+        if one.run.loss == REFERENCE_LOSS and np.isnan(_learning_rate(config, one))
+    }
+
+
+def _gamma(config: Mapping[str, Any], loss: str) -> float:
+    """The focal exponent of a loss of the configuration; NaN for a loss that it does not have."""
+    return float(config["losses"].get(loss, {}).get("gamma", np.nan))
+
+
+def _learning_rate(config: Mapping[str, Any], one: Evaluation) -> float:
+    """The learning rate that the study's row of this run gives; NaN where it is left to the architecture."""
+    run = one.run
+    identity = (run.mask, run.architecture, run.method.removeprefix(f"{run.architecture}."))
+    for row in config["study"]:
+        if identity == (row["mask"], row["architecture"], row.get("name") or row["loss"]):
+            rate = row.get("learning_rate")
+            return float("nan") if rate is None else float(rate)
+    return float("nan")
+
+
+def _scores(scored: Scored | None, suffix: str) -> dict[str, float | str]:
+    """SCORES of the target samples, and JACKKNIFED without each group, under names that end in `suffix`.
+
+    NaN, and "NA", without truth or without such a run.
+    """
+    if scored is None:
+        missing: dict[str, float | str] = dict.fromkeys((f"{name}{suffix}" for name in SCORES), float("nan"))
+        return missing | dict.fromkeys((f"{name}{suffix}_without" for name in JACKKNIFED), "NA")
+    sums, calibration = scored.statistics.sums, scored.statistics.calibration
+    total = sums.sum(axis=0)
+    values = {"f1": metrics.f1(total), "r2": metrics.r2(total), "ece": metrics.ece(calibration.sum(axis=0))}
+    found: dict[str, float | str] = {
+        f"{name}{suffix}": float(values[metric][STRATA.index(stratum)]) for name, (metric, stratum) in SCORES.items()
+    }
+    without = metrics.f1(total - group_sums(sums))
+    for name in JACKKNIFED:
+        replicates = without[:, STRATA.index(SCORES[name][1])]
+        found[f"{name}{suffix}_without"] = pack(replicates)
+    return found
+
+
+def group_sums(sums: np.ndarray) -> np.ndarray:
+    """The sums over samples of each group: [G, ...] of [P, ...], G = 20 or, where there are fewer samples, P."""
+    groups = min(GROUPS, len(sums))
+    return np.stack([sums[group::groups].sum(axis=0) for group in range(groups)])
+
+
+def pack(replicates: np.ndarray) -> str:
+    """Replicates [G] as one cell of the table, nine significant digits each."""
+    return ";".join(f"{value:.{DIGITS}g}" for value in replicates)
+
+
+def unpack(cells: Sequence[str]) -> np.ndarray | None:
+    """Replicates [S, G] of the cells of S seeds, NaN for a seed that has none; None where no seed has them.
+
+    Raises InputError when two seeds have unequal numbers of groups.
+    """
+    parts = [[] if cell in ("", "NA") else [float(value) for value in cell.split(";")] for cell in cells]
+    groups = {len(part) for part in parts if part}
+    if not groups:
+        return None
+    if len(groups) > 1:
+        raise InputError(
+            f"trainings of one loss have replicates over {sorted(groups)} groups of samples; "
+            "they were scored on different samples: run `ragimpute loss-study` again on all of them"
+        )
+    width = groups.pop()
+    return np.array([part or [np.nan] * width for part in parts])
