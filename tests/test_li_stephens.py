@@ -169,7 +169,7 @@ def test_the_best_are_selected_whatever_the_guess_and_ties_go_to_the_first(floor
         chosen = np.empty(k, np.int32)
         guess = np.float32(floor).view(np.uint32)
         scratch = np.empty(40, np.int32), np.empty(40, np.uint32)
-        selection.select_best(score.view(np.uint32), k, guess, *scratch, chosen)
+        selection.select_best(score.view(np.uint32), k, guess, *scratch, chosen, np.uint32(0))
         assert chosen.tolist() == sorted(np.argsort(-score, kind="stable")[:k].tolist())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.external import run_program
+from ragimpute.folds import Fold
 from ragimpute.genetic_map import GeneticMap
 from ragimpute.panel import Panel, Sites
 from ragimpute.phasing import has_neighbours, run_beagle_program, write_inputs
@@ -99,6 +100,23 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
         return Imputed(typed.samples, hds, hds[..., 0] * hds[..., 1], is_typed)
 
     return _by_chromosome(reference, targets, chromosome)
+
+
+def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
+    """Impute with the neighbours that bert_rag is given, and no network: the mean of their alleles by posterior.
+
+    What a network that reads them must beat. The two haplotypes of a person are imputed apart.
+    """
+    from ragimpute.retrieval.evidence import mean_by_posterior
+    from ragimpute.retrieval.of_fold import NEIGHBOURS, retrieve_neighbours
+
+    nobody = np.full((len(targets.samples), 1), -1, dtype=np.int64)  # targets are not in the reference
+    is_typed, observed = _typed(reference.sites, targets), targets.haplotypes()
+    fold = Fold("targets", reference, targets.samples, is_typed, observed, None, nobody)
+    dosage = mean_by_posterior(fold, retrieve_neighbours(fold, NEIGHBOURS, threads), threads)
+    hds = np.clip(dosage, 0, 1).reshape(len(reference.sites), -1, 2)
+    hds[is_typed] = observed.reshape(len(observed), -1, 2)
+    return Imputed(targets.samples, hds, hds[..., 0] * hds[..., 1], is_typed)
 
 
 def run_frequency(frequency: np.ndarray, sites: Sites, targets: TargetGenotypes) -> Imputed:

@@ -18,6 +18,7 @@ from ragimpute.errors import InputError
 from ragimpute.models.outputs import Batch, ImputationOutputs
 
 WEIGHTS = ("hap", "genotype", "recon")
+RECON_TARGETS = ("before", "truth", "truth_detached")
 SPECIFIED = (*WEIGHTS, "gamma", "recon_target", "switch_threshold", "after_switch", "temperature", "terms")
 
 
@@ -40,7 +41,7 @@ class LossSpec:
 
     weights: Weights
     gamma: float = 0.0
-    recon_target: str = "before"  # before | truth
+    recon_target: str = "before"  # one of RECON_TARGETS
     switch_threshold: float | None = None
     after_switch: Weights | None = None
     extra: Mapping[str, float] = field(default_factory=dict)  # name of an extra term -> weight
@@ -65,8 +66,9 @@ class LossSpec:
         if (config.get("switch_threshold") is None) != (config.get("after_switch") is None):
             raise InputError(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
         config = {key: value for key, value in config.items() if value is not None}
-        if config.get("recon_target", "before") not in ("before", "truth"):
-            raise InputError(f"losses.{name}: recon_target is {config['recon_target']!r}, expected before or truth")
+        if config.get("recon_target", "before") not in RECON_TARGETS:
+            known = ", ".join(RECON_TARGETS)
+            raise InputError(f"losses.{name}: recon_target is {config['recon_target']!r}, expected one of {known}")
         after = config.get("after_switch")
         spec = cls(
             weights=_weights(config, name),
@@ -106,6 +108,11 @@ class LossTerms:
     switched: bool | Tensor  # whether `after_switch` was active; a scalar bool tensor when the spec has a switch
     classification: Tensor  # the weighted hap and genotype part of `total`
     reconstruction: Tensor  # the weighted reconstruction part of `total`
+    target1: Tensor  # [B, L, D], what reconstruction compares `after1` with
+    target2: Tensor  # [B, L, D]
+    branch_jump: (
+        Tensor | None
+    )  # the total with the weights after the switch over that with the first ones, on this batch
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -192,20 +199,17 @@ def compute(
     """All terms of `spec` on one batch.
 
     Haplotype and reconstruction terms average over `batch.scored` of their haplotype, the genotype term over sites
-    where both are scored. With recon_target `truth`, `truth_embeddings` [B, L, D] are needed, and are detached.
+    where both are scored. The gradient of reconstruction goes through both sides, except with recon_target
+    `truth_detached`. The targets `truth` and `truth_detached` need `truth_embeddings` [B, L, D].
     """
     first, second = batch.scored[:, 0], batch.scored[:, 1]
     alleles = batch.alleles
     hap1 = focal_loss(outputs.hap1_logits, alleles[:, 0], first, spec.gamma)
     hap2 = focal_loss(outputs.hap2_logits, alleles[:, 1], second, spec.gamma)
     genotype = focal_loss(outputs.genotype_logits, 2 * alleles[:, 0] + alleles[:, 1], first & second, spec.gamma)
-    reference1, reference2 = outputs.before1, outputs.before2
-    if spec.recon_target == "truth":
-        if truth_embeddings is None:
-            raise ValueError("recon_target truth needs the embeddings of the true alleles")
-        reference1, reference2 = (embedding.detach() for embedding in truth_embeddings)
-    recon1 = reconstruction_loss(reference1, outputs.after1, first)
-    recon2 = reconstruction_loss(reference2, outputs.after2, second)
+    target1, target2 = reconstruction_targets(spec, outputs, truth_embeddings)
+    recon1 = reconstruction_loss(target1, outputs.after1, first)
+    recon2 = reconstruction_loss(target2, outputs.after2, second)
 
     weights, switched = active_weights(spec, recon1, recon2)
     classification = weights[0] * hap1 + weights[1] * hap2 + weights[2] * genotype
@@ -217,6 +221,46 @@ def compute(
     extra = {name: EXTRA_TERMS[name](spec, outputs, batch) for name in spec.extra}
     for name, term in extra.items():
         total, weight_sum = total + spec.extra[name] * term, weight_sum + spec.extra[name]
+    plain = torch.stack((hap1, hap2, genotype, recon1, recon2)).detach()
     return LossTerms(
-        hap1, hap2, genotype, recon1, recon2, extra, total, total / weight_sum, switched, classification, reconstruction
+        hap1,
+        hap2,
+        genotype,
+        recon1,
+        recon2,
+        extra,
+        total,
+        total / weight_sum,
+        switched,
+        classification,
+        reconstruction,
+        target1,
+        target2,
+        branch_jump(spec, plain),
     )
+
+
+def reconstruction_targets(
+    spec: LossSpec, outputs: ImputationOutputs, truth_embeddings: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    """What `after1` and `after2` are compared with, each [B, L, D].
+
+    Raises ValueError when the true alleles' embeddings are needed and missing.
+    """
+    if spec.recon_target == "before":
+        return outputs.before1, outputs.before2
+    if truth_embeddings is None:
+        raise ValueError(f"recon_target {spec.recon_target} needs the embeddings of the true alleles")
+    first, second = truth_embeddings
+    return (first.detach(), second.detach()) if spec.recon_target == "truth_detached" else (first, second)
+
+
+def branch_jump(spec: LossSpec, terms: Tensor) -> Tensor | None:
+    """How many times the total grows when the switch sets in, on one batch; None for a loss without a switch.
+
+    terms [5]: the unweighted hap1, hap2, genotype, recon1, recon2. Extra terms are left out.
+    """
+    if spec.after_switch is None:
+        return None
+    first, after = (terms.new_tensor(weights.vector()) @ terms for weights in (spec.weights, spec.after_switch))
+    return after / first

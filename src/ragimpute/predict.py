@@ -9,6 +9,9 @@ from ragimpute.models.outputs import FoldData
 from ragimpute.training.device import autocast, to_device
 from ragimpute.vcf.imputed import Imputed
 
+# People at a time: many where windows are short, because bert_rag encodes equal sequences of a batch once.
+LEAST_BATCH, BATCH_PLACES = 128, 65_536
+
 
 @torch.no_grad()
 def predict(
@@ -16,7 +19,7 @@ def predict(
     data: FoldData,
     fold: Fold,
     device: torch.device,
-    batch_people: int = 128,
+    batch_people: int | None = None,
     amp: bool = True,
     temperature: float = 1.0,
 ) -> Imputed:
@@ -26,6 +29,9 @@ def predict(
     its marginals. Memory is bounded by the result, [S, N, 3] float32.
     """
     n_sites, n_people = len(fold.typed), fold.n_people
+    if batch_people is None:
+        window_length = len(data.batch(np.arange(1), 0).sites) if data.n_windows else 1
+        batch_people = max(LEAST_BATCH, BATCH_PLACES // window_length)
     hds = np.zeros((n_sites, n_people, 2), dtype=np.float32)
     both = np.zeros((n_sites, n_people), dtype=np.float32)
     model.to(device).eval()

@@ -21,7 +21,7 @@ from ragimpute.cli.options import (
     typed_option,
 )
 
-BASELINES = ("beagle", "beagle_once", "beagle_tuned", "minimac4", "li_stephens", "frequency")
+BASELINES = ("beagle", "beagle_once", "beagle_tuned", "minimac4", "li_stephens", "copy_nearest", "frequency")
 FROM_ONE_PHASING = ("beagle_once", "frequency")
 
 
@@ -148,9 +148,9 @@ def baseline(
     """Impute with an established method: the same input as the networks get, the same fields as they write.
 
     beagle: at its defaults. beagle_tuned: parameters chosen on held-out panel samples. minimac4. li_stephens: a plain
-    copying model. With --phasings each of these four is the mean of what it imputes from each phasing, as it is with
-    the networks. beagle_once: Beagle as it is usually run, from the first phasing alone. frequency: the reference's
-    allele frequency for everyone, the floor.
+    copying model. copy_nearest: what bert_rag is given, without the network. With --phasings each of these five is the
+    mean of what it imputes from each phasing, as it is with the networks. beagle_once: Beagle as it is usually run,
+    from the first phasing alone. frequency: the reference's allele frequency for everyone, the floor.
     """
     start_logging()
     from ragimpute import baselines, phasings
@@ -173,6 +173,8 @@ def baseline(
         impute = partial(baselines.run_minimac4, reference, genetic_map=genetic_map, threads=threads)
     elif name == "li_stephens":
         impute = partial(baselines.run_li_stephens, reference, threads=threads)
+    elif name == "copy_nearest":
+        impute = partial(baselines.run_copy_nearest, reference, threads=threads)
     elif name == "frequency":
         counts = read_frequencies(frequencies, people.sites)
         impute = partial(baselines.run_frequency, (counts["ac"] / counts["an"]).to_numpy(), people.sites)

@@ -164,7 +164,7 @@ def train(
     from ragimpute.losses import LossSpec
     from ragimpute.models import architecture as find_architecture
     from ragimpute.pretrained import TEMPERATURE
-    from ragimpute.training import session, temperature
+    from ragimpute.training import probe, session, temperature
     from ragimpute.training.device import choose_device, describe
     from ragimpute.training.loop import Interrupted, Trainer
     from ragimpute.training.processes import joined
@@ -227,6 +227,7 @@ def train(
     if fitted := temperature.fit_trained(trainer, result):
         metadata[TEMPERATURE] = f"{fitted.temperature:g}"
         click.echo(f"temperature {fitted.temperature:g}: nll {fitted.before:.6f} -> {fitted.after:.6f}", err=True)
+    click.echo(f"r2 of a linear probe on `after`: {probe.probe_trained(trainer, result):.4f}", err=True)
     result.history.write(history)
     artefacts.save(out, session.MODEL, result.weights, metadata)
     if checkpoint is not None:

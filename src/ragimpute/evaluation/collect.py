@@ -21,7 +21,7 @@ from ragimpute.evaluation.tables import Run
 from ragimpute.study import NOT_TRAINED, method_name, raw_method
 
 KIND = "evaluation"
-BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens", "minimac4")
+BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens", "copy_nearest", "minimac4")
 REFERENCE_LOSS = "no_recon"  # the loss that the others of the same architecture are compared with
 MAIN_STRATA = STRATA[:3]  # overall, rare, common
 COMPARED = ("r2", "f1", "r2_variant")  # the last for everybody only

@@ -1,4 +1,10 @@
-"""What bert_rag sees of a fold: windows of panel sites, tokens, left-out frequencies, retrieved haplotypes."""
+"""What bert_rag sees of a fold: windows of panel sites, tokens, left-out frequencies, and what retrieval found.
+
+Retrieval is that of copy_rag: the Li-Stephens neighbours at each typed site of the whole chromosome, so that a window
+sees beyond its edges. A retrieved haplotype is a mosaic: at each site the allele of the best neighbour at the nearest
+typed site (the second best, and so on, for further ones). All neighbours together give the weighted shares that carry
+ALT (`retrieval.evidence`).
+"""
 
 import numpy as np
 import torch
@@ -8,7 +14,10 @@ from ragimpute.folds import Fold
 from ragimpute.models.embedding import MASK, PAD
 from ragimpute.models.outputs import Batch
 from ragimpute.panel import chromosome_bounds
-from ragimpute.retrieval.hamming import nearest_haplotypes
+from ragimpute.retrieval import evidence
+from ragimpute.retrieval.of_fold import flanks, local_flanks
+
+UNKNOWN = 0.5  # the share that padding has
 
 
 def window_bounds(chrom: np.ndarray, window: int) -> np.ndarray:
@@ -21,40 +30,36 @@ def window_bounds(chrom: np.ndarray, window: int) -> np.ndarray:
     return np.array(bounds, dtype=np.int64).reshape(-1, 2)
 
 
-def retrieve_windows(fold: Fold, window: int, k: int) -> np.ndarray:
-    """The `k` nearest reference haplotypes [W, 2P, k] int32 at each window's typed sites, own sample left out.
-
-    In a window without typed sites all distances are zero, and the first allowed haplotypes are returned.
-    """
-    bounds = window_bounds(fold.reference.sites.chrom, window)
-    excluded = np.repeat(fold.excluded_haplotypes(np.arange(fold.n_people)), 2, axis=0)
-    nearest = np.empty((len(bounds), 2 * fold.n_people, k), dtype=np.int32)
-    for number, (start, end) in enumerate(bounds):
-        first, last = np.searchsorted(fold.typed_sites, (start, end))
-        reference = fold.reference.alleles[fold.typed_sites[first:last]]
-        try:
-            nearest[number] = nearest_haplotypes(fold.observed[first:last], reference, excluded, k)
-        except ValueError as error:
-            raise InputError(f"fold {fold.name}: {error}; the panel is too small for {k} neighbours") from None
-    return nearest
-
-
 class BertRagData:
     """The `FoldData` of bert_rag."""
 
-    def __init__(self, fold: Fold, neighbours: np.ndarray, window: int) -> None:
-        """neighbours [W, 2P, K] are those of `retrieve_windows`. Raises InputError when they do not fit the fold."""
+    def __init__(self, fold: Fold, segments: dict[str, np.ndarray], window: int, mosaics: int) -> None:
+        """segments: `neighbours` [2P, T, K] and `features` [2P, T, K, F] of `retrieve_neighbours`.
+
+        Raises InputError when they do not fit the fold or have fewer neighbours than `mosaics`.
+        """
         self.fold = fold
-        self.neighbours = neighbours
+        self.neighbours, self.features = segments["neighbours"], segments["features"]
         self.window = window
+        self.mosaics = mosaics
         self.bounds = window_bounds(fold.reference.sites.chrom, window)
         self.n_people = fold.n_people
         self.n_windows = len(self.bounds)
-        if neighbours.shape[:2] != (self.n_windows, 2 * self.n_people):
+        expected = (2 * self.n_people, len(fold.typed_sites))
+        if self.neighbours.shape[:2] != expected:
             raise InputError(
-                f"fold {fold.name}: the segments are for {neighbours.shape[0]} windows and {neighbours.shape[1]} "
-                f"haplotypes, the fold has {self.n_windows} and {2 * self.n_people}; run retrieve again"
+                f"fold {fold.name}: the segments are for {self.neighbours.shape[0]} haplotypes at "
+                f"{self.neighbours.shape[1]} typed sites, the fold has {expected[0]} at {expected[1]}; "
+                "run retrieve again"
             )
+        if self.neighbours.shape[2] < mosaics:
+            raise InputError(
+                f"fold {fold.name}: {self.neighbours.shape[2]} neighbours were retrieved, {mosaics} are needed; "
+                "the panel is too small"
+            )
+        self._beside = flanks(fold)
+        self._lots = evidence.query_lots(fold.observed)
+        self._alike = bool((fold.excluded < 0).all())  # nobody is left out: all samples see the same frequencies
 
     def batch(self, people: np.ndarray, window: int) -> Batch:
         """The batch of `people` [B] at `window`: always L = the window's full length, short windows padded."""
@@ -68,12 +73,10 @@ class BertRagData:
         first, last = np.searchsorted(fold.typed_sites, (start, end))
         tokens[..., fold.typed_sites[first:last] - start] = fold.observed[first:last][:, haplotypes].transpose(1, 2, 0)
 
-        retrieved = self.neighbours[window][haplotypes]  # [B, 2, K]
-        neighbours = np.full((*retrieved.shape, self.window), PAD, dtype=np.int64)
-        neighbours[..., real] = np.moveaxis(fold.reference.alleles[start:end][:, retrieved], 0, -1)
-
-        count, number = fold.left_out_count(people, slice(start, end))
-        frequency = np.zeros((n_people, self.window), dtype=np.float32)
+        mosaics, shares = self._retrieved(haplotypes, slice(start, end))
+        seen = people[:1] if self._alike else people
+        count, number = fold.left_out_count(seen, slice(start, end))
+        frequency = np.zeros((len(seen), self.window), dtype=np.float32)
         frequency[:, real] = (count / number).T
         position = np.zeros(self.window, dtype=np.float32)
         position[real] = fold.reference.sites.cm[start:end] - fold.reference.sites.cm[start]
@@ -89,9 +92,29 @@ class BertRagData:
 
         inputs = {
             "tokens": torch.from_numpy(tokens),
-            "neighbours": torch.from_numpy(neighbours),
+            "mosaics": torch.from_numpy(mosaics),
+            "shares": torch.from_numpy(shares),
             "position": torch.from_numpy(position),
             "frequency": torch.from_numpy(frequency),
             "padding": torch.from_numpy(sites < 0),
         }
         return Batch(inputs, sites, torch.from_numpy(alleles), torch.from_numpy(scored))
+
+    def _retrieved(self, haplotypes: np.ndarray, sites: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Mosaics [B, 2, R, L] int64 and shares [B, 2, L, W] float32 of `haplotypes` [B, 2], L the padded window."""
+        queries, length = haplotypes.reshape(-1), sites.stop - sites.start
+        local, typed = local_flanks(self._beside, sites)
+        neighbours, features = self.neighbours[queries, typed], self.features[queries, typed]  # [N, t, K, ..]
+        alleles = self.fold.reference.alleles[sites]  # [L, H]
+
+        best = evidence.best_neighbours(features, self._lots[queries], typed.start, self.mosaics)  # [N, t, R]
+        copied = np.take_along_axis(neighbours, best, axis=2).transpose(0, 2, 1)  # [N, R, t]
+        nearest = np.where(local.share < 0.5, local.left, local.right)
+        mosaics = np.full((*haplotypes.shape, self.mosaics, self.window), PAD, dtype=np.int64)
+        found = alleles[np.arange(length), copied[..., nearest]]  # [N, R, l]
+        mosaics[..., :length] = found.reshape(*haplotypes.shape, self.mosaics, length)
+
+        carried = evidence.alternate_shares(neighbours, evidence.neighbour_weights(features), local, alleles)
+        shares = np.full((*haplotypes.shape, self.window, carried.shape[2]), UNKNOWN, dtype=np.float32)
+        shares[:, :, :length] = carried.reshape(*haplotypes.shape, length, -1)
+        return mosaics, shares

@@ -63,14 +63,13 @@ class CopyRag(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def embed(self, inputs: dict[str, Tensor]) -> Tensor:
-        """The site embedding [B, L, D]: frequency, distances, age and clustering."""
+        """The site embedding [B, L, D]: frequency, distances, age and clustering, and that of the mask token."""
         known = torch.nan_to_num((inputs["site"] - self.site_mean) / self.site_spread)  # [B, L, Q]; NaN: not known
-        return self.site(known)
+        return self.token.weight[MASK] + self.site(known)
 
     def embed_truth(self, inputs: dict[str, Tensor], alleles: Tensor) -> tuple[Tensor, Tensor]:
-        """`before1, before2` [B, L, D] as they would be if the true alleles [B, 2, L] were known."""
-        site = self.embed(inputs)
-        return site + self.token(alleles[:, 0]), site + self.token(alleles[:, 1])
+        """`before1, before2` [B, L, D] as they would be if the true alleles [B, 2, L] were the tokens."""
+        return self.token(alleles[:, 0]), self.token(alleles[:, 1])
 
     def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
         """Impute the L untyped sites of a window for B people, N = 2B haplotypes.
@@ -80,35 +79,35 @@ class CopyRag(nn.Module):
         REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. The last
         three may have one row for all people, [1, L, ..]: where nobody is in the reference, nothing is left out.
         """
-        before = self.token.weight[MASK] + self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
-        n_people, length, width = len(inputs["features"]) // 2, *before.shape[1:]
+        site = self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
+        n_people, length, width = len(inputs["features"]) // 2, *site.shape[1:]
 
         def both(x: Tensor) -> Tensor:  # [B, L, ..] -> [N, L, ..], once for each haplotype; [1, L, ..] broadcasts
             return x if len(x) == 1 else x.repeat_interleave(2, dim=0)
 
         features = (inputs["features"].float() - self.feature_mean) / self.feature_spread
         keyed = copy_keys(features, self.key)  # [N, T, D, K]
-        query, side = (self.query(before) / width**0.5).split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
+        query, side = (self.query(site) / width**0.5).split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
         log_carried, log_others, context = copy_attention(
             both(query), both(side), keyed,
             inputs["left"], inputs["right"], inputs["neighbours"], inputs["minor"],
         )  # [N, L], [N, L], [N, L, D]  # fmt: skip
 
-        unseen_carrier, unseen_other = self.background(before).unbind(-1)  # [B, L]
-        scale, bias = self.calibration(before).unbind(-1)  # [B, L]
+        unseen_carrier, unseen_other = self.background(site).unbind(-1)  # [B, L]
+        scale, bias = self.calibration(site).unbind(-1)  # [B, L]
         scale = scale.clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE)
         evidence = torch.logaddexp(log_carried, both(unseen_carrier + inputs["log_maf"])) - torch.logaddexp(
             log_others, both(unseen_other + inputs["log_major"])
         )  # [N, L]
         minor = (both(scale.exp()) * evidence + both(bias)).reshape(n_people, 2, length)  # logit of the minor allele
-        after = before[:, None] + self.value(context).reshape(n_people, 2, length, width)  # [B, 2, L, D]
-        after1, after2 = after.unbind(1)  # [B, L, D]; the heads read these, so that monitors see their gradients
+        after = site[:, None] + self.value(context).reshape(n_people, 2, length, width)  # [B, 2, L, D]
+        after1, after2 = after.unbind(1)  # [B, L, D]; of the heads, only that of genotypes reads these
 
         logit = torch.where(inputs["flipped"], -minor, minor)  # [B, 2, L], of ALT
         hap1, hap2 = (torch.stack([torch.zeros_like(x), x], dim=-1) for x in logit.unbind(1))  # [B, L, 2]
         genotype = (hap1[..., :, None] + hap2[..., None, :]).flatten(-2)  # [B, L, 4]
         genotype = genotype + self.dependence(after1 + after2, minor, inputs["flipped"])
-        before = before.expand_as(after1)
+        before = self.token.weight[MASK].expand_as(after1)
         return ImputationOutputs(hap1, hap2, genotype, before, before, after1, after2)
 
     def dependence(self, fused: Tensor, minor: Tensor, flipped: Tensor) -> Tensor:

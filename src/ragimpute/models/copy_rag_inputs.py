@@ -11,8 +11,8 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.folds import SPARSE_PER_CM, Fold
-from ragimpute.panel import chromosome_bounds
 from ragimpute.retrieval import ages, neighbours
+from ragimpute.retrieval.of_fold import flanks, joined, retrieve_neighbours
 
 NAME = "copy_rag"
 SIZES = {
@@ -78,23 +78,7 @@ def more_neighbours(fold: Fold) -> int:
 def retrieve(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
     k = SIZES[size]["neighbours"] * more_neighbours(fold)
-    parts = [
-        neighbours.retrieve(
-            part.reference.alleles[part.typed],
-            part.reference.sites.cm[part.typed],
-            part.observed.astype(np.int8),
-            np.repeat(part.excluded_haplotypes(np.arange(part.n_people)), 2, axis=0),
-            k,
-            threads,
-        )
-        for part in fold.chromosomes()
-    ]
-    return {name: _joined([part[i] for part in parts], 1) for i, name in enumerate(("neighbours", "features"))}
-
-
-def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
-    """The arrays of all chromosomes as one; that of a single one as it is, because it may be large."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+    return retrieve_neighbours(fold, k, threads)
 
 
 def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
@@ -104,7 +88,7 @@ def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     their clustering; and, when people of the fold are in the reference, left_out [4, S, P] float32.
     """
     parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
-    return {name: _joined([part[name] for part in parts], 1) for name in parts[0]}
+    return {name: joined([part[name] for part in parts], 1) for name in parts[0]}
 
 
 def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
@@ -143,12 +127,8 @@ class SiteInputs:
         self.described, self.left_out = segments["carriers"], segments.get("left_out")
         self.flipped = fold.reference.minor_is_ref  # [S]
         cm = fold.reference.sites.cm
-        before = np.cumsum(fold.typed) - 1  # [S], index of the last typed site at or before each site, -1: none
-        self.left, self.right = np.empty_like(before), np.empty_like(before)  # the flanking typed sites, [S]
-        for start, stop in chromosome_bounds(fold.reference.sites.chrom):
-            first, end = np.searchsorted(fold.typed_sites, (start, stop))
-            self.left[start:stop] = np.maximum(before[start:stop], first)
-            self.right[start:stop] = np.minimum(before[start:stop] + 1, end - 1)
+        beside = flanks(fold)
+        self.left, self.right = beside.left, beside.right  # [S]
         typed_cm = cm[fold.typed_sites]
         self.log_left = np.log(np.abs(cm - typed_cm[self.left]) + MIN_CM)  # [S]
         self.log_right = np.log(np.abs(typed_cm[self.right] - cm) + MIN_CM)

@@ -1,4 +1,4 @@
-"""The embedding of bert_rag: token + position + allele frequency."""
+"""The embedding of bert_rag: that of the token, and that of the site (position + allele frequency), to be added."""
 
 import math
 
@@ -12,7 +12,7 @@ POSITION_FEATURES = 32
 
 
 class SiteEmbedding(nn.Module):
-    """Embeds tokens [..., L] at genetic positions and allele frequencies of the same shape into [..., L, width].
+    """Embeds tokens, and the genetic positions and allele frequencies of sites.
 
     Position enters as sines and cosines of the centimorgans from the window's start, with periods from 8 cM down to
     that of a few hundred bases; allele frequency as an MLP of 32 Fourier features (Tancik et al. 2020).
@@ -37,9 +37,9 @@ class SiteEmbedding(nn.Module):
             waves(frequency, self.frequency_waves)
         )
 
-    def forward(self, tokens: Tensor, site: Tensor) -> Tensor:
-        """Tokens [..., L] int64 plus the site part, broadcastable to [..., L, width]."""
-        return self.token(tokens) + site
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The token's part alone, of tokens [..., L] int64: [..., L, width]. It is constant at masked sites."""
+        return self.token(tokens)
 
 
 def waves(values: Tensor, rates: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class ImputationOutputs:
     hap1_logits: Tensor  # [B, L, 2]
     hap2_logits: Tensor  # [B, L, 2]
     genotype_logits: Tensor  # [B, L, 4], class = 2 * h1 + h2
-    before1: Tensor  # [B, L, D], token + position + allele-frequency embedding only
+    before1: Tensor  # [B, L, D], the token embedding alone, without position and frequency: constant at masked sites
     before2: Tensor  # [B, L, D]
     after1: Tensor  # [B, L, D], after the encoder and the retrieval fusion
     after2: Tensor  # [B, L, D]
@@ -36,7 +36,8 @@ class Imputer(Protocol):
     def __call__(self, inputs: dict[str, Tensor]) -> ImputationOutputs: ...
 
     def embed_truth(self, inputs: dict[str, Tensor], alleles: Tensor) -> tuple[Tensor, Tensor]:
-        """`before1, before2` [B, L, D] as they would be if the true alleles [B, 2, L] were the input tokens."""
+        """`before1, before2` [B, L, D] as they would be if the true alleles [B, 2, L] were the input tokens: the token
+        embeddings of the labels, and nothing that `after` contains too."""
 
 
 class FoldData(Protocol):

@@ -13,6 +13,7 @@ BASELINE_STYLES: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "beagle_tuned": ("#555555", "square", (6, 3)),
     "minimac4": ("#cc79a7", "triangle-up", (8, 3, 2, 3)),
     "li_stephens": ("#009e73", "diamond", (6, 3)),
+    "copy_nearest": ("#56b4e9", "triangle-left", (8, 3, 2, 3)),
     "frequency": ("#999999", "cross", (2, 2)),
 }
 ARCHITECTURE_COLOURS = {"copy_rag": "#0072b2", "bert_rag": "#d55e00"}

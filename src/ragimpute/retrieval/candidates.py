@@ -97,7 +97,7 @@ def _select(block, n_blocks, votes, excluded, lot, drawn, best):
         for h in excluded[q]:
             if h >= 0:
                 total[lot[h]] = np.uint32(0)
-        select_best(total, best.shape[1], np.uint32(1), scratch, values, best[q])
+        select_best(total, best.shape[1], np.uint32(1), scratch, values, best[q], np.uint32(0))
         best[q] = np.sort(drawn[best[q]])
 
 

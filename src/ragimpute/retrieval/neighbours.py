@@ -1,9 +1,9 @@
 """Retrieval: the K reference haplotypes that each query most plausibly copies at each typed site, with features.
 
 For each (query, typed site) every reference haplotype is scored by its Li-Stephens posterior summed over several
-recombination rates; the K best are kept, in the order of the panel. Features of a kept haplotype, float16 [.., F]:
-the log posterior at each rate, and the log length in centimorgan of its match with the query to the left and to the
-right, exact and with one mismatch skipped. Nothing of size T x Q x H is ever in memory.
+recombination rates; the K best are kept, in the order of the panel, ties broken by lot. Features of a kept haplotype,
+float16 [.., F]: the log posterior at each rate, and the log length in centimorgan of its match with the query to the
+left and to the right, exact and with one mismatch skipped. Nothing of size T x Q x H is ever in memory.
 
 In panels of more than `candidates.EXACT` haplotypes a query copies from its candidates alone (retrieval.candidates).
 """
@@ -16,7 +16,7 @@ from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates
 from ragimpute.retrieval.bits import pack_by_haplotype, take_states
 from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
-from ragimpute.retrieval.selection import select_best
+from ragimpute.retrieval.selection import query_lot, select_best, site_lot
 
 RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
 FEATURES = (
@@ -105,7 +105,7 @@ def _retrieve(
             for i in range(min(segment, n_typed - s * segment)):
                 _update_misses_in_place(emission[i], s * segment + i, miss_starts[s + 1, 0], miss_starts[s + 1, 1])
         ahead[:] = n_typed
-        floor = np.uint32(0)
+        floor, lot = np.uint32(0), query_lot(queries[q])
         for t in range(n_typed - 1, -1, -1):
             s, i = t // segment, t % segment
             if t == n_typed - 1 or i == segment - 1:
@@ -122,7 +122,7 @@ def _retrieve(
                 _add_scaled(product[r], inverse[r], score)
             chosen = neighbours[q, t]
             # half of the last site's k-th value: one less in the exponent
-            floor = select_best(ranked, k, floor, candidates, ranks, chosen) - HALVE
+            floor = select_best(ranked, k, floor, candidates, ranks, chosen, site_lot(lot, t)) - HALVE
             for c in range(k):
                 h = chosen[c]
                 for r in range(n_rates):

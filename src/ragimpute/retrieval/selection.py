@@ -1,17 +1,40 @@
-"""The k largest of many numbers, for compiled loops."""
+"""The k largest of many numbers, for compiled loops, and the lots that decide between equal ones."""
 
 import numpy as np
 from numba import njit
 
 
 @njit(cache=True, inline="always")
-def select_best(bits, k, floor, candidates, values, chosen):
-    """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties go to the smaller index.
+def query_lot(query):
+    """A number (uint32) drawn from the alleles of `query` [T] int8 alone: FNV-1a (Fowler, Noll and Vo, RFC 9923).
+
+    With `site_lot` it decides between haplotypes that match alike. It does not depend on the query's place in the file,
+    so that results depend neither on the batch nor on the thread.
+    """
+    lot = np.uint32(2166136261)
+    for allele in query:
+        lot = np.uint32((lot ^ np.uint32(np.uint8(allele))) * np.uint32(16777619))
+    return lot
+
+
+@njit(cache=True, inline="always")
+def site_lot(lot, site):
+    """The lot (uint32) of the site with index `site` for a query with `lot`: MurmurHash3's finaliser (Appleby 2011)."""
+    mixed = np.uint32(lot ^ np.uint32(np.uint32(site) * np.uint32(0x9E3779B9)))
+    mixed = np.uint32((mixed ^ (mixed >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    mixed = np.uint32((mixed ^ (mixed >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(mixed ^ (mixed >> np.uint32(16)))
+
+
+@njit(cache=True, inline="always")
+def select_best(bits, k, floor, candidates, values, chosen, lot):
+    """Write to `chosen` [k] the indices of the k largest of `bits` [H], ascending; ties are broken by `lot`.
 
     bits: uint32 below 2^31, such as non-negative float32 viewed as uint32, whose order is the same; floor: a guess that
-    the k-th value exceeds (any value is right, a good one is fast); candidates, values [H]: scratch. Returns a bound,
-    no larger than the k-th value and larger than the next one unless they tie. Bisection on the value needs a few
-    vectorised counts over the candidates, a tenth of the cost of a sort.
+    the k-th value exceeds (any value is right, a good one is fast); candidates, values [H]: scratch; lot: uint32. Of
+    the m indices that tie for the last places, those from number `lot` modulo m on are taken, in a circle: with lot 0
+    the smallest. Returns a bound, no larger than the k-th value and larger than the next one unless they tie. Bisection
+    on the value needs a few vectorised counts over the candidates, a tenth of the cost of a sort.
     """
     n = 0
     for h in range(len(bits)):
@@ -33,13 +56,16 @@ def select_best(bits, k, floor, candidates, values, chosen):
             bound = trial
         if count == k:
             break
-    ties = k
+    free, tied = k, 0  # places that are left to those equal to the bound, and how many these are
     for c in range(n):
-        ties -= values[c] > bound
-    i = 0
+        free -= values[c] > bound
+        tied += values[c] == bound
+    first = np.int64(lot) % max(tied, 1)
+    i, number = 0, 0
     for c in range(n):
-        if values[c] > bound or (values[c] == bound and ties > 0):
-            ties -= values[c] == bound
+        equal = values[c] == bound
+        if values[c] > bound or (equal and (number - first + tied) % tied < free):
             chosen[i] = candidates[c]
             i += 1
+        number += equal
     return bound

@@ -99,7 +99,6 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._best_epoch, self._best_value = 0, -math.inf
         self._batches = b""
-        self._last_total = math.nan
 
     def run(self) -> Trained:
         """Train until the budget is spent or patience is out.
@@ -167,9 +166,8 @@ class Trainer:
         truth = None
         with autocast(self.device, settings.amp):
             outputs = self.model(batch.inputs)
-            if spec.recon_target == "truth":
-                with torch.no_grad():
-                    truth = self.model.embed_truth(batch.inputs, batch.alleles)  # type: ignore[operator]
+            if spec.recon_target != "before":
+                truth = self.model.embed_truth(batch.inputs, batch.alleles)  # type: ignore[operator]
         gather = self.processes.gather
         whole_truth = None if truth is None else (gather(truth[0]), gather(truth[1]))
         whole = self.processes.gather_truth(batch)
@@ -187,8 +185,6 @@ class Trainer:
         if not math.isfinite(scalars["loss"]) or not math.isfinite(scalars["grad_norm"]):
             raise InputError(f"the loss or its gradient is not finite at step {self._step + 1}; lower learning_rate")
         self.optimizer.step()
-        scalars["loss_jump"] = scalars["loss"] / self._last_total if self._last_total > 0 else math.nan
-        self._last_total = scalars["loss"]
         self._step += 1
         self.history.add(self._step, self._epoch(), scalars)
         return scalars
@@ -232,7 +228,6 @@ class Trainer:
             "best_epoch": self._best_epoch,
             "best_value": self._best_value,
             "batches": self._batches.hex(),
-            "last_total": self._last_total,
             "history": self.history.rows,
         }
         checkpoint.save(path, self.signature, state)
@@ -244,7 +239,7 @@ class Trainer:
         checkpoint.set_random_state(state["random"][self.processes.rank], self.device)
         self._best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
         self._best_epoch, self._best_value = state["best_epoch"], state["best_value"]
-        self._batches, self._last_total = bytes.fromhex(state["batches"]), state["last_total"]
+        self._batches = bytes.fromhex(state["batches"])
         self.history.rows = [tuple(row) for row in state["history"]]
 
     @contextmanager
@@ -267,6 +262,7 @@ class Trainer:
 def _scalars(terms: LossTerms) -> dict[str, Tensor]:
     """The per-step metrics of the history."""
     switched = terms.switched if isinstance(terms.switched, Tensor) else terms.total.new_tensor(float(terms.switched))
+    jump = {} if terms.branch_jump is None else {"branch_jump": terms.branch_jump}
     return {
         "loss": terms.total,
         "loss_hap1": terms.hap1,
@@ -277,6 +273,7 @@ def _scalars(terms: LossTerms) -> dict[str, Tensor]:
         "loss_normalised": terms.normalised,
         "recon_ratio": monitors.recon_ratio(terms),
         "switched": switched,
+        **jump,
         **{f"loss_{name}": term for name, term in terms.extra.items()},
     }
 

@@ -25,10 +25,13 @@ def gradient_share(norms: Tensor, share: float = 0.9) -> Tensor:
     return ((ordered < share * ordered[-1]).sum() + 1) / len(norms)
 
 
-def embedding_variance(outputs: ImputationOutputs, batch: Batch) -> Tensor:
-    """Variance of `before` over the scored places, mean of the widths: near zero when the embedding has collapsed."""
-    before = torch.stack((outputs.before1, outputs.before2), dim=1)[batch.scored].float()
-    return before.var(dim=0, unbiased=False).mean() if len(before) else before.new_tensor(float("nan"))
+def variance(embeddings: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+    """Variance over the scored places of two haplotypes' embeddings [B, L, D], mean of the widths; NaN without a place.
+
+    Near zero when an embedding has collapsed, large when one runs away.
+    """
+    places = torch.stack(embeddings, dim=1)[batch.scored].float()
+    return places.var(dim=0, unbiased=False).mean() if len(places) else places.new_tensor(float("nan"))
 
 
 def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutputs, batch: Batch) -> dict[str, Tensor]:
@@ -39,7 +42,8 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     reconstruction has of the sum of both norms, and grad_recon_cancels what it takes away of the classification's
     gradient, along that gradient (negative where it helps). focal_share_90: the share of scored places that
     carries 90 % of the gradient norm of the haplotype logits. effective_gradient: that share times the part of the
-    weights that classification has.
+    weights that classification has. embedding_variance: the `variance` of `after`; target_variance: that of what
+    reconstruction compares it with, 0 for `before`.
     """
     after = [outputs.after1, outputs.after2]
     logits = [outputs.hap1_logits, outputs.hap2_logits]
@@ -62,7 +66,8 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
         "grad_recon_cancels": -(weighted @ classification) / (classification @ classification),
         "focal_share_90": share,
         "effective_gradient": share * (sum(vector[:3]) / sum(vector)),
-        "embedding_variance": embedding_variance(outputs, batch).detach(),
+        "embedding_variance": variance((outputs.after1, outputs.after2), batch).detach(),
+        "target_variance": variance((terms.target1, terms.target2), batch).detach(),
     }
 
 

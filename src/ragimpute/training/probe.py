@@ -1,0 +1,81 @@
+"""How separable the alleles are in `after`: the r2 of a linear probe on the kept weights of a training.
+
+The probe (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes") is a least-squares
+regression of the true allele on `after`, fitted on training samples and scored on validation samples. It needs neither
+the network's heads nor its calibration.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ragimpute.models.outputs import FoldData
+from ragimpute.training.device import autocast, to_device
+from ragimpute.training.loop import Trained, Trainer
+from ragimpute.training.validation import spread
+
+SAMPLES, WINDOWS = 32, 24  # of each fold, evenly spread
+RIDGE = 1e-6  # of the mean square of an input: keeps collapsed embeddings from a singular system
+
+
+def probe_trained(trainer: Trainer, trained: Trained) -> float:
+    """The probe's r2 with the weights that `trainer` kept, also added to the history's last step as `probe_r2`.
+
+    NaN, and nothing in the history, without a training fold or without scored genotypes. Leaves the kept weights in the
+    trainer's model.
+    """
+    model = trainer.model
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
+    if not trainer.folds:
+        return float("nan")
+    amp = trainer.settings.amp
+    learnt, seen = (gather(model, data, trainer.device, amp) for data in (trainer.folds[0], trainer.validation))
+    if not len(learnt[1]) or not len(seen[1]):
+        return float("nan")
+    found = probe_r2(learnt, seen)
+    step, epoch, _, _ = trained.history.rows[-1]
+    trained.history.add(step, epoch, {"probe_r2": found})
+    return found
+
+
+@torch.no_grad()
+def gather(model: nn.Module, data: FoldData, device: torch.device, amp: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """`after` [n, 2, D] float64 and true alleles [n, 2] of genotypes whose haplotypes are both scored.
+
+    Draws no random numbers and leaves the model's mode as it was.
+    """
+    was_training = model.training
+    model.eval()
+    people = spread(data.n_people, SAMPLES)
+    embeddings, alleles = [], []
+    for window in spread(data.n_windows, WINDOWS):
+        batch = to_device(data.batch(people, int(window)), device)
+        with autocast(device, amp):
+            outputs = model(batch.inputs)
+        scored = batch.scored.all(dim=1)
+        after = torch.stack((outputs.after1, outputs.after2), dim=2)  # [B, L, 2, D]
+        embeddings.append(after[scored].double().cpu().numpy())
+        alleles.append(batch.alleles.permute(0, 2, 1)[scored].cpu().numpy())
+    model.train(was_training)
+    return np.concatenate(embeddings), np.concatenate(alleles)
+
+
+def probe_r2(learnt: tuple[np.ndarray, np.ndarray], seen: tuple[np.ndarray, np.ndarray]) -> float:
+    """Squared correlation of the probe's genotypes with the truth on `seen`, fitted on `learnt`; 0 when it is constant.
+
+    Each is what `gather` returns. A genotype is the sum of the probe over its two haplotypes, so that the phase of the
+    truth does not matter.
+    """
+    embeddings, alleles = learnt
+    x = embeddings.reshape(-1, embeddings.shape[-1])
+    y = alleles.reshape(-1).astype(np.float64)
+    centre, middle = x.mean(axis=0), y.mean()
+    x = x - centre
+    square = x.T @ x
+    ridge = RIDGE * max(np.trace(square) / len(square), np.finfo(float).tiny)
+    weights = np.linalg.solve(square + ridge * np.eye(len(square)), x.T @ (y - middle))
+    found = ((seen[0] - centre) @ weights).sum(axis=1)
+    truth = seen[1].sum(axis=1)
+    if found.std() == 0 or truth.std() == 0:
+        return 0.0
+    return float(np.corrcoef(found, truth)[0, 1] ** 2)
