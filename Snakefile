@@ -9,7 +9,7 @@
 #   results/masks/{mask}/{typed.tsv,dropped.tsv,recoded.tsv,targets.vcf.gz,phased.vcf.gz,beagle_tuned.json,painting.tsv}
 #   results/masks/{mask}/phasings.safetensors                          further phasings, where typed sites are sparse
 #   results/segments/{mask}/{architecture}.{loss}{weights}/seed{seed}/{fold}.safetensors
-#                                                                      temporary; fold: train, random1.., validation, targets
+#                                                                      temporary; fold: train, random1.., validation
 #   results/segments/{mask}/{architecture}/{fold}.safetensors          instead of these, with keep: {segments: true}
 #   results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.{safetensors,history.tsv}
 #   results/imputed/{mask}/{method}/seed{seed}.vcf.gz                  method: {architecture}.{loss}{weights}{calibrated}, or

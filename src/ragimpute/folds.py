@@ -123,16 +123,14 @@ def load_fold(
     name: str,
     observed: np.ndarray | None = None,
     target_samples: Sequence[str] | None = None,
-    phasings: int = 1,
 ) -> Fold:
     """Assemble fold `name`: train, randomN (train people under the N-th random mask), validation or targets.
 
     `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation people are
     imputed from the train fold's reference people; targets from all reference people. For targets, `observed`
-    [T, 2P] are the phased typed alleles of `target_samples`, all of them in each of `phasings`, one after another. For
-    validation they are the alleles of the validation samples in the order of `people`, phased as targets are; without
-    them the panel's phase is seen. The truth has the panel's phase either way: validation scores are of genotype
-    dosages, to which phase does not matter.
+    [T, 2P] are the phased typed alleles of `target_samples`. For validation they are the alleles of the validation
+    samples in the order of `people`, phased as targets are; without them the panel's phase is seen. The truth has the
+    panel's phase either way: validation scores are of genotype dosages, to which phase does not matter.
 
     Raises InputError for an unknown fold, an empty fold, targets whose alleles were not given, or validation samples
     whose alleles are not their genotypes in the panel.
@@ -149,7 +147,7 @@ def load_fold(
     if name == "targets":
         if observed is None or target_samples is None:
             raise InputError("fold targets needs the phased typed genotypes of the target people (--targets)")
-        queries = [by_name.get(sample, Person(sample, "target", "targets")) for sample in target_samples] * phasings
+        queries = [by_name.get(sample, Person(sample, "target", "targets")) for sample in target_samples]
         seen_from = references
     elif name == "validation":
         queries, seen_from = [person for person in references if person.fold == "validation"], train
@@ -178,7 +176,7 @@ def load_fold(
             "`ragimpute phase-validation` again with this panel and these roles"
         )
     samples = tuple(person.sample for person in queries)
-    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from), phasings)
+    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from))
 
 
 def _genotypes(alleles: np.ndarray) -> np.ndarray:

@@ -16,8 +16,9 @@ from ragimpute.panel import Panel, Sites
 from ragimpute.phasing import phase_repeatedly
 from ragimpute.roles import read_names
 from ragimpute.vcf.alleles import NOT_IN_REFERENCE
+from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.genotype_reader import TargetGenotypes, read_genotypes
-from ragimpute.vcf.panel_reader import DROPPED_COLUMNS, read_panel
+from ragimpute.vcf.panel_reader import read_panel, unused_sites
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -90,10 +91,8 @@ def run(request: Request) -> dict[str, str | int]:
 
     Raises InputError when a file is unusable, nothing is typed, or Beagle is needed and missing.
     """
-    from ragimpute.impute import impute
-    from ragimpute.progress import share_of_work
     from ragimpute.vcf import unmatched
-    from ragimpute.vcf.writer import check_request, write_parts
+    from ragimpute.vcf.writer import check_request
 
     check_request(request.out, request.fields)
     ready = prepare(request)
@@ -102,24 +101,10 @@ def run(request: Request) -> dict[str, str | int]:
         logger.warning("%s: so few people (%d) make R2 unreliable; filter by GP instead", request.targets, n_people)
 
     def write(path: Path) -> None:
-        with share_of_work("imputing") as progress:
-            write_parts(
-                path,
-                sites,
-                ready.panel.contigs,
-                ready.typed.samples,
-                impute(
-                    ready.panel,
-                    ready.phasings,
-                    ready.imputer,
-                    ready.wanted,
-                    threads=request.threads,
-                    on_progress=progress,
-                ),
-                f"ragimpute impute, weights {ready.model.name}",
-                fields=request.fields,
-                threads=request.threads,
-            )
+        source = f"ragimpute impute, weights {ready.model.name}"
+        write_imputation(
+            path, ready.panel, ready.phasings, ready.imputer, ready.wanted, source, request.fields, request.threads
+        )
 
     unused = ready.typed.dropped
     kept = unused[unused["reason"].eq(NOT_IN_REFERENCE) & unused["chrom"].isin(sites.chrom)]
@@ -141,6 +126,31 @@ def run(request: Request) -> dict[str, str | int]:
         "recoded_records": len(ready.typed.recoded),
         "weights": ready.model.name,
     }
+
+
+def write_imputation(
+    path: Path,
+    panel: Panel,
+    phasings: list[TargetGenotypes],
+    imputer: "Imputer",
+    wanted: slice | None = None,
+    source: str = "ragimpute",
+    fields: tuple[str, ...] = FIELDS,
+    threads: int = 1,
+) -> None:
+    """Impute the `wanted` sites of the panel (all) from the targets' phasings, and write them window by window.
+
+    `ragimpute impute` and the workflow's rule `predict` both impute here.
+    """
+    from ragimpute.impute import impute
+    from ragimpute.progress import share_of_work
+    from ragimpute.vcf.writer import write_parts
+
+    wanted = wanted or slice(0, len(panel.sites))
+    sites = panel.sites.take(np.arange(wanted.start, wanted.stop))
+    with share_of_work("imputing") as progress:
+        parts = impute(panel, phasings, imputer, wanted, threads=threads, on_progress=progress)
+        write_parts(path, sites, panel.contigs, phasings[0].samples, parts, source, fields=fields, threads=threads)
 
 
 def prepare(inputs: Inputs) -> Prepared:
@@ -229,7 +239,7 @@ def _wanted(sites: Sites, region: Region | None, path: Path) -> slice:
 
 def _known_to_somebody(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
     """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
-    known = (typed.alleles >= 0).any(axis=(1, 2))
+    known = typed.known
     if not known.any():
         raise InputError(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
     if not known.all():
@@ -250,10 +260,9 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     place = np.cumsum(kept) - 1
     alleles = np.ascontiguousarray(panel.alleles[kept])
     ages = None if panel.ages is None else panel.ages[:, kept]
-    left_out = panel.sites.take(~kept)
-    table = pd.DataFrame({name: getattr(left_out, name) for name in DROPPED_COLUMNS if name != "reason"})
+    table = unused_sites(panel.sites.take(~kept), UNTYPED_CHROMOSOME)
     panel = replace(panel, sites=panel.sites.take(kept), alleles=alleles, ages=ages)
-    return panel, replace(typed, index=place[typed.index]), table.assign(reason=UNTYPED_CHROMOSOME)
+    return panel, replace(typed, index=place[typed.index]), table
 
 
 def _report(inputs: Inputs, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:

@@ -109,7 +109,7 @@ def typed_sites(
     and present in the targets. Raises InputError when no site is typed or the fraction is not in (0, 1).
     """
     present = np.zeros(len(panel.sites), dtype=bool)
-    present[targets.index] = True
+    present[targets.index[targets.known]] = True
     if isinstance(spec, SiteList):
         typed = present & is_snv(panel.sites) & spec.covers(panel.sites)
         if not typed.any():

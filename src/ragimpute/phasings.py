@@ -30,11 +30,12 @@ def how_many(sites: Sites, targets: TargetGenotypes) -> int:
 
 
 def save(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:
-    """Write all but the first of `phasings`, which is in the VCF `phased`."""
+    """Write all but the first of `phasings`, which is in the VCF `phased`, and which genotypes phasing filled in."""
     first = phasings[0]
     alleles = np.array([other.alleles for other in phasings[1:]], dtype=np.int8).reshape(-1, *first.alleles.shape)
+    filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
     metadata = {"phased_sha256": artefacts.file_digest(phased), "samples": json.dumps(first.samples)}
-    artefacts.save(path, KIND, {"alleles": alleles}, metadata)
+    artefacts.save(path, KIND, {"alleles": alleles, "filled": filled.astype(np.uint8)}, metadata)
 
 
 def load(path: Path, phased: Path, first: TargetGenotypes) -> list[TargetGenotypes]:
@@ -43,6 +44,7 @@ def load(path: Path, phased: Path, first: TargetGenotypes) -> list[TargetGenotyp
     of_this = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
     if not of_this or json.loads(found.metadata["samples"]) != list(first.samples):
         raise InputError(f"{path}: not of the people and phase in {phased}; run `ragimpute phase` again")
+    first = replace(first, filled=found.arrays["filled"] == 1)
     return [first, *(replace(first, alleles=alleles) for alleles in found.arrays["alleles"])]
 
 

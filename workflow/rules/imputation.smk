@@ -1,11 +1,9 @@
-# A raw and a calibrated row share their model and their neighbours.
+# A raw and a calibrated row share their model.
 rule predict:
     input:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        frequencies=panel_file("frequencies.tsv"),
-        segments=f"results/segments/{RETRIEVAL}/targets.safetensors",
         targets="results/masks/{mask}/phased.vcf.gz",
         phasings="results/masks/{mask}/phasings.safetensors",
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
@@ -36,6 +34,5 @@ rule predict:
         calibrate=lambda wildcards: "--calibrate" if wildcards.calibrated else [],
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " --frequencies {input.frequencies:q} --segments {input.segments:q} --targets {input.targets:q}"
-        " --phasings {input.phasings:q} --model {input.model:q} {params.calibrate:q} --device {params.device:q} --threads {threads}"
-        " --out {output.vcf:q} > {log:q} 2>&1"
+        " --targets {input.targets:q} --phasings {input.phasings:q} --model {input.model:q} {params.calibrate:q}"
+        " --device {params.device:q} --threads {threads} --out {output.vcf:q} > {log:q} 2>&1"

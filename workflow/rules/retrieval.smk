@@ -3,16 +3,6 @@ rule retrieve:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        targets=lambda wildcards: (
-            f"results/masks/{wildcards.mask}/phased.vcf.gz"
-            if wildcards.fold == "targets"
-            else []
-        ),
-        phasings=lambda wildcards: (
-            f"results/masks/{wildcards.mask}/phasings.safetensors"
-            if wildcards.fold == "targets"
-            else []
-        ),
         validation=lambda wildcards: (
             f"results/masks/{wildcards.mask}/validation.vcf.gz"
             if wildcards.fold == "validation"
@@ -36,11 +26,9 @@ rule retrieve:
         disk_mb=5000,
     params:
         code=code("retrieve", "training"),
-        targets=given("--targets", "targets"),
-        phasings=given("--phasings", "phasings"),
         validation=given("--validation", "validation"),
         size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
     shell:
         "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " {params.targets:q} {params.phasings:q} {params.validation:q}"
-        " --architecture {wildcards.architecture:q} --size {params.size:q} --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
+        " {params.validation:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
+        " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"

@@ -163,6 +163,7 @@ def mask(
     """
     start_logging()
     import numpy as np
+    import pandas as pd
 
     from ragimpute import mask as masks
     from ragimpute.artefacts import atomic_path
@@ -170,6 +171,7 @@ def mask(
     from ragimpute.panel import Panel
     from ragimpute.roles import read_roles, reference_people, target_people
     from ragimpute.vcf.alleles import AllelePolicy
+    from ragimpute.vcf.panel_reader import ALL_MISSING, unused_sites
     from ragimpute.vcf.reader import read_genotypes
     from ragimpute.vcf.writer import write_genotypes
 
@@ -188,7 +190,9 @@ def mask(
     is_holdout = set(found.samples) <= set(people.samples)
     visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
     extra = masks.random_masks(people, reference, typed, random_masks, drawn)
-    for path, records in ((dropped, found.dropped), (recoded, found.recoded)):
+    unknown = unused_sites(people.sites.take(found.index[~found.known]), ALL_MISSING)
+    unused = pd.concat([found.dropped, unknown], ignore_index=True) if len(unknown) else found.dropped
+    for path, records in ((dropped, unused), (recoded, found.recoded)):
         if path is not None:
             with atomic_path(path) as temporary:
                 records.to_csv(temporary, sep="\t", index=False)

@@ -1,7 +1,6 @@
 """Verbs that retrieve neighbours, train a network and impute with it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +51,16 @@ class JsonMapping(click.ParamType):
 @panel_option
 @roles_option
 @typed_option
-@click.option("--targets", type=FILE, help="Phased typed genotypes of the targets; needed by fold targets only.")
-@phasings_option
 @validation_option
 @architecture_option
 @click.option("--size", default="small", show_default=True, help="The architecture's size: small or full.")
-@click.option("--fold", "fold_name", required=True, help="train, random1.., validation or targets.")
+@click.option("--fold", "fold_name", required=True, help="train, random1.. or validation.")
 @threads_option
 @click.option("--out", type=OUT, required=True, help="The segments (safetensors).")
 def retrieve(
     panel: Path,
     roles: Path,
     typed_path: Path,
-    targets: Path | None,
-    phasings_path: Path | None,
     validation: Path | None,
     architecture: str,
     size: str,
@@ -73,10 +68,9 @@ def retrieve(
     threads: int,
     out: Path,
 ) -> None:
-    """Find the reference haplotypes that each person of a fold matches best at the typed sites.
+    """Find the reference haplotypes that each sample of a training or validation fold matches best at the typed sites.
 
-    A person's own sample and declared relatives are never among them. Training and validation people are matched with
-    the training fold, targets with all reference people.
+    They come from the training fold; a sample's own haplotypes and those of declared relatives are never among them.
     """
     start_logging()
     from ragimpute import artefacts
@@ -90,8 +84,8 @@ def retrieve(
         raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
     study = Study.load(panel, roles, typed_path)
     if fold_name == "targets":
-        fold, provenance = study.fold(fold_name, targets, phasings_path), study.provenance()
-    elif fold_name == "validation":
+        raise click.UsageError("--fold targets: `ragimpute predict` finds the neighbours of targets by itself")
+    if fold_name == "validation":
         fold, provenance = study.fold(fold_name, validation), study.provenance(validation)
     else:
         fold, provenance = study.fold(fold_name), study.provenance()
@@ -238,9 +232,7 @@ def train(
 @panel_option
 @roles_option
 @typed_option
-@frequencies_option
-@click.option("--segments", type=FILE, required=True, help="Segments of fold targets.")
-@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
+@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the samples to impute.")
 @phasings_option
 @click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
 @click.option("--calibrate", is_flag=True, help="Divide the genotype logits by the temperature that train stored.")
@@ -251,8 +243,6 @@ def predict(
     panel: Path,
     roles: Path,
     typed_path: Path,
-    frequencies: Path,
-    segments: Path,
     targets: Path,
     phasings_path: Path | None,
     model_path: Path,
@@ -261,28 +251,25 @@ def predict(
     threads: int,
     out: Path,
 ) -> None:
-    """Impute the targets with a trained network.
+    """Impute the targets with a trained network, as `ragimpute impute` does.
 
-    Typed sites keep their genotypes; a site with one allele in the whole reference gets that allele.
+    Typed genotypes are kept; those that phasing filled in get their left-out dosage. A site with one allele in the
+    whole reference gets that allele.
     """
     start_logging()
-    from ragimpute import artefacts, imputers, phasings
-    from ragimpute.empirical import empirical_r2
-    from ragimpute.frequencies import read_frequencies
-    from ragimpute.training import session
-    from ragimpute.vcf.writer import write_imputed
+    from ragimpute import imputers, phasings
+    from ragimpute.imputation_run import write_imputation
+    from ragimpute.mask import read_phased
+    from ragimpute.panel import Panel
+    from ragimpute.roles import read_roles, reference_people, target_people
 
     imputer = imputers.load(model_path, device, threads, calibrate)
     click.echo(imputer.describe(), err=True)
-    study = session.Study.load(panel, roles, typed_path)
-    read_frequencies(frequencies, study.panel.sites)  # refuses counts of another panel
-    metadata = artefacts.load(model_path, session.MODEL).metadata
-    found = session.load_segments(segments, study, metadata["architecture"], metadata["size"], ("targets",))
-    fold = study.fold("targets", targets, phasings_path)
-    imputed = phasings.average(imputer.impute(fold, found.arrays), fold)
-    written = fold.observed[:, : 2 * len(imputed.samples)]
-    imputed = replace(imputed, er2=empirical_r2(fold.reference, fold.typed, written, threads))
-    write_imputed(out, study.panel.sites, study.panel.contigs, imputed, threads=threads)
+    everybody, table = Panel.load(panel), read_roles(roles)
+    first = read_phased(targets, everybody.sites, target_people(table), typed_path)
+    several = [first] if phasings_path is None else phasings.load(phasings_path, targets, first)
+    reference = everybody.people(reference_people(table))
+    write_imputation(out, reference, several, imputer, threads=threads)
 
 
 @click.command("paint")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ragimpute import artefacts, phasings, pretrained
+from ragimpute import artefacts, pretrained
 from ragimpute.errors import InputError
 from ragimpute.folds import Fold, Person, load_fold
 from ragimpute.mask import read_phased, read_typed
@@ -40,11 +40,10 @@ class Study:
         people = [Person(*row) for row in read_roles(roles).itertuples(index=False)]
         return cls(panel, roles, typed, Panel.load(panel), people)
 
-    def fold(self, name: str, phased: Path | None = None, further: Path | None = None) -> Fold:
+    def fold(self, name: str, phased: Path | None = None) -> Fold:
         """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.
 
-        Fold targets needs it, and takes `further` phasings. Fold validation has the panel's phase without it; training
-        folds always have that.
+        Fold targets needs it. Fold validation has the panel's phase without it; training folds always have that.
         """
         column = name if name.startswith("random") else "typed"
         typed = read_typed(self.typed_path, self.panel.sites, column)
@@ -54,9 +53,7 @@ class Study:
             return load_fold(self.panel, self.people, {column: typed}, name)
         names = [person.sample for person in self.people if person.fold == name]
         found = read_phased(phased, self.panel.sites, names, self.typed_path)
-        several = [found] if further is None else phasings.load(further, phased, found)
-        observed = phasings.haplotypes(several)
-        return load_fold(self.panel, self.people, {column: typed}, name, observed, names, len(several))
+        return load_fold(self.panel, self.people, {column: typed}, name, found.haplotypes(), names)
 
     def provenance(self, validation: Path | None = None) -> dict[str, str]:
         """SHA-256 of the files that a training depends on, for the metadata of what comes from them.

@@ -39,6 +39,12 @@ class TargetGenotypes:
         het = self.alleles[..., 0] != self.alleles[..., 1]
         return bool((self.alleles >= 0).all() and (self.phased | ~het).all())
 
+    @property
+    def known(self) -> np.ndarray:
+        """Sites [M] bool with a genotype that is not missing; the others are imputed like untyped ones."""
+        found: np.ndarray = np.any(self.alleles >= 0, axis=(1, 2))
+        return found
+
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same people at some of the sites only; `rows` indexes the first axis of `alleles`."""
         filled = None if self.filled is None else self.filled[rows]

@@ -16,6 +16,15 @@ from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
+ALL_MISSING = "all genotypes missing"
+
+
+def unused_sites(sites: Sites, reason: str) -> pd.DataFrame:
+    """Rows of a table of dropped records (DROPPED_COLUMNS) for `sites`."""
+    columns = {name: getattr(sites, name) for name in DROPPED_COLUMNS if name != "reason"}
+    return pd.DataFrame(columns).assign(reason=reason)
+
+
 BLOCK = 1024  # records whose genotypes are checked at once
 
 
