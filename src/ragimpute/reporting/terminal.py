@@ -10,7 +10,7 @@ from rich.table import Table
 
 _SHOWN = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
 SELECTED_NOTE = "* selected on validation people of the panel"
-SMALL_NOTE = "bert_rag at size small checks the machinery; it does not rank architectures"
+SMALL_NOTE = "bert_rag at size small is made for two cores; it does not rank architectures"
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[int] = ()) -> None:
