@@ -37,7 +37,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Trained:
-    """The weights of the best epoch."""
+    """The weights of the epoch that is kept: the best one, or the last."""
 
     weights: dict[str, np.ndarray]
     history: History
@@ -205,7 +205,7 @@ class Trainer:
         rate = self.optimizer.param_groups[0]["lr"]
         self.history.add(self._step, epoch, {**scores, "rate": rate, "batch_hash": short(self._batches)})
         value = scores[MONITOR]
-        if not self._best or value > self._best_value:
+        if not self._best or value > self._best_value or settings.kept_epoch == "last":
             self._best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
             self._best_epoch, self._best_value = epoch, value if math.isfinite(value) else -math.inf
         return scores

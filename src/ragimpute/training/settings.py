@@ -6,6 +6,8 @@ from typing import Any
 
 from ragimpute.errors import InputError
 
+KEPT_EPOCHS = ("best", "last")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -21,6 +23,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     patience: int = 0  # epochs without a better val_r2 before stopping; 0: never
     evaluation_windows: int = 16  # windows, evenly spread, of the evaluation after each epoch; 0: all
+    kept_epoch: str = "best"  # whose weights are kept: best, by val_r2; last
     monitor_every: int = 10  # steps between the gradient monitors; 0: never
     amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
     compile_from: int = 0  # steps from which torch.compile's half a minute pays on CUDA; 0: it never does
@@ -41,6 +44,10 @@ class TrainingSettings:
                 raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")
         if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:
             raise InputError("training: learning_rate and clip_norm must be > 0 and warmup in [0, 1)")
+        if settings.kept_epoch not in KEPT_EPOCHS:
+            raise InputError(f"training.kept_epoch is {settings.kept_epoch!r}, expected {' or '.join(KEPT_EPOCHS)}")
+        if settings.kept_epoch == "last" and settings.patience:
+            raise InputError("training: patience waits for a better epoch; with kept_epoch last it must be 0")
         return settings
 
     @property
