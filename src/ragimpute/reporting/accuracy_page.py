@@ -18,6 +18,8 @@ from ragimpute.reporting.verdict import bins_with_enough
 from ragimpute.study import NOT_TRAINED
 
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")
+BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens")
+COPIES, COPYING = "bert_rag.cross_entropy", {"copy_nearest", "li_stephens"}
 PLACE = re.compile(r"<!-- (accuracy (\w+)) -->")
 
 
@@ -77,11 +79,12 @@ def block(results: Path, mask: str) -> str:
     chosen += [name for name in ready if name not in chosen]
     parts = [table(summary, metrics, mask)]
     in_mask = metrics[metrics["mask"] == mask]
-    baselines = [
-        name for name in ("beagle", "beagle_once", "beagle_tuned", "li_stephens") if name in set(here["method"])
-    ]
-    for method in chosen:
-        parts.append(differences(comparisons, mask, method, baselines, bins_with_enough(in_mask, method)))
+    methods = set(here["method"])
+    compared = {method: [name for name in BASELINES if name in methods] for method in chosen}
+    if COPIES in methods and methods >= COPYING:  # does the network beat what it is given, and the plain model?
+        compared.setdefault(COPIES, sorted(COPYING))
+    for method, others in compared.items():
+        parts.append(differences(comparisons, mask, method, others, bins_with_enough(in_mask, method)))
     return "\n\n".join(parts)
 
 
