@@ -90,7 +90,9 @@ def _best(score, lots, first_site, best):
     n_hap, n_typed, k = score.shape
     for n in range(n_hap):
         for t in range(n_typed):
-            start = np.int64(site_lot(lots[n], first_site + t)) % k
+            # a lot of the lot: the first one chose the K of those that tie, and its remainders by two numbers that
+            # share a factor go together, so that with it every second haplotype would never be the best
+            start = np.int64(site_lot(site_lot(lots[n], first_site + t), 0)) % k
             for rank in range(best.shape[2]):
                 chosen = -1
                 for i in range(k):
