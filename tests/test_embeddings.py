@@ -18,6 +18,8 @@ from ragimpute.training.validation import genotype_dosage
 from test_training import LOSSES
 from training_data import fold_of, small_network, small_trainer, windows_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @dataclass(frozen=True)
 class Case:

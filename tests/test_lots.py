@@ -49,6 +49,18 @@ def test_the_best_of_the_retrieved_favour_no_haplotype(n_hap, k):
     assert (best[..., 0] != best[..., 1]).all()
 
 
+@pytest.mark.parametrize("places", [(0, 1), (5, 6), (3, 20), (2, 9, 10)])
+def test_of_the_best_that_tie_none_is_favoured_wherever_they_stand(places):
+    features = np.full((QUERIES, SITES, 32, len(neighbours.FEATURES)), -4.0, dtype=np.float16)
+    features[:, :, places] = -1.0
+    lots = evidence.query_lots(tied(2)[2])
+    best = evidence.best_neighbours(features, lots, 0, len(places))
+    assert (np.sort(best, axis=2) == places).all()
+    for rank in range(len(places)):
+        counts = [(best[..., rank] == place).sum() for place in places]
+        assert chisquare(counts).pvalue > LEAST_P
+
+
 def test_the_first_one_for_all_ties_would_be_seen():
     first = np.zeros(QUERIES * SITES, dtype=np.int64)
     among_the_first = np.tile(np.arange(36), len(first) // 36)  # of 40, the last four never
