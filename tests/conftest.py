@@ -21,6 +21,17 @@ def keep_denormals() -> Iterator[None]:
         sys.modules["torch"].set_flush_denormal(False)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For networks with tiny tensors: more threads of torch only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def tiny_panel() -> Panel:
     """24 people at 60 sites of chromosome 20; site 0 is a singleton that P001 carries."""

@@ -113,6 +113,7 @@ RUNS = {
     "minimac4": lambda reference, targets: baselines.run_minimac4(reference, targets, None),
     "minimac4 with a map": lambda reference, targets: baselines.run_minimac4(reference, targets, MAP),
     "li_stephens": lambda reference, targets: baselines.run_li_stephens(reference, targets),
+    "copy_nearest": lambda reference, targets: baselines.run_copy_nearest(reference, targets),
 }
 
 
@@ -127,6 +128,21 @@ def test_each_method_imputes_better_than_frequency(study, name):
     hidden = ~imputed.typed
     error = [((method.hds.sum(axis=2) - truth)[hidden] ** 2).mean() for method in (imputed, floor)]
     assert error[0] < 0.7 * error[1]
+
+
+def test_copy_nearest_copies_the_truth_where_it_is_among_the_neighbours(study):
+    """Targets that are in the reference, and whom nothing leaves out, match themselves longest."""
+    reference, targets, _ = study
+    own = reference.people(reference.samples[3:9])
+    alleles = own.alleles.reshape(60, 6, 2)
+    seen = dataclasses.replace(targets, samples=own.samples, alleles=alleles[targets.index].astype(np.int8))
+    imputed = baselines.run_copy_nearest(reference, seen)
+    hidden = ~imputed.typed
+    assert np.abs(imputed.hds - alleles)[hidden].mean() < 0.1
+    assert (np.round(imputed.hds) == alleles)[hidden].mean() > 0.97
+    np.testing.assert_array_equal(imputed.both, imputed.hds[..., 0] * imputed.hds[..., 1])
+    again = baselines.run_copy_nearest(reference, seen, threads=2)
+    np.testing.assert_array_equal(again.hds, imputed.hds)
 
 
 def test_two_sites_at_one_position_are_not_confused(study):

@@ -11,9 +11,10 @@ from ragimpute.folds import load_fold
 from ragimpute.losses import LossSpec, compute
 from ragimpute.models import architecture
 from ragimpute.models.bert_rag import BertRag
-from ragimpute.models.bert_rag_data import BertRagData, retrieve_windows, window_bounds
+from ragimpute.models.bert_rag_data import UNKNOWN, BertRagData, window_bounds
 from ragimpute.models.embedding import MASK, PAD
 from ragimpute.panel import Panel
+from ragimpute.retrieval.of_fold import NEIGHBOURS, retrieve_neighbours
 from training_data import WINDOW, fold_of, small_network, windows_of
 
 
@@ -49,31 +50,38 @@ def test_padding_is_marked_and_changes_nothing(tiny_panel, tiny_typed):
     assert not batch.scored[:, :, ~real].any()
     assert (batch.inputs["tokens"][:, :, ~real] == PAD).all()
     model = small_network().eval()
-    cut = {name: tensor[..., :10] for name, tensor in batch.inputs.items()}
+    assert (batch.inputs["mosaics"][..., ~real] == PAD).all()
+    assert (batch.inputs["shares"][:, :, ~real] == UNKNOWN).all()
+    cut = {name: tensor[:, :, :10] if name == "shares" else tensor[..., :10] for name, tensor in batch.inputs.items()}
     torch.testing.assert_close(model(batch.inputs).genotype_logits[:, :10], model(cut).genotype_logits)
 
 
 def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    nearest = retrieve_windows(fold, WINDOW, 5)
+    neighbours = retrieve_neighbours(fold, 5, threads=1)["neighbours"]
     own = np.arange(2 * fold.n_people) // 2
-    assert (nearest // 2 != own[None, :, None]).all()
+    assert (neighbours // 2 != own[:, None, None]).all()
 
 
 def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs(tiny_panel, tiny_typed):
-    """Flipped truth in the panel itself: frequency, neighbours, tokens and `scored` must not move for that person."""
+    """Flipped truth in the panel itself: frequency, tokens, mosaics, shares and `scored` must not move for them."""
     alleles = tiny_panel.alleles.copy()
     alleles[np.ix_(~tiny_typed, [4, 5])] ^= 1  # person 2
     changed = replace(tiny_panel, alleles=alleles)
     for window in range(3):
         first, second = (
-            windows_of(fold_of(panel, tiny_typed, "train")).batch(np.array([2]), window)
+            windows_of(fold_of(panel, tiny_typed, "train"), mosaics=2).batch(np.array([2]), window)
             for panel in (tiny_panel, changed)
         )
+        assert first.inputs.keys() == {"tokens", "mosaics", "shares", "position", "frequency", "padding"}
         assert not torch.equal(first.alleles, second.alleles)
         assert torch.equal(first.scored, second.scored)
         for name, tensor in first.inputs.items():
             assert torch.equal(tensor, second.inputs[name]), name
+        # what they carry there is seen by others, so that the comparison above could have failed
+        others = [windows_of(fold_of(panel, tiny_typed, "train")).batch(np.arange(3, 9), window).inputs
+                  for panel in (tiny_panel, changed)]  # fmt: skip
+        assert all(not torch.equal(others[0][name], others[1][name]) for name in ("shares", "frequency"))
 
 
 def test_frequency_is_left_out_and_singletons_are_not_scored_in_their_carrier(tiny_panel, tiny_typed):
@@ -82,15 +90,15 @@ def test_frequency_is_left_out_and_singletons_are_not_scored_in_their_carrier(ti
     assert batch.scored[:, :, 0].tolist() == [[True, True], [False, False]]
 
 
-def test_more_neighbours_are_pooled_by_attention(tiny_panel, tiny_typed):
-    data = windows_of(fold_of(tiny_panel, tiny_typed, "train"), k=3)
+def test_more_mosaics_are_pooled_by_attention(tiny_panel, tiny_typed):
+    data = windows_of(fold_of(tiny_panel, tiny_typed, "train"), mosaics=3)
     batch = data.batch(np.arange(4), 0)
     model = small_network().eval()
     outputs = model(batch.inputs)
-    assert batch.inputs["neighbours"].shape == (4, 2, 3, WINDOW)
-    order = {**batch.inputs, "neighbours": batch.inputs["neighbours"].flip(2)}
+    assert batch.inputs["mosaics"].shape == (4, 2, 3, WINDOW)
+    order = {**batch.inputs, "mosaics": batch.inputs["mosaics"].flip(2)}
     torch.testing.assert_close(model(order).genotype_logits, outputs.genotype_logits)  # a set, not a list
-    one = {**batch.inputs, "neighbours": batch.inputs["neighbours"][:, :, :1]}
+    one = {**batch.inputs, "mosaics": batch.inputs["mosaics"][:, :, :1]}
     assert not torch.allclose(model(one).genotype_logits, outputs.genotype_logits)
 
 
@@ -105,10 +113,11 @@ def test_truth_embedding_equals_before_where_the_allele_is_typed(tiny_panel, tin
     assert not torch.allclose(truth1[:, ~typed], outputs.before1[:, ~typed])
 
 
-def test_the_retrieved_haplotype_moves_the_result(tiny_panel, tiny_typed):
+@pytest.mark.parametrize("name", ["mosaics", "shares"])
+def test_what_is_retrieved_moves_the_result(tiny_panel, tiny_typed, name):
     batch = windows_of(fold_of(tiny_panel, tiny_typed, "train")).batch(np.arange(4), 0)
     model = small_network().eval()
-    flipped = {**batch.inputs, "neighbours": 1 - batch.inputs["neighbours"]}
+    flipped = {**batch.inputs, name: 1 - batch.inputs[name]}
     assert not torch.allclose(model(flipped).hap1_logits, model(batch.inputs).hap1_logits)
     assert torch.equal(model(flipped).before1, model(batch.inputs).before1)
 
@@ -119,7 +128,8 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
     assert isinstance(model, BertRag)
     assert model.embedding.token.weight.shape == (4, 32)
     assert len(model.encoder.layers) == 2
-    assert bert_rag.sizes["full"] == {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": 1}
+    full = {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4}
+    assert bert_rag.sizes["full"] == full
     again, other = bert_rag.build("small", 3), bert_rag.build("small", 4)
     assert torch.equal(model.haplotype_head.weight, again.haplotype_head.weight)
     assert not torch.equal(model.haplotype_head.weight, other.haplotype_head.weight)
@@ -128,14 +138,18 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
 
 def test_segments_of_other_people_are_refused(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    with pytest.raises(InputError, match="run retrieve again"):
-        BertRagData(fold, retrieve_windows(fold, WINDOW, 1)[:, :-2], WINDOW)
+    segments = retrieve_neighbours(fold, 2, threads=1)
+    for other in (lambda array: array[:-2], lambda array: array[:, :-1]):  # fewer haplotypes, or typed sites
+        with pytest.raises(InputError, match="run retrieve again"):
+            BertRagData(fold, {name: other(array) for name, array in segments.items()}, WINDOW, 1)
+    with pytest.raises(InputError, match="2 neighbours were retrieved, 3 are needed"):
+        BertRagData(fold, segments, WINDOW, 3)
 
 
 def test_a_panel_without_other_people_is_refused(tiny_panel: Panel, tiny_typed):
     alone = load_fold(tiny_panel, [*_person(tiny_panel, 1)], {"typed": tiny_typed}, "train")
     with pytest.raises(InputError, match="too small"):
-        retrieve_windows(alone, WINDOW, 1)
+        windows_of(alone)
 
 
 def _person(panel: Panel, n: int):

@@ -94,7 +94,7 @@ def test_baselines_are_the_mean_over_phasings(folder, tmp_path):
         return read_imputed(out, panel.sites).ds, out.read_bytes()
 
     several = ("--phasings", tmp_path / "phasings")
-    for name in ("beagle", "minimac4", "li_stephens"):
+    for name in ("beagle", "minimac4", "li_stephens", "copy_nearest"):
         (ds_one, _), (ds_other, _) = imputed(name, one), imputed(name, other)
         assert np.abs(ds_one - ds_other).max() > 0.1
         np.testing.assert_allclose(imputed(name, one, *several)[0], (ds_one + ds_other) / 2, atol=2.1e-3)

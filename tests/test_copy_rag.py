@@ -17,14 +17,7 @@ from ragimpute.models.copy_rag import MASK
 from ragimpute.models.copy_rag_data import CopyRagArchitecture
 from ragimpute.predict import predict
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny tensors: more threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def attention_inputs(n=3, length=30, typed=8, width=8, k=6, n_hap=40):

@@ -84,8 +84,8 @@ def test_attention_is_that_of_the_network(world):
     batch = found.fold_data("small", fold, arrays).batch(np.arange(TARGETS), 0)
     place = batch.sites.tolist().index(102)
     with torch.no_grad():
-        before = network.token.weight[2] + network.embed(batch.inputs)[0, place]
-        query_, side = (network.query(before) / len(before) ** 0.5).split([len(before), 2])
+        site = network.embed(batch.inputs)[0, place]
+        query_, side = (network.query(site) / len(site) ** 0.5).split([len(site), 2])
         features = torch.from_numpy(arrays["features"][:, flanks].astype(np.float32))
         keys = network.key((features - network.feature_mean) / network.feature_spread)  # [N, 2, K, D]
         scores = keys @ query_ + side[None, :, None]

@@ -131,6 +131,28 @@ def test_switch_makes_the_total_jump_tenfold_and_is_not_latched():
     assert after.normalised.item() == pytest.approx(same.normalised.item(), rel=1e-5)
 
 
+def test_the_jump_compares_both_branches_on_one_batch():
+    """Gap .5: both reconstruction losses are .25, so that the first branch is active; the jump is seen before it."""
+    outputs, batch = example(gap=0.5)
+    terms = compute(LossSpec.from_config(A), outputs, batch)
+    hap, genotype = (terms.hap1 + terms.hap2).item(), terms.genotype.item()
+    assert not bool(terms.switched)
+    by_hand = (3 * hap + 4 * genotype) / (0.2 * hap + 0.3 * genotype + 0.15 * (0.25 + 0.25))
+    assert terms.branch_jump.item() == pytest.approx(by_hand, rel=1e-5)
+    assert not terms.branch_jump.requires_grad
+    switched_outputs, _ = example(gap=0.05)  # the same logits, the other branch active
+    switched = compute(LossSpec.from_config(A), switched_outputs, batch)
+    assert bool(switched.switched)
+    by_hand = (3 * hap + 4 * genotype) / (0.2 * hap + 0.3 * genotype + 0.15 * (0.0025 + 0.0025))
+    assert switched.branch_jump.item() == pytest.approx(by_hand, rel=1e-4)
+
+
+@pytest.mark.parametrize("config", [B, C, D, CROSS_ENTROPY, E])
+def test_a_loss_without_a_switch_has_no_jump(config):
+    outputs, batch = example()
+    assert compute(LossSpec.from_config(config), outputs, batch, (outputs.before1, outputs.before2)).branch_jump is None
+
+
 @pytest.mark.parametrize("config", [A, B])
 def test_recon_gradient_goes_through_both_sides(config):
     outputs, batch = example(gap=0.5)
@@ -140,19 +162,27 @@ def test_recon_gradient_goes_through_both_sides(config):
         torch.testing.assert_close(before.grad, -after.grad)
 
 
-def test_recon_truth_target_is_detached_and_alone_compared():
+@pytest.mark.parametrize(("target", "detached"), [("truth", False), ("truth_detached", True)])
+def test_recon_truth_compares_with_the_labels_and_its_gradient_goes_through_both_sides_or_one(target, detached):
     outputs, batch = example()
     table = torch.nn.Embedding(2, 4)
     truth = tuple(table(batch.alleles[:, i]) for i in range(2))
-    terms = compute(LossSpec.from_config(D), outputs, batch, truth)
+    spec = LossSpec.from_config({**D, "recon_target": target})
+    terms = compute(spec, outputs, batch, truth)
     expected = reconstruction_loss(truth[0], outputs.after1, batch.scored[:, 0])
     assert terms.recon1.item() == pytest.approx(expected.item())
+    assert torch.equal(terms.target1, truth[0])
+    assert torch.equal(terms.target2, truth[1])
     terms.total.backward()
-    assert table.weight.grad is None  # no gradient into the embedding of the labels
     assert outputs.before1.grad is None
     assert outputs.after1.grad.abs().sum() > 0
+    if detached:
+        assert table.weight.grad is None
+    else:  # what pulls `after` one way pulls the table's rows the other way
+        pulled = (outputs.after1.grad + outputs.after2.grad).sum(dim=(0, 1))
+        torch.testing.assert_close(table.weight.grad.sum(dim=0), -pulled)
     with pytest.raises(ValueError, match="true alleles"):
-        compute(LossSpec.from_config(D), outputs, batch)
+        compute(spec, outputs, batch)
 
 
 def test_info_nce_against_a_direct_loop():

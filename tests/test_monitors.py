@@ -6,7 +6,7 @@ import torch
 
 from ragimpute.losses import LossSpec, compute
 from ragimpute.models.outputs import Batch, ImputationOutputs
-from ragimpute.training.monitors import cosine, gradient_monitors, gradient_share
+from ragimpute.training.monitors import cosine, gradient_monitors, gradient_share, variance
 from ragimpute.training.validation import SiteStrata, dosage_sums, genotype_dosage, r2_and_f1, spread
 
 
@@ -45,7 +45,33 @@ def test_gradients_at_after_of_an_analytic_example():
     assert watched["grad_recon_cancels"].item() == pytest.approx(0.2 / 0.125)
     assert watched["focal_share_90"].item() == pytest.approx(1.0)
     assert watched["effective_gradient"].item() == pytest.approx(0.9)  # classification has .9 of the weights
-    assert watched["embedding_variance"].item() == pytest.approx(0.0)
+    assert watched["embedding_variance"].item() == watched["target_variance"].item() == 0  # one value in all places
+
+
+def test_variance_is_over_scored_places_and_the_mean_of_the_widths():
+    first = torch.tensor([[[1.0, 0.0], [3.0, 0.0], [50.0, 50.0]]])  # [B, L, D] of the first haplotype
+    second = torch.tensor([[[5.0, 6.0], [90.0, 90.0], [70.0, 70.0]]])
+    scored = torch.tensor([[[True, True, False], [True, False, False]]])
+    batch = Batch({}, np.arange(3), torch.zeros(1, 2, 3, dtype=torch.int64), scored)
+    # first width 1 3 5: variance 8 / 3; second 0 0 6: 8
+    assert variance((first, second), batch).item() == pytest.approx((8 / 3 + 8) / 2)
+    nothing = Batch({}, batch.sites, batch.alleles, torch.zeros_like(scored))
+    assert torch.isnan(variance((first, second), nothing))
+
+
+def test_the_two_variances_are_of_after_and_of_the_target():
+    """`after` is 0 and 2 in the two haplotypes, the true alleles' embeddings 0 and 6."""
+    after = torch.tensor([[[0.0]]], requires_grad=True), torch.tensor([[[2.0]]], requires_grad=True)
+    hap1, hap2 = (torch.cat((torch.zeros(1, 1, 1), x), dim=-1) for x in after)
+    before = torch.ones(1, 1, 1)
+    outputs = ImputationOutputs(hap1, hap2, torch.zeros(1, 1, 4), before, before, *after)
+    batch = Batch({}, np.array([0]), torch.zeros(1, 2, 1, dtype=torch.int64), torch.ones(1, 2, 1, dtype=torch.bool))
+    for target, expected in (("before", 0), ("truth", 9), ("truth_detached", 9)):
+        spec = LossSpec.from_config({"hap": 0.25, "genotype": 0.4, "recon": 0.05, "recon_target": target})
+        terms = compute(spec, outputs, batch, (torch.zeros(1, 1, 1), torch.full((1, 1, 1), 6.0)))
+        watched = gradient_monitors(spec, terms, outputs, batch)
+        assert watched["embedding_variance"].item() == pytest.approx(1)
+        assert watched["target_variance"].item() == pytest.approx(expected)
 
 
 def test_after_the_switch_reconstruction_has_no_share():

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from ragimpute.config import load
+from ragimpute.models import architecture
 from ragimpute.study import method_name, raw_method, runs, truth_file
 
 ROOT = Path(__file__).parents[1]
@@ -81,27 +84,58 @@ def test_truth_is_the_given_file_then_the_held_out_people_then_untyped_targets()
     assert truth_file(panel, "targets") is None
 
 
-def test_the_loss_study_is_the_whole_design() -> None:
-    """Losses A to E x gamma 5, 2.5, 0 x both architectures x 5 seeds; gammas differ in nothing else."""
-    config = load(ROOT, [ROOT / "config" / "study.yaml"])
+TRAININGS = {"primary": 50, "secondary": 60, "rates": 20, "second_mask": 25, "gpu": 5}
+
+
+def loss_study(part: str) -> dict:
+    return load(ROOT, [ROOT / "config" / f"study_{part}.yaml"])
+
+
+@pytest.mark.parametrize(("part", "number"), TRAININGS.items())
+def test_each_part_of_the_loss_study_has_the_trainings_that_it_states(part: str, number: int) -> None:
+    """Each is imputed raw and with its temperature, under one mask, by bert_rag."""
+    config = loss_study(part)
     trained = [run for run in runs(config) if run.trained]
-    assert len(trained) == len({run.path for run in trained}) == 150
-    for architecture in ("bert_rag", "copy_rag"):
-        losses = {run.loss for run in trained if run.architecture == architecture}
-        entries = [config["losses"][loss] for loss in losses]
-        axes = {}
-        for entry in entries:
-            axes.setdefault(json.dumps({k: v for k, v in entry.items() if k != "gamma"}, sort_keys=True), []).append(
-                entry["gamma"]
-            )
-        assert len(axes) == 5  # the same weights at three gammas, five times
-        assert all(sorted(gammas) == [0, 2.5, 5] for gammas in axes.values())
-    assert all(config["training"][name]["patience"] in (None, 0) for name in ("bert_rag", "copy_rag"))  # fixed steps
+    assert len({run.model for run in trained}) == number
+    assert len(trained) == len({run.path for run in trained}) == 2 * number
+    assert sum(raw_method(run.method) == run.method for run in trained) == number
+    assert len({run.mask for run in trained}) == 1
+    assert {run.architecture for run in trained} == {"bert_rag"}
+    text = (ROOT / "config" / f"study_{part}.yaml").read_text(encoding="utf-8")
+    header = "".join(line.lstrip("#") for line in text[: text.index("panels:")].splitlines())
+    assert f"--configfile config/study_{part}.yaml --directory study_{part}" in header
+    assert part == "gpu" or f"{number} trainings" in header
 
 
-def test_the_loss_study_at_full_size_is_the_same_design() -> None:
-    files = [ROOT / "config" / name for name in ("study.yaml", "study_full.yaml")]
-    small, full = load(ROOT, files[:1]), load(ROOT, files)
-    assert [run.path for run in runs(small)] == [run.path for run in runs(full)]
-    assert {full["training"][name]["size"] for name in ("bert_rag", "copy_rag")} == {"full"}
-    assert full["losses"] == small["losses"]
+def test_the_parts_of_the_loss_study_can_be_joined() -> None:
+    """The same steps and data in all, the full size apart; no training stands in two parts; nothing stops early."""
+    parts = {part: loss_study(part) for part in TRAININGS}
+    small = [config for part, config in parts.items() if part != "gpu"]
+    assert all(config["training"]["bert_rag"] == small[0]["training"]["bert_rag"] for config in small)
+    assert {config["phasings"] for config in parts.values()} == {1}
+    trainings = [run.model for config in small for run in runs(config) if raw_method(run.method) == run.method]
+    networks = [model for model in trainings if "/bert_rag." in model]
+    assert len(networks) == len(set(networks)) == sum(TRAININGS.values()) - TRAININGS["gpu"]
+    assert parts["gpu"]["training"]["bert_rag"]["size"] == "full"
+    assert all(config["training"]["bert_rag"]["patience"] in (None, 0) for config in parts.values())
+
+
+def test_the_gammas_of_the_loss_study_differ_in_nothing_else() -> None:
+    losses = loss_study("secondary")["losses"] | loss_study("primary")["losses"]
+    designed = {run.loss for part in TRAININGS for run in runs(loss_study(part)) if run.trained}
+    axes: dict[str, list[float]] = {}
+    for loss in sorted(designed - {"contrastive", "recon_truth_detached"}):
+        entry = dict(losses[loss])
+        gamma = entry.pop("gamma")
+        axes.setdefault(json.dumps(entry, sort_keys=True), []).append(gamma)
+    assert len(axes) == 4  # A to D
+    assert all(sorted(gammas) == [0, 2.5, 5] for gammas in axes.values())
+
+
+def test_the_rates_of_the_loss_study_are_a_third_and_three_times_the_usual_one() -> None:
+    usual = architecture("bert_rag").training["small"]["learning_rate"]
+    rates = {run.training: run.learning_rate for run in runs(loss_study("rates")) if run.trained}
+    expected = {"slow": usual / 3, "fast": 3 * usual}
+    assert set(rates) == {f"bert_rag.{loss}_{name}" for loss in ("recon_switch", "no_recon") for name in expected}
+    for training, rate in rates.items():
+        assert rate == pytest.approx(expected[training.rsplit("_")[-1]], rel=0.02)

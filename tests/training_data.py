@@ -8,13 +8,15 @@ import torch
 from ragimpute.folds import Fold, Person, load_fold
 from ragimpute.losses import LossSpec
 from ragimpute.models.bert_rag import BertRag
-from ragimpute.models.bert_rag_data import BertRagData, retrieve_windows
+from ragimpute.models.bert_rag_data import BertRagData
 from ragimpute.panel import Panel
+from ragimpute.retrieval.of_fold import retrieve_neighbours
 from ragimpute.training.loop import Trainer
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.validation import SiteStrata
 
 WINDOW = 25
+NEIGHBOURS = 6  # of each query at each typed site
 CPU = torch.device("cpu")
 
 
@@ -27,8 +29,8 @@ def fold_of(panel: Panel, typed: np.ndarray, name: str) -> Fold:
     return load_fold(panel, people_of(panel), {"typed": typed}, name)
 
 
-def windows_of(fold: Fold, k: int = 1) -> BertRagData:
-    return BertRagData(fold, retrieve_windows(fold, WINDOW, k), WINDOW)
+def windows_of(fold: Fold, mosaics: int = 1) -> BertRagData:
+    return BertRagData(fold, retrieve_neighbours(fold, NEIGHBOURS, threads=1), WINDOW, mosaics)
 
 
 def small_network(seed: int = 1, dropout: float = 0.1) -> BertRag:

@@ -90,15 +90,22 @@ def _best(score, lots, first_site, best):
     n_hap, n_typed, k = score.shape
     for n in range(n_hap):
         for t in range(n_typed):
-            start = np.int64(site_lot(lots[n], first_site + t)) % k
+            # a lot of the lot: the first one chose the K of those that tie, and its remainders by two numbers that
+            # share a factor go together, so that with it every second haplotype would never be the best
+            lot = np.int64(site_lot(site_lot(lots[n], first_site + t), 0))
             for rank in range(best.shape[2]):
-                chosen = -1
+                largest, tied = np.float32(-0.5), 0
                 for i in range(k):
-                    place = (start + i) % k
-                    if score[n, t, place] >= 0 and (chosen < 0 or score[n, t, place] > score[n, t, chosen]):
-                        chosen = place
+                    if score[n, t, i] > largest:
+                        largest, tied = score[n, t, i], 1
+                    else:
+                        tied += score[n, t, i] == largest
+                number, chosen = lot % tied, -1  # of the tied ones, in their order
+                while number >= 0:
+                    chosen += 1
+                    number -= score[n, t, chosen] == largest
                 best[n, t, rank] = chosen
-                score[n, t, chosen] = np.float32(-1.0)
+                score[n, t, chosen] = np.float32(-1.0)  # below all sums of posteriors
 
 
 def best_neighbours(features: np.ndarray, lots: np.ndarray, first_site: int, n_best: int) -> np.ndarray:
