@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ragimpute import artefacts, imputers, phasings
+from ragimpute import imputers, phasings
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.folds import load_fold
@@ -18,7 +18,7 @@ from ragimpute.frequencies import count_alleles, write_frequencies
 from ragimpute.mask import write_typed
 from ragimpute.predict import predict
 from ragimpute.roles import write_roles
-from ragimpute.training.session import SEGMENTS, Study, load_model
+from ragimpute.training.session import Study, load_model
 from ragimpute.vcf.reader import read_genotypes, read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from training_data import CPU, people_of, small_network, windows_of
@@ -98,12 +98,11 @@ def call(*arguments) -> None:
     assert result.exit_code == 0, result.output
 
 
-def test_verbs_from_segments_to_vcf(files, tiny_panel, tiny_typed):
+def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     study = ("--panel", files / "panel", "--roles", files / "roles.tsv", "--typed", files / "typed.tsv")
-    for fold in ("train", "validation", "targets"):
-        targets = ("--targets", files / "phased.vcf.gz") if fold == "targets" else ()
+    for fold in ("train", "validation"):
         out = files / f"{fold}.safetensors"
-        call("retrieve", *study, *targets, "--architecture", "bert_rag", "--fold", fold, "--out", out)
+        call("retrieve", *study, "--architecture", "bert_rag", "--fold", fold, "--out", out)
     common = (*study, "--frequencies", files / "frequencies.tsv")
     for run in ("first", "second"):
         call(
@@ -123,8 +122,8 @@ def test_verbs_from_segments_to_vcf(files, tiny_panel, tiny_typed):
     assert json.loads(metadata["loss"]) == json.loads(LOSS)
 
     call(
-        *("predict", *common, "--segments", files / "targets.safetensors", "--targets", files / "phased.vcf.gz"),
-        *("--model", files / "first", "--device", "cpu", "--out", files / "imputed.vcf.gz"),
+        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first"),
+        *("--device", "cpu", "--out", files / "imputed.vcf.gz"),
     )
     found = read_imputed(files / "imputed.vcf.gz", tiny_panel.sites)
     assert tuple(found.samples) == tiny_panel.samples[-2:]
@@ -136,24 +135,22 @@ def test_verbs_from_segments_to_vcf(files, tiny_panel, tiny_typed):
         files / "phasings", files / "phased.vcf.gz", [first, replace(first, alleles=first.alleles[..., ::-1])]
     )
     call(
-        *("predict", *common, "--segments", files / "targets.safetensors", "--targets", files / "phased.vcf.gz"),
-        *("--model", files / "first", "--calibrate", "--device", "cpu", "--out", files / "calibrated.vcf.gz"),
+        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first", "--calibrate"),
+        *("--device", "cpu", "--out", files / "calibrated.vcf.gz"),
     )
     study_of_files = Study.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
     fold = study_of_files.fold("targets", files / "phased.vcf.gz")
     imputer = imputers.load(files / "first", "cpu", 1, calibrated=True)
     assert imputer.temperature == history.set_index("metric").loc["temperature", "value"] != 1
-    expected_hds = imputer.impute(fold, artefacts.load(files / "targets.safetensors", SEGMENTS).arrays).hds
+    expected_hds = imputer.impute(fold, imputer.retrieve(fold)).hds
     calibrated = read_imputed(files / "calibrated.vcf.gz", tiny_panel.sites)
     np.testing.assert_allclose(calibrated.hds, expected_hds, atol=6e-4)  # three digits are written
     assert np.abs(np.asarray(calibrated.ds) - np.asarray(found.ds)).max() > 0.001
 
     several = ("--targets", files / "phased.vcf.gz", "--phasings", files / "phasings")
-    again = files / "several.safetensors"
-    call("retrieve", *study, *several, "--architecture", "bert_rag", "--fold", "targets", "--out", again)
     call(
-        *("predict", *common, "--segments", again, *several),
-        *("--model", files / "first", "--device", "cpu", "--out", files / "averaged.vcf.gz"),
+        *("predict", *study, *several, "--model", files / "first"),
+        *("--device", "cpu", "--out", files / "averaged.vcf.gz"),
     )
     averaged = read_imputed(files / "averaged.vcf.gz", tiny_panel.sites)
     # the same phase, its haplotypes the other way round: only to bert_rag it matters a little which comes first
