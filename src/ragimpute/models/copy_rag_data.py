@@ -33,8 +33,9 @@ class CopyRagArchitecture:
         return CopyRagData(fold, segments, self.sizes[size]["window"])
 
     def build(self, size: str, seed: int) -> nn.Module:
-        torch.manual_seed(seed)
-        return CopyRag(*(SIZES[size][name] for name in ("width", "hidden", "site_hidden")))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return CopyRag(*(SIZES[size][name] for name in ("width", "hidden", "site_hidden")))
 
 
 class CopyRagData:
