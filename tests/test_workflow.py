@@ -132,7 +132,7 @@ def test_kept_neighbours_serve_all_losses_and_dropped_vcfs_leave_the_scores(tiny
     done = study.snakemake(config=str(config))
     assert done.returncode == 0, done.stdout[-4000:]
     segments = sorted(path.name for path in (study.results / "segments" / "tiny_omni" / "bert_rag").glob("*"))
-    assert segments == ["targets.safetensors", "train.safetensors", "validation.safetensors"]
+    assert segments == ["train.safetensors", "validation.safetensors"]
     assert not list((study.results / "imputed").rglob("*.vcf.gz*"))
     measured = pd.read_csv(study.results / "loss_study.tsv", sep="\t")
     assert set(measured["loss"]) == {"recon_switch", "no_recon"}
