@@ -1,8 +1,8 @@
 """Weights on simulated panels that no training has seen, beside Beagle and plain Li-Stephens on the same people.
 
 A fifth of each panel's people are imputed from the others: their typed genotypes lose their phase, Beagle infers it
-again from the reference, and all methods average over the same phasings. Scored by the workflow's scorer. Weights are chosen by
-this table, and by nothing that real target people have shown.
+again from the reference, and all methods average over the same phasings. Scored by the workflow's scorer. Weights are
+chosen by this table, and by nothing that real target people have shown.
 """
 
 import logging

@@ -106,7 +106,7 @@ def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: 
         if mask not in folder:
             click.echo(f"{page}: <!-- {name} --> stays as it is")
             continue
-        made = f"`{command}` at commit `{commit}`, {hardware()}, no GPU, {date}."
+        made = f"`{command}` at commit `{commit}`, {hardware(folder[mask])}, {date}."
         blocks[name] = f"{block(folder[mask], mask)}\n\n{made}"
     if not blocks:
         raise InputError(f"{page}: no table of {', '.join(sorted(folder))}")

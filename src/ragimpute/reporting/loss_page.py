@@ -15,7 +15,7 @@ from ragimpute.errors import InputError
 from ragimpute.evaluation import tables, trainings
 from ragimpute.reporting import chart, losses
 from ragimpute.reporting.loss_blocks import PRIMARY, SECONDARY, Found, blocks
-from ragimpute.reporting.markdown import fill, gpus, hardware
+from ragimpute.reporting.markdown import fill, hardware
 
 DOCS = Path(__file__).parents[3] / "docs"
 TRAININGS, RUNS = "loss_study.tsv", "loss_study_runs.tsv"  # in docs/data
@@ -43,16 +43,13 @@ def main() -> None:
 @click.option("--commit", required=True, help="The commit that they were made with.")
 @docs_option
 def add(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
-    """Put the trainings of a results folder into the page's data, in place of those of the same study.
-
-    To be run on the machine that ran the study: its hardware is recorded.
-    """
+    """Put the trainings of a results folder into the page's data, in place of those of the same study."""
     made = results / "trainings.tsv"
     new = tables.read(made, trainings.COLUMNS).assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
     run = {
-        **{"study": study, "command": command, "commit": commit, "hardware": f"{hardware()}, {gpus()}"},
+        **{"study": study, "command": command, "commit": commit, "hardware": hardware(results)},
         **{"date": date.fromtimestamp(made.stat().st_mtime).isoformat(), "cpu_minutes": cpu_minutes(results)},
     }
     data = docs / "data"

@@ -1,7 +1,6 @@
-"""What pages of docs/ that are filled by a command share: tables, blocks, and the machine's name."""
+"""What pages of docs/ that are filled by a command share: tables, blocks, and the machine that ran a study."""
 
-import os
-import platform
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,16 +25,13 @@ def fill(page: str, blocks: Mapping[str, str]) -> str:
     return page
 
 
-def hardware() -> str:
-    """The number of cores and the processor's name."""
-    information = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*: (.*)", information.read_text()) if information.exists() else None
-    return f"{os.cpu_count()} cores, {model.group(1) if model else platform.processor()}"
+def hardware(results: Path) -> str:
+    """The cores, processor and GPUs of the machine that made `results`, from its provenance.json.
 
-
-def gpus() -> str:
-    """The names of the GPUs that PyTorch sees; `no GPU` without any."""
-    import torch
-
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return ", ".join(names) or "no GPU"
+    Raises InputError when there is none.
+    """
+    path = results / "provenance.json"
+    if not path.exists():
+        raise InputError(f"{path}: no such file; it is written at the end of a study, and says which machine ran it")
+    found = json.loads(path.read_text(encoding="utf-8"))["hardware"]
+    return f"{found['cores']} cores, {found['processor']}, {', '.join(found['gpus']) or 'no GPU'}"
