@@ -131,6 +131,11 @@ class Trainer:
         weights = {name: tensor.cpu().numpy() for name, tensor in self._best.items()}
         return Trained(weights, self.history, self._best_epoch, self._best_value)
 
+    def load_kept(self, trained: Trained) -> nn.Module:
+        """The model with the weights that were kept, for what is measured of them after training."""
+        self.model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
+        return self.model
+
     def _epoch(self) -> int:
         """The epoch, from 1, that the latest step belongs to."""
         return math.ceil(self._step / self.settings.steps_per_epoch)

@@ -24,8 +24,7 @@ def probe_trained(trainer: Trainer, trained: Trained) -> float:
     NaN, and nothing in the history, without a training fold or without scored genotypes. Leaves the kept weights in the
     trainer's model.
     """
-    model = trainer.model
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
+    model = trainer.load_kept(trained)
     if not trainer.folds:
         return float("nan")
     amp = trainer.settings.amp

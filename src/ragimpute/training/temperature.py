@@ -43,8 +43,7 @@ def fit_trained(trainer: Trainer, trained: Trained) -> Fitted | None:
     The history gets the metrics `temperature`, `val_nll` and `val_nll_calibrated` at its last step. None, and nothing
     in the history, where no validation genotype is scored. Leaves the kept weights in the trainer's model.
     """
-    model = trainer.model
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
+    model = trainer.load_kept(trained)
     logits, counts = gather(model, trainer.validation, trainer.device, trainer.settings.amp)
     if not len(counts):
         return None
