@@ -46,16 +46,16 @@ onstart:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/study.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/panel.smk"
-include: "workflow/rules/mask.smk"
-include: "workflow/rules/frequencies.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/retrieval.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/imputation.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/reporting.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -13,9 +13,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.phasing import phase
-from ragimpute.vcf.reader import read_genotypes, read_panel
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.targets.genotypes import read_genotypes
+from ragimpute.targets.phasing import phase
 from ragimpute.vcf.writer import write_genotypes
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from ragimpute.genetic_map import GeneticMap
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.retrieval import li_stephens, neighbours
-from ragimpute.vcf.reader import read_genotypes, read_panel
+from ragimpute.targets.genotypes import read_genotypes
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"
 QUERIES = 64
@@ -49,10 +50,10 @@ def main() -> None:
     a, b, c = np.random.default_rng(0).random((3, rows, n_hap), dtype=np.float32)
     times = 1000
     triad(a, b, c, np.float32(0.5), 1)
-    neighbours.retrieve(reference, cm, queries[:, :2], own[:2], K)  # compiles
+    neighbours.find_neighbours(reference, cm, queries[:, :2], own[:2], K)  # compiles
     retrieval, limit = [], []
     for _ in range(ROUNDS):  # in turn, as other work on the machine slows both
-        retrieval.append(core_seconds(lambda: neighbours.retrieve(reference, cm, queries, own, K)))
+        retrieval.append(core_seconds(lambda: neighbours.find_neighbours(reference, cm, queries, own, K)))
         limit.append(core_seconds(lambda: triad(a, b, c, np.float32(0.5), times)))
     updates = 2 * n_rates * reference.size * QUERIES / min(retrieval)
     most = a.size * times / min(limit)

@@ -25,11 +25,11 @@ import pandas as pd
 from impute import Cost, cost
 
 from ragimpute.evaluation import bootstrap, metrics
-from ragimpute.evaluation.statistics import Genotypes, person_statistics
+from ragimpute.evaluation.statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Panel, Sites
-from ragimpute.vcf.reader import read_imputed
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 
 LENGTH, RECOMBINATION, MUTATION = 2_000_000, 1.2e-8, 1.25e-8
@@ -146,7 +146,7 @@ def rare_sums(path: Path, sites: Sites, chosen: np.ndarray, truth: np.ndarray, c
     true = truth.reshape(len(truth), -1, 2).sum(axis=2, dtype=np.int8)
     hds = np.repeat(found.ds[:, :, None] / 2, 2, axis=2)  # not every method has them, and r2 does not need them
     genotypes = Genotypes(found.ds, hds, None, true).take(np.flatnonzero(chosen))
-    sums = person_statistics(genotypes, ReferenceCounts(counts.ac[chosen], counts.an[chosen])).sums
+    sums = sample_statistics(genotypes, ReferenceCounts(counts.ac[chosen], counts.an[chosen])).sums
     return sums[:, list(STRATA).index("rare")]
 
 
@@ -155,7 +155,7 @@ def ahead(ours: np.ndarray, beagle: np.ndarray) -> str:
     weights = bootstrap.resampling_weights(len(ours), BOOTSTRAPS, SEED)  # [B, P]
     drawn = metrics.r2(weights @ ours) - metrics.r2(weights @ beagle)
     difference = metrics.r2(ours.sum(axis=0)) - metrics.r2(beagle.sum(axis=0))
-    low, high = bootstrap.interval(drawn)
+    low, high = bootstrap.bootstrap_interval(drawn)
     return f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 

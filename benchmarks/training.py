@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ragimpute.folds import Fold, Person, load_fold
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.losses import LossSpec, compute
 from ragimpute.models import architecture, segments
 from ragimpute.models.outputs import FoldData
+from ragimpute.panel.folds import Fold, SampleRole, load_fold
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.training.device import autocast, choose_device, describe, to_device
+from ragimpute.training.inputs import training_settings
 from ragimpute.training.loop import Trainer
-from ragimpute.training.session import training_settings
+from ragimpute.training.losses import LossSpec, compute
 from ragimpute.training.validation import SiteStrata
-from ragimpute.vcf.reader import read_genotypes, read_panel
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 5}
@@ -34,7 +35,9 @@ def training_people() -> Fold:
     panel, _ = read_panel(EXAMPLE / "reference.vcf.gz", None, genetic_map)
     typed = np.zeros(len(panel.sites), dtype=bool)
     typed[read_genotypes(EXAMPLE / "targets.vcf.gz", panel.sites).index] = True
-    return load_fold(panel, [Person(name, "reference", "train") for name in panel.samples], {"typed": typed}, "train")
+    return load_fold(
+        panel, [SampleRole(name, "reference", "train") for name in panel.samples], {"typed": typed}, "train"
+    )
 
 
 def type_of_products(device: torch.device, amp: bool) -> torch.dtype:

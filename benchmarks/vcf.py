@@ -8,10 +8,11 @@ from pathlib import Path
 import cyvcf2
 import numpy as np
 
-from ragimpute.genetic_map import GeneticMap
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import UNIT, quantise
-from ragimpute.vcf.reader import read_genotypes, read_panel
 from ragimpute.vcf.writer import write_imputed
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"

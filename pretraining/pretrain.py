@@ -14,18 +14,18 @@ import torch
 from simulate import PEOPLE, array_sites, simulate
 
 from ragimpute import artefacts
-from ragimpute.folds import Fold
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.losses import LossSpec
-from ragimpute.mask import is_snv, read_site_list
 from ragimpute.models import architecture, segments
-from ragimpute.panel import Panel
-from ragimpute.pretrained import DEFAULT
-from ragimpute.training import session
+from ragimpute.models.pretrained import DEFAULT
+from ragimpute.panel.folds import Fold
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel
+from ragimpute.targets.mask import is_snv, read_site_list
+from ragimpute.training import inputs
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
+from ragimpute.training.losses import LossSpec
 from ragimpute.training.validation import SiteStrata
-from ragimpute.vcf.reader import read_panel
 
 ARCHITECTURE, SIZE = "copy_rag", "small"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0}
@@ -108,7 +108,7 @@ def main(
     held_out = fold_of(first.reference, first.typed, np.random.default_rng([seed, 3]))
     validation = found.fold_data(SIZE, held_out, segments(found, SIZE, held_out, threads))
     alleles = first.reference.alleles
-    settings = session.training_settings(
+    settings = inputs.training_settings(
         ARCHITECTURE, {"size": SIZE, "epochs": 10, "steps_per_epoch": steps // 10, "evaluation_windows": 4}
     )
     trainer = Trainer(
@@ -135,7 +135,7 @@ def main(
         "seed": str(seed),
         "torch": torch.__version__,
     }
-    artefacts.save(out, session.MODEL, weights, metadata)
+    artefacts.save(out, inputs.MODEL, weights, metadata)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msprime
 import numpy as np
 
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel.store import Panel, Sites
 
 MUTATION_RATE = 1.25e-8
 PEOPLE = (60, 4000)  # in a panel

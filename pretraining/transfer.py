@@ -15,17 +15,19 @@ import numpy as np
 import pandas as pd
 from simulate import simulate
 
-from ragimpute import imputers, phasings, pretrained
-from ragimpute.baselines import run_beagle, run_li_stephens
+from ragimpute.baselines.methods import run_beagle, run_li_stephens
 from ragimpute.evaluation import scorer
+from ragimpute.evaluation.result_tables import RunNames
 from ragimpute.evaluation.statistics import Genotypes
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
-from ragimpute.evaluation.tables import Run
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.impute import impute
-from ragimpute.panel import Panel, Sites
-from ragimpute.phasing import phase_repeatedly
-from ragimpute.vcf.genotype_reader import TargetGenotypes
+from ragimpute.imputation import back_ends
+from ragimpute.imputation.engine import imputed_parts
+from ragimpute.models import pretrained
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.targets import several_phasings
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.phasing import phase_repeatedly
 from ragimpute.vcf.imputed import Imputed
 
 STREAM = 7  # of the seed: training draws its panels from another
@@ -62,7 +64,7 @@ def scores(result: Imputed, truth: Panel, reference: Panel, typed: np.ndarray) -
     ds = hds.sum(axis=2)
     gp = np.stack([1 - ds + both, ds - 2 * both, both], axis=2).clip(0, 1)
     true = truth.alleles[untyped].reshape(len(ac), -1, 2).sum(axis=2).astype(np.int8)
-    run = Run("simulated", "simulated", "method", "NA", "NA", "NA", 1)
+    run = RunNames("simulated", "simulated", "method", "NA", "NA", "NA", 1)
     table, _ = scorer.score(
         run,
         Genotypes(ds, hds, gp, true),
@@ -89,7 +91,7 @@ def whole(parts: list[Imputed]) -> Imputed:
 def averaged(method: Callable[[TargetGenotypes], Imputed], sites: Sites, several: list[TargetGenotypes]) -> Imputed:
     """What `method` imputes at the panel's `sites`, averaged over the same phasings as the network has."""
     alleles = [one.alleles for one in several]
-    return phasings.mean(sites, several[0].index, alleles, lambda number: method(several[number]))
+    return several_phasings.mean(sites, several[0].index, alleles, lambda number: method(several[number]))
 
 
 @click.command()
@@ -113,7 +115,7 @@ def main(weights: tuple[Path, ...], panels: int, seed: int, threads: int, out: P
         sites = reference.sites
         results = {"beagle": averaged(beagle, sites, several), "li_stephens": averaged(li_stephens, sites, several)}
         for path in weights or (pretrained.DEFAULT,):
-            parts = impute(reference, several, imputers.load(path, "cpu", threads), threads=threads)
+            parts = imputed_parts(reference, several, back_ends.load_back_end(path, "cpu", threads), threads=threads)
             results[path.stem] = whole(list(parts))
         click.echo(f"{number + 1}. {drawn.description}; {len(truth.samples)} targets")
         found = {name: scores(result, truth, reference, drawn.typed) for name, result in results.items()}

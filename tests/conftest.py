@@ -9,7 +9,7 @@ import pytest
 
 import two_chromosomes
 from mosaic import mosaic_panel
-from ragimpute.panel import Panel
+from ragimpute.panel.store import Panel
 from tiny_study import Study, copy_checkout
 
 

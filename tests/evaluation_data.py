@@ -42,10 +42,20 @@ def write_study(folder, truth: bool = True) -> None:
     """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report."""
     import pandas as pd
 
-    from ragimpute import painting
-    from ragimpute.evaluation import along, claims, collect, curves, loss_study, scorer, summary, tables, trainings
-    from ragimpute.evaluation.inputs import Untyped
-    from ragimpute.panel import Sites
+    from ragimpute.evaluation import (
+        by_position,
+        claims,
+        loss_study,
+        result_tables,
+        scorer,
+        store,
+        summary,
+        training_curves,
+        trainings,
+    )
+    from ragimpute.evaluation.untyped import Untyped
+    from ragimpute.panel.store import Sites
+    from ragimpute.retrieval import painting
 
     people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
@@ -61,17 +71,17 @@ def write_study(folder, truth: bool = True) -> None:
     for method, architecture, loss, noise in methods:
         genotypes, counts = synthetic(500, 40, noise=noise)
         weights = "NA" if architecture == "NA" else "scratch"
-        run = tables.Run("example", "omni", method, architecture, loss, weights, int(architecture != "NA"))
+        run = result_tables.RunNames("example", "omni", method, architecture, loss, weights, int(architecture != "NA"))
         info = np.random.default_rng(2).random(500)
         if truth:
             table, scored = scorer.score(run, genotypes, counts, info, people, ["NA"] * 40, setting)
-            evaluations.append(collect.Evaluation(run, setting, scored))
+            evaluations.append(store.Evaluation(run, setting, scored))
         else:
-            table = scorer.estimate(run, counts, info, 40)
+            table = scorer.score_estimates(run, counts, info, 40)
         measured.append(table)
         typed = np.arange(len(pos)) % 5 == 0
         found = Untyped(typed, genotypes if truth else None, counts, info, counts, info, tuple(people), ())
-        windows.append(along.along(run, sites, found))
+        windows.append(by_position.accuracy_by_position(run, sites, found))
         if architecture != "NA":
             rows = []
             for step in range(1, 61):
@@ -86,26 +96,34 @@ def write_study(folder, truth: bool = True) -> None:
                     quality = 1 - noise - 1 / step
                     rows += [(1, step, epoch, f"val_{name}", quality) for name in ("r2", "f1")]
                     rows += [(1, step, epoch, "train_f1", quality + 0.01)]
-            histories[("omni", method)] = [pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS))]
-    table = tables.join(measured, tables.METRIC_COLUMNS)
-    tables.write(table, tables.METRIC_COLUMNS, folder / "metrics.tsv")
-    tables.write(collect.compare(evaluations), tables.COMPARISON_COLUMNS, folder / "comparisons.tsv")
-    tables.write(summary.summarise(table, histories), tables.SUMMARY_COLUMNS, folder / "summary.tsv")
-    tables.write(tables.join(windows, along.COLUMNS), along.COLUMNS, folder / "along.tsv")
+            histories[("omni", method)] = [pd.DataFrame(rows, columns=list(result_tables.HISTORY_COLUMNS))]
+    table = result_tables.join(measured, result_tables.METRIC_COLUMNS)
+    result_tables.write_result_table(table, result_tables.METRIC_COLUMNS, folder / "metrics.tsv")
+    result_tables.write_result_table(
+        store.compare_methods(evaluations), result_tables.COMPARISON_COLUMNS, folder / "comparisons.tsv"
+    )
+    result_tables.write_result_table(
+        summary.summary_table(table, histories), result_tables.SUMMARY_COLUMNS, folder / "summary.tsv"
+    )
+    result_tables.write_result_table(
+        result_tables.join(windows, by_position.COLUMNS), by_position.COLUMNS, folder / "along.tsv"
+    )
     pieces = [("P00", 1 + i // 4, 1 + i % 4 * 150_000, f"R{i % 3}", 1 + i % 2, ("GBR", "FIN")[i % 2]) for i in range(8)]
     painted = pd.DataFrame(
         pieces, columns=["sample", "haplotype", "start", "neighbour", "neighbour_haplotype", "population"]
     )
     painted = painted.assign(mask="omni", chrom="20", end=painted["start"] + 150_000, cm=0.15, n_typed=30)
-    tables.write(painted, painting.COLUMNS, folder / "painting.tsv")
-    tables.write(curves.curves(histories), curves.COLUMNS, folder / "curves.tsv")
+    result_tables.write_result_table(painted, painting.COLUMNS, folder / "painting.tsv")
+    result_tables.write_result_table(
+        training_curves.training_curves(histories), training_curves.COLUMNS, folder / "curves.tsv"
+    )
     recalibrated = [
         replace(one, run=replace(one.run, method=f"{one.run.method}.calibrated"))
         for one in evaluations
         if one.run.architecture == "bert_rag"
     ]
-    rows = trainings.gather([*evaluations, *recalibrated], histories, config, "default")
-    tables.write(rows, trainings.COLUMNS, folder / "trainings.tsv", trainings.DIGITS)
-    settings = loss_study.group(tables.read(folder / "trainings.tsv", trainings.COLUMNS))
-    tables.write(loss_study.table(settings), loss_study.COLUMNS, folder / "loss_study.tsv")
-    tables.write(claims.judge(settings), claims.COLUMNS, folder / "claims.tsv")
+    rows = trainings.training_rows([*evaluations, *recalibrated], histories, config, "default")
+    result_tables.write_result_table(rows, trainings.COLUMNS, folder / "trainings.tsv", trainings.DIGITS)
+    settings = loss_study.group(result_tables.read_result_table(folder / "trainings.tsv", trainings.COLUMNS))
+    result_tables.write_result_table(loss_study.loss_table(settings), loss_study.COLUMNS, folder / "loss_study.tsv")
+    result_tables.write_result_table(claims.judge(settings), claims.COLUMNS, folder / "claims.tsv")

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from ragimpute.check.inputs import check_inputs
-from ragimpute.genetic_map import GeneticMap
-from ragimpute.panel import Sites
-from ragimpute.vcf.reader import read_genotypes, read_panel
+from ragimpute.check.all_checks import check_inputs
+from ragimpute.panel.from_vcf import read_panel
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Sites
+from ragimpute.targets.genotypes import read_genotypes
 from vcf_text import HEADER, refusal, write_vcf
 
 HANGS_AFTER = 20  # seconds for one input

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ragimpute.panel import Panel, Sites
+from ragimpute.panel.store import Panel, Sites
 
 
 def mosaic_panel(n_people: int = 24, n_sites: int = 60, n_founders: int = 6, seed: int = 7) -> Panel:

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ragimpute.folds import Fold, Person, load_fold
-from ragimpute.losses import LossSpec
-from ragimpute.models.bert_rag import BertRag
-from ragimpute.models.bert_rag_data import BertRagData
-from ragimpute.panel import Panel
-from ragimpute.retrieval.of_fold import retrieve_neighbours
+from ragimpute.models.bert_rag.data import BertRagData
+from ragimpute.models.bert_rag.network import BertRag
+from ragimpute.panel.folds import Fold, SampleRole, load_fold
+from ragimpute.panel.store import Panel
+from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
 from ragimpute.training.loop import Trainer
+from ragimpute.training.losses import LossSpec
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.validation import SiteStrata
 
@@ -20,9 +20,11 @@ NEIGHBOURS = 6  # of each query at each typed site
 CPU = torch.device("cpu")
 
 
-def people_of(panel: Panel) -> list[Person]:
+def people_of(panel: Panel) -> list[SampleRole]:
     """Every fourth person validates."""
-    return [Person(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(panel.samples)]
+    return [
+        SampleRole(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(panel.samples)
+    ]
 
 
 def fold_of(panel: Panel, typed: np.ndarray, name: str) -> Fold:

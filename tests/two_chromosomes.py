@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from mosaic import mosaic_panel
 from ragimpute.cli import ragimpute
-from ragimpute.panel import Panel, Sites
-from ragimpute.pretrained import DEFAULT
+from ragimpute.models.pretrained import DEFAULT
+from ragimpute.panel.store import Panel, Sites
 from ragimpute.vcf.writer import write_genotypes
 
 TARGETS = 6

@@ -20,7 +20,7 @@ rule tune_beagle:
         mem_mb=grow(4000),
         disk_mb=2000,
     params:
-        code=code("tune-beagle", "imputation"),
+        code=code("tune-beagle", "baselines"),
         map=given("--map", "map"),
         seed=CONFIG["data_seed"],
     shell:
@@ -61,7 +61,7 @@ rule baseline:
         mem_mb=grow(4000),
         disk_mb=2000,
     params:
-        code=code("baseline", "imputation"),
+        code=code("baseline", "baselines"),
         map=given("--map", "map"),
         parameters=given("--parameters", "parameters"),
         seed=CONFIG["data_seed"],

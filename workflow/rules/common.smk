@@ -11,10 +11,10 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from ragimpute.code_digest import digest, of_other_architectures
-from ragimpute.config import ConfigError, load
+from ragimpute.study.code_digest import digest, of_other_architectures
+from ragimpute.study.configuration import ConfigError, load
 from ragimpute.reporting import FIGURES
-from ragimpute.study import runs, truth_file
+from ragimpute.study.runs import runs, truth_file
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
 IS_MODULE = workflow.modifier.skip_configfile

@@ -29,7 +29,7 @@ rule predict:
         disk_mb=1000,
         gpu=gpus(),
     params:
-        code=code("predict", "training"),
+        code=code("predict", "imputation"),
         device=CONFIG["device"],
         calibrate=lambda wildcards: "--calibrate" if wildcards.calibrated else [],
     shell:

@@ -17,7 +17,7 @@ rule read_panel:
         mem_mb=grow(2000),
         disk_mb=2000,
     params:
-        code=code("read-panel", "panels"),
+        code=code("read-panel", "panel"),
         map=given("--map", "map"),
         region=region_option,
     shell:
@@ -43,7 +43,7 @@ rule assign_roles:
         mem_mb=grow(1000),
         disk_mb=100,
     params:
-        code=code("assign-roles", "panels"),
+        code=code("assign-roles", "panel"),
         people=people_option,
         samples=given("--samples", "samples"),
         validation_fraction=CONFIG["training"]["validation_fraction"],
@@ -52,3 +52,27 @@ rule assign_roles:
         "ragimpute assign-roles --panel {input.panel:q} {params.people:q} {params.samples:q}"
         " --validation-fraction {params.validation_fraction:q} --seed {params.seed:q}"
         " --out {output.roles:q} > {log:q} 2>&1"
+
+
+rule frequencies:
+    input:
+        panel="results/panels/{panel}/panel.safetensors",
+        roles="results/panels/{panel}/roles.tsv",
+    output:
+        frequencies="results/panels/{panel}/frequencies.tsv",
+    log:
+        "results/logs/frequencies/{panel}.log",
+    benchmark:
+        "results/benchmarks/frequencies/{panel}.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(10),
+        mem_mb=grow(2000),
+        disk_mb=500,
+    params:
+        code=code("frequencies", "panel"),
+    shell:
+        "ragimpute frequencies --panel {input.panel:q} --roles {input.roles:q}"
+        " --out {output.frequencies:q} > {log:q} 2>&1"

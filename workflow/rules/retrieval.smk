@@ -25,10 +25,37 @@ rule retrieve:
         mem_mb=grow(4000),
         disk_mb=5000,
     params:
-        code=code("retrieve", "training"),
+        code=code("retrieve", "retrieval"),
         validation=given("--validation", "validation"),
         size=lambda wildcards: CONFIG["training"][wildcards.architecture]["size"],
     shell:
         "ragimpute retrieve --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " {params.validation:q} --architecture {wildcards.architecture:q} --size {params.size:q}"
         " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
+
+
+rule paint:
+    input:
+        panel=panel_file("panel.safetensors"),
+        roles=panel_file("roles.tsv"),
+        typed="results/masks/{mask}/typed.tsv",
+        targets="results/masks/{mask}/phased.vcf.gz",
+    output:
+        painting="results/masks/{mask}/painting.tsv",
+    log:
+        "results/logs/paint/{mask}.log",
+    benchmark:
+        "results/benchmarks/paint/{mask}.tsv"
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(15),
+        mem_mb=grow(3000),
+        disk_mb=10,
+    params:
+        code=code("paint", "retrieval"),
+    shell:
+        "ragimpute paint --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
+        " --targets {input.targets:q} --mask-name {wildcards.mask:q} --threads {threads}"
+        " --out {output.painting:q} > {log:q} 2>&1"

@@ -24,7 +24,7 @@ class Finding:
         return f"{self.level}: {self.file}: {self.message}"
 
 
-def some(names: Iterable[object]) -> str:
+def first_five(names: Iterable[object]) -> str:
     """The first five of `names`, and how many there are when there are more."""
     listed = [str(name) for name in names]
     return ", ".join(listed[:5]) + (f", ... ({len(listed)})" if len(listed) > 5 else "")

@@ -22,30 +22,30 @@ NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
-    "impute": "impute",
-    "explain": "explain",
-    "config": "config",
+    "impute": "imputation",
+    "explain": "imputation",
+    "config": "study",
     "check": "check",
-    "read-panel": "panels",
-    "assign-roles": "panels",
-    "mask": "panels",
-    "frequencies": "panels",
-    "phase": "imputation",
-    "phase-validation": "imputation",
-    "baseline": "imputation",
-    "tune-beagle": "imputation",
-    "retrieve": "training",
+    "read-panel": "panel",
+    "assign-roles": "panel",
+    "frequencies": "panel",
+    "mask": "targets",
+    "phase": "targets",
+    "phase-validation": "targets",
+    "retrieve": "retrieval",
+    "paint": "retrieval",
     "train": "training",
-    "predict": "training",
-    "diagnose-loss": "diagnosis",
+    "diagnose-loss": "training",
+    "predict": "imputation",
+    "tune-beagle": "baselines",
+    "baseline": "baselines",
     "evaluate": "evaluation",
     "collect": "evaluation",
     "summarise": "evaluation",
-    "provenance": "config",
     "loss-study": "evaluation",
-    "paint": "training",
     "plot": "reporting",
     "report": "reporting",
+    "provenance": "study",
 }
 
 
@@ -59,7 +59,7 @@ class VerbGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"ragimpute.cli.{VERBS[cmd_name]}")
-        return getattr(module, cmd_name.replace("-", "_"))
+        return getattr(module, f"{cmd_name.replace('-', '_')}_command")
 
 
 @click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -25,7 +25,7 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 @json_option
 @quiet_option("Print errors and warnings only.")
 @click.option("--out", type=OUT, help="The findings as TSV too: level file code message.")
-def check(
+def check_command(
     reference: Path,
     targets: Path,
     map_path: Path | None,
@@ -45,8 +45,8 @@ def check(
     import pandas as pd
 
     from ragimpute.artefacts import atomic_path
+    from ragimpute.check.all_checks import check_inputs
     from ragimpute.check.findings import COLUMNS
-    from ragimpute.check.inputs import check_inputs
     from ragimpute.vcf.source import Region
 
     within = Region.parse(region) if region else None

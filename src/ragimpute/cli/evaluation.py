@@ -32,7 +32,7 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 @click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
 @click.option("--statistics", type=NEW, required=True, help="Per-person statistics for paired comparisons.")
 @click.option("--along", "along_path", type=NEW, required=True, help="Accuracy along the chromosomes, TSV.")
-def evaluate(
+def evaluate_command(
     imputed: Path,
     truth: Path | None,
     panel: Path,
@@ -55,28 +55,32 @@ def evaluate(
 
     Leave-one-out r2 (INFO ER2) is averaged over the typed sites; with estimated R2 it is all there is without truth.
     """
-    from ragimpute.evaluation import along, scorer, tables
-    from ragimpute.evaluation import collect as store
-    from ragimpute.evaluation.inputs import read_untyped
-    from ragimpute.panel import Panel
-    from ragimpute.vcf.alleles import AllelePolicy
+    from ragimpute.evaluation import by_position, result_tables, scorer
+    from ragimpute.evaluation import store as store
+    from ragimpute.evaluation.untyped import read_untyped
+    from ragimpute.panel.store import Panel
+    from ragimpute.targets.alleles import AllelePolicy
 
-    run = tables.Run(panel_name, mask_name, **names)
+    run = result_tables.RunNames(panel_name, mask_name, **names)
     setting = scorer.Setting(bootstraps, bootstrap_seed)
     policy = AllelePolicy(swapped, flipped, ambiguous)
     sites = Panel.load(panel).sites
     found = read_untyped(imputed, truth, sites, roles, typed, frequencies, policy)
-    tables.write(along.along(run, sites, found), along.COLUMNS, along_path)
+    result_tables.write_result_table(
+        by_position.accuracy_by_position(run, sites, found), by_position.COLUMNS, along_path
+    )
     scored = None
     if found.genotypes is None:
-        table = scorer.estimate(run, found.counts, found.info_r2, len(found.people))
+        table = scorer.score_estimates(run, found.counts, found.info_r2, len(found.people))
     else:
         table, scored = scorer.score(
             run, found.genotypes, found.counts, found.info_r2, found.people, found.populations, setting
         )
-    left_out = scorer.leave_one_out(run, found.typed_counts, found.er2, len(found.people))
-    tables.write(tables.join([table, left_out], tables.METRIC_COLUMNS), tables.METRIC_COLUMNS, out)
-    store.save(statistics, store.Evaluation(run, setting, scored))
+    left_out = scorer.score_typed(run, found.typed_counts, found.er2, len(found.people))
+    result_tables.write_result_table(
+        result_tables.join([table, left_out], result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
+    )
+    store.save_evaluation(statistics, store.Evaluation(run, setting, scored))
 
 
 @click.command()
@@ -86,7 +90,7 @@ def evaluate(
 @click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
 @click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")
 @click.option("--along-out", type=NEW, required=True, help="Accuracy along the chromosomes of all, TSV.")
-def collect(
+def collect_command(
     evaluations: tuple[Path, ...],
     statistics: tuple[Path, ...],
     along: tuple[Path, ...],
@@ -95,16 +99,18 @@ def collect(
     along_out: Path,
 ) -> None:
     """Join the evaluations of all methods and compare them pairwise on the same people, sites and resamples."""
-    from ragimpute.evaluation import along as windows
-    from ragimpute.evaluation import collect as store
-    from ragimpute.evaluation import tables
+    from ragimpute.evaluation import by_position as windows
+    from ragimpute.evaluation import result_tables
+    from ragimpute.evaluation import store as store
 
-    parts = [tables.read(path, windows.COLUMNS) for path in along]
-    tables.write(tables.join(parts, windows.COLUMNS), windows.COLUMNS, along_out)
-    measured = [tables.read(path, tables.METRIC_COLUMNS) for path in evaluations]
-    tables.write(tables.join(measured, tables.METRIC_COLUMNS), tables.METRIC_COLUMNS, out)
-    compared = store.compare([store.load(path) for path in statistics])
-    tables.write(compared, tables.COMPARISON_COLUMNS, comparisons)
+    parts = [result_tables.read_result_table(path, windows.COLUMNS) for path in along]
+    result_tables.write_result_table(result_tables.join(parts, windows.COLUMNS), windows.COLUMNS, along_out)
+    measured = [result_tables.read_result_table(path, result_tables.METRIC_COLUMNS) for path in evaluations]
+    result_tables.write_result_table(
+        result_tables.join(measured, result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
+    )
+    compared = store.compare_methods([store.load_evaluation(path) for path in statistics])
+    result_tables.write_result_table(compared, result_tables.COMPARISON_COLUMNS, comparisons)
 
 
 @click.command()
@@ -120,15 +126,15 @@ def collect(
 @click.option("--out", type=NEW, required=True, help="Summary table, TSV.")
 @quiet_option("Do not print the table.")
 @json_option
-def summarise(
+def summarise_command(
     metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: Path, quiet: bool, as_json: bool
 ) -> None:
     """One row per method, averaged over seeds; `selected` marks the trained row with the best validation r2."""
-    from ragimpute.evaluation import summary, tables
+    from ragimpute.evaluation import result_tables, summary
 
-    measured = tables.read(metrics, tables.METRIC_COLUMNS)
-    table = summary.summarise(measured, _read_histories(histories))
-    tables.write(table, tables.SUMMARY_COLUMNS, out)
+    measured = result_tables.read_result_table(metrics, result_tables.METRIC_COLUMNS)
+    table = summary.summary_table(measured, _read_histories(histories))
+    result_tables.write_result_table(table, result_tables.SUMMARY_COLUMNS, out)
     if as_json:
         print_json(table.to_dict(orient="records"))
     elif not quiet:
@@ -153,7 +159,7 @@ def summarise(
 @click.option("--out", type=NEW, required=True, help="Measures of each loss and differences to no_recon, TSV.")
 @click.option("--claims", type=NEW, required=True, help="Predicted against measured, TSV.")
 @click.option("--curves", type=NEW, required=True, help="Training curves and monitors by epoch, TSV.")
-def loss_study(
+def loss_study_command(
     statistics: tuple[Path, ...],
     histories: tuple[tuple[str, str, Path], ...],
     config: Path,
@@ -170,30 +176,30 @@ def loss_study(
     import yaml
 
     from ragimpute.evaluation import claims as predictions
-    from ragimpute.evaluation import collect as store
-    from ragimpute.evaluation import curves as courses
     from ragimpute.evaluation import loss_study as losses
-    from ragimpute.evaluation import tables
+    from ragimpute.evaluation import result_tables
+    from ragimpute.evaluation import store as store
+    from ragimpute.evaluation import training_curves as courses
     from ragimpute.evaluation import trainings as rows
 
     read = _read_histories(histories)
-    tables.write(courses.curves(read), courses.COLUMNS, curves)
+    result_tables.write_result_table(courses.training_curves(read), courses.COLUMNS, curves)
     effective = yaml.safe_load(config.read_text(encoding="utf-8"))
-    gathered = rows.gather([store.load(path) for path in statistics], read, effective, study)
-    tables.write(gathered, rows.COLUMNS, trainings, rows.DIGITS)
-    settings = losses.group(tables.read(trainings, rows.COLUMNS))
-    tables.write(losses.table(settings), losses.COLUMNS, out)
+    gathered = rows.training_rows([store.load_evaluation(path) for path in statistics], read, effective, study)
+    result_tables.write_result_table(gathered, rows.COLUMNS, trainings, rows.DIGITS)
+    settings = losses.group(result_tables.read_result_table(trainings, rows.COLUMNS))
+    result_tables.write_result_table(losses.loss_table(settings), losses.COLUMNS, out)
     judged = predictions.judge(settings)
-    tables.write(judged, predictions.COLUMNS, claims)
+    result_tables.write_result_table(judged, predictions.COLUMNS, claims)
     for row in judged[judged["verdict"] != predictions.NOT_RUN].itertuples():
         click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
 
 
 def _read_histories(histories: tuple[tuple[str, str, Path], ...]) -> dict[tuple[str, str], list]:
     """History tables by mask and method."""
-    from ragimpute.evaluation import tables
+    from ragimpute.evaluation import result_tables
 
     read: dict[tuple[str, str], list] = {}
     for mask, method, path in histories:
-        read.setdefault((mask, method), []).append(tables.read(path, tables.HISTORY_COLUMNS))
+        read.setdefault((mask, method), []).append(result_tables.read_result_table(path, result_tables.HISTORY_COLUMNS))
     return read

@@ -1,266 +1,281 @@
-"""Verbs that run the established programs: phasing, baseline imputation and the tuning of Beagle."""
+"""The verbs of the stage imputation: impute, explain, predict."""
 
-import json
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ragimpute.cli.options import (
     FILE,
     OUT,
+    device_option,
     map_option,
     memory_option,
     n_phasings_option,
     panel_option,
+    phasings_option,
+    region_option,
     roles_option,
     seed_option,
     start_logging,
     threads_option,
+    two_threads_option,
     typed_option,
 )
+from ragimpute.cli.output import json_option, print_json, quiet_option
 
-BASELINES = ("beagle", "beagle_once", "beagle_tuned", "minimac4", "li_stephens", "copy_nearest", "frequency")
-FROM_ONE_PHASING = ("beagle_once", "frequency")
+if TYPE_CHECKING:
+    from ragimpute.imputation.explanation import Explanation
 
-
-@click.command("phase")
-@panel_option
-@roles_option
-@click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
-@map_option
-@memory_option
-@seed_option
-@click.option("--out", type=OUT, required=True, help="VCF.gz of complete, phased typed genotypes.")
-@n_phasings_option
-@click.option("--phasings", "phasings_path", type=OUT, help="Further phasings to average over (safetensors).")
-def phase(
-    panel: Path,
-    roles: Path,
-    targets: Path,
-    map_path: Path | None,
-    memory_mb: int,
-    seed: int,
-    out: Path,
-    n_phasings: int | None,
-    phasings_path: Path | None,
-) -> None:
-    """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
-
-    Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets what Beagle
-    makes of other seeds, too: networks and baselines average over them.
-    """
-    start_logging()
-    from ragimpute import phasings
-    from ragimpute.panel import Panel
-    from ragimpute.phasing import phase as once
-    from ragimpute.phasing import phase_repeatedly
-    from ragimpute.roles import read_roles, reference_people, target_people
-    from ragimpute.vcf.reader import read_genotypes
-    from ragimpute.vcf.writer import write_genotypes
-
-    people, table = Panel.load(panel), read_roles(roles)
-    found = read_genotypes(targets, people.sites, target_people(table))
-    reference = people.people(reference_people(table))
-    genetic_map = _genetic_map(map_path)
-    if phasings_path is None:
-        done = [once(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)]
-    else:
-        done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
-    first = done[0]
-    write_genotypes(out, people.sites.take(first.index), people.contigs, first.samples, first.alleles, True)
-    if phasings_path is not None:
-        phasings.save(phasings_path, out, done)
+ALL_FIELDS = "GT,DS,HDS,GP"
+PRETRAINED = "pretrained"
 
 
-@click.command("phase-validation")
-@panel_option
-@roles_option
-@click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
-@map_option
-@memory_option
-@seed_option
-@click.option("--out", type=OUT, required=True, help="VCF.gz of the validation samples' phased typed genotypes.")
-def phase_validation(
-    panel: Path, roles: Path, targets: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path
-) -> None:
-    """Write the validation samples' typed genotypes in the state that the targets are in when they are imputed.
-
-    Where the targets came phased, the validation samples keep the panel's phase. Otherwise it is erased, and inferred
-    by Beagle against the train fold alone, once.
-    """
-    start_logging()
-    from ragimpute.panel import Panel
-    from ragimpute.phasing import as_targets
-    from ragimpute.roles import read_roles, reference_people, target_people
-    from ragimpute.vcf.reader import read_genotypes
-    from ragimpute.vcf.writer import write_genotypes
-
-    people, table = Panel.load(panel), read_roles(roles)
-    done = as_targets(
-        people.people(reference_people(table, "train")),
-        people.people(reference_people(table, "validation")),
-        read_genotypes(targets, people.sites, target_people(table)),
-        _genetic_map(map_path),
-        memory_mb=memory_mb,
-        seed=seed,
-    )
-    write_genotypes(out, people.sites.take(done.index), people.contigs, done.samples, done.alleles, True)
+def _model(ctx: click.Context, param: click.Parameter, value: str) -> Path | None:
+    """The file of the network, None for the pretrained one."""
+    return None if value == PRETRAINED else FILE.convert(value, param, ctx)
 
 
-@click.command("baseline")
-@click.argument("name", type=click.Choice(BASELINES))
-@panel_option
-@roles_option
-@typed_option
-@click.option("--frequencies", type=FILE, required=True, help="The table from `ragimpute frequencies`.")
-@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes from `ragimpute phase`.")
-@click.option(
-    "--phasings",
-    "phasings_path",
-    type=FILE,
-    help="Further phasings of the targets, from `ragimpute phase`, to average over.",
+reference_option = click.option(
+    "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
-@map_option
-@click.option("--parameters", type=FILE, help="beagle_tuned only: the JSON from `ragimpute tune-beagle`.")
-@click.option("--minimac4-map", is_flag=True, help="Give Minimac4 the map too; without it, it runs on its defaults.")
-@threads_option
-@memory_option
-@seed_option
-@click.option("--out", type=OUT, required=True, help="Imputed VCF.gz, indexed, in the same form for every method.")
-def baseline(
-    name: str,
-    panel: Path,
-    roles: Path,
-    typed_path: Path,
-    frequencies: Path,
-    targets: Path,
-    phasings_path: Path | None,
-    map_path: Path | None,
-    parameters: Path | None,
-    minimac4_map: bool,
-    threads: int,
-    memory_mb: int,
-    seed: int,
-    out: Path,
-) -> None:
-    """Impute with an established method: the same input as the networks get, the same fields as they write.
+targets_option = click.option(
+    "--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not."
+)
+model_option = click.option(
+    "--model",
+    default=PRETRAINED,
+    show_default=True,
+    callback=_model,
+    help="`pretrained`, or a model written by `train`.",
+)
+exclude_option = click.option(
+    "--exclude-samples", type=FILE, help="Reference people to leave out: one name on each line."
+)
+FIGURES = (".svg", ".png")
+SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
-    beagle: at its defaults. beagle_tuned: parameters chosen on held-out panel samples. minimac4. li_stephens: a plain
-    copying model. copy_nearest: what bert_rag is given, without the network. With --phasings each of these five is the
-    mean of what it imputes from each phasing, as it is with the networks. beagle_once: Beagle as it is usually run,
-    from the first phasing alone. frequency: the reference's allele frequency for everyone, the floor.
+
+@click.command("impute")
+@reference_option
+@targets_option
+@click.option("--out", type=OUT, required=True, help="Imputed VCF.gz (or BCF), with index.")
+@map_option
+@region_option
+@two_threads_option
+@seed_option
+@n_phasings_option
+@click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
+@click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
+@model_option
+@exclude_option
+@device_option
+@memory_option
+@quiet_option("Print warnings and errors only.")
+@json_option
+def impute_command(
+    reference: Path,
+    targets: Path,
+    out: Path,
+    map_path: Path | None,
+    region: str | None,
+    threads: int,
+    seed: int,
+    n_phasings: int | None,
+    fields: str,
+    keep_unmatched: bool,
+    model: Path | None,
+    exclude_samples: Path | None,
+    device: str,
+    memory_mb: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Impute people from a reference panel with a trained network. Nothing is trained and nothing configured.
+
+    Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
+    read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
+    phased by Beagle first. Beside OUT, .dropped.tsv lists the records of both files that were not used, with the
+    reason, and .recoded.tsv the recoded ones.
     """
     start_logging()
-    from ragimpute import baselines, phasings
-    from ragimpute.empirical import empirical_r2
-    from ragimpute.frequencies import read_frequencies
-    from ragimpute.mask import read_phased
-    from ragimpute.panel import Panel
-    from ragimpute.roles import read_roles, reference_people, target_people
-    from ragimpute.vcf.writer import write_imputed
+    from ragimpute.imputation import run
+    from ragimpute.panel.genetic_map import GeneticMap
 
-    people, table = Panel.load(panel), read_roles(roles)
-    reference = people.people(reference_people(table))
-    first = read_phased(targets, people.sites, target_people(table), typed_path)
-    if phasings_path is None or name in FROM_ONE_PHASING:
-        several = [first]
-    else:
-        several = phasings.load(phasings_path, targets, first)
-    if name == "minimac4":
-        genetic_map = _genetic_map(map_path) if minimac4_map else None
-        impute = partial(baselines.run_minimac4, reference, genetic_map=genetic_map, threads=threads)
-    elif name == "li_stephens":
-        impute = partial(baselines.run_li_stephens, reference, threads=threads)
-    elif name == "copy_nearest":
-        impute = partial(baselines.run_copy_nearest, reference, threads=threads)
-    elif name == "frequency":
-        counts = read_frequencies(frequencies, people.sites)
-        impute = partial(baselines.run_frequency, (counts["ac"] / counts["an"]).to_numpy(), people.sites)
-    else:
-        impute = partial(
-            baselines.run_beagle,
-            reference,
-            genetic_map=_genetic_map(map_path),
-            parameters=_parameters(name, parameters),
+    facts = run.impute_files(
+        run.Request(
+            reference=reference,
+            targets=targets,
+            out=out,
+            genetic_map=GeneticMap.read(map_path) if map_path else None,
+            region=region,
+            exclude_samples=exclude_samples,
+            model=model,
+            fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
+            keep_unmatched=keep_unmatched,
+            device=device,
             threads=threads,
             memory_mb=memory_mb,
             seed=seed,
+            n_phasings=n_phasings,
         )
-    alleles = [one.alleles for one in several]
-    imputed = phasings.mean(people.sites, first.index, alleles, lambda number: impute(several[number]))
-    er2 = empirical_r2(reference, imputed.typed, first.haplotypes(), threads)
-    write_imputed(out, people.sites, people.contigs, replace(imputed, er2=er2), threads=threads)
+    )
+    if as_json:
+        print_json(facts)
+    elif not quiet:
+        from ragimpute.reporting.terminal import print_facts
+
+        print_facts(out.name, {name.replace("_", " "): str(fact) for name, fact in facts.items()})
 
 
-@click.command("tune-beagle")
-@panel_option
-@roles_option
-@typed_option
-@click.option(
-    "--validation",
-    type=FILE,
-    required=True,
-    help="The validation samples' genotypes from `ragimpute phase-validation`.",
-)
+def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix not in FIGURES:
+        raise click.BadParameter(f"{value}: name it {' or '.join(FIGURES)}")
+    return value
+
+
+@click.command("explain")
+@reference_option
+@targets_option
+@click.option("--sample", required=True, help="The person, one of TARGETS.")
+@click.option("--site", required=True, help="CHROM:POS, or CHROM:POS:REF:ALT where several records lie there.")
 @map_option
-@threads_option
-@memory_option
+@click.option("--out", type=OUT, help="All retrieved haplotypes, TSV.")
+@click.option("--plot", type=OUT, callback=_drawable, help="A figure of them: .svg or .png.")
+@region_option
+@exclude_option
+@model_option
+@two_threads_option
 @seed_option
-@click.option("--out", type=OUT, required=True, help="JSON: the chosen parameters and the score of each setting tried.")
-def tune_beagle(
-    panel: Path,
-    roles: Path,
-    typed_path: Path,
-    validation: Path,
+@n_phasings_option
+@memory_option
+@quiet_option("Do not log progress.")
+@json_option
+def explain_command(
+    reference: Path,
+    targets: Path,
+    sample: str,
+    site: str,
     map_path: Path | None,
+    out: Path | None,
+    plot: Path | None,
+    region: str | None,
+    exclude_samples: Path | None,
+    model: Path | None,
     threads: int,
-    memory_mb: int,
     seed: int,
-    out: Path,
+    n_phasings: int | None,
+    memory_mb: int,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
-    """Choose Beagle's ne, err, cluster and imp-states on the validation samples, imputed from the train fold.
+    """Show whom a person's two haplotypes were copied from at one untyped site.
 
-    The defaults stay unless a setting is surely better. Targets play no part in it.
+    For each haplotype: the reference haplotypes retrieved at the typed site to the left and at the one to the right,
+    the weight that the network gives to each, the allele that they carry at the site, and how far they match the
+    person, in centimorgan. Give the options that `ragimpute impute` was given, and its result is the one explained.
     """
     start_logging()
-    from ragimpute import tuning
     from ragimpute.artefacts import atomic_path
-    from ragimpute.mask import read_phased
-    from ragimpute.panel import Panel
-    from ragimpute.roles import read_roles, reference_people
+    from ragimpute.imputation.explanation import explain_genotype as look_up
+    from ragimpute.imputation.run import ImputationInputs
+    from ragimpute.panel.genetic_map import GeneticMap
 
-    people, table = Panel.load(panel), read_roles(roles)
-    result = tuning.tune_beagle(
-        people,
-        reference_people(table, "train"),
-        read_phased(validation, people.sites, reference_people(table, "validation"), typed_path),
-        _genetic_map(map_path),
+    inputs = ImputationInputs(
+        reference=reference,
+        targets=targets,
+        genetic_map=GeneticMap.read(map_path) if map_path else None,
+        region=region,
+        exclude_samples=exclude_samples,
+        model=model,
+        device="cpu",
         threads=threads,
         memory_mb=memory_mb,
         seed=seed,
+        n_phasings=n_phasings,
     )
-    with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+    explanation = look_up(inputs, sample, site)
+    if as_json:
+        neighbours = explanation.neighbours.to_dict(orient="records")
+        print_json(
+            {"sample": sample, "site": explanation.site, "dosages": explanation.dosages, "neighbours": neighbours}
+        )
+    else:
+        _print(explanation)
+    if out is not None:
+        with atomic_path(out) as temporary:
+            explanation.neighbours.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    if plot is not None:
+        from ragimpute.reporting import chart, copying_figure
+
+        chart.save_figure(copying_figure.copying_figure(explanation), plot)
 
 
-def _genetic_map(path: Path | None):
-    from ragimpute.genetic_map import GeneticMap
+def _print(explanation: "Explanation") -> None:
+    from ragimpute.reporting.terminal import print_table
 
-    return GeneticMap.read(path) if path else GeneticMap.uniform()
+    header = ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right")
+    for hap, rows in explanation.neighbours.groupby("haplotype"):
+        carried = float(rows.loc[rows["allele"] == 1, "weight"].sum())
+        title = (
+            f"{explanation.sample}, haplotype {hap}, {explanation.site}: dosage {explanation.dosages[hap - 1]:.3f}, "
+            f"carriers of ALT weigh {carried:.3f}"
+        )
+        shown = list(rows.head(SHOWN).itertuples())
+        cells = [
+            (
+                f"{row.neighbour} ({row.neighbour_haplotype})",
+                f"{row.typed_pos} {'←' if row.flank == 'left' else '→'}",
+                str(row.allele),
+                *(f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)),
+            )
+            for row in shown
+        ]
+        print_table(title, header, cells, bold=[i for i, row in enumerate(shown) if row.allele])
+        if len(rows) > SHOWN:
+            click.echo(f"{len(rows) - SHOWN} more weigh {rows['weight'].iloc[SHOWN:].sum():.3f} together")
 
 
-def _parameters(name: str, path: Path | None) -> dict[str, float]:
-    """The tuned parameters; {} for Beagle at its defaults."""
-    from ragimpute.errors import InputError
+@click.command("predict")
+@panel_option
+@roles_option
+@typed_option
+@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the samples to impute.")
+@phasings_option
+@click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
+@click.option("--calibrate", is_flag=True, help="Divide the genotype logits by the temperature that train stored.")
+@device_option
+@threads_option
+@click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) with index: GT DS HDS GP at all panel sites.")
+def predict_command(
+    panel: Path,
+    roles: Path,
+    typed_path: Path,
+    targets: Path,
+    phasings_path: Path | None,
+    model_path: Path,
+    calibrate: bool,
+    device: str,
+    threads: int,
+    out: Path,
+) -> None:
+    """Impute the targets with a trained network, as `ragimpute impute` does.
 
-    if name != "beagle_tuned":
-        return {}
-    if path is None:
-        raise click.UsageError("beagle_tuned needs --parameters, the JSON from `ragimpute tune-beagle`")
-    try:
-        parameters = json.loads(path.read_text())["parameters"]
-        return {option: float(value) for option, value in parameters.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the JSON of `ragimpute tune-beagle` ({error!r})") from None
+    Typed genotypes are kept; those that phasing filled in get their left-out dosage. A site with one allele in the
+    whole reference gets that allele.
+    """
+    start_logging()
+    from ragimpute.imputation import back_ends
+    from ragimpute.imputation.run import write_imputation
+    from ragimpute.panel.roles import read_roles, reference_samples, target_samples
+    from ragimpute.panel.store import Panel
+    from ragimpute.targets import several_phasings
+    from ragimpute.targets.mask import read_phased
+
+    imputer = back_ends.load_back_end(model_path, device, threads, calibrate)
+    click.echo(imputer.describe(), err=True)
+    everybody, table = Panel.load(panel), read_roles(roles)
+    first = read_phased(targets, everybody.sites, target_samples(table), typed_path)
+    several = [first] if phasings_path is None else several_phasings.load_phasings(phasings_path, targets, first)
+    reference = everybody.people(reference_samples(table))
+    write_imputation(out, reference, several, imputer, threads=threads)

@@ -13,6 +13,19 @@ roles_option = click.option("--roles", type=FILE, required=True, help="The table
 typed_option = click.option(
     "--typed", "typed_path", type=FILE, required=True, help="The table from `ragimpute mask --out`."
 )
+architecture_option = click.option("--architecture", required=True, help="bert_rag or copy_rag.")
+frequencies_option = click.option("--frequencies", type=FILE, required=True, help="Allele counts (TSV).")
+validation_option = click.option(
+    "--validation",
+    type=FILE,
+    help="Genotypes of the validation samples, from `ragimpute phase-validation`. Default: in the panel's phase.",
+)
+phasings_option = click.option(
+    "--phasings", "phasings_path", type=FILE, help="Further phasings of the targets, from `ragimpute phase`."
+)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)
 map_option = click.option(
     "--map", "map_path", type=FILE, help="Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
 )
@@ -41,13 +54,16 @@ region_option = click.option(
     "--region", callback=_region, help="CHROM:START-END (1-based, inclusive); default: all that the files cover."
 )
 threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads to use.")
+two_threads_option = click.option(
+    "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."
+)
 memory_option = click.option(
     "--memory-mb", type=click.IntRange(200), default=4000, show_default=True, help="Memory limit of Java programs."
 )
 
 
 def allele_options(command):
-    """Add --swapped, --flipped and --ambiguous, the fields of `ragimpute.vcf.alleles.AllelePolicy`."""
+    """Add --swapped, --flipped and --ambiguous, the fields of `ragimpute.targets.alleles.AllelePolicy`."""
     for option in (
         click.option(
             "--ambiguous",

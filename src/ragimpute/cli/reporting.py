@@ -21,7 +21,7 @@ TABLES = {
 
 
 def table_options(command):
-    """Add an option for each table of `ragimpute.reporting.inputs.Tables`."""
+    """Add an option for each table of `ragimpute.reporting.study_tables.StudyTables`."""
     for name, text in reversed(TABLES.items()):
         command = click.option(f"--{name.replace('_', '-')}", type=EXISTING, required=True, help=text)(command)
     return click.option("--painting", type=EXISTING, multiple=True, help="painting.tsv of paint, of a mask; repeat.")(
@@ -32,12 +32,12 @@ def table_options(command):
 @click.command()
 @table_options
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of figures.")
-def plot(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> None:
+def plot_command(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> None:
     """Draw all figures as {figure}.{mask}.json (a Vega-Lite specification, with its data), .svg and .png."""
-    from ragimpute.reporting.inputs import Tables
     from ragimpute.reporting.plot import plot_all
+    from ragimpute.reporting.study_tables import StudyTables
 
-    plot_all(Tables.read(paths, painting), out_dir)
+    plot_all(StudyTables.read(paths, painting), out_dir)
 
 
 @click.command()
@@ -62,7 +62,7 @@ def plot(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> None:
 @click.option("--benchmarks", type=FOLDER, help="Folder of Snakemake's benchmark files.")
 @click.option("--provenance", type=EXISTING, help="provenance.json of the run.")
 @click.option("--out", type=NEW, required=True, help="One HTML file that needs no network.")
-def report(
+def report_command(
     figures: Path,
     config: Path,
     checks: tuple[tuple[str, Path], ...],
@@ -74,11 +74,11 @@ def report(
     **paths: Path,
 ) -> None:
     """Write the report: verdict, tables, figures, methods text, provenance."""
-    from ragimpute.reporting.inputs import Tables
-    from ragimpute.reporting.page import Inputs, write_report
+    from ragimpute.reporting.page import ReportInputs, write_report
+    from ragimpute.reporting.study_tables import StudyTables
 
-    inputs = Inputs(
-        tables=Tables.read(paths, painting),
+    inputs = ReportInputs(
+        tables=StudyTables.read(paths, painting),
         figures=figures,
         config=config,
         checks=checks,

@@ -29,7 +29,7 @@ def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
     return resamples - mean + values
 
 
-def interval(resamples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bootstrap_interval(resamples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval over axis 0 of resamples [B, ...]; resamples where the metric is undefined are left out.
 
     NaN where fewer than half of the resamples are defined: such an interval would describe a different question.

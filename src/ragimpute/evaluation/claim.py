@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.evaluation.intervals import Measured
-from ragimpute.evaluation.loss_study import Trained
+from ragimpute.evaluation.loss_study import MethodTrainings
 
 INF = float("inf")
 
 # (setting, end of the measure's name) -> values; KeyError, with the name of the loss, when the setting lacks it, and
 # NotTestable when its trainings give no occasion to measure it
-Measure = Callable[[Trained, str], Measured]
+Measure = Callable[[MethodTrainings, str], Measured]
 
 
 class NotTestable(Exception):
@@ -85,7 +85,7 @@ def log_ratio(a: str, b: str, measure: str) -> Measure:
 def where_switched(loss: str, measure: str, logarithmic: bool = False) -> Measure:
     """A measure of the seeds in which the loss ever switched, NaN for the others; NotTestable where none did."""
 
-    def measured(trained: Trained, suffix: str) -> Measured:
+    def measured(trained: MethodTrainings, suffix: str) -> Measured:
         share = trained.losses[loss]["switched_share"]
         if (share.values == 0).all():
             raise NotTestable(f"{loss} never switched")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.evaluation.claim import Claim, Conjunction, NotTestable
-from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm, p_region, smallest_detectable
-from ragimpute.evaluation.loss_study import KEYS, Trained
+from ragimpute.evaluation.intervals import ALPHA, Measured, contrast, holm, p_region, smallest_detectable
+from ragimpute.evaluation.loss_study import KEYS, MethodTrainings
 from ragimpute.evaluation.original_claims import (
     DEFINITIONS,
     LETTERS,
@@ -48,7 +48,7 @@ POWER_COLUMNS: dict[str, type] = {
 }
 
 
-def judge(settings: Sequence[Trained]) -> pd.DataFrame:
+def judge(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
     """The rows of claims.tsv (COLUMNS): every claim on every setting in which one of the losses A to E was trained.
 
     family: primary, secondary or definition. scores: raw, or calibrated for the claims about F1 alone, which are judged
@@ -62,7 +62,7 @@ def judge(settings: Sequence[Trained]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _judge(trained: Trained) -> list[dict]:
+def _judge(trained: MethodTrainings) -> list[dict]:
     found: dict[tuple[str, str], dict] = {}
     for family, claims in FAMILIES.items():
         for scores in SUFFIX:
@@ -85,7 +85,7 @@ def _judge(trained: Trained) -> list[dict]:
     return [*found.values(), *stated]
 
 
-def _family(trained: Trained, claims: Sequence[Claim], suffix: str) -> list[dict]:
+def _family(trained: MethodTrainings, claims: Sequence[Claim], suffix: str) -> list[dict]:
     """The rows of one family, corrected together; claims that cannot be measured do not count in the correction."""
     rows = [_measure(trained, claim, suffix) for claim in claims]
     adjusted = holm([row["p"] for row in rows])
@@ -106,7 +106,7 @@ def _verdict(claim: Claim, inside: bool, p: float, p_equivalent: float) -> str:
     return UNDECIDED
 
 
-def _measure(trained: Trained, claim: Claim, suffix: str) -> dict:
+def _measure(trained: MethodTrainings, claim: Claim, suffix: str) -> dict:
     """The row of one claim, before the correction; with a verdict where nothing can be measured."""
     row: dict = {"claim": claim.name, "text": claim.text, "original": claim.original, "unit": claim.unit}
     row |= {"predicted": claim.predicted, "predicted_low": claim.low, "predicted_high": claim.high}
@@ -127,7 +127,7 @@ def _measure(trained: Trained, claim: Claim, suffix: str) -> dict:
 
 def _test(claim: Claim, measured: Measured) -> dict:
     """Measured value, interval and p-values of a claim that can be measured."""
-    found = estimate(measured)
+    found = contrast(measured)
     bounds = (claim.low, claim.high)
     if claim.logarithmic:
         bounds = (float(np.log(claim.low)) if claim.low > 0 else -np.inf, float(np.log(claim.high)))
@@ -155,7 +155,7 @@ def _conjunction(claim: Conjunction, parts: Sequence[dict]) -> dict:
     return row
 
 
-def power(trained: Trained) -> pd.DataFrame:
+def power(trained: MethodTrainings) -> pd.DataFrame:
     """The smallest difference in F1 that PLANNED_SEEDS seeds would find with 80 %, of each primary difference.
 
     Columns POWER_COLUMNS: sd_seeds, the standard deviation of the paired difference over seeds; error, the standard
@@ -170,7 +170,7 @@ def power(trained: Trained) -> pd.DataFrame:
             if row["n_seeds"] < 2:
                 continue
             measured = claim.measure(trained, suffix)
-            found = estimate(measured, PLANNED_SEEDS)
+            found = contrast(measured, PLANNED_SEEDS)
             rows.append(
                 {
                     **{"scores": scores, "claim": claim.name, "text": claim.text},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.diagnosis import by_step, column, reconstruction
+from ragimpute.evaluation.loss_diagnosis import by_step, column, reconstruction
 from ragimpute.evaluation.summary import training_measures
 
 OWN_BEST = 0.99  # of the training's own best validation F1

@@ -94,7 +94,7 @@ def jackknife_variance(replicates: np.ndarray, value: float) -> float:
     return float((groups - 1) / groups * np.sum((replicates - value) ** 2))
 
 
-def estimate(measured: Measured, n_seeds: int | None = None) -> Estimate:
+def contrast(measured: Measured, n_seeds: int | None = None) -> Estimate:
     """The mean over seeds, with the uncertainty of drawing other seeds and other samples.
 
     The squared error is the variance of the mean over seeds (with fixed samples) plus the jackknife's over samples

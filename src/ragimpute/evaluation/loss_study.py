@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.collect import REFERENCE_LOSS
-from ragimpute.evaluation.intervals import ALPHA, Measured, estimate, holm
+from ragimpute.evaluation.intervals import ALPHA, Measured, contrast, holm
+from ragimpute.evaluation.store import REFERENCE_LOSS
 from ragimpute.evaluation.trainings import JACKKNIFED, MEASURES, unpack
 
 RANKED = (*JACKKNIFED, *(f"{name}_calibrated" for name in JACKKNIFED))
@@ -31,7 +31,7 @@ COLUMNS: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Trained:
+class MethodTrainings:
     """All trainings of one network in one setting: loss (or the name of its row) -> measure -> values over seeds.
 
     studies: the studies that the trainings belong to.
@@ -55,7 +55,7 @@ class Trained:
         return max(len(next(iter(measures.values())).seeds) for measures in self.losses.values())
 
 
-def group(trainings: pd.DataFrame) -> list[Trained]:
+def group(trainings: pd.DataFrame) -> list[MethodTrainings]:
     """The settings of a table of trainings, which may hold several studies, in the order of their keys.
 
     Trainings of several studies are compared when panel, mask, network, size, scored samples and the largest number of
@@ -73,7 +73,7 @@ def group(trainings: pd.DataFrame) -> list[Trained]:
             for method, of_loss in once.groupby("method", sort=True)
         }
         panel, mask, architecture, size, steps, n_samples = key
-        out.append(Trained(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies))
+        out.append(MethodTrainings(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies))
     return out
 
 
@@ -91,7 +91,7 @@ def _measures(rows: pd.DataFrame) -> dict[str, Measured]:
     return found
 
 
-def table(settings: Sequence[Trained]) -> pd.DataFrame:
+def loss_table(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
     """The rows of loss_study.tsv (COLUMNS).
 
     Holm's correction runs, for each mask and measure, over the differences to `no_recon` of all losses of all
@@ -105,19 +105,19 @@ def table(settings: Sequence[Trained]) -> pd.DataFrame:
     return found[list(COLUMNS)]
 
 
-def _rows(trained: Trained) -> list[dict]:
+def _rows(trained: MethodTrainings) -> list[dict]:
     reference = trained.losses.get(REFERENCE_LOSS, {})
     ranks = {measure: rank_ranges(trained, measure) for measure in RANKED}
     rows = []
     for loss, measures in trained.losses.items():
         for name, measured in measures.items():
-            found = estimate(measured)
+            found = contrast(measured)
             low, high = found.interval()
             row: dict = {**trained.keys(), "loss": loss, "measure": name}
             row |= {"n_seeds": int(np.isfinite(measured.values).sum())}
             row |= {"value": found.mean, "ci_low": low, "ci_high": high}
             if name in reference and loss != REFERENCE_LOSS:
-                difference = estimate(measured - reference[name])
+                difference = contrast(measured - reference[name])
                 low, high = difference.interval()
                 row |= {"difference": difference.mean, "difference_low": low, "difference_high": high}
                 row["p_value"] = difference.p_differs()
@@ -126,7 +126,7 @@ def _rows(trained: Trained) -> list[dict]:
     return rows
 
 
-def rank_ranges(trained: Trained, measure: str) -> dict[str, tuple[int, int]]:
+def rank_ranges(trained: MethodTrainings, measure: str) -> dict[str, tuple[int, int]]:
     """The ranks that each loss may have (1 is best), from all pairwise differences, Holm-corrected.
 
     A loss is at best behind the losses that are surely better, and at worst before those that are surely worse. Empty
@@ -135,7 +135,7 @@ def rank_ranges(trained: Trained, measure: str) -> dict[str, tuple[int, int]]:
     losses = {name: measures[measure] for name, measures in trained.losses.items() if measure in measures}
     losses = {name: measured for name, measured in losses.items() if np.isfinite(measured.values).any()}
     pairs = list(combinations(losses, 2))
-    found = [estimate(losses[a] - losses[b]) for a, b in pairs]
+    found = [contrast(losses[a] - losses[b]) for a, b in pairs]
     p = holm([one.p_differs() for one in found])
     if not np.isfinite(p).any():
         return {}

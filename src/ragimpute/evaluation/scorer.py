@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.evaluation import bootstrap, metrics, tables, variants
-from ragimpute.evaluation.statistics import CALIBRATION_BINS, Genotypes, PersonStatistics, person_statistics
+from ragimpute.evaluation import bootstrap, metrics, result_tables, variants
+from ragimpute.evaluation.result_tables import RunNames
+from ragimpute.evaluation.statistics import CALIBRATION_BINS, Genotypes, SampleStatistics, sample_statistics
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
-from ragimpute.evaluation.tables import Run
 
 ALL = "all"
 POPULATION_METRICS = ("r2", "f1", "precision", "recall", "concordance", "dosage_ratio")
@@ -29,7 +29,7 @@ class Scored:
     people: tuple[str, ...]  # [P] sorted by name
     populations: tuple[str, ...]  # [P]
     n_sites: np.ndarray  # [13] int64, sites per stratum with at least one known genotype
-    statistics: PersonStatistics
+    statistics: SampleStatistics
     r2_variant: np.ndarray  # [13]
     r2_variant_resamples: np.ndarray  # [B, 13]
 
@@ -43,7 +43,7 @@ class Setting:
 
 
 def score(
-    run: Run,
+    run: RunNames,
     genotypes: Genotypes,
     counts: ReferenceCounts,
     info_r2: np.ndarray,
@@ -73,7 +73,7 @@ def score(
         )
 
     member = membership(counts)
-    statistics = person_statistics(genotypes, counts)
+    statistics = sample_statistics(genotypes, counts)
     per_site = variants.site_r2(genotypes.ds, genotypes.truth)
     r2_variant = _stratum_means(per_site, member)
     weights = bootstrap.resampling_weights(len(names), setting.bootstraps, setting.seed)
@@ -91,7 +91,7 @@ def score(
     return _table(run, rows), scored
 
 
-def estimate(run: Run, counts: ReferenceCounts, info_r2: np.ndarray, n_people: int) -> pd.DataFrame:
+def score_estimates(run: RunNames, counts: ReferenceCounts, info_r2: np.ndarray, n_people: int) -> pd.DataFrame:
     """Without truth: the mean INFO R2 of the untyped sites of each stratum, nothing else."""
     member = membership(counts)
     means = _stratum_means(info_r2, member)
@@ -100,7 +100,7 @@ def estimate(run: Run, counts: ReferenceCounts, info_r2: np.ndarray, n_people: i
     return _table(run, rows)
 
 
-def leave_one_out(run: Run, counts: ReferenceCounts, er2: np.ndarray, n_people: int) -> pd.DataFrame:
+def score_typed(run: RunNames, counts: ReferenceCounts, er2: np.ndarray, n_people: int) -> pd.DataFrame:
     """Mean leave-one-out r2 `er2` [T] of the typed sites of each stratum; no rows where the file has none."""
     if not np.isfinite(er2).any():
         return _table(run, [])
@@ -142,8 +142,8 @@ def _row(
     }
 
 
-def _table(run: Run, rows: list[dict]) -> pd.DataFrame:
-    return pd.DataFrame([{**run.columns(), **row} for row in rows], columns=list(tables.METRIC_COLUMNS))
+def _table(run: RunNames, rows: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame([{**run.columns(), **row} for row in rows], columns=list(result_tables.METRIC_COLUMNS))
 
 
 def _rows_all(scored: Scored, setting: Setting, n_variants: np.ndarray, n_of_variants: np.ndarray) -> list[dict]:
@@ -160,7 +160,7 @@ def _rows_all(scored: Scored, setting: Setting, n_variants: np.ndarray, n_of_var
         "r2_variant": (scored.r2_variant, scored.r2_variant_resamples, n_variants, n_of_variants),
     }
     for name, (values, resamples, sites, size) in extra.items():
-        low, high = bootstrap.interval(resamples)
+        low, high = bootstrap.bootstrap_interval(resamples)
         rows += [_row(ALL, k, name, values[k], sites[k], size[k], low[k], high[k]) for k in range(len(STRATA))]
     people = float(len(scored.people))
     rows.append(_row(ALL, 0, "n_people", people, scored.n_sites[0], n[0]))
@@ -181,7 +181,7 @@ def _sum_rows(
     n = metrics.field(total, "n")
     rows = []
     for name in names:
-        values, (low, high) = metrics.METRICS[name](total), bootstrap.interval(metrics.METRICS[name](drawn))
+        values, (low, high) = metrics.METRICS[name](total), bootstrap.bootstrap_interval(metrics.METRICS[name](drawn))
         rows += [_row(population, k, name, values[k], n_sites[k], n[k], low[k], high[k]) for k in range(len(STRATA))]
     for name, count in metrics.COUNTS.items():
         rows += [_row(population, k, name, value, n_sites[k], n[k]) for k, value in enumerate(count(total))]

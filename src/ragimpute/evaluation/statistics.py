@@ -47,14 +47,14 @@ class Genotypes:
 
 
 @dataclass(frozen=True)
-class PersonStatistics:
+class SampleStatistics:
     """Sums over sites, per person and stratum."""
 
     sums: np.ndarray  # [P, 13, F] float64, F = len(FIELDS), strata in the order of STRATA
     calibration: np.ndarray  # [P, 13, 10, 3] float64: haplotypes, their summed dosage, their summed expected allele
 
 
-def person_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> PersonStatistics:
+def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleStatistics:
     """The statistics of `genotypes` (not yet oriented) at sites with reference `counts`."""
     member = membership(counts)
     cell, strata_of_cell = cells(member)
@@ -70,7 +70,7 @@ def person_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> PersonSt
         cell_sums[this] += _sums(chunk)
         haplotypes.append(_uncertain_haplotypes(chunk, this))
     sums = np.einsum("kc,cpf->pkf", strata_of_cell.astype(float), cell_sums)
-    return PersonStatistics(sums, _calibration(haplotypes, strata_of_cell, n_people))
+    return SampleStatistics(sums, _calibration(haplotypes, strata_of_cell, n_people))
 
 
 def _runs(cell: np.ndarray) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation import tables
+from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.scorer import ALL
 
 LAST_EPOCHS = 3  # `loss_sd`: standard deviation of the per-step loss over this many last epochs
@@ -19,7 +19,7 @@ _PLACES = {
 _KEYS = ("panel", "mask", "method", "architecture", "loss", "weights")
 
 
-def summarise(measured: pd.DataFrame, histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
+def summary_table(measured: pd.DataFrame, histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
     """The summary of metrics.tsv rows.
 
     Args: measured, rows of metrics.tsv; histories: (mask, method) -> history tables (columns of history.tsv). A method
@@ -42,11 +42,11 @@ def summarise(measured: pd.DataFrame, histories: Mapping[tuple[str, str], Sequen
             row[name] = float(np.mean(found)) if found else np.nan
         rows.append(row)
     table = pd.DataFrame(rows, columns=[*_KEYS, "n_seeds", *_sorted_columns(), SELECTION_METRIC])
-    return select(table)[list(tables.SUMMARY_COLUMNS)]
+    return select(table)[list(result_tables.SUMMARY_COLUMNS)]
 
 
 def _sorted_columns() -> list[str]:
-    return [name for name, kind in tables.SUMMARY_COLUMNS.items() if kind is float]
+    return [name for name, kind in result_tables.SUMMARY_COLUMNS.items() if kind is float]
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.evaluation import course, metrics
-from ragimpute.evaluation.collect import REFERENCE_LOSS, Evaluation
 from ragimpute.evaluation.course import Course
-from ragimpute.evaluation.diagnosis import MONITORS, monitor_means, quick_check_agrees
+from ragimpute.evaluation.loss_diagnosis import MONITORS, monitor_means, quick_check_agrees
 from ragimpute.evaluation.scorer import Scored
+from ragimpute.evaluation.store import REFERENCE_LOSS, Evaluation
 from ragimpute.evaluation.strata import STRATA
 
 GROUPS = 20  # of samples, for the jackknife: by position modulo 20 in the scored order
@@ -41,7 +41,7 @@ MEASURES = tuple(name for name, kind in COLUMNS.items() if kind is float and nam
 Histories = Mapping[tuple[str, str], Sequence[pd.DataFrame]]
 
 
-def gather(
+def training_rows(
     evaluations: Sequence[Evaluation], histories: Histories, config: Mapping[str, Any], study: str
 ) -> pd.DataFrame:
     """The rows (COLUMNS) of all networks trained from scratch, in the order of their keys.

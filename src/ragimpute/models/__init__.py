@@ -7,8 +7,8 @@ from ragimpute.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ragimpute.folds import Fold
-    from ragimpute.models.protocol import Architecture
+    from ragimpute.models.contract import Architecture
+    from ragimpute.panel.folds import Fold
 
 ARCHITECTURES = ("bert_rag", "copy_rag")
 
@@ -16,11 +16,11 @@ ARCHITECTURES = ("bert_rag", "copy_rag")
 def architecture(name: str) -> "Architecture":
     """The architecture called `name`. Raises InputError when there is none."""
     if name == "bert_rag":
-        from ragimpute.models.bert_rag import BertRagArchitecture
+        from ragimpute.models.bert_rag.network import BertRagArchitecture
 
         return BertRagArchitecture()
     if name == "copy_rag":
-        from ragimpute.models.copy_rag_data import CopyRagArchitecture
+        from ragimpute.models.copy_rag.data import CopyRagArchitecture
 
         return CopyRagArchitecture()
     raise InputError(f"unknown architecture {name!r}; known are {', '.join(ARCHITECTURES)}")

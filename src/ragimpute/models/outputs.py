@@ -30,7 +30,7 @@ class ImputationOutputs:
     after2: Tensor  # [B, L, D]
 
 
-class Imputer(Protocol):
+class ImputationNetwork(Protocol):
     """An architecture's network (a torch.nn.Module)."""
 
     def __call__(self, inputs: dict[str, Tensor]) -> ImputationOutputs: ...

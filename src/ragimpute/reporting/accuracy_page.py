@@ -11,11 +11,11 @@ import pandas as pd
 
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.evaluation import tables
+from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import MAC_BINS
-from ragimpute.reporting.markdown import fill, hardware, markdown
+from ragimpute.reporting.markdown import fill, hardware_text, markdown
 from ragimpute.reporting.verdict import bins_with_enough
-from ragimpute.study import NOT_TRAINED
+from ragimpute.study.runs import NOT_TRAINED
 
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")
 BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens")
@@ -29,7 +29,7 @@ def decimal(value: float, places: int) -> str:
     return "NA" if pd.isna(value) else f"{value:.{places}f}".replace("0.", ".", 1)
 
 
-def table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
+def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
     """The methods of a mask, the best overall r2 first: r2 and F1, and r2 by reference minor allele count.
 
     Of the losses, LOSS alone: the others are compared on the page of the loss study.
@@ -48,7 +48,7 @@ def table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
     return markdown(head, lines)
 
 
-def differences(comparisons: pd.DataFrame, mask: str, method: str, others: list[str], enough: list[str]) -> str:
+def difference_table(comparisons: pd.DataFrame, mask: str, method: str, others: list[str], enough: list[str]) -> str:
     """Paired differences in dosage r2 of `method` to `others`, with intervals, and in how many bins it is ahead."""
     rows = comparisons[
         (comparisons["mask"] == mask)
@@ -74,22 +74,22 @@ def differences(comparisons: pd.DataFrame, mask: str, method: str, others: list[
 
 def block(results: Path, mask: str) -> str:
     """What a page shows of one mask."""
-    summary = tables.read(results / "summary.tsv", tables.SUMMARY_COLUMNS)
-    metrics = tables.read(results / "metrics.tsv", tables.METRIC_COLUMNS)
-    comparisons = tables.read(results / "comparisons.tsv", tables.COMPARISON_COLUMNS)
+    summary = result_tables.read_result_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+    metrics = result_tables.read_result_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
+    comparisons = result_tables.read_result_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
     here = summary[summary["mask"] == mask]
     trained = here[here["architecture"] != NOT_TRAINED]
     chosen = list(trained.loc[trained["selected"], "method"])
     ready = [name for name in trained["method"] if name.endswith((".pretrained", ".fine_tuned"))]
     chosen += [name for name in ready if name not in chosen]
-    parts = [table(summary, metrics, mask)]
+    parts = [accuracy_table(summary, metrics, mask)]
     in_mask = metrics[metrics["mask"] == mask]
     methods = set(here["method"])
     compared = {method: [name for name in BASELINES if name in methods] for method in chosen}
     if COPIES in methods and methods >= COPYING:  # does the network beat what it is given, and the plain model?
         compared.setdefault(COPIES, sorted(COPYING))
     for method, others in compared.items():
-        parts.append(differences(comparisons, mask, method, others, bins_with_enough(in_mask, method)))
+        parts.append(difference_table(comparisons, mask, method, others, bins_with_enough(in_mask, method)))
     return "\n\n".join(parts)
 
 
@@ -111,7 +111,7 @@ def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: 
         if mask not in folder:
             click.echo(f"{page}: <!-- {name} --> stays as it is")
             continue
-        made = f"`{command}` at commit `{commit}`, {hardware(folder[mask])}, {date}."
+        made = f"`{command}` at commit `{commit}`, {hardware_text(folder[mask])}, {date}."
         blocks[name] = f"{block(folder[mask], mask)}\n\n{made}"
     if not blocks:
         raise InputError(f"{page}: no table of {', '.join(sorted(folder))}")

@@ -27,7 +27,7 @@ HIDDEN = "hidden"
 WITHOUT_ROWS: Spec = {"y": None, "color": {"value": SOFT}, "tooltip": None}  # encodings of a note across all rows
 
 
-def figure(title: str, caption: str, body: Mapping[str, Any], wide: bool = False) -> Spec:
+def chart(title: str, caption: str, body: Mapping[str, Any], wide: bool = False) -> Spec:
     """A whole figure; title and caption travel with it to the report (`usermeta`).
 
     The report gives a `wide` one, of which nothing lies beside anything else, the width of the page.
@@ -45,7 +45,7 @@ def nothing(title: str, message: str) -> Spec:
     mark = {"type": "text", "text": message, "fontSize": 13}
     body = {"width": WIDTH, "height": 60, "data": {"values": [{}]}, "mark": mark}
     return {
-        **figure(title, message, body),
+        **chart(title, message, body),
         "usermeta": {"title": title, "caption": message, "empty": True, "wide": False},
     }
 
@@ -58,7 +58,7 @@ def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     rows = rows[rows["method"].isin(list(styles))]
     rows = rows.assign(selected=rows["method"].map({name: style.selected for name, style in styles.items()}))
     return {
-        "data": {"values": records(rows)},
+        "data": {"values": table_rows(rows)},
         "params": [{"name": HIDDEN, "value": []}],
         "transform": [{"filter": f"indexof({HIDDEN}, datum.method) < 0"}],
     }
@@ -102,7 +102,7 @@ def at(value: float) -> Spec:
     return {"datum": value, "type": "quantitative"}
 
 
-def number(field: str, title: str | None = None, **options: Any) -> Spec:
+def number_format(field: str, title: str | None = None, **options: Any) -> Spec:
     """A quantitative channel; `options` go to it as they are."""
     return {"field": field, "type": "quantitative", "title": title, **options}
 
@@ -117,7 +117,7 @@ def tooltips(titles: Mapping[str, str]) -> list[Spec]:
     return out
 
 
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def table_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON values: six significant digits, undefined numbers left out."""
     return [
         {name: value for name, cell in row.items() if (value := _json(cell)) is not None}
@@ -166,7 +166,7 @@ def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: b
     limits = [float(f"{bound:.6g}") for bound in domain]
     axis = {"labelFontSize": 12, "ticks": False, "domain": False} if named else None
     y = {"field": "method", "type": "nominal", "sort": list(styles), "axis": axis, "title": None}
-    x = number("value", scale={"domain": limits, "zero": False, "nice": False}, axis={"tickCount": 4})
+    x = number_format("value", scale={"domain": limits, "zero": False, "nice": False}, axis={"tickCount": 4})
     colour = {"color": {**method_encoding(styles, "color")["color"], "legend": None}}
     shown = tooltips({"method": "method", "value:Q": name, "low:Q": "95 % from", "high:Q": "to"})
     near, far = {"filter": "!datum.far"}, {"filter": "datum.far"}
@@ -195,7 +195,7 @@ def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: b
     }
 
 
-def save(spec: Spec, path: Path) -> None:
+def save_figure(spec: Spec, path: Path) -> None:
     """Write the figure to `path`: its specification (.json), an SVG or a PNG; the same figure gives the same bytes.
 
     Raises ValueError for another suffix, and when Vega cannot draw the figure.

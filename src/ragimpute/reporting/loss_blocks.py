@@ -8,11 +8,11 @@ import pandas as pd
 
 from ragimpute.evaluation import claims, loss_study
 from ragimpute.evaluation.claims import CALIBRATED, RAW, SUFFIX, VERDICTS
-from ragimpute.evaluation.diagnosis import verdict_of
-from ragimpute.evaluation.intervals import ALPHA, Measured, estimate
-from ragimpute.evaluation.loss_study import STUDIES, Trained
+from ragimpute.evaluation.intervals import ALPHA, Measured, contrast
+from ragimpute.evaluation.loss_diagnosis import verdict_of
+from ragimpute.evaluation.loss_study import STUDIES, MethodTrainings
 from ragimpute.evaluation.original_claims import DEFINITIONS, A, C
-from ragimpute.reporting.losses import claim_rows, interval, rank_range, ranked, text
+from ragimpute.reporting.loss_figures import claim_rows, claim_text, interval_text, rank_range, ranked
 from ragimpute.reporting.markdown import markdown
 
 PRIMARY, SECONDARY, _, SECOND_MASK, GPU = STUDIES
@@ -41,7 +41,7 @@ GPU_NOT_RUN = "The full size has not been run."
 class Found:
     """The studies' settings at the sizes' own learning rates, with what is computed from them, and all trainings."""
 
-    settings: list[Trained]
+    settings: list[MethodTrainings]
     table: pd.DataFrame  # loss_study.tsv's columns
     judged: pd.DataFrame  # claims.tsv's columns
     trainings: pd.DataFrame
@@ -50,13 +50,13 @@ class Found:
     def of(cls, trainings: pd.DataFrame) -> "Found":
         """Of the rows of docs/data/loss_study.tsv."""
         settings = loss_study.group(trainings[trainings["learning_rate"].isna()])
-        return cls(settings, loss_study.table(settings), claims.judge(settings), trainings)
+        return cls(settings, loss_study.loss_table(settings), claims.judge(settings), trainings)
 
-    def with_study(self, *studies: str) -> list[Trained]:
+    def with_study(self, *studies: str) -> list[MethodTrainings]:
         """The settings that trainings of one of `studies` belong to."""
         return [one for one in self.settings if set(one.studies) & set(studies)]
 
-    def rows(self, table: pd.DataFrame, trained: Trained) -> pd.DataFrame:
+    def rows(self, table: pd.DataFrame, trained: MethodTrainings) -> pd.DataFrame:
         """The rows of one setting, of a table with the columns of its keys."""
         same = np.ones(len(table), dtype=bool)
         for name, value in trained.keys().items():
@@ -85,16 +85,16 @@ def blocks(found: Found, runs: pd.DataFrame) -> dict[str, str]:
     }
 
 
-Table = Callable[[Found, Trained], str]
+Table = Callable[[Found, MethodTrainings], str]
 
 
-def _each(found: Found, settings: Sequence[Trained], *write: Table, absent: str = NOT_RUN) -> str:
+def _each(found: Found, settings: Sequence[MethodTrainings], *write: Table, absent: str = NOT_RUN) -> str:
     """The tables of each setting under a line that states the setting."""
     parts = [part for one in settings for part in (_title(one), *(table(found, one) for table in write))]
     return "\n\n".join(part for part in parts if part) or absent
 
 
-def _title(one: Trained) -> str:
+def _title(one: MethodTrainings) -> str:
     return (
         f"**{one.architecture}** (size {one.size}, mask {one.mask} of panel {one.panel}, {one.steps} steps, up to "
         f"{one.n_seeds()} seeds, {one.n_samples} samples scored)"
@@ -111,7 +111,7 @@ def _runs(runs: pd.DataFrame) -> str:
     return markdown(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
 
 
-def _counts(found: Found, one: Trained) -> str:
+def _counts(found: Found, one: MethodTrainings) -> str:
     judged = found.rows(found.judged, one)
     judged = judged[judged["family"] != "definition"]
     shown = [verdict for verdict in VERDICTS if verdict in set(judged["verdict"])]
@@ -125,7 +125,7 @@ def _counts(found: Found, one: Trained) -> str:
 def _claims_of(family: str) -> Table:
     """A table of the claims of a family: raw and, for F1, after temperature."""
 
-    def table(found: Found, one: Trained) -> str:
+    def table(found: Found, one: MethodTrainings) -> str:
         rows = []
         for row in claim_rows(found.rows(found.judged, one)):
             if row["family"] != family:
@@ -142,9 +142,9 @@ def _claims_of(family: str) -> Table:
     return table
 
 
-def _power(found: Found, one: Trained) -> str:
+def _power(found: Found, one: MethodTrainings) -> str:
     rows = [
-        [row.text, row.scores, text(row.sd_seeds), text(row.error), text(row.detectable)]
+        [row.text, row.scores, claim_text(row.sd_seeds), claim_text(row.error), claim_text(row.detectable)]
         for row in claims.power(one).itertuples()
     ]
     if not rows:
@@ -159,13 +159,13 @@ def _definitions() -> str:
     return markdown(["claim", "the original's words", "why", "verdict"], rows)
 
 
-def _wide(found: Found, one: Trained, column: str) -> pd.DataFrame:
+def _wide(found: Found, one: MethodTrainings, column: str) -> pd.DataFrame:
     """`column` of loss_study.tsv by loss (the best overall F1 first) and measure."""
     rows = found.rows(found.table, one)
     return rows.pivot(index="loss", columns="measure", values=column).reindex(ranked(rows))
 
 
-def _scores(found: Found, one: Trained) -> str:
+def _scores(found: Found, one: MethodTrainings) -> str:
     """Values and paired differences to no_recon, raw and recalibrated; bold where Holm's correction leaves them."""
     columns = ("value", "difference", "difference_low", "difference_high", "p_holm", "rank_best", "rank_worst")
     wide = {column: _wide(found, one, column) for column in columns}
@@ -176,13 +176,13 @@ def _scores(found: Found, one: Trained) -> str:
         for measure in COMPARED:
             for suffix in SUFFIX.values():
                 name = measure + suffix
-                limits = interval(at["difference_low"][name], at["difference_high"][name])
-                difference = "" if np.isnan(at["difference"][name]) else text(at["difference"][name])
+                limits = interval_text(at["difference_low"][name], at["difference_high"][name])
+                difference = "" if np.isnan(at["difference"][name]) else claim_text(at["difference"][name])
                 mark = "**" if at["p_holm"][name] < ALPHA else ""
-                parts = (text(at["value"][name]), f"{mark}{difference}{mark}", limits)
+                parts = (claim_text(at["value"][name]), f"{mark}{difference}{mark}", limits)
                 cells.append(" ".join(part for part in parts if part))
         for measure in LEVELS:
-            cells.append(" / ".join(text(at["value"][measure + suffix]) for suffix in SUFFIX.values()))
+            cells.append(" / ".join(claim_text(at["value"][measure + suffix]) for suffix in SUFFIX.values()))
         for suffix in SUFFIX.values():
             name = f"f1_overall{suffix}"
             cells.append(rank_range(at["rank_best"][name], at["rank_worst"][name]))
@@ -194,17 +194,17 @@ def _scores(found: Found, one: Trained) -> str:
 
 def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[str]]) -> str:
     rows = [
-        [f"`{loss}`", *(text(row[name]) for name in measures), *(values[i] for values in extra.values())]
+        [f"`{loss}`", *(claim_text(row[name]) for name in measures), *(values[i] for values in extra.values())]
         for i, (loss, row) in enumerate(wide.iterrows())
     ]
     return markdown(["loss", *measures.values(), *extra], rows)
 
 
-def _training(found: Found, one: Trained) -> str:
+def _training(found: Found, one: MethodTrainings) -> str:
     return _plain(_wide(found, one, "value"), TRAINING, {})
 
 
-def _monitors(found: Found, one: Trained) -> str:
+def _monitors(found: Found, one: MethodTrainings) -> str:
     wide = _wide(found, one, "value")
     return _plain(wide, MONITORS, {"verdict": [verdict_of(row.to_dict()).outcome for _, row in wide.iterrows()]})
 
@@ -227,7 +227,7 @@ def _rate(row: pd.Series) -> str:
     return "the size's own" if np.isnan(row["learning_rate"]) else f"{row['learning_rate']:g}"
 
 
-def _rate_table(one: Trained, labels: dict[str, pd.Series]) -> str:
+def _rate_table(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
     measures = {
         **{"f1_overall": "F1, raw", "f1_overall_calibrated": "calibrated", "f1_rare": "rare F1, raw"},
         **{
@@ -245,7 +245,7 @@ def _rate_table(one: Trained, labels: dict[str, pd.Series]) -> str:
     return markdown(["loss", "learning rate", "seeds", *measures.values()], cells)
 
 
-def _rate_differences(one: Trained, labels: dict[str, pd.Series]) -> str:
+def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
     """C minus A: at each rate that both have, and each at its best rate."""
     by_rate = {(row["loss"], _rate(row)): label for label, row in labels.items()}
     rates = [rate for loss, rate in by_rate if loss == C and (A, rate) in by_rate]
@@ -253,7 +253,7 @@ def _rate_differences(one: Trained, labels: dict[str, pd.Series]) -> str:
     best = {}
     for loss in (C, A):
         own = [label for label, row in labels.items() if row["loss"] == loss]
-        means = {label: estimate(one.losses[label]["val_f1"]).mean for label in own}
+        means = {label: contrast(one.losses[label]["val_f1"]).mean for label in own}
         known = {label: mean for label, mean in means.items() if np.isfinite(mean)}
         if known:
             best[loss] = max(known, key=lambda label: known[label])
@@ -268,5 +268,5 @@ def _rate_differences(one: Trained, labels: dict[str, pd.Series]) -> str:
 
 
 def _shown(measured: Measured) -> str:
-    found = estimate(measured)
-    return f"{text(found.mean)} {interval(*found.interval())}".strip()
+    found = contrast(measured)
+    return f"{claim_text(found.mean)} {interval_text(*found.interval())}".strip()

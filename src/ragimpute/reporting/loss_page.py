@@ -12,10 +12,10 @@ import pandas as pd
 
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.evaluation import tables, trainings
-from ragimpute.reporting import chart, losses
+from ragimpute.evaluation import result_tables, trainings
+from ragimpute.reporting import chart, loss_figures
 from ragimpute.reporting.loss_blocks import PRIMARY, SECONDARY, Found, blocks
-from ragimpute.reporting.markdown import fill, hardware
+from ragimpute.reporting.markdown import fill, hardware_text
 
 DOCS = Path(__file__).parents[3] / "docs"
 TRAININGS, RUNS = "loss_study.tsv", "loss_study_runs.tsv"  # in docs/data
@@ -45,11 +45,11 @@ def main() -> None:
 def add(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
     """Put the trainings of a results folder into the page's data, in place of those of the same study."""
     made = results / "trainings.tsv"
-    new = tables.read(made, trainings.COLUMNS).assign(study=study)
+    new = result_tables.read_result_table(made, trainings.COLUMNS).assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
     run = {
-        **{"study": study, "command": command, "commit": commit, "hardware": hardware(results)},
+        **{"study": study, "command": command, "commit": commit, "hardware": hardware_text(results)},
         **{"date": date.fromtimestamp(made.stat().st_mtime).isoformat(), "cpu_minutes": cpu_minutes(results)},
     }
     data = docs / "data"
@@ -61,27 +61,27 @@ def add(results: Path, study: str, command: str, commit: str, docs: Path) -> Non
 @docs_option
 def fill_page(docs: Path) -> None:
     """Write the page's tables and its figure from docs/data."""
-    found = Found.of(read(docs / "data" / TRAININGS, trainings.COLUMNS))
+    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings.COLUMNS))
     page = docs / "loss_study.md"
-    filled = fill(page.read_text(encoding="utf-8"), blocks(found, read(docs / "data" / RUNS, RUN_COLUMNS)))
+    filled = fill(page.read_text(encoding="utf-8"), blocks(found, read_loss_rows(docs / "data" / RUNS, RUN_COLUMNS)))
     main_settings = found.with_study(PRIMARY, SECONDARY)
     if main_settings:
         rows = [pd.concat([found.rows(table, one) for one in main_settings]) for table in (found.table, found.judged)]
-        chart.save(losses.figure(*rows), docs / "images" / "loss_study.svg")
+        chart.save_figure(loss_figures.loss_figure(*rows), docs / "images" / "loss_study.svg")
     with atomic_path(page) as temporary:
         temporary.write_text(filled, encoding="utf-8")
 
 
-def read(path: Path, columns: dict[str, type]) -> pd.DataFrame:
+def read_loss_rows(path: Path, columns: dict[str, type]) -> pd.DataFrame:
     """A table of docs/data; one without rows where there is no such file yet."""
-    return tables.read(path, columns) if path.exists() else tables.join([], columns)
+    return result_tables.read_result_table(path, columns) if path.exists() else result_tables.join([], columns)
 
 
 def _replace(path: Path, columns: dict[str, type], new: pd.DataFrame, study: str, digits: int = 6) -> None:
     """Write the table at `path` with the rows of `study` replaced by `new`."""
-    old = read(path, columns)
-    rows = tables.join([old[old["study"] != study], new], columns)
-    tables.write(rows, columns, path, digits)
+    old = read_loss_rows(path, columns)
+    rows = result_tables.join([old[old["study"] != study], new], columns)
+    result_tables.write_result_table(rows, columns, path, digits)
 
 
 def cpu_minutes(results: Path) -> str:

@@ -25,7 +25,7 @@ def fill(page: str, blocks: Mapping[str, str]) -> str:
     return page
 
 
-def hardware(results: Path) -> str:
+def hardware_text(results: Path) -> str:
     """The cores, processor and GPUs of the machine that made `results`, from its provenance.json.
 
     Raises InputError when there is none.

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.evaluation import tables
+from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import STRATA
-from ragimpute.reporting import FIGURES, losses, style, verdict
-from ragimpute.reporting.inputs import Tables
+from ragimpute.reporting import FIGURES, loss_figures, style, verdict
+from ragimpute.reporting.study_tables import StudyTables
 
 SECTIONS = (  # figures with a section of their own, in the order of the page
     *("populations", "along", "calibration", "estimated_r2", "estimates", "painting", "training", "monitors"),
@@ -21,7 +21,7 @@ LEFT_OUT = "r² at typed sites, each left out in turn (plain Li-Stephens, the sa
 EXTRA = ("epochs_to_best", "loss_sd", "f1_gap")  # columns of the summary beside the scores
 
 
-def context(mask: str, rows: Tables, figures: Path, sizes: dict[str, str]) -> dict:
+def mask_context(mask: str, rows: StudyTables, figures: Path, sizes: dict[str, str]) -> dict:
     """Everything that the template shows of one mask. Raises InputError when a figure is missing.
 
     Args: rows, the tables' rows of the mask; figures, the folder that `ragimpute plot` wrote; sizes, architecture ->
@@ -45,7 +45,7 @@ def context(mask: str, rows: Tables, figures: Path, sizes: dict[str, str]) -> di
         "bins": _bins(metrics, summary),
         "populations": _populations(metrics),
         "info": _info(metrics),
-        "losses": losses.tables(rows.loss_study, rows.claims),
+        "losses": loss_figures.loss_tables(rows.loss_study, rows.claims),
         "figures": drawn,
     }
 
@@ -72,12 +72,13 @@ def _facts(metrics: pd.DataFrame, along: pd.DataFrame) -> list[tuple[str, str]]:
     return place + [(name, f"{number:,.0f}") for name, number in numbers if np.isfinite(number)]
 
 
-def _summary(rows: Tables, sizes: dict[str, str]) -> dict:
+def _summary(rows: StudyTables, sizes: dict[str, str]) -> dict:
     """The summary table, the best rare r2 first: shown numbers, and beside each the text that summary.tsv has."""
-    text = tables.text(rows.summary, tables.SUMMARY_COLUMNS)
+    text = result_tables.text(rows.summary, result_tables.SUMMARY_COLUMNS)
     exact = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False).set_index("method")
     bold = {
-        name: verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1)) for name in tables.SUMMARY_METRICS
+        name: verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1))
+        for name in result_tables.SUMMARY_METRICS
     }
     lines = []
     for row in rows.summary.sort_values("r2_rare", ascending=False, kind="stable").to_dict("records"):
@@ -85,15 +86,15 @@ def _summary(rows: Tables, sizes: dict[str, str]) -> dict:
         cells = [
             {
                 "value": exact.loc[method, name],
-                "text": verdict.number(row[name], 1 if name == "epochs_to_best" else 4),
+                "text": verdict.rounded(row[name], 1 if name == "epochs_to_best" else 4),
                 "sd": f"± {row[f'{name}_sd']:.4f}" if np.isfinite(row.get(f"{name}_sd", np.nan)) else "",
                 "bold": method in bold.get(name, set()),
             }
-            for name in (*tables.SUMMARY_METRICS, *EXTRA)
+            for name in (*result_tables.SUMMARY_METRICS, *EXTRA)
         ]
         size = sizes.get(row["architecture"], "")
         lines.append({"method": method, "selected": row["selected"], "size": size, "n": row["n_seeds"], "cells": cells})
-    columns = (*tables.SUMMARY_METRICS, *EXTRA)
+    columns = (*result_tables.SUMMARY_METRICS, *EXTRA)
     header = [name.replace("_", " ").replace("r2", "r²").replace("f1", "F1") for name in columns]
     return {"header": header, "columns": columns, "rows": lines, "tsv": text}
 
@@ -133,8 +134,8 @@ def _with_interval(means: pd.DataFrame, method: str, stratum: str) -> dict[str, 
     if (method, stratum) not in means.index:
         return {"text": "NA", "interval": ""}
     value, low, high = means.loc[(method, stratum)]
-    interval = f"{verdict.number(low)} to {verdict.number(high)}" if np.isfinite(low) and np.isfinite(high) else ""
-    return {"text": verdict.number(value), "interval": interval}
+    interval = f"{verdict.rounded(low)} to {verdict.rounded(high)}" if np.isfinite(low) and np.isfinite(high) else ""
+    return {"text": verdict.rounded(value), "interval": interval}
 
 
 def _populations(metrics: pd.DataFrame) -> dict | None:
@@ -142,13 +143,13 @@ def _populations(metrics: pd.DataFrame) -> dict | None:
     if rows.empty:
         return None
     means = rows.groupby(["method", "population"])["value"].mean().unstack()
-    body = [(method, [verdict.number(value) for value in values]) for method, values in means.iterrows()]
+    body = [(method, [verdict.rounded(value) for value in values]) for method, values in means.iterrows()]
     return {"head": list(means.columns), "rows": body}
 
 
 def _info(metrics: pd.DataFrame) -> list[tuple[str, str]]:
     rows = metrics[(metrics["metric"] == "r2_info_correlation") & (metrics["population"] == "all")]
-    return [(name, verdict.number(value)) for name, value in rows.groupby("method")["value"].mean().items()]
+    return [(name, verdict.rounded(value)) for name, value in rows.groupby("method")["value"].mean().items()]
 
 
 def _figure(path: Path) -> dict:

@@ -13,16 +13,16 @@ from ragimpute import __version__
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.reporting import mask_section, run_section, style
-from ragimpute.reporting.inputs import Tables
+from ragimpute.reporting.study_tables import StudyTables
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ReportInputs:
     """What the report is made from."""
 
-    tables: Tables
+    tables: StudyTables
     figures: Path
     config: Path
     checks: Sequence[tuple[str, Path]] = field(default_factory=tuple)
@@ -31,7 +31,7 @@ class Inputs:
     provenance: Path | None = None
 
 
-def write_report(inputs: Inputs, out: Path) -> None:
+def write_report(inputs: ReportInputs, out: Path) -> None:
     """Write the report to `out`. Raises InputError when a figure or the configuration cannot be read."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -44,12 +44,12 @@ def write_report(inputs: Inputs, out: Path) -> None:
     script = vl_convert.javascript_bundle((TEMPLATES / "report.js").read_text(encoding="utf-8"))
     # what would end the script element is cut in two, which JavaScript does not see
     script = script.replace("</script", r"<\/script")
-    html = environment.get_template("report.html.jinja").render(context(inputs), script=script)
+    html = environment.get_template("report.html.jinja").render(page_context(inputs), script=script)
     with atomic_path(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
 
 
-def context(inputs: Inputs) -> dict:
+def page_context(inputs: ReportInputs) -> dict:
     """Everything that the template shows but its script, as plain values."""
     try:
         text = inputs.config.read_text(encoding="utf-8")
@@ -62,7 +62,9 @@ def context(inputs: Inputs) -> dict:
         "version": __version__,
         "date": date.today().isoformat(),
         "on_dark": {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()},
-        "masks": [mask_section.context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()],
+        "masks": [
+            mask_section.mask_context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()
+        ],
         "sizes": sizes,
         "methods": set(inputs.tables.summary["method"]),
         "weights": set(inputs.tables.summary["weights"]),
@@ -71,12 +73,12 @@ def context(inputs: Inputs) -> dict:
         "benchmarks": run_section.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
         "config": text,
         "phasings": config.get("phasings"),
-        "provenance": run_section.provenance(inputs.provenance),
+        "provenance": run_section.provenance_rows(inputs.provenance),
         "seeds": sorted(set(metrics.loc[metrics["architecture"] != "NA", "seed"])),
     }
 
 
-def architecture_sizes(config: dict, tables: Tables) -> dict[str, str]:
+def architecture_sizes(config: dict, tables: StudyTables) -> dict[str, str]:
     """Architecture -> size, of those that were trained; "unknown" where the configuration does not say."""
     training = config.get("training") or {}
     trained = sorted(set(tables.summary["architecture"]) - {"NA"})

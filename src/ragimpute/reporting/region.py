@@ -14,7 +14,7 @@ ZOOM = "Drag to move, Ctrl and the wheel to zoom, double click to see all."
 OTHERS = "others"
 
 
-def along(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
+def accuracy_along_region(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """r2 in windows; below, typed sites and recombination. Estimated r2 where there is no truth.
 
     Args: rows of along.tsv of one mask.
@@ -45,16 +45,16 @@ def along(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
             _chromosome(name, f"zoom_{i}", shown, styles, len(chromosomes) > 1) for i, name in enumerate(chromosomes)
         ],
     }
-    return chart.figure(title, caption, body, wide=True)
+    return chart.chart(title, caption, body, wide=True)
 
 
 def _chromosome(name: str, zoom: str, shown: list[str], styles: Mapping[str, Style], titled: bool) -> Spec:
     """The panels of one chromosome, which share its positions."""
-    x = chart.number("mb", scale={"zero": False, "nice": False}, axis={"labels": False, "ticks": False})
+    x = chart.number_format("mb", scale={"zero": False, "nice": False}, axis={"labels": False, "ticks": False})
     window = {"method": "method", "start": "from", "end": "to", "n_sites": "untyped sites"}
     panels: list[Spec] = []
     for measure in shown:
-        y = chart.number(measure, MEASURES[measure], scale={"zero": False}, axis={"tickCount": 4})
+        y = chart.number_format(measure, MEASURES[measure], scale={"zero": False}, axis={"tickCount": 4})
         line, points = chart.lines(x, y, styles, chart.tooltips({**window, f"{measure}:Q": MEASURES[measure]}))
         zooming = {} if panels else {"params": [_zoom(zoom)]}
         panels.append({"width": chart.WIDTH, "height": 120, "layer": [line, {**points, **zooming}]})
@@ -80,15 +80,15 @@ def _landscape(x: Spec) -> Spec:
     typed: Spec = {"mark": {"type": "bar", "color": FAINT, "opacity": 0.6}}
     typed["encoding"] = {
         **{"x": {**x, "field": "start_mb"}, "x2": {"field": "end_mb"}, "tooltip": shown},
-        **{"y": chart.number("typed", "typed / 100 kb", axis={"tickCount": 3}), "y2": {"datum": 0}},
+        **{"y": chart.number_format("typed", "typed / 100 kb", axis={"tickCount": 3}), "y2": {"datum": 0}},
     }
     rate = {"mark": {"type": "line", "interpolate": "step", "color": INK, "strokeWidth": 1.3}}
-    rate["encoding"] = {"x": x, "y": chart.number("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})}
+    rate["encoding"] = {"x": x, "y": chart.number_format("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})}
     view = {"width": chart.WIDTH, "height": 70, "transform": once, "layer": [typed, rate]}
     return {**view, "resolve": {"scale": {"y": "independent"}}}
 
 
-def painting(pieces: pd.DataFrame) -> Spec:
+def painting_figure(pieces: pd.DataFrame) -> Spec:
     """Each target haplotype as a mosaic of reference haplotypes, coloured by population, or by haplotype if unknown.
 
     Args: rows of painting.tsv of one mask.
@@ -116,7 +116,7 @@ def painting(pieces: pd.DataFrame) -> Spec:
     colours = [*CATEGORIES[: len(most)], FAINT][: len(names)]
     legend = {"symbolType": "square", "symbolOpacity": 1}
     encoding = {
-        "x": chart.number("from_mb", "position (Mb)", scale={"zero": False, "nice": False}),
+        "x": chart.number_format("from_mb", "position (Mb)", scale={"zero": False, "nice": False}),
         "x2": {"field": "to_mb"},
         "y": {"field": "row", "type": "nominal", "title": None, "axis": {"grid": False, "ticks": False}},
         "color": {
@@ -133,4 +133,4 @@ def painting(pieces: pd.DataFrame) -> Spec:
     bars = {"mark": {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 1, "clip": True}}
     layer = [{**bars, "encoding": encoding, "params": [_zoom("zoom")]}]
     view = {"width": chart.WIDTH, "height": {"step": 22}, "layer": layer}
-    return chart.figure(title, caption, {"data": {"values": chart.records(rows[columns])}, **view}, wide=True)
+    return chart.chart(title, caption, {"data": {"values": chart.table_rows(rows[columns])}, **view}, wide=True)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ragimpute.check import findings as check_findings
 from ragimpute.errors import InputError
-from ragimpute.provenance import programs, versions
+from ragimpute.study.provenance import programs, versions
 
 
 def drop_counts(path: Path) -> list[tuple[str, int]]:
@@ -50,6 +50,6 @@ def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:
     return [(rule, n, f"{s:.1f}", f"{m:.0f}") for rule, n, s, m in sorted(rows, key=lambda row: (-row[2], row[0]))]
 
 
-def provenance(path: Path | None) -> dict:
+def provenance_rows(path: Path | None) -> dict:
     """The record of the run; without one, the versions that the report itself is written with."""
     return json.loads(path.read_text(encoding="utf-8")) if path else {"versions": versions(), "programs": programs()}

@@ -63,6 +63,6 @@ def _print_plain(title: str, lines: Sequence[Sequence[str]]) -> None:
 
 
 if __name__ == "__main__":
-    from ragimpute.evaluation import tables
+    from ragimpute.evaluation import result_tables
 
-    print_summary(tables.read(Path(sys.argv[1]), tables.SUMMARY_COLUMNS))
+    print_summary(result_tables.read_result_table(Path(sys.argv[1]), result_tables.SUMMARY_COLUMNS))

@@ -19,7 +19,7 @@ class Verdict:
     bins: str
 
 
-def number(value: float, digits: int = 4) -> str:
+def rounded(value: float, digits: int = 4) -> str:
     """A number for prose, with a real minus sign; good methods differ in the third digit, intervals in the fourth."""
     return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
@@ -57,12 +57,12 @@ def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
         return "none", f"has no {stratum} r² to compare"
     row = r2.loc[stratum]
     difference, low, high = (float(row[name]) for name in ("difference", "ci_low", "ci_high"))
-    interval = f"[{number(low)}, {number(high)}]"
+    interval = f"[{rounded(low)}, {rounded(high)}]"
     if low > 0:
-        return "ahead", f"is ahead of Beagle by {number(difference)} {stratum} r² {interval}"
+        return "ahead", f"is ahead of Beagle by {rounded(difference)} {stratum} r² {interval}"
     if high < 0:
-        return "behind", f"is behind Beagle by {number(-difference)} {stratum} r² [{number(-high)}, {number(-low)}]"
-    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {number(difference)} {interval})"
+        return "behind", f"is behind Beagle by {rounded(-difference)} {stratum} r² [{rounded(-high)}, {rounded(-low)}]"
+    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {rounded(difference)} {interval})"
 
 
 def bins_with_enough(metrics: pd.DataFrame, method: str) -> list[str]:

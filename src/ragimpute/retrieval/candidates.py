@@ -101,7 +101,7 @@ def _select(block, n_blocks, votes, excluded, lot, drawn, best):
         best[q] = np.sort(drawn[best[q]])
 
 
-def choose(
+def choose_candidates(
     reference: np.ndarray, cm: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1
 ) -> np.ndarray:
     """The CANDIDATES haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.

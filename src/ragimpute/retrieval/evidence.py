@@ -8,10 +8,10 @@ and divided by the sum of all neighbours' weights.
 import numpy as np
 from numba import njit
 
-from ragimpute.folds import Fold
+from ragimpute.panel.folds import Fold
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.fold_neighbours import Flanks, flanks, local_flanks
 from ragimpute.retrieval.neighbours import RATES
-from ragimpute.retrieval.of_fold import Flanks, flanks, local_flanks
 from ragimpute.retrieval.selection import query_lot, site_lot
 
 # The weights: the Li-Stephens posterior at each recombination rate, and powers of the length of a neighbour's match.

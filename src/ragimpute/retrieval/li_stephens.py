@@ -144,7 +144,7 @@ def _impute(block, n_blocks, reference, queries, excluded, switch, error, panel,
                 dosage[site, q] = (np.float32(1.0) - weight[site]) * here + weight[site] * there
 
 
-def impute(
+def li_stephens_dosages(
     panel: np.ndarray,
     panel_cm: np.ndarray,
     typed: np.ndarray,
@@ -160,7 +160,7 @@ def impute(
     the panel that a query may not copy, -1 pads). Between typed sites the copying probabilities are interpolated
     linearly in centimorgan, as Beagle does (Browning, Zhou & Browning 2018, AJHG 103:338).
     """
-    left, weight = flanks(panel_cm, typed)
+    left, weight = flanking_pair(panel_cm, typed)
     dosage = np.empty((len(panel), queries.shape[1]), np.float32)
     in_threads(
         _impute,
@@ -179,7 +179,7 @@ def impute(
     return dosage
 
 
-def leave_one_out(
+def left_out_dosages(
     reference: np.ndarray,
     cm: np.ndarray,
     queries: np.ndarray,
@@ -195,14 +195,18 @@ def leave_one_out(
     2016, Nature Genetics 48:1284) needs no more than the posterior weight of the carriers.
     """
     everything = np.ones(len(reference), dtype=bool)
-    weight = impute(reference, cm, everything, queries, excluded, rate, error, threads).astype(np.float64).clip(0, 1)
+    weight = (
+        li_stephens_dosages(reference, cm, everything, queries, excluded, rate, error, threads)
+        .astype(np.float64)
+        .clip(0, 1)
+    )
     known = queries >= 0
     carriers = weight / np.where(known, np.where(queries == 1, 1 - error, error), 1.0)
     others = (1 - weight) / np.where(known, np.where(queries == 1, error, 1 - error), 1.0)
     return carriers / (carriers + others)
 
 
-def flanks(cm: np.ndarray, typed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def flanking_pair(cm: np.ndarray, typed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each site the typed site at or before it and its relative distance in centimorgan to the next one.
 
     Returns left [S] int64, an index into the typed sites (0 before the first one), and weight [S] float32 in [0, 1].

@@ -11,9 +11,8 @@ In panels of more than `candidates.EXACT` haplotypes a query copies from its can
 import numpy as np
 from numba import njit
 
-from ragimpute import fast_math
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval import candidates
+from ragimpute.retrieval import candidates, fast_math
 from ragimpute.retrieval.bits import pack_by_haplotype, take_states
 from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
 from ragimpute.retrieval.selection import query_lot, select_best, site_lot
@@ -136,7 +135,7 @@ def _retrieve(
                     chosen[c] = chosen_states[q, chosen[c]]
 
 
-def retrieve(
+def find_neighbours(
     reference: np.ndarray,
     cm: np.ndarray,
     queries: np.ndarray,
@@ -163,7 +162,7 @@ def retrieve(
     stretches = candidates.stretches(cm)
     for start, first, last, stop in stretches:
         part = slice(start, stop)
-        states = candidates.choose(reference[part], cm[part], queries[part], excluded, threads)
+        states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
         near, about = neighbours, features
         if len(stretches) > 1:
             near, about = (np.empty((n_query, stop - start, *x.shape[2:]), x.dtype) for x in (neighbours, features))

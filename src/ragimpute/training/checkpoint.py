@@ -12,13 +12,13 @@ from ragimpute import artefacts
 VERSION = 2
 
 
-def save(path: str | os.PathLike, signature: str, state: dict[str, Any]) -> None:
+def save_checkpoint(path: str | os.PathLike, signature: str, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, lists, tuples and dicts of them) atomically."""
     with artefacts.atomic_path(path) as temporary:
         torch.save({"version": VERSION, "signature": signature, "state": state}, temporary)
 
 
-def load(path: str | os.PathLike, signature: str) -> dict[str, Any] | None:
+def load_checkpoint(path: str | os.PathLike, signature: str) -> dict[str, Any] | None:
     """The state saved for the same `signature`; None when there is none, or it is damaged or of another training."""
     if not Path(path).exists():
         return None

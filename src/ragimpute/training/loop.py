@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from ragimpute.errors import InputError
-from ragimpute.losses import LossSpec, LossTerms, compute
 from ragimpute.models.outputs import Batch, FoldData
 from ragimpute.training import checkpoint, monitors
 from ragimpute.training.batches import BatchSource
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.history import History, chain_batch, short, weights_digest
+from ragimpute.training.losses import LossSpec, LossTerms, compute
 from ragimpute.training.processes import ALONE, Processes
-from ragimpute.training.progress import Progress
+from ragimpute.training.progress_bar import Progress
 from ragimpute.training.schedule import Schedule, learning_rate
 from ragimpute.training.settings import TrainingSettings
-from ragimpute.training.validation import SiteStrata, evaluate, spread
+from ragimpute.training.validation import SiteStrata, evenly_spread_windows, validate
 
 MONITOR = "val_r2"  # early stopping and the choice of the best epoch: one metric, common to all losses
 DROPOUT_STREAM = 2
@@ -36,7 +36,7 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """The weights of the epoch that is kept: the best one, or the last."""
 
     weights: dict[str, np.ndarray]
@@ -100,7 +100,7 @@ class Trainer:
         self._best_epoch, self._best_value = 0, -math.inf
         self._batches = b""
 
-    def run(self) -> Trained:
+    def run(self) -> TrainedNetwork:
         """Train until the budget is spent or patience is out.
 
         Raises Interrupted after SIGTERM (the checkpoint is saved) and InputError when the loss is not finite.
@@ -129,9 +129,9 @@ class Trainer:
                     self._save()
                     raise Interrupted(f"stopped after step {self._step}; run the same command again to go on")
         weights = {name: tensor.cpu().numpy() for name, tensor in self._best.items()}
-        return Trained(weights, self.history, self._best_epoch, self._best_value)
+        return TrainedNetwork(weights, self.history, self._best_epoch, self._best_value)
 
-    def load_kept(self, trained: Trained) -> nn.Module:
+    def load_kept(self, trained: TrainedNetwork) -> nn.Module:
         """The model with the weights that were kept, for what is measured of them after training."""
         self.model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
         return self.model
@@ -146,7 +146,7 @@ class Trainer:
         return at_epoch_end and self._step > 0 and 0 < self.settings.patience <= waited
 
     def _start(self) -> None:
-        state = checkpoint.load(self.checkpoint_path, self.signature) if self.checkpoint_path else None
+        state = checkpoint.load_checkpoint(self.checkpoint_path, self.signature) if self.checkpoint_path else None
         if state is not None:
             self._restore(state)
             self.log(f"resumed from {self.checkpoint_path} after step {self._step}")
@@ -201,9 +201,9 @@ class Trainer:
         scored = [("val", self.validation), *(("train", fold) for fold in self.folds[:1])]
         n_people = min(data.n_people for _, data in scored)
         for prefix, data in scored:
-            people = spread(data.n_people, n_people if prefix == "train" else 0)
-            windows = spread(data.n_windows, settings.evaluation_windows)
-            values = evaluate(
+            people = evenly_spread_windows(data.n_people, n_people if prefix == "train" else 0)
+            windows = evenly_spread_windows(data.n_windows, settings.evaluation_windows)
+            values = validate(
                 self.model, data, self.strata, people, windows, self.device, settings.amp, processes=self.processes
             )
             scores |= {f"{prefix}_{name}": value for name, value in values.items()}
@@ -235,7 +235,7 @@ class Trainer:
             "batches": self._batches.hex(),
             "history": self.history.rows,
         }
-        checkpoint.save(path, self.signature, state)
+        checkpoint.save_checkpoint(path, self.signature, state)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._step = state["step"]

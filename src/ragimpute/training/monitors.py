@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ragimpute.losses import LossSpec, LossTerms
 from ragimpute.models.outputs import Batch, ImputationOutputs
+from ragimpute.training.losses import LossSpec, LossTerms
 
 
 def recon_ratio(terms: LossTerms) -> Tensor:

@@ -11,14 +11,14 @@ from torch import nn
 
 from ragimpute.models.outputs import FoldData
 from ragimpute.training.device import autocast, to_device
-from ragimpute.training.loop import Trained, Trainer
-from ragimpute.training.validation import spread
+from ragimpute.training.loop import TrainedNetwork, Trainer
+from ragimpute.training.validation import evenly_spread_windows
 
 SAMPLES, WINDOWS = 32, 24  # of each fold, evenly spread
 RIDGE = 1e-6  # of the mean square of an input: keeps collapsed embeddings from a singular system
 
 
-def probe_trained(trainer: Trainer, trained: Trained) -> float:
+def probe_trained(trainer: Trainer, trained: TrainedNetwork) -> float:
     """The probe's r2 with the weights that `trainer` kept, also added to the history's last step as `probe_r2`.
 
     NaN, and nothing in the history, without a training fold or without scored genotypes. Leaves the kept weights in the
@@ -28,7 +28,7 @@ def probe_trained(trainer: Trainer, trained: Trained) -> float:
     if not trainer.folds:
         return float("nan")
     amp = trainer.settings.amp
-    learnt, seen = (gather(model, data, trainer.device, amp) for data in (trainer.folds[0], trainer.validation))
+    learnt, seen = (probe_examples(model, data, trainer.device, amp) for data in (trainer.folds[0], trainer.validation))
     if not len(learnt[1]) or not len(seen[1]):
         return float("nan")
     found = probe_r2(learnt, seen)
@@ -38,16 +38,18 @@ def probe_trained(trainer: Trainer, trained: Trained) -> float:
 
 
 @torch.no_grad()
-def gather(model: nn.Module, data: FoldData, device: torch.device, amp: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def probe_examples(
+    model: nn.Module, data: FoldData, device: torch.device, amp: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """`after` [n, 2, D] float64 and true alleles [n, 2] of genotypes whose haplotypes are both scored.
 
     Draws no random numbers and leaves the model's mode as it was.
     """
     was_training = model.training
     model.eval()
-    people = spread(data.n_people, SAMPLES)
+    people = evenly_spread_windows(data.n_people, SAMPLES)
     embeddings, alleles = [], []
-    for window in spread(data.n_windows, WINDOWS):
+    for window in evenly_spread_windows(data.n_windows, WINDOWS):
         batch = to_device(data.batch(people, int(window)), device)
         with autocast(device, amp):
             outputs = model(batch.inputs)

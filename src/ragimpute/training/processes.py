@@ -87,7 +87,7 @@ ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
+def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Meet the other processes that torchrun has started; without torchrun there are none.
 
     Process R of a machine computes on its R-th GPU.

@@ -15,10 +15,10 @@ from scipy.optimize import minimize_scalar
 from torch import nn
 
 from ragimpute.models.outputs import FoldData
-from ragimpute.pretrained import TEMPERATURE
+from ragimpute.models.pretrained import TEMPERATURE
 from ragimpute.training.device import autocast, to_device
-from ragimpute.training.loop import Trained, Trainer
-from ragimpute.training.validation import spread
+from ragimpute.training.loop import TrainedNetwork, Trainer
+from ragimpute.training.validation import evenly_spread_windows
 
 LEAST, MOST = 1 / 20, 20.0
 GRID = 13  # temperatures tried first, evenly spread in log T: the likelihood may have more than one minimum
@@ -37,14 +37,14 @@ class Fitted:
     after: float
 
 
-def fit_trained(trainer: Trainer, trained: Trained) -> Fitted | None:
+def fit_trained(trainer: Trainer, trained: TrainedNetwork) -> Fitted | None:
     """The temperature of the weights that `trainer` kept, on its validation fold; also added to the history.
 
     The history gets the metrics `temperature`, `val_nll` and `val_nll_calibrated` at its last step. None, and nothing
     in the history, where no validation genotype is scored. Leaves the kept weights in the trainer's model.
     """
     model = trainer.load_kept(trained)
-    logits, counts = gather(model, trainer.validation, trainer.device, trainer.settings.amp)
+    logits, counts = validation_logits(model, trainer.validation, trainer.device, trainer.settings.amp)
     if not len(counts):
         return None
     found = fit(logits, counts)
@@ -55,7 +55,9 @@ def fit_trained(trainer: Trainer, trained: Trained) -> Fitted | None:
 
 
 @torch.no_grad()
-def gather(model: nn.Module, data: FoldData, device: torch.device, amp: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def validation_logits(
+    model: nn.Module, data: FoldData, device: torch.device, amp: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Scored genotypes of `data`: logits [n, 4] float32 (class = 2 h1 + h2) and true ALT counts [n] int8.
 
     A genotype counts where both haplotypes are scored. Samples and windows are spread evenly where there are too many
@@ -63,9 +65,9 @@ def gather(model: nn.Module, data: FoldData, device: torch.device, amp: bool = T
     """
     was_training = model.training
     model.eval()
-    people = spread(data.n_people, SAMPLES)
+    people = evenly_spread_windows(data.n_people, SAMPLES)
     length = len(data.batch(people[:1], 0).sites)
-    windows = spread(data.n_windows, max(WINDOWS, GENOTYPES // (len(people) * length)))
+    windows = evenly_spread_windows(data.n_windows, max(WINDOWS, GENOTYPES // (len(people) * length)))
     logits, counts = [], []
     for window in windows:
         batch = to_device(data.batch(people, int(window)), device)

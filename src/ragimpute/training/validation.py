@@ -52,7 +52,7 @@ def r2_and_f1(sums: np.ndarray) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def evaluate(
+def validate(
     model: nn.Module,
     data: FoldData,
     strata: SiteStrata,
@@ -92,7 +92,7 @@ def evaluate(
     return scores
 
 
-def spread(total: int, wanted: int) -> np.ndarray:
+def evenly_spread_windows(total: int, wanted: int) -> np.ndarray:
     """`wanted` indices (0: all) spread evenly over range(total), the same on every call."""
     if wanted <= 0 or wanted >= total:
         return np.arange(total)

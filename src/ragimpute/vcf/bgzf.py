@@ -18,7 +18,7 @@ LEVEL = 3  # chosen by measurement: level 6 takes twice as long on dosages to sa
 _HEADER = struct.Struct("<4BI2BH2B2H")
 
 
-def write(
+def write_bgzf(
     path: str | os.PathLike, parts: Iterable[Callable[[], bytes | memoryview]], pool: Executor, ahead: int
 ) -> None:
     """Write as BGZF what `parts` return, in order; `pool` calls and compresses up to `ahead` + 1 of them at once."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ragimpute.folds import Fold
+from ragimpute.panel.folds import Fold
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Imputed:
     both: np.ndarray  # [S, N] float32
     typed: np.ndarray  # [S] bool
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
-    er2: np.ndarray | None = None  # [S] float32, that of ragimpute.empirical; NaN at untyped sites
+    er2: np.ndarray | None = None  # [S] float32, that of ragimpute.imputation.left_out; NaN at untyped sites
 
     @classmethod
     def of_fold(cls, fold: Fold, hds: np.ndarray, both: np.ndarray) -> "Imputed":

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel import Sites
-from ragimpute.vcf.genotype_reader import _sample_order
+from ragimpute.panel.store import Sites
+from ragimpute.targets.genotypes import _sample_order
 from ragimpute.vcf.source import read_header, records
 
 

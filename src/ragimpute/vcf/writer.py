@@ -12,7 +12,7 @@ import numpy as np
 
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.panel import Sites
+from ragimpute.panel.store import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
@@ -181,7 +181,7 @@ def _write(
         index = stack.enter_context(atomic_path(name + suffix))
         final = stack.enter_context(atomic_path(name))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
-        bgzf.write(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
+        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:

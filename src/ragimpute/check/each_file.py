@@ -1,0 +1,125 @@
+"""Checks of one file: the reference, the targets, the genetic map."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ragimpute.check.findings import Finding, first_five, tally
+from ragimpute.check.survey import Survey, without_path
+from ragimpute.errors import InputError
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.vcf.source import X_NAMES
+
+MISSING_SHARE = 0.1  # of a person's or a site's genotypes: more is worth a warning
+INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which reading stops
+
+
+def kept(seen: Survey) -> np.ndarray:
+    """[R] bool: the records of a reference that imputation will use."""
+    table = seen.records
+    complete = table["n_complete"].to_numpy() == len(seen.header.samples)
+    return seen.usable & complete & (table["n_unphased"] == 0).to_numpy()
+
+
+def reference(seen: Survey) -> Iterator[Finding]:
+    """Findings about the phased panel."""
+    yield from _any_file(seen)
+    if seen.disorder:
+        yield Finding("error", seen.path, "unsorted", f"record {seen.disorder}; sort the file (bcftools sort)")
+    if not seen.readable:
+        return
+    n, table, usable = len(seen.header.samples), seen.records, int(kept(seen).sum())
+    incomplete = int((seen.usable & (table["n_complete"] < n)).sum())
+    unphased = int((seen.usable & (table["n_complete"] == n) & (table["n_unphased"] > 0)).sum())
+    if incomplete:
+        yield Finding("warning", seen.path, "missing", f"{incomplete} records with missing genotypes are left out")
+    if unphased:
+        yield Finding("warning", seen.path, "phase", f"{unphased} records with unphased heterozygotes are left out")
+    if not usable:
+        message = "no usable site: none is biallelic, diploid, complete and phased"
+        yield Finding("error", seen.path, "no-usable-site", message)
+    yield Finding("info", seen.path, "reference", f"{n} people, {usable} usable sites on {first_five(seen.spans)}")
+
+
+def targets(seen: Survey) -> Iterator[Finding]:
+    """Findings about the people to impute."""
+    yield from _any_file(seen)
+    if seen.disorder:
+        yield Finding("warning", seen.path, "unsorted", f"record {seen.disorder}; the panel's order is used")
+    if not seen.readable:
+        return
+    n, table, usable = len(seen.header.samples), seen.records, int(seen.usable.sum())
+    if not usable:
+        yield Finding("error", seen.path, "no-usable-site", "no record is biallelic with diploid genotypes")
+        return
+    share = seen.missing / usable
+    poor = [f"{name} {part:.0%}" for name, part in zip(seen.header.samples, share, strict=True) if part > MISSING_SHARE]
+    if poor:
+        message = f"{len(poor)} people lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(poor)}"
+        yield Finding("warning", seen.path, "missing-people", message)
+    sparse = table[seen.usable & (table["n_complete"] < (1 - MISSING_SHARE) * n)]
+    if len(sparse):
+        places = first_five(f"{row.chrom}:{row.pos}" for row in sparse.itertuples())
+        message = f"{len(sparse)} sites lack over {MISSING_SHARE:.0%} of their genotypes: {places}"
+        yield Finding("warning", seen.path, "missing-sites", message)
+    het, unphased = int(table["n_het"].sum()), int(table["n_unphased"].sum())
+    if unphased:
+        message = f"{unphased / het:.1%} of the heterozygotes are unphased: Beagle will phase the typed genotypes"
+        yield Finding("info", seen.path, "phase", message)
+    message = (
+        f"{n} people, {usable} usable records on {first_five(seen.spans)}, {share.mean():.2%} of genotypes missing"
+    )
+    yield Finding("info", seen.path, "targets", message)
+
+
+def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
+    """Whether the map can be read and covers the panel's `spans`: chromosome -> first and last position."""
+    if path is None:
+        yield Finding("info", "genetic map", "map", "none given: 1 cM per Mb is assumed")
+        return
+    name = os.fspath(path)
+    try:
+        found = GeneticMap.read(path)
+        for chrom in spans:
+            found.centimorgans(chrom, np.array(spans[chrom]))
+    except InputError as error:
+        yield Finding("error", name, "map", without_path(error, path))
+        return
+    for chrom, (low, high) in spans.items():
+        first, last = found.points[chrom][0][[0, -1]].astype(int).tolist()
+        if last < low or first > high:
+            message = f"chromosome {chrom}: its points, {first}-{last}, lie outside the reference's {low}-{high}"
+            yield Finding("error", name, "map", f"{message}; is it of the same genome build?")
+        elif first > low or last < high:
+            message = f"chromosome {chrom}: it covers {first}-{last} of the reference's {low}-{high}"
+            yield Finding("warning", name, "map", f"{message}; beyond its ends its mean rate is assumed")
+
+
+def _any_file(seen: Survey) -> Iterator[Finding]:
+    """Readable, with people and records, at possible positions, diploid on X."""
+    if seen.problem:
+        yield Finding("error", seen.path, "unreadable", seen.problem)
+        return
+    if not seen.header.samples:
+        yield Finding("error", seen.path, "no-samples", "the file has no samples")
+        return
+    table = seen.records
+    if table.empty:
+        yield Finding("error", seen.path, "no-records", "no records (in the region, if one was given)")
+        return
+    on_x = table["chrom"].str.removeprefix("chr").isin(X_NAMES)
+    for reason, rows, advice in (
+        *((reason, table["reason"] == reason, "correct or remove them") for reason in INVALID),
+        ("haploid", (table["reason"] == "haploid") & on_x, "of X only the pseudoautosomal regions can be imputed"),
+    ):
+        if rows.any():
+            first = table[rows].iloc[0]
+            message = f"{reason}: {int(rows.sum())} records, the first at {first.chrom}:{first.pos}; {advice}"
+            yield Finding("error", seen.path, "invalid-record", message)
+    reasons = table.loc[~seen.usable, "reason"]
+    if len(reasons):
+        advice = "; split multiallelic records to impute them (bcftools norm -m -any)"
+        message = f"{len(reasons)} of {len(table)} records cannot be used: {tally(reasons)}"
+        message += advice if (reasons == "multiallelic").any() else ""
+        yield Finding("warning", seen.path, "unusable-records", message)

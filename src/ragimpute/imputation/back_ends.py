@@ -1,0 +1,139 @@
+"""A trained network, ready to impute a fold: on a CPU copy_rag's fused kernel, else the network itself in torch."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ragimpute import artefacts
+from ragimpute.errors import InputError
+from ragimpute.models import pretrained
+from ragimpute.models.copy_rag import site_inputs
+from ragimpute.panel.folds import Fold
+from ragimpute.vcf.imputed import Imputed
+
+if TYPE_CHECKING:
+    import torch
+
+
+class BackEnd(Protocol):
+    """What `load` returns."""
+
+    def describe(self) -> str:
+        """One line for the log: what computes, and where."""
+        ...
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        """The neighbours of the fold's people, with their features."""
+        ...
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        """What the fold's reference says of each site."""
+        ...
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        """The fold's people at all sites, given the arrays of both."""
+        ...
+
+
+@dataclass(frozen=True)
+class KernelBackEnd:
+    """copy_rag on a CPU, without torch."""
+
+    weights: Mapping[str, np.ndarray]
+    size: str
+    threads: int
+    temperature: float = 1.0  # of the genotype logits
+
+    def describe(self) -> str:
+        return f"computing on cpu ({self.threads} threads)"
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        return site_inputs.neighbour_features(self.size, fold, self.threads)
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        return site_inputs.describe_sites(fold, self.threads)
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        from ragimpute.models.copy_rag import inference
+
+        return inference.kernel_dosages(self.weights, fold, segments, self.threads, self.temperature)
+
+    def attention(
+        self, fold: Fold, segments: dict[str, np.ndarray], site: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whom the fold's haplotypes copy at one untyped site: see `copy_rag_kernel.attention`."""
+        from ragimpute.models.copy_rag import inference
+
+        return inference.attention(self.weights, fold, segments, site)
+
+
+@dataclass(frozen=True)
+class TorchBackEnd:
+    """Any architecture, on any device."""
+
+    architecture: Any  # a ragimpute.models.contract.Architecture
+    size: str
+    model: Any  # a torch.nn.Module
+    device: "torch.device"
+    threads: int
+    temperature: float = 1.0  # of the genotype logits
+
+    def describe(self) -> str:
+        from ragimpute.training.device import describe
+
+        return describe(self.device)
+
+    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+        return self.architecture.retrieve(self.size, fold, self.threads)
+
+    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+        return self.architecture.describe_sites(fold, self.threads)
+
+    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+        from ragimpute.imputation.network_dosages import predict
+
+        data = self.architecture.fold_data(self.size, fold, segments)
+        return predict(self.model, data, fold, self.device, temperature=self.temperature)
+
+
+def load_back_end(path: Path, device: str, threads: int, calibrated: bool = False) -> BackEnd:
+    """The network at `path` on `device` (auto, cpu or cuda); `calibrated`, at the temperature that the file holds.
+
+    Raises InputError when the file is not a model that fits this version, holds no temperature and one is asked for, or
+    cuda is asked for and absent.
+    """
+    artefact = artefacts.load(path, pretrained.KIND)
+    temperature = _temperature(path, artefact.metadata) if calibrated else 1.0
+    size = artefact.metadata.get("size", "")
+    no_gpu = device == "cpu" or (device == "auto" and not os.path.exists("/dev/nvidiactl"))
+    if no_gpu and artefact.metadata.get("architecture") == site_inputs.NAME and size in site_inputs.SIZES:
+        site_inputs.check_weights(path, artefact.arrays, size)
+        return KernelBackEnd(artefact.arrays, size, threads, temperature)
+    from ragimpute.models import architecture
+    from ragimpute.training.device import choose_device
+    from ragimpute.training.inputs import load_model
+
+    model, metadata = load_model(path)
+    return TorchBackEnd(
+        architecture(metadata["architecture"]),
+        metadata["size"],
+        model,
+        choose_device(device, threads),
+        threads,
+        temperature,
+    )
+
+
+def _temperature(path: Path, metadata: Mapping[str, str]) -> float:
+    """The temperature in a model's metadata."""
+    if pretrained.TEMPERATURE not in metadata:
+        raise InputError(
+            f"{path}: holds no temperature to calibrate with: it is one of the pretrained files, or was trained by an "
+            "earlier version, or without a scored validation genotype; leave --calibrate out, or take a model that "
+            "`ragimpute train` writes (with --weights pretrained it fits a temperature to those weights)"
+        )
+    return float(metadata[pretrained.TEMPERATURE])

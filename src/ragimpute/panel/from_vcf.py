@@ -1,0 +1,156 @@
+"""Reading the reference panel: biallelic, phased, complete, diploid records; the others are listed with a reason."""
+
+import logging
+import os
+import re
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel, Sites, strings
+from ragimpute.targets.alleles import allele_key, unusable_alleles
+from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
+
+logger = logging.getLogger(__name__)
+
+DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
+ALL_MISSING = "all genotypes missing"
+
+
+def unused_sites(sites: Sites, reason: str) -> pd.DataFrame:
+    """Rows of a table of dropped records (DROPPED_COLUMNS) for `sites`."""
+    columns = {name: getattr(sites, name) for name in DROPPED_COLUMNS if name != "reason"}
+    return pd.DataFrame(columns).assign(reason=reason)
+
+
+BLOCK = 1024  # records whose genotypes are checked at once
+
+
+def read_panel(
+    path: str | os.PathLike, region: Region | str | None, genetic_map: GeneticMap
+) -> tuple[Panel, pd.DataFrame]:
+    """Read the phased panel of a VCF, VCF.gz or BCF, with or without an index.
+
+    Returns the panel and the dropped records, one row each: chrom, pos, id, ref, alt (comma-separated) and the reason:
+    multiallelic, symbolic, no ALT allele, no genotypes, missing, haploid, polyploid, unphased (a heterozygote; phase
+    means nothing to a homozygote) or duplicate (CHROM, POS, REF and ALT seen before).
+
+    Raises InputError, naming file and record, when the file is unreadable or truncated, has no samples, is not sorted
+    by position with each chromosome in one block, is haploid on the X chromosome, or when no site is kept.
+    """
+    region = Region.parse(region) if isinstance(region, str) else region
+    header = read_header(path)
+    if not header.samples:
+        raise InputError(f"{path}: the panel has no samples (a sites-only VCF holds no haplotypes)")
+    collector = _Collector(path, len(header.samples))
+    for record in records(path, region):
+        collector.add(record)
+    collector.flush()
+    dropped = pd.DataFrame([row for _, row in sorted(collector.dropped)], columns=DROPPED_COLUMNS)
+    if not collector.rows:
+        where = f" in region {region}" if region else ""
+        counts = ", ".join(f"{n} {reason}" for reason, n in dropped["reason"].value_counts().items())
+        found = f"all {len(dropped)} records are unusable ({counts})" if len(dropped) else "it has no records"
+        raise InputError(f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}")
+    chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
+    chroms, positions = np.array(chrom), np.array(pos, dtype=np.int64)
+    sites = genetic_map.locate(
+        Sites(chroms, positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
+    )
+    logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
+    return Panel(sites, header.samples, np.concatenate(collector.alleles), header.contigs), dropped
+
+
+class _Collector:
+    """Kept rows and alleles in file order, with the genotypes of a block of records checked together."""
+
+    def __init__(self, path: str | os.PathLike, n_samples: int) -> None:
+        self.path = path
+        self.rows: list[tuple[str, int, str, str, str]] = []
+        self.alleles: list[np.ndarray] = []  # blocks [B, 2 N] uint8
+        self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
+        self._block = np.empty((BLOCK, n_samples, 3), dtype=np.int16)
+        self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
+        self._count = 0
+        self._chrom, self._pos = "", 0
+        self._here: set[tuple[str, ...]] = set()  # alleles kept at the current position
+        self._finished: set[str] = set()
+
+    def add(self, record) -> None:
+        chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
+        self._check_order(chrom, pos)
+        self._count += 1
+        key = allele_key(ref, alts)
+        reason = unusable_alleles(ref, alts)
+        if not reason and key in self._here:
+            reason = "duplicate"
+        array = None if reason else genotypes(record)
+        if not reason and array is None:
+            reason = "no genotypes"
+        elif array is not None and array.shape[1] != 3:
+            reason = "missing" if array.shape[1] == 2 and (array[:, 0] < 0).all() else "haploid"
+            reason = "polyploid" if array.shape[1] > 3 else reason
+        if reason == "haploid":
+            refuse_haploid(self.path, chrom, pos)
+        if reason or array is None:
+            self.dropped.append((self._count, (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason)))
+            return
+        self._here.add(key)
+        self._block[len(self._pending)] = array
+        self._pending.append((self._count, (chrom, pos, record.ID or ".", ref, alts[0])))
+        if len(self._pending) == BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Check the genotypes of the pending records and keep the complete and phased ones."""
+        block = self._block[: len(self._pending)]
+        first, second, phased = block[..., 0], block[..., 1], block[..., 2]
+        missing = ((first == -1) | (second == -1)).any(axis=1)
+        haploid = (second == -2).any(axis=1) & ~missing
+        unphased = ((first != second) & (phased == 0)).any(axis=1)
+        outside = (block[..., :2].reshape(len(block), 2 * block.shape[1]) > 1).any(axis=1)
+        keep = ~(missing | haploid | unphased | outside)
+        self.alleles.append(block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1]).astype(np.uint8))
+        flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
+        for (number, row), (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
+            if is_outside:
+                raise InputError(f"{self.path}: record {row[0]}:{row[1]}: a genotype names an allele that ALT lacks")
+            if kept:
+                self.rows.append(row)
+            else:
+                if is_haploid:
+                    refuse_haploid(self.path, row[0], row[1])
+                reason = "missing" if is_missing else "haploid" if is_haploid else "unphased"
+                self.dropped.append((number, (*row, reason)))
+        self._pending.clear()
+
+    def _check_order(self, chrom: str, pos: int) -> None:
+        if chrom == self._chrom and pos == self._pos:
+            return
+        self._here.clear()
+        if pos < 1:
+            raise InputError(f"{self.path}: record {chrom}:{pos}: positions start at 1")
+        if chrom != self._chrom:
+            if chrom in self._finished:
+                raise InputError(
+                    f"{self.path}: record {chrom}:{pos}: {chrom} appears again after other chromosomes; "
+                    "sort the file (bcftools sort)"
+                )
+            self._finished.add(chrom)
+        elif pos < self._pos:
+            raise InputError(
+                f"{self.path}: record {chrom}:{pos} comes after {chrom}:{self._pos}; sort the file (bcftools sort)"
+            )
+        self._chrom, self._pos = chrom, pos
+
+
+def _chrom_hint(header: Header, region: Region | None) -> str:
+    """Advice for a region whose chromosome is named otherwise in the file."""
+    if region is None:
+        return ""
+    listed = re.findall(r"ID=([^,>]+)", "\n".join(header.contigs))
+    if region.chrom in listed or not listed:
+        return ""
+    return f"; its header names the chromosomes {', '.join(listed[:5])}{'...' if len(listed) > 5 else ''}"

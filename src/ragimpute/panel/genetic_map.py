@@ -1,0 +1,181 @@
+"""Genetic maps: physical positions to centimorgans, from the three layouts in common use."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ragimpute import artefacts
+from ragimpute.errors import InputError
+from ragimpute.panel.store import Sites, chromosome_bounds
+
+logger = logging.getLogger(__name__)
+
+BASES_PER_CM = 1e6  # 1 cM per Mb, the human average and Beagle's own assumption without a map
+LAYOUTS = "PLINK 'chrom id cM position', SHAPEIT 'pos chr cM' or HapMap 'Chromosome Position(bp) Rate(cM/Mb) Map(cM)'"
+
+
+@dataclass(frozen=True)
+class GeneticMap:
+    """Map points of each chromosome; without any (`uniform`) every chromosome has 1 cM per Mb."""
+
+    points: Mapping[
+        str, tuple[np.ndarray, np.ndarray]
+    ]  # chrom -> positions [P] float64, cM [P] float64, both increasing
+    path: str = ""  # for messages; "" for the uniform map
+
+    @classmethod
+    def uniform(cls) -> "GeneticMap":
+        """The map of 1 cM per Mb, for any chromosome."""
+        logger.info("no genetic map given: assuming 1 cM per Mb")
+        return cls({})
+
+    @classmethod
+    def of_sites(cls, sites: Sites) -> "GeneticMap":
+        """The map through the genetic positions that `sites` have; the uniform one where they have 1 cM per Mb."""
+        if np.allclose(sites.cm, sites.pos / BASES_PER_CM):
+            return cls({})
+        points = {}
+        for start, stop in chromosome_bounds(sites.chrom):
+            pos, first = np.unique(sites.pos[start:stop], return_index=True)
+            cm = sites.cm[start:stop][first]
+            points[str(sites.chrom[start])] = (pos.astype(float), cm if cm[-1] > cm[0] else pos / BASES_PER_CM)
+        return cls(points, "the prepared panel")
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> "GeneticMap":
+        """Read a map (plain or gzip), recognising its layout from its first line.
+
+        Raises InputError with file and line for an unknown layout, a field that is not a number, and positions or cM
+        that decrease within a chromosome.
+        """
+        lines = _lines(path)
+        chrom_column, pos_column, cm_column, width, header = _layout(path, lines)
+        points: dict[str, tuple[list[float], list[float]]] = {}
+        for number, line in enumerate(lines, start=1):
+            fields = line.split()
+            if not fields or number <= header:
+                continue
+            if len(fields) < width:
+                raise InputError(f"{path}:{number}: {len(fields)} columns where {width} are expected")
+            try:
+                pos, cm = float(fields[pos_column]), float(fields[cm_column])
+            except ValueError:
+                raise InputError(f"{path}:{number}: position or cM is not a number: {line.strip()[:80]!r}") from None
+            positions, cms = points.setdefault(fields[chrom_column], ([], []))
+            if not (np.isfinite(pos) and np.isfinite(cm)):
+                raise InputError(f"{path}:{number}: position or cM is not finite")
+            if positions and pos <= positions[-1]:
+                raise InputError(
+                    f"{path}:{number}: position {fields[pos_column]} does not follow {positions[-1]:.0f}; "
+                    "sort the map by position and remove repeated positions"
+                )
+            if cms and cm < cms[-1]:
+                raise InputError(f"{path}:{number}: cM falls from {cms[-1]} to {cm}; a genetic map never decreases")
+            positions.append(pos)
+            cms.append(cm)
+        if not points:
+            raise InputError(f"{path}: no map points; expected {LAYOUTS}")
+        for chrom, (positions, _) in points.items():
+            if len(positions) < 2:
+                raise InputError(f"{path}: chromosome {chrom} has one map point only; at least two are needed")
+        return cls({chrom: (np.array(pos), np.array(cm)) for chrom, (pos, cm) in points.items()}, os.fspath(path))
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether this is the 1 cM per Mb stand-in rather than a map from a file."""
+        return not self.points
+
+    def centimorgans(self, chrom: str, pos: np.ndarray) -> np.ndarray:
+        """Genetic positions [P] float64 of base positions [P]: linear between map points.
+
+        Beyond the ends the map goes on at its mean rate. Raises InputError when the map lacks the chromosome.
+        """
+        pos = np.asarray(pos, dtype=np.float64)
+        if self.is_uniform:
+            return pos / BASES_PER_CM
+        bases, cms = self._chromosome(chrom)
+        rate = (cms[-1] - cms[0]) / (bases[-1] - bases[0])
+        inside = np.interp(pos, bases, cms)
+        return inside + rate * (np.minimum(pos - bases[0], 0) + np.maximum(pos - bases[-1], 0))
+
+    def locate(self, sites: Sites) -> Sites:
+        """The `sites` with the genetic positions of this map."""
+        cm = np.empty(len(sites))
+        for chrom in dict.fromkeys(sites.chrom.tolist()):
+            here = sites.chrom == chrom
+            cm[here] = self.centimorgans(chrom, sites.pos[here])
+        return replace(sites, cm=cm)
+
+    def write_plink(self, path: str | os.PathLike, chroms: list[str]) -> None:
+        """Write the points of `chroms` in PLINK layout, the one that Beagle reads. Not for the uniform map."""
+        frames = []
+        for chrom in chroms:
+            bases, cms = self._chromosome(chrom)
+            frames.append(pd.DataFrame({"chrom": chrom, "id": ".", "cm": cms, "pos": bases.astype(np.int64)}))
+        with artefacts.atomic_path(path) as temporary:  # positions may be fractions: Beagle refuses one that repeats
+            table = pd.concat(frames).drop_duplicates(["chrom", "pos"])
+            table.to_csv(temporary, sep=" ", header=False, index=False)
+
+    def write_minimac(self, path: str | os.PathLike, chroms: list[str]) -> None:
+        """Write the points of `chroms` as 'chrom pos cM' with a header line, the layout of Minimac4."""
+        frames = []
+        for chrom in chroms:
+            bases, cms = self._chromosome(chrom)
+            frames.append(pd.DataFrame({"#chrom": chrom, "pos": bases.astype(np.int64), "cm": cms}))
+        with artefacts.atomic_path(path) as temporary:
+            pd.concat(frames).to_csv(temporary, sep="\t", index=False)
+
+    def _chromosome(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
+        if chrom in self.points:
+            bases, cms = self.points[chrom]
+            if cms[0] == cms[-1]:
+                raise InputError(
+                    f"{self.path}: chromosome {chrom} has {cms[0]:g} cM throughout; is that the column of cM?"
+                )
+            return bases, cms
+        other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
+        listed = ", ".join(list(self.points)[:5])
+        if other in self.points:
+            fix = f"it has {other!r}: name the chromosomes alike (with or without 'chr') in the map and the VCF"
+        else:
+            fix = f"it has {listed}"
+        raise InputError(f"{self.path}: no map for chromosome {chrom!r}; {fix}")
+
+
+def _lines(path: str | os.PathLike) -> list[str]:
+    import gzip
+
+    try:
+        with open(path, "rb") as handle:
+            content = handle.read()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        return content.decode().splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable genetic map ({error})") from None
+
+
+def _layout(path: str | os.PathLike, lines: list[str]) -> tuple[int, int, int, int, int]:
+    """Columns of chromosome, position and cM, the number of columns, and how many lines to skip as the header."""
+    number, first = next(((n, line) for n, line in enumerate(lines, start=1) if line.strip()), (1, ""))
+    names = [field.lower().lstrip("#") for field in first.split()]
+    if names[:3] == ["pos", "chr", "cm"]:
+        return 1, 0, 2, 3, number
+    if len(names) == 4 and names[0] in ("chromosome", "chr", "chrom") and names[1].startswith("position"):
+        return 0, 1, 3, 4, number
+    if len(names) == 4 and _is_number(names[2]) and _is_number(names[3]):
+        return 0, 3, 2, 4, 0
+    raise InputError(f"{path}:{number}: unknown genetic map layout {first.strip()[:80]!r}; expected {LAYOUTS}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return np.isfinite(float(text))
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""What figures and report are made from: the result tables, all of them long, with a column mask."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ragimpute.evaluation import by_position, claims, loss_study, result_tables, training_curves
+from ragimpute.retrieval import painting
+
+COLUMNS: dict[str, dict[str, type]] = {
+    "metrics": result_tables.METRIC_COLUMNS,
+    "summary": result_tables.SUMMARY_COLUMNS,
+    "comparisons": result_tables.COMPARISON_COLUMNS,
+    "loss_study": loss_study.COLUMNS,
+    "claims": claims.COLUMNS,
+    "curves": training_curves.COLUMNS,
+    "along": by_position.COLUMNS,
+}
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """The tables of a study, or of one mask of it."""
+
+    metrics: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    loss_study: pd.DataFrame
+    claims: pd.DataFrame
+    curves: pd.DataFrame
+    along: pd.DataFrame
+    painting: pd.DataFrame
+
+    @classmethod
+    def read(cls, paths: Mapping[str, Path], paintings: Sequence[Path]) -> "StudyTables":
+        """Read the file of each table, and a painting of each mask.
+
+        Raises InputError when one is missing, lacks a column or has a wrong value.
+        """
+        found = {name: result_tables.read_result_table(paths[name], columns) for name, columns in COLUMNS.items()}
+        painted = [result_tables.read_result_table(path, painting.COLUMNS) for path in paintings]
+        return cls(**found, painting=result_tables.join(painted, painting.COLUMNS))
+
+    def masks(self) -> Iterator[tuple[str, "StudyTables"]]:
+        """Each mask of metrics.tsv with its rows of every table."""
+        for mask in sorted(set(self.metrics["mask"])):
+            yield mask, StudyTables(**{name: table[table["mask"] == mask] for name, table in vars(self).items()})

@@ -1,0 +1,114 @@
+"""What a run was made with: versions, seeds, hashes of the configuration and of every input file, hardware."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ragimpute import __version__
+from ragimpute.artefacts import file_digest
+from ragimpute.external import SAYS_VERSION, program_version
+
+LIBRARIES = (
+    *("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "pandas", "snakemake"),
+    "vl-convert-python",
+)
+
+
+def provenance_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance of a run of the effective configuration `config`, on this machine and now.
+
+    Values are those of the process that calls: under SLURM or conda, of that job's node or environment. Raises OSError
+    when an input file cannot be read.
+    """
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "programs": programs(),
+        "source_sha256": source_digest(),
+        "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "seeds": {
+            "training": list(config["seeds"]),
+            "data": config["data_seed"],
+            "evaluation": config["evaluation"]["seed"],
+        },
+        "inputs_sha256": {path: file_digest(path) for path in sorted(set(input_files(config)))},
+        "python": {"executable": sys.executable, "prefix": sys.prefix},
+        "hardware": hardware(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of ragimpute, Python and those of LIBRARIES that are installed."""
+    found = {"ragimpute": __version__, "Python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def programs() -> dict[str, str]:
+    """Versions of the programs that this machine, or this job's environment, has."""
+    found = {name: program_version(name) for name in SAYS_VERSION}
+    return {name: version for name, version in found.items() if version}
+
+
+def source_digest() -> str:
+    """SHA-256 over the names and contents of the package's modules: tells checkouts of one version apart."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parents[1]
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def input_files(config: Mapping[str, Any]) -> Iterator[str]:
+    """Paths of the files that the panels and masks of `config` name."""
+    for panel in config["panels"].values():
+        targets = panel["targets"]
+        held_out = targets["holdout"] if isinstance(targets, Mapping) else targets
+        yield from _files([panel["reference"], held_out, panel["truth"], panel["genetic_map"], panel["samples"]])
+    for mask in config["masks"].values():
+        yield from _files([mask["sites"]])
+
+
+def _files(values: Iterable[Any]) -> Iterator[str]:
+    """Those of `values` that are paths: not fractions, and not the word `targets`."""
+    return (value for value in values if isinstance(value, str) and value != "targets")
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, usable cores, memory and NVIDIA GPUs (none where nvidia-smi is not there or fails)."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "gpus": _gpus(),
+        "system": platform.platform(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name in /proc/cpuinfo, which platform.processor() leaves out."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _gpus() -> list[str]:
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    done = subprocess.run(query, text=True, capture_output=True, check=False)
+    return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else []

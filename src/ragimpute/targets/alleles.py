@@ -1,0 +1,150 @@
+"""Matching the alleles of a record to those of the panel: the same, swapped, or read from the other strand.
+
+REF of a VCF is the genome's own base, so that files which name it otherwise come from arrays: either REF and ALT are
+swapped (A/B alleles, or the minor allele first) or both are given on the other strand. Only single-nucleotide variants
+are judged: an insertion with swapped alleles is a deletion, another variant. A/T and C/G look alike on both strands.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ragimpute.panel.store import Sites
+
+BASES = re.compile(r"[ACGTNacgtn]+\Z")
+COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
+SWAPPED, FLIPPED, BOTH = "alleles swapped", "strand flipped", "strand flipped and alleles swapped"
+SWAPS = (SWAPPED, BOTH)  # relations in which ALT of the record is REF of the site
+AMBIGUOUS = "ambiguous strand"
+NOT_IN_REFERENCE = "not in the reference"  # the panel has nothing at this position
+MAX_MINOR_FREQUENCY = 0.4  # above it a panel's frequency does not tell strands apart: populations differ by as much
+MIN_LOG_ODDS = math.log(1000)  # of one orientation to the other
+
+
+@dataclass(frozen=True)
+class AllelePolicy:
+    """What becomes of records whose alleles are not the panel's as they stand.
+
+    `swapped` and `flipped`: recode them ("fix") or drop them. `ambiguous` (A/T and C/G): take those for granted whose
+    REF and ALT are the panel's ("keep"), judge all of them by the panel's allele frequency, or drop all of them.
+    """
+
+    swapped: Literal["fix", "drop"] = "fix"
+    flipped: Literal["fix", "drop"] = "fix"
+    ambiguous: Literal["keep", "frequency", "drop"] = "keep"
+
+
+@dataclass(frozen=True)
+class Match:
+    """The panel's site that a record speaks of (-1: none), and how its alleles relate to the site's."""
+
+    site: int
+    relation: str  # "" (the same), SWAPPED, FLIPPED or BOTH; without a site, why there is none
+    ambiguous: bool = False
+
+
+class SiteIndex:
+    """The panel's sites by position and alleles."""
+
+    def __init__(self, sites: Sites) -> None:
+        self._exact: dict[tuple[str, int, str, str], int] = {}
+        self._at: dict[tuple[str, int], list[tuple[str, str]]] = {}
+        for i, (chrom, pos, ref, alt) in enumerate(sites.keys()):
+            pair = ref.upper(), alt.upper()
+            self._exact[chrom, pos, *pair] = i
+            self._at.setdefault((chrom, pos), []).append(pair)
+
+    def match(self, chrom: str, pos: int, ref: str, alts: list[str]) -> Match:
+        """The site of a record, or why there is none."""
+        ref, *alts = allele_key(ref, alts)
+        if not alts:
+            return self._without_alt(chrom, pos, ref)
+        if len(alts) == 1:
+            site = self._exact.get((chrom, pos, ref, alts[0]))
+            if site is not None:
+                return Match(site, "", is_ambiguous(ref, alts[0]))
+        reason = unusable_alleles(ref, alts)
+        if reason:
+            return Match(-1, reason)
+        if (chrom, pos) not in self._at:
+            return Match(-1, NOT_IN_REFERENCE)
+        found = [
+            (pair, relation) for pair, relation in _readings(ref, alts[0]).items() if (chrom, pos, *pair) in self._exact
+        ]
+        if len(found) != 1:
+            return Match(-1, "alleles differ")
+        pair, relation = found[0]
+        return Match(self._exact[chrom, pos, *pair], relation, is_ambiguous(ref, alts[0]))
+
+    def _without_alt(self, chrom: str, pos: int, ref: str) -> Match:
+        """The single-nucleotide site of a record without ALT, as files of few people have where all carry REF."""
+        here = self._at.get((chrom, pos), [])
+        if len(here) != 1 or ref not in here[0] or not set(here[0]) <= COMPLEMENT.keys():
+            return Match(-1, "no ALT allele")
+        pair = here[0]
+        return Match(self._exact[chrom, pos, *pair], "" if ref == pair[0] else SWAPPED, is_ambiguous(*pair))
+
+
+def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, frequency: float) -> tuple[str, str]:
+    """What `policy` makes of a matched record: (why it is dropped or "", its relation to the site).
+
+    `alt_count` of `n_alleles` target alleles are the record's ALT; `frequency` is that of the site's ALT in the
+    reference. Both are looked at for an ambiguous record under the policy "frequency" only.
+    """
+    relation = match.relation
+    if match.ambiguous:
+        if policy.ambiguous == "drop" or (policy.ambiguous == "keep" and relation):
+            return AMBIGUOUS, relation
+        if policy.ambiguous == "frequency":
+            odds = log_odds_as_read(alt_count, n_alleles, frequency)
+            if min(frequency, 1 - frequency) > MAX_MINOR_FREQUENCY or abs(odds) < MIN_LOG_ODDS:
+                return AMBIGUOUS, relation
+            # letters the other way round mean the other strand when ALT is ALT, and letters as they are when it is REF
+            relation = ("", FLIPPED)[bool(relation)] if odds > 0 else (BOTH, SWAPPED)[bool(relation)]
+    swap, flip = relation in SWAPS, relation in (FLIPPED, BOTH)
+    wrong = (swap and policy.swapped == "drop") or (flip and policy.flipped == "drop")
+    return relation if wrong else "", relation
+
+
+def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
+    """Log odds that ALT of the record is the site's ALT rather than its REF, the targets being like the reference.
+
+    The binomial likelihood ratio of `frequency` and 1 - `frequency`.
+    """
+    p = min(max(frequency, 1e-3), 1 - 1e-3)
+    return (2 * alt_count - n_alleles) * math.log(p / (1 - p))
+
+
+def is_ambiguous(ref: str, alt: str) -> bool:
+    """Whether a variant is A/T or C/G, the same pair on both strands."""
+    return COMPLEMENT.get(ref) == alt
+
+
+def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
+    """What records at one position are told apart by: REF and each ALT, in letters of either case (VCF 4.3)."""
+    return ref.upper(), *(alt.upper() for alt in alts)
+
+
+def unusable_alleles(ref: str, alts: list[str], *, alt_needed: bool = True) -> str:
+    """Why a record's alleles cannot be imputed, or ''. Multiallelic records must be split (bcftools norm -m -any).
+
+    A panel's records need an ALT; those of targets without one may speak of a site all the same (`SiteIndex.match`).
+    """
+    if not alts:
+        return "no ALT allele" if alt_needed else ""
+    if len(alts) > 1:
+        return "multiallelic"
+    if not BASES.match(alts[0]) or not BASES.match(ref):
+        return "symbolic"
+    return ""
+
+
+def _readings(ref: str, alt: str) -> dict[tuple[str, str], str]:
+    """Other ways to read a single-nucleotide variant: (REF, ALT) of the site -> the relation."""
+    if ref not in COMPLEMENT or alt not in COMPLEMENT:
+        return {}
+    readings = {(alt, ref): SWAPPED}
+    if not is_ambiguous(ref, alt):
+        readings |= {(COMPLEMENT[ref], COMPLEMENT[alt]): FLIPPED, (COMPLEMENT[alt], COMPLEMENT[ref]): BOTH}
+    return readings

@@ -1,0 +1,143 @@
+"""Several phasings of the same people, and the average of what is imputed from each.
+
+Phase is uncertain, most of all where typed sites are sparse: another seed of Beagle phases the same heterozygotes
+otherwise. An average over phasings is nearer to the truth than what any one of them gives (docs/methods.md).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ragimpute import artefacts
+from ragimpute.errors import InputError
+from ragimpute.panel.folds import SPARSE_PER_CM, Fold, typed_per_cm
+from ragimpute.panel.store import Sites, chromosome_bounds
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+
+KIND = "phasings"
+WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference people
+
+
+def how_many(sites: Sites, targets: TargetGenotypes) -> int:
+    """How many phasings of `targets` are worth their time: one where typed sites are dense or all came phased."""
+    typed = np.zeros(len(sites), dtype=bool)
+    typed[targets.index] = True
+    return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else WHERE_SPARSE
+
+
+def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:
+    """Write all but the first of `phasings`, which is in the VCF `phased`, and which genotypes phasing filled in."""
+    first = phasings[0]
+    alleles = np.array([other.alleles for other in phasings[1:]], dtype=np.int8).reshape(-1, *first.alleles.shape)
+    filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
+    metadata = {"phased_sha256": artefacts.file_digest(phased), "samples": json.dumps(first.samples)}
+    artefacts.save(path, KIND, {"alleles": alleles, "filled": filled.astype(np.uint8)}, metadata)
+
+
+def load_phasings(path: Path, phased: Path, first: TargetGenotypes) -> list[TargetGenotypes]:
+    """`first`, read from the VCF `phased`, and the others in `path`. Raises InputError when they are of another VCF."""
+    found = artefacts.load(path, KIND)
+    of_this = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
+    if not of_this or json.loads(found.metadata["samples"]) != list(first.samples):
+        raise InputError(f"{path}: not of the people and phase in {phased}; run `ragimpute phase` again")
+    first = replace(first, filled=found.arrays["filled"] == 1)
+    return [first, *(replace(first, alleles=alleles) for alleles in found.arrays["alleles"])]
+
+
+def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
+    """Alleles [M, 2 P N] uint8: all N people of the first of P phasings, then all of the second, and so on."""
+    return np.concatenate([phasing.haplotypes() for phasing in phasings], axis=1)
+
+
+def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
+    """The fold with its people start .. stop - 1 only, in all their phasings."""
+    first = fold.n_people // fold.phasings * np.arange(fold.phasings)  # of each phasing
+    rows = (first[:, None] + np.arange(start, stop)).reshape(-1)
+    return replace(
+        fold,
+        samples=fold.samples[start:stop] * fold.phasings,
+        observed=np.ascontiguousarray(fold.observed[:, (2 * rows[:, None] + [0, 1]).reshape(-1)]),
+        excluded=fold.excluded[rows],
+    )
+
+
+def average(imputed: Imputed, fold: Fold) -> Imputed:
+    """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
+
+    `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N].
+    """
+    if fold.phasings == 1:
+        return imputed
+    n_sites, n = len(fold.typed), fold.n_people // fold.phasings
+    hds = imputed.hds.reshape(n_sites, fold.phasings, n, 2)
+    both = imputed.both.reshape(n_sites, fold.phasings, n)
+    observed = fold.observed.reshape(len(fold.observed), fold.phasings, n, 2)
+
+    def of_phasing(p: int) -> Imputed:
+        return replace(imputed, samples=fold.samples[:n], hds=hds[:, p], both=both[:, p])
+
+    alleles = [observed[:, p] for p in range(fold.phasings)]
+    return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing)
+
+
+def mean(
+    sites: Sites, typed_sites: np.ndarray, alleles: Sequence[np.ndarray], of_phasing: Callable[[int], Imputed]
+) -> Imputed:
+    """The mean over phasings of what is imputed from each; haplotypes and typed sites are those of the first.
+
+    Arguments:
+        sites: the S panel sites.
+        typed_sites: [T] int64, which of them are typed.
+        alleles: of each phasing the phased alleles [T, N, 2] of the same N samples at the T typed sites.
+        of_phasing: what is imputed from the phasing of this number, hds [S, N, 2] and both [S, N]. It is called once
+            for each phasing, in order; one result beside their sum is held.
+
+    The mean has no estimate `r2`, and so gets Minimac's estimator on the averaged haplotype dosages, as networks do: a
+    tool's estimate takes the phasing that it was given for certain. A single phasing is returned as it is.
+    """
+    first = of_phasing(0)
+    if len(alleles) == 1:
+        return first
+    samples, typed = first.samples, first.typed
+    given_hds, given_both = first.hds[typed_sites], first.both[typed_sites]
+    hds, both = first.hds.copy(), first.both.copy()
+    del first
+    for p in range(1, len(alleles)):
+        other = of_phasing(p)
+        swapped = exchanged(sites, typed_sites, alleles[0], alleles[p])[..., None]
+        np.add(hds, other.hds, out=hds, where=~swapped)
+        np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
+        both += other.both
+        del other
+    hds /= np.float32(len(alleles))
+    both /= np.float32(len(alleles))
+    hds[typed_sites], both[typed_sites] = given_hds, given_both
+    return Imputed(samples, hds, both, typed)
+
+
+def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where the haplotypes of `other` are those of `first` the other way round: [S, N] bool at all `sites`.
+
+    typed_sites: [T] indices of sites; first, other: typed alleles [T, N, 2]. Between two heterozygotes the nearer one
+    decides, in cM.
+    """
+    swapped = np.zeros((len(sites), first.shape[1]), dtype=bool)
+    het = (first[..., 0] != first[..., 1]) & (other[..., 0] != other[..., 1])  # [T, N]
+    opposite = het & (first[..., 0] != other[..., 0])
+    for start, stop in chromosome_bounds(sites.chrom):
+        cm = sites.cm[start:stop]
+        rows = slice(*np.searchsorted(typed_sites, (start, stop)))
+        typed_cm = sites.cm[typed_sites[rows]]
+        for person in np.flatnonzero(opposite[rows].any(axis=0)):
+            hets = np.flatnonzero(het[rows, person])
+            swapped[start:stop, person] = of_nearest(opposite[rows, person][hets], typed_cm[hets], cm)
+    return swapped
+
+
+def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
+    return values[np.searchsorted((at[1:] + at[:-1]) / 2, wanted)]

@@ -1,0 +1,130 @@
+"""evaluate, collect and summarise from files, checked against the VCFs read independently."""
+
+import json
+from pathlib import Path
+
+import cyvcf2
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import f1_score
+
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.evaluation import result_tables
+from ragimpute.panel.store import Panel
+from ragimpute.vcf.imputed import Imputed
+from ragimpute.vcf.writer import write_genotypes, write_imputed
+
+PEOPLE = tuple(f"T{i}" for i in range(12))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, tiny_panel: Panel, tiny_typed: np.ndarray) -> Path:
+    """Targets whose alleles are those of the panel's first people, and two methods of different quality."""
+    folder, sites = tmp_path_factory.mktemp("study"), tiny_panel.sites
+    tiny_panel.save(folder / "panel.safetensors")
+    alleles = tiny_panel.alleles[:, :24].reshape(len(sites), 12, 2).astype(np.int8)
+    truth = alleles.copy()
+    truth[8, 2] = -1
+    write_genotypes(folder / "truth.vcf.gz", sites, tiny_panel.contigs, PEOPLE, truth, True)
+    for name, noise in (("good", 0.2), ("bad", 0.6)):
+        generator = np.random.default_rng(1)
+        hds = (alleles * (1 - noise) + noise * generator.random(alleles.shape)).astype(np.float32)
+        imputed = Imputed(PEOPLE, hds, hds[:, :, 0] * hds[:, :, 1], tiny_typed)
+        write_imputed(folder / f"{name}.vcf.gz", sites, tiny_panel.contigs, imputed)
+    place = pd.DataFrame({name: getattr(sites, name) for name in ("chrom", "pos", "ref", "alt")})
+    place.assign(typed=tiny_typed.astype(int)).to_csv(folder / "typed.tsv", sep="\t", index=False)
+    ac = tiny_panel.alleles.sum(axis=1, dtype=int)
+    place.assign(ac=ac, an=48).to_csv(folder / "frequencies.tsv", sep="\t", index=False)
+    roles = pd.DataFrame({"sample": PEOPLE, "role": "target", "fold": "targets", "population": ["A", "B"] * 6})
+    roles.assign(family="NA").to_csv(folder / "roles.tsv", sep="\t", index=False)
+    return folder
+
+
+def evaluate(folder: Path, name: str, *extra: str, truth: bool = True) -> Path:
+    out = folder / f"{name}{'' if truth else '.untold'}.tsv"
+    arguments = ["evaluate", "--imputed", str(folder / f"{name}.vcf.gz"), "--panel", str(folder / "panel.safetensors")]
+    arguments += [
+        part for verb in ("roles", "typed", "frequencies") for part in (f"--{verb}", str(folder / f"{verb}.tsv"))
+    ]
+    arguments += ["--panel-name", "tiny", "--mask-name", "fifth", "--method", name, "--seed", "0", "--bootstraps", "50"]
+    arguments += ["--out", str(out), "--statistics", str(out.with_suffix(".safetensors"))]
+    arguments += ["--along", str(out.with_suffix(".along"))]
+    arguments += ["--truth", str(folder / "truth.vcf.gz")] if truth else []
+    result = CliRunner().invoke(ragimpute, [*arguments, *extra], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def dosages_and_truth(folder: Path, name: str, typed: np.ndarray, ac: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Straight from the VCFs, without the package: minor-allele dosages and counts of the scored genotypes."""
+    ds = np.array([record.format("DS")[:, 0] for record in cyvcf2.VCF(str(folder / f"{name}.vcf.gz"))])
+    genotypes = np.array([record.genotype.array()[:, :2] for record in cyvcf2.VCF(str(folder / "truth.vcf.gz"))])
+    truth, known = genotypes.sum(axis=2), (genotypes >= 0).all(axis=2)
+    flip = (ac > 24)[:, None]
+    ds, truth = np.where(flip, 2 - ds, ds), np.where(flip, 2 - truth, truth)
+    scored = known & (~typed & (ac > 0) & (ac < 48))[:, None]
+    return ds[scored], truth[scored]
+
+
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_r2_and_f1_agree_with_an_independent_reading(study, tiny_panel, tiny_typed, name):
+    table = result_tables.read_result_table(evaluate(study, name), result_tables.METRIC_COLUMNS)
+    table = table[(table.population == "all") & (table.stratum == "overall")].set_index("metric")
+    x, y = dosages_and_truth(study, name, tiny_typed, tiny_panel.alleles.sum(axis=1, dtype=int))
+    call = np.rint(x)
+    assert table.value["r2"] == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2, abs=1e-6)
+    asked, told = (np.concatenate([v >= 1, v >= 2]) for v in (y, call))
+    assert table.value["f1"] == pytest.approx(f1_score(asked, told), abs=1e-6)
+    assert table.n_genotypes["r2"] == len(x)
+    assert table.value["truth_minor_alleles"] == y.sum()
+    assert table.value["missing_truth"] == 1
+
+
+def test_the_same_command_gives_the_same_bytes(study):
+    first = [evaluate(study, "good").read_bytes(), (study / "good.safetensors").read_bytes()]
+    assert first == [evaluate(study, "good").read_bytes(), (study / "good.safetensors").read_bytes()]
+
+
+def test_collect_and_summarise(study, tmp_path):
+    files = [evaluate(study, "good", "--architecture", "copy_rag", "--loss", "focal", "--weights", "scratch")]
+    files.append(evaluate(study, "bad"))
+    arguments = ["collect", "--out", str(tmp_path / "metrics.tsv"), "--comparisons", str(tmp_path / "comparisons.tsv")]
+    arguments += ["--along-out", str(tmp_path / "along.tsv")]
+    for path in files:
+        arguments += ["--evaluation", str(path), "--statistics", str(path.with_suffix(".safetensors"))]
+        arguments += ["--along", str(path.with_suffix(".along"))]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    (tmp_path / "h.tsv").write_text("seed\tstep\tepoch\tmetric\tvalue\n0\t1\t1\tval_r2\t0.5\n0\t1\t1\tval_f1\t0.5\n")
+    arguments = ["summarise", "--metrics", str(tmp_path / "metrics.tsv"), "--out", str(tmp_path / "summary.tsv")]
+    arguments += ["--history", "fifth", "good", str(tmp_path / "h.tsv")]
+    result = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "good *" in result.output
+    summary = result_tables.read_result_table(tmp_path / "summary.tsv", result_tables.SUMMARY_COLUMNS).set_index(
+        "method"
+    )
+    assert summary.selected.to_dict() == {"good": True, "bad": False}
+    assert summary.r2_overall["good"] > summary.r2_overall["bad"]
+    quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
+    assert quiet.output == ""
+    told = json.loads(CliRunner().invoke(ragimpute, [*arguments, "--json"], catch_exceptions=False).output)
+    assert {row["method"]: row["selected"] for row in told} == summary.selected.to_dict()
+    assert told[0]["r2_overall_sd"] is None  # one seed: not NaN, which is no JSON
+
+
+def test_without_truth(study):
+    table = result_tables.read_result_table(evaluate(study, "good", truth=False), result_tables.METRIC_COLUMNS)
+    assert set(table.metric) == {"r2_info"}
+    assert 0 < table.set_index("stratum").value["overall"] <= 1
+
+
+def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
+    for name in ("panel.safetensors", "roles.tsv", "typed.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
+        (tmp_path / name).write_bytes((study / name).read_bytes())
+    rows = (study / "frequencies.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "frequencies.tsv").write_text("".join(rows[:-1]))
+    with pytest.raises(InputError, match=r"frequencies\.tsv: its sites are not the panel's"):
+        evaluate(tmp_path, "good")

@@ -1,0 +1,121 @@
+"""`ragimpute explain`: whom a person copied at a site."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ragimpute import artefacts
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.imputation.back_ends import KernelBackEnd
+from ragimpute.models.pretrained import DEFAULT, KIND
+from ragimpute.reporting import copying_figure
+from two_chromosomes import FIRST, TARGETS, query
+
+
+def explained(world, tmp_path, site: str, *options: str):
+    arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", site, *options]
+    arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", world.panel.samples[-1]]
+    arguments += ["--model", str(DEFAULT), "--out", str(tmp_path / "whom.tsv")]
+    done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout, pd.read_csv(tmp_path / "whom.tsv", sep="\t")
+
+
+@pytest.mark.parametrize("row", [102, FIRST + 102])  # on either chromosome
+def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, tmp_path, row):
+    panel = world.panel
+    chrom, pos, ref, alt = panel.sites.keys()[row]
+    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--plot", str(tmp_path / "whom.svg"))
+    typed = np.flatnonzero(world.typed)
+    left, right = typed[typed < row].max(), typed[typed > row].min()
+    place = {name: 2 * i for i, name in enumerate(panel.samples)}
+    for hap in (1, 2):
+        rows = table[table["haplotype"] == hap]
+        assert rows["weight"].sum() == pytest.approx(1, abs=1e-4)
+        assert rows["weight"].is_monotonic_decreasing
+        query_alleles = panel.alleles[:, len(panel.samples) * 2 - 3 + hap]
+        for one in rows.itertuples():
+            flank = left if one.flank == "left" else right
+            assert one.typed_pos == panel.sites.pos[flank]
+            copied = panel.alleles[:, place[one.neighbour] + one.neighbour_haplotype - 1]
+            assert one.allele == copied[row]
+            here = typed[panel.sites.chrom[typed] == chrom]
+            wrong = here[copied[here] != query_alleles[here]]
+            cm = panel.sites.pos / 1e6
+            before, after = wrong[wrong <= flank], wrong[wrong >= flank]
+            start = cm[before.max()] if len(before) else cm[here[0]]
+            stop = cm[after.min()] if len(after) else cm[here[-1]]
+            assert one.left_cm == pytest.approx(cm[flank] - start, rel=0.02, abs=2e-3)
+            assert one.right_cm == pytest.approx(stop - cm[flank], rel=0.02, abs=2e-3)
+    hds = query(plain, "[%HDS]\n", "-r", f"{chrom}:{pos}", "-s", panel.samples[-1])[0][0].split(",")
+    for hap, dosage in enumerate(hds, start=1):
+        title = f"haplotype {hap}, {chrom}:{pos} {ref}>{alt}: dosage "
+        shown = next(line for line in printed.splitlines() if title in line).split(title)[1][:5]
+        assert float(shown) == pytest.approx(float(dosage), abs=1.1e-3)
+    drawn = (tmp_path / "whom.svg").read_text()
+    shown = pd.concat([rows.head(copying_figure.SHOWN) for _, rows in table.groupby("haplotype")])
+    for allele, colour in enumerate(copying_figure.COLOURS):  # two bars for each neighbour, and one in the legend
+        assert drawn.lower().count(f'fill="{colour.lower()}"') == 2 * (shown["allele"] == allele).sum() + 1
+
+
+def test_attention_is_that_of_the_network(world):
+    """The softmax of the scores, from torch's layers."""
+    import torch
+
+    from ragimpute.models import architecture, segments
+    from ragimpute.panel.folds import Fold
+
+    panel = world.panel.between(0, FIRST)
+    reference = panel.people(panel.samples[:-TARGETS])
+    observed = panel.alleles[world.typed[:FIRST], -2 * TARGETS :]
+    nobody = np.full((TARGETS, 1), -1, dtype=np.int64)
+    fold = Fold("targets", reference, panel.samples[-TARGETS:], world.typed[:FIRST], observed, None, nobody)
+    found = architecture("copy_rag")
+    arrays = segments(found, "small", fold, 1)
+    weights = artefacts.load(DEFAULT, KIND).arrays
+    flanks, carriers, weight = KernelBackEnd(weights, "small", 1).attention(fold, arrays, 102)
+    assert fold.typed_sites[flanks].tolist() == [101, 105]
+    network = found.build("small", 1)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    batch = found.fold_data("small", fold, arrays).batch(np.arange(TARGETS), 0)
+    place = batch.sites.tolist().index(102)
+    with torch.no_grad():
+        site = network.embed(batch.inputs)[0, place]
+        query_, side = (network.query(site) / len(site) ** 0.5).split([len(site), 2])
+        features = torch.from_numpy(arrays["features"][:, flanks].astype(np.float32))
+        keys = network.key((features - network.feature_mean) / network.feature_spread)  # [N, 2, K, D]
+        scores = keys @ query_ + side[None, :, None]
+    expected = scores.flatten(1).softmax(dim=1).numpy()
+    np.testing.assert_allclose(weight, expected, rtol=2e-3, atol=1e-5)
+    np.testing.assert_array_equal(carriers, arrays["neighbours"][:, flanks].reshape(len(carriers), -1))
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [("20", "CHROM:POS"), ("20:17", "no such site"), ("typed", "is typed"), ("22:1000000", "no such site")],
+)
+def test_explain_says_what_is_wrong_with_a_site(world, tmp_path, site, message):
+    if site == "typed":
+        site = f"20:{world.panel.sites.pos[np.flatnonzero(world.typed)[7]]}"
+    with pytest.raises(InputError, match=message):
+        explained(world, tmp_path, site)
+
+
+def test_explain_as_json_is_the_table(world, tmp_path):
+    chrom, pos, *_ = world.panel.sites.keys()[102]
+    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--json", "--quiet")
+    told = json.loads(printed)
+    assert told["sample"] == world.panel.samples[-1]
+    assert [row["neighbour"] for row in told["neighbours"]] == table["neighbour"].tolist()
+    np.testing.assert_allclose([row["weight"] for row in told["neighbours"]], table["weight"], atol=1e-6)
+
+
+def test_explain_names_the_file_that_lacks_the_person(world):
+    arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", "20:17"]
+    arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", "Nobody"]
+    with pytest.raises(InputError, match="has no sample 'Nobody'"):
+        CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)

@@ -1,0 +1,75 @@
+"""Genotypes of targets and truth, matched to the panel by CHROM, POS, REF and ALT."""
+
+import numpy as np
+import pytest
+
+from ragimpute.errors import InputError
+from ragimpute.panel.store import Sites
+from ragimpute.targets.genotypes import read_genotypes, read_truth
+from vcf_text import HEADER, write_vcf
+
+SITES = Sites(
+    np.array(["20"] * 4),
+    np.array([100, 100, 200, 300]),
+    np.array(["."] * 4),
+    np.array(["A", "A", "C", "G"]),
+    np.array(["C", "G", "T", "A"]),
+    np.arange(4.0),
+)
+ROWS = [
+    "20 50 A C 0/1 0|1 0/0",
+    "20 100 A G 1|0 0/1 ./.",
+    "20 100 A C 0|1 0/0 1/.",
+    "20 200 T C 0/1 0/1 0/1",
+    "20 300 G T 0/1 0/1 0/1",
+    "20 300 G A 1/1 0/0 0|1",
+    "20 300 G A 0/0 0/0 0/0",
+    "20 300 G A,T 0/0 0/0 0/2",
+]
+
+
+@pytest.fixture
+def targets(tmp_path):
+    return write_vcf(tmp_path / "t.vcf", ["a", "b", "c"], ROWS)
+
+
+def test_records_match_by_alleles_and_samples_keep_the_order_asked_for(targets):
+    found = read_genotypes(targets, SITES, ["c", "a"])
+    np.testing.assert_array_equal(found.index, [0, 1, 2, 3])
+    np.testing.assert_array_equal(found.alleles[:, 0], [[-1, -1], [-1, -1], [1, 0], [0, 1]])
+    np.testing.assert_array_equal(found.alleles[:, 1], [[0, 1], [1, 0], [1, 0], [1, 1]])
+    np.testing.assert_array_equal(found.phased[:, 1], [True, True, False, False])
+    assert not found.complete
+    assert found.recoded[["pos", "ref", "alt", "reason"]].to_numpy().tolist() == [[200, "T", "C", "alleles swapped"]]
+    assert found.dropped["reason"].tolist() == [
+        "not in the reference",
+        "alleles differ",
+        "duplicate",
+        "multiallelic",
+    ]
+    with pytest.raises(InputError, match="ragimpute phase"):
+        found.haplotypes()
+
+
+def test_truth_counts_are_missing_where_the_file_says_nothing(targets):
+    np.testing.assert_array_equal(
+        read_truth(targets, SITES, ["a", "b", "c"]), [[1, 0, -1], [1, 1, -1], [1, 1, 1], [2, 0, 1]]
+    )
+
+
+def test_what_cannot_be_aligned_is_an_error_with_the_fix(tmp_path, targets):
+    with pytest.raises(InputError, match="1 of 2 samples are not in the file: nobody"):
+        read_genotypes(targets, SITES, ["a", "nobody"])
+    prefixed = write_vcf(tmp_path / "chr.vcf", ["a"], ["chr20 100 A C 0|1"], HEADER.replace("ID=20", "ID=chr20"))
+    with pytest.raises(InputError, match="'chr' prefix"):
+        read_genotypes(prefixed, SITES)
+    elsewhere = write_vcf(tmp_path / "else.vcf", ["a"], ["20 7 A C 0|1"])
+    with pytest.raises(InputError, match="1 not in the reference"):
+        read_genotypes(elsewhere, SITES)
+
+
+@pytest.mark.parametrize("record", ["20 300 G A 0/1 0/2 0/0", "20 300 G . 0/1 0/0 0/0"])
+def test_a_genotype_of_an_allele_that_alt_lacks_is_an_error(tmp_path, record):
+    path = write_vcf(tmp_path / "t.vcf", ["a", "b", "c"], [record])
+    with pytest.raises(InputError, match="record 20:300: a genotype names an allele that ALT lacks"):
+        read_genotypes(path, SITES)

@@ -1,0 +1,131 @@
+"""Several phasings of the same people: the average over them, its haplotypes, and the file that holds them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ragimpute.errors import InputError
+from ragimpute.imputation import back_ends
+from ragimpute.imputation.engine import imputed_parts, window_folds
+from ragimpute.models.pretrained import DEFAULT
+from ragimpute.panel.folds import Fold
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.targets import several_phasings
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+
+CM = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 10.0, 11.0])
+TYPED = np.array([True, False, False, True, False, True, False])
+FIRST = np.array([[0, 1], [1, 0], [0, 1]], dtype=np.int8)  # [T, 2] of one person, heterozygous at 0, 3 and 10 cM
+OTHER = np.array([[0, 1], [0, 1], [1, 0]], dtype=np.int8)  # exchanged from the second heterozygote on
+
+
+def targets_of(alleles: np.ndarray) -> TargetGenotypes:
+    """People with `alleles` [M, N, 2] at the typed sites."""
+    names = tuple(f"T{i}" for i in range(alleles.shape[1]))
+    return TargetGenotypes(names, np.flatnonzero(TYPED), alleles, np.ones(alleles.shape[:2], bool), pd.DataFrame())
+
+
+@pytest.fixture
+def reference() -> Panel:
+    n = len(CM)
+    sites = Sites(np.full(n, "1"), np.arange(n) + 1, np.full(n, "."), np.full(n, "A"), np.full(n, "C"), CM)
+    alleles = np.random.default_rng(1).integers(0, 2, (n, 40), dtype=np.uint8)
+    return Panel(sites, tuple(f"R{i}" for i in range(20)), alleles, ())
+
+
+def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
+    """The single window of people with these phasings."""
+    [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles], slice(0, len(reference.sites)))
+    return fold
+
+
+def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel) -> None:
+    fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
+    sites, typed_sites = fold.reference.sites, fold.typed_sites
+    swapped = several_phasings.exchanged(sites, typed_sites, FIRST[:, None], OTHER[:, None])
+    assert swapped[:, 0].tolist() == [False, False, True, True, True, True, True]  # 1 cM is nearer to 0, 2 cM to 3
+    assert not several_phasings.exchanged(sites, typed_sites, FIRST[:, None], FIRST[:, None]).any()
+    homozygous = np.ones_like(FIRST)[:, None]
+    assert not several_phasings.exchanged(sites, typed_sites, FIRST[:, None], homozygous).any()
+
+
+def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
+    fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
+    hds = np.zeros((len(CM), 2, 2), dtype=np.float32)  # [S, P, 2] of one person
+    hds[TYPED, 0], hds[TYPED, 1] = FIRST, OTHER
+    hds[1], hds[2] = [[0.2, 0.4], [0.4, 0.8]], [[0.9, 0.1], [0.3, 0.7]]
+    both = hds[..., 0] * hds[..., 1]
+    mean = several_phasings.average(Imputed(fold.samples, hds, both, TYPED), fold)
+    assert mean.samples == ("T0",)
+    np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
+    np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # as they are
+    np.testing.assert_allclose(mean.hds[2, 0], [0.8, 0.2])  # the second's exchanged
+    np.testing.assert_allclose(mean.both[[1, 2], 0], [(0.08 + 0.32) / 2, (0.09 + 0.21) / 2])
+
+
+def test_a_mean_has_no_estimate_of_its_own_and_a_single_phasing_stays_as_it_is(reference: Panel) -> None:
+    """Each phasing is imputed once, in order; a tool's estimate belongs to the phasing that it was given."""
+    typed_sites, asked = np.flatnonzero(TYPED), []
+
+    def of_phasing(number: int) -> Imputed:
+        asked.append(number)
+        hds = np.full((len(CM), 1, 2), [0.2, 0.4], dtype=np.float32)
+        hds[TYPED] = (FIRST, OTHER)[number][:, None]
+        return Imputed(("T0",), hds, hds.prod(axis=2), TYPED, r2=np.full(len(CM), 0.9, dtype=np.float32))
+
+    several = [FIRST[:, None], OTHER[:, None]]
+    single = several_phasings.mean(reference.sites, typed_sites, several[:1], of_phasing)
+    np.testing.assert_array_equal(single.r2, np.full(len(CM), 0.9, dtype=np.float32))
+    mean = several_phasings.mean(reference.sites, typed_sites, several, of_phasing)
+    assert asked == [0, 0, 1]
+    assert mean.r2 is None
+    np.testing.assert_allclose(mean.hds[[1, 2], 0], [[0.2, 0.4], [0.3, 0.3]])  # as they are; the second's exchanged
+    np.testing.assert_allclose(mean.both[[1, 2], 0], 0.08)
+    np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
+
+
+def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:
+    people = np.stack([FIRST, OTHER, np.array([[1, 1], [0, 1], [0, 0]], dtype=np.int8)], axis=1)
+    imputer = back_ends.load_back_end(DEFAULT, "cpu", 1)
+    once, twice = (
+        next(imputed_parts(reference, [targets_of(people[..., ::step]) for step in steps], imputer))
+        for steps in ((1,), (1, -1, 1))
+    )
+    assert once.samples == twice.samples
+    np.testing.assert_allclose(twice.hds, once.hds, atol=1e-6)
+    np.testing.assert_allclose(twice.both, once.both, atol=1e-6)
+
+
+def test_some_people_keep_all_their_phasings(reference: Panel) -> None:
+    first, other = np.stack([FIRST, OTHER, FIRST], axis=1), np.stack([OTHER, FIRST, FIRST], axis=1)
+    part = several_phasings.first_phasings(fold_of(reference, first, other), 1, 3)
+    assert part.samples == ("T1", "T2", "T1", "T2")
+    np.testing.assert_array_equal(part.observed, np.concatenate([OTHER, FIRST, FIRST, FIRST], axis=1))
+    assert part.excluded.shape == (4, 1)
+
+
+def test_one_phasing_where_sites_are_dense_or_people_came_phased(reference: Panel) -> None:
+    phased = targets_of(FIRST[:, None])
+    unphased = replace(phased, phased=np.zeros_like(phased.phased))
+    assert several_phasings.how_many(reference.sites, phased) == 1
+    assert several_phasings.how_many(reference.sites, unphased) == several_phasings.WHERE_SPARSE
+    dense = replace(reference.sites, cm=CM / 10_000)
+    assert several_phasings.how_many(dense, unphased) == 1
+
+
+def test_the_file_belongs_to_one_phased_vcf(tmp_path, reference: Panel) -> None:
+    vcf, other = tmp_path / "phased.vcf.gz", tmp_path / "other.vcf.gz"
+    vcf.write_bytes(b"one")
+    other.write_bytes(b"another")
+    several = [targets_of(FIRST[:, None]), targets_of(OTHER[:, None])]
+    for some in (several, several[:1]):
+        several_phasings.save_phasings(tmp_path / "phasings", vcf, some)
+        found = several_phasings.load_phasings(tmp_path / "phasings", vcf, several[0])
+        assert [x.alleles.tolist() for x in found] == [x.alleles.tolist() for x in some]
+    with pytest.raises(InputError, match=r"not of the people and phase in .*other"):
+        several_phasings.load_phasings(tmp_path / "phasings", other, several[0])
+    with pytest.raises(InputError, match="not of the people"):
+        several_phasings.load_phasings(tmp_path / "phasings", vcf, replace(several[0], samples=("X",)))
