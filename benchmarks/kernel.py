@@ -42,7 +42,7 @@ def main() -> None:
     panel, _ = read_panel(EXAMPLE / "reference.vcf.gz", None, genetic_map)
     typed = read_genotypes(EXAMPLE / "targets.vcf.gz", panel.sites).index
     reference, cm = panel.alleles[typed], panel.sites.cm[typed]
-    queries = reference[:, :QUERIES].astype(np.int8)  # reference people, each without the own person
+    queries = reference[:, :QUERIES].astype(np.int8)  # reference samples, each without the own sample
     own = np.arange(QUERIES)[:, None] // 2 * 2 + np.arange(2)
     n_typed, n_hap = reference.shape
     n_rates = len(neighbours.RATES)

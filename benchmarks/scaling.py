@@ -1,13 +1,14 @@
 """Panel sizes: how time, memory and accuracy grow from 600 to 50,000 reference haplotypes, beside Beagle and Minimac4.
 
 One simulation (Europeans of Gutenkunst et al. 2009, msprime: `pip install msprime==1.4.4`) with the targets in it; each
-panel is the first so many of its people. All methods get the same files of phased targets at the same typed sites, each
-its own prepared reference (ours by `read-panel --describe`, bref3, msav), whose preparation is reported apart. Scored
+panel is the first so many of its samples. All methods get the same files of phased targets at the same typed sites,
+each its own prepared reference (ours by `read-panel --describe`, bref3, msav), whose preparation is reported apart. Scored
 is dosage r2 at sites that are rare in the largest panel: at those polymorphic in each panel, ever more, and at those
 polymorphic in the smallest, the same for all. Our kernels are compiled before the clock starts.
 
-Times are those of 50 targets. Accuracy needs more people, and more than one genealogy: `--targets 200 --simulations 5`
-simulates anew with other seeds and scores all people together; the interval of the difference is a bootstrap over them.
+Times are those of 50 targets. Accuracy needs more samples, and more than one genealogy: `--targets 200 --simulations 5`
+simulates anew with other seeds and scores all samples together; the interval of the difference is a bootstrap over
+them.
 `--as-sequenced` gives the panels errors of phase and genotypes, drawn as those of the training panels are.
 """
 
@@ -77,17 +78,17 @@ def draw(seed: int, haplotypes: tuple[int, ...], targets: int, as_sequenced: boo
     return Simulation(reference, truth, position[kept], typed, (frequency > 0) & (frequency < 1))
 
 
-def simulate(n_people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Alleles [S, 2 n_people] uint8 and positions [S] of the biallelic sites."""
+def simulate(n_samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles [S, 2 n_samples] uint8 and positions [S] of the biallelic sites."""
     trees = msprime.sim_ancestry(
-        samples={"EUR": n_people},
+        samples={"EUR": n_samples},
         demography=europeans(),
         sequence_length=LENGTH,
         recombination_rate=RECOMBINATION,
         random_seed=seed,
     )
     trees = msprime.sim_mutations(trees, rate=MUTATION, model=msprime.BinaryMutationModel(), random_seed=seed)
-    alleles = np.empty((trees.num_sites, 2 * n_people), np.uint8)
+    alleles = np.empty((trees.num_sites, 2 * n_samples), np.uint8)
     for variant in trees.variants():
         alleles[variant.site.id] = variant.genotypes
     return alleles, trees.sites_position.astype(np.int64) + 1
@@ -141,7 +142,7 @@ def names(n_targets: int) -> tuple[str, ...]:
 
 
 def rare_sums(path: Path, sites: Sites, chosen: np.ndarray, truth: np.ndarray, counts: ReferenceCounts) -> np.ndarray:
-    """Each person's sums [P, F] over the sites `chosen` [S] bool: those that are rare by `counts`."""
+    """Each sample's sums [P, F] over the sites `chosen` [S] bool: those that are rare by `counts`."""
     found = read_imputed(path, sites, names(truth.shape[1] // 2))
     true = truth.reshape(len(truth), -1, 2).sum(axis=2, dtype=np.int8)
     hds = np.repeat(found.ds[:, :, None] / 2, 2, axis=2)  # not every method has them, and r2 does not need them
@@ -151,7 +152,7 @@ def rare_sums(path: Path, sites: Sites, chosen: np.ndarray, truth: np.ndarray, c
 
 
 def ahead(ours: np.ndarray, beagle: np.ndarray) -> str:
-    """How far our r2 is ahead of Beagle's, with its 95 % interval over people, from the `rare_sums` of both."""
+    """How far our r2 is ahead of Beagle's, with its 95 % interval over samples, from the `rare_sums` of both."""
     weights = bootstrap.resampling_weights(len(ours), BOOTSTRAPS, SEED)  # [B, P]
     drawn = metrics.r2(weights @ ours) - metrics.r2(weights @ beagle)
     difference = metrics.r2(ours.sum(axis=0)) - metrics.r2(beagle.sum(axis=0))
@@ -168,7 +169,7 @@ class Measured:
     method: str
     cost: Cost
     prepared: Cost
-    sums: np.ndarray  # [P, F] of each person, over all rare sites
+    sums: np.ndarray  # [P, F] of each sample, over all rare sites
     sums_in_all: np.ndarray  # likewise, over those polymorphic in the smallest panel
 
 
@@ -202,7 +203,7 @@ def measure(drawn: Simulation, size: int, threads: int) -> list[Measured]:
 
 
 def summary(measured: list[Measured]) -> dict[str, object]:
-    """The same method and size in all simulations: mean costs, and r2 of all people together."""
+    """The same method and size in all simulations: mean costs, and r2 of all samples together."""
     costs = np.mean([[it.cost.wall, it.cost.cpu, it.cost.memory, it.prepared.wall] for it in measured], axis=0)
     everybody = (np.concatenate([getattr(it, name) for it in measured]) for name in ("sums", "sums_in_all"))
     r2 = [metrics.r2(sums.sum(axis=0)) for sums in everybody]
@@ -244,7 +245,7 @@ def main(
     click.echo(f"wall, largest panel to smallest: ours {ours.wall_s.iloc[-1] / ours.wall_s.iloc[0]:.1f}")
     for size in sorted(haplotypes):
         both = (np.concatenate([it.sums for it in found[size, method]]) for method in ("ragimpute", "beagle"))
-        click.echo(f"rare r2 at {size:,}, ours minus Beagle's, {simulations * targets} people: {ahead(*both)}")
+        click.echo(f"rare r2 at {size:,}, ours minus Beagle's, {simulations * targets} samples: {ahead(*both)}")
     if out is not None:
         table.to_csv(out, sep="\t", index=False)
 

@@ -1,4 +1,4 @@
-"""Training steps on the example: people per second, arithmetic against the device's own limit, and time spent waiting.
+"""Training steps on the example: samples per second, arithmetic against the device's own limit, and time spent waiting.
 
 The limit is a product of two large matrices on the same device, in the same type. Counted are the matrix products of
 forward and backward pass, as torch counts them; copy_rag's attention on a processor, our own kernel, is not among them.
@@ -30,7 +30,7 @@ LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 5}
 WARM_UP = 5  # steps that compile and fill caches
 
 
-def training_people() -> Fold:
+def training_samples() -> Fold:
     genetic_map = GeneticMap.read(EXAMPLE / "genetic_map.plink.map")
     panel, _ = read_panel(EXAMPLE / "reference.vcf.gz", None, genetic_map)
     typed = np.zeros(len(panel.sites), dtype=bool)
@@ -60,7 +60,7 @@ def most_per_second(device: torch.device, dtype: torch.dtype) -> float:
 
 def operations(trainer: Trainer, data: FoldData) -> int:
     """Of the forward and backward pass of one step."""
-    batch = to_device(data.batch(np.arange(trainer.settings.batch_people), 0), trainer.device)
+    batch = to_device(data.batch(np.arange(trainer.settings.batch_samples), 0), trainer.device)
     counter = FlopCounterMode(display=False)
     with counter:
         with autocast(trainer.device, trainer.settings.amp):
@@ -79,16 +79,16 @@ def peak_megabytes(device: torch.device) -> float:
 @click.option("--architecture", "name", default="copy_rag", show_default=True)
 @click.option("--size", default="small", show_default=True, help="small or full")
 @click.option("--steps", default=40, show_default=True)
-@click.option("--batch-people", default=16, show_default=True)
+@click.option("--batch-samples", default=16, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--compile", "compiled", is_flag=True, help="By torch.compile, where the device is a GPU.")
-def main(name: str, size: str, steps: int, batch_people: int, device: str, threads: int, compiled: bool) -> None:
+def main(name: str, size: str, steps: int, batch_samples: int, device: str, threads: int, compiled: bool) -> None:
     """Train for some steps and print what they took."""
     where = choose_device(device, threads)
-    found, fold = architecture(name), training_people()
+    found, fold = architecture(name), training_samples()
     data = found.fold_data(size, fold, segments(found, size, fold, threads))
-    changes = {"size": size, "epochs": 1, "batch_people": batch_people, "evaluation_windows": 1, "monitor_every": 0}
+    changes = {"size": size, "epochs": 1, "batch_samples": batch_samples, "evaluation_windows": 1, "monitor_every": 0}
     changes["compile_from"] = int(compiled)
     settings = training_settings(name, {**changes, "steps_per_epoch": steps + WARM_UP + 1})
     counts = fold.reference.alleles.sum(axis=1, dtype=np.int64)
@@ -113,8 +113,10 @@ def main(name: str, size: str, steps: int, batch_people: int, device: str, threa
     dtype = type_of_products(where, settings.amp)
     done, most = operations(trainer, data) / seconds, most_per_second(where, dtype)
     print(describe(where))
-    print(f"{name}, {size}, {batch_people} people a step, {dtype}, {steps} steps{', compiled' if compiled else ''}")
-    print(f"samples     {batch_people / seconds:10.1f} people at one window a second, {1 / seconds:.2f} steps a second")
+    print(f"{name}, {size}, {batch_samples} samples a step, {dtype}, {steps} steps{', compiled' if compiled else ''}")
+    print(
+        f"samples     {batch_samples / seconds:10.1f} windows of one sample a second, {1 / seconds:.2f} steps a second"
+    )
     print(f"arithmetic  {done / 1e12:10.4f} TFLOP/s in matrix products of the network")
     print(f"limit       {most / 1e12:10.4f} TFLOP/s in a product of large matrices")
     print(f"ratio       {done / most:10.3f}")

@@ -1,4 +1,4 @@
-"""VCF in and out against cyvcf2: reading panel and genotypes, writing 24,990 sites x 203 people with four fields."""
+"""VCF in and out against cyvcf2: reading panel and genotypes, writing 24,990 sites x 203 samples with four fields."""
 
 import tempfile
 import time
@@ -77,11 +77,11 @@ def main() -> None:
     panel, _ = read_panel(REFERENCE, None, uniform)
     samples = read_genotypes(TRUTH, panel.sites).samples
     report(
-        f"Reading a panel of {len(panel.sites):,} sites x {len(panel.samples)} people",
+        f"Reading a panel of {len(panel.sites):,} sites x {len(panel.samples)} samples",
         seconds({"read_panel": lambda: read_panel(REFERENCE, None, uniform), "cyvcf2": lambda: cyvcf2_read(REFERENCE)}),
     )
     report(
-        f"Reading genotypes, {len(panel.sites):,} sites x {len(samples)} people",
+        f"Reading genotypes, {len(panel.sites):,} sites x {len(samples)} samples",
         seconds({"read_genotypes": lambda: read_genotypes(TRUTH, panel.sites), "cyvcf2": lambda: cyvcf2_read(TRUTH)}),
     )
     imputed = made_up((len(panel.sites), len(samples)), samples)
@@ -92,7 +92,7 @@ def main() -> None:
             return lambda: write_imputed(out, panel.sites, panel.contigs, imputed, threads=threads)
 
         report(
-            f"Writing GT:DS:HDS:GP, {len(panel.sites):,} sites x {len(samples)} people (ours with an index)",
+            f"Writing GT:DS:HDS:GP, {len(panel.sites):,} sites x {len(samples)} samples (ours with an index)",
             seconds(
                 {
                     "write_imputed, 1 thread": ours(1),

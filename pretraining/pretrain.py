@@ -1,8 +1,8 @@
 """Train the weights that come with the package; docs/model_card.md has the commands.
 
 The mix: simulated panels of many demographies, recombination rates, sizes and array densities, and real panels under
-the site lists of real arrays and random ones. In each, some people are imputed from all the others, in their own phase:
-errors of phase, put in at random, made the network worse (docs/methods.md).
+the site lists of real arrays and random ones. In each, some samples are imputed from all the others, in their own
+phase: errors of phase, put in at random, made the network worse (docs/methods.md).
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from simulate import PEOPLE, array_sites, simulate
+from simulate import SAMPLES, array_sites, simulate
 
 from ragimpute import artefacts
 from ragimpute.models import architecture, segments
@@ -29,17 +29,17 @@ from ragimpute.training.validation import SiteStrata
 
 ARCHITECTURE, SIZE = "copy_rag", "small"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0}
-QUERIES = 96  # people of a panel that are imputed from the others
+QUERIES = 96  # samples of a panel that are imputed from the others
 RANDOM_ARRAYS = 2  # of each real panel
 FEWEST_TYPED = 50
 
 
 def fold_of(panel: Panel, typed: np.ndarray, rng: np.random.Generator) -> Fold:
-    """Some people of `panel`, each to be imputed from all others."""
-    people = np.sort(rng.choice(len(panel.samples), size=min(QUERIES, len(panel.samples)), replace=False))
-    truth = panel.people([panel.samples[i] for i in people]).alleles
-    names = tuple(panel.samples[i] for i in people)
-    return Fold("train", panel, names, typed, truth[typed], truth, people[:, None].astype(np.int64))
+    """Some samples of `panel`, each to be imputed from all others."""
+    samples = np.sort(rng.choice(len(panel.samples), size=min(QUERIES, len(panel.samples)), replace=False))
+    truth = panel.of_samples([panel.samples[i] for i in samples]).alleles
+    names = tuple(panel.samples[i] for i in samples)
+    return Fold("train", panel, names, typed, truth[typed], truth, samples[:, None].astype(np.int64))
 
 
 def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict
 
 @click.command()
 @click.option("--simulated", default=16, show_default=True, help="Simulated panels to train on.")
-@click.option("--people", type=(int, int), default=PEOPLE, show_default=True, help="In a simulated panel.")
+@click.option("--samples", type=(int, int), default=SAMPLES, show_default=True, help="In a simulated panel.")
 @click.option("--clean", default=0.0, show_default=True, help="Share of the simulated panels without errors.")
 @click.option(
     "--real",
@@ -72,7 +72,7 @@ def masks_of(panel: Panel, arrays: list[Path], rng: np.random.Generator) -> dict
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
 def main(
     simulated: int,
-    people: tuple[int, int],
+    samples: tuple[int, int],
     clean: float,
     real: tuple[tuple[str, Path, Path], ...],
     arrays: tuple[Path, ...],
@@ -99,10 +99,10 @@ def main(
             {"name": name, "chrom": str(sites.chrom[0]), "first": int(sites.pos[0]), "last": int(sites.pos[-1])}
         )
         for array, typed in masks_of(panel, list(arrays), rng).items():
-            add(panel, typed, f"{name}, {len(panel.samples)} people, {array}: {int(typed.sum())} typed sites", rng)
+            add(panel, typed, f"{name}, {len(panel.samples)} samples, {array}: {int(typed.sum())} typed sites", rng)
     for number in range(simulated):
         rng = np.random.default_rng([seed, 2, number])
-        drawn = simulate(rng, people, clean)
+        drawn = simulate(rng, samples, clean)
         add(drawn.panel, drawn.typed, f"simulated: {drawn.description}", rng)
     first = data[0].fold  # its scores are printed; nothing is chosen by them
     held_out = fold_of(first.reference, first.typed, np.random.default_rng([seed, 3]))

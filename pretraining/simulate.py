@@ -11,7 +11,7 @@ import numpy as np
 from ragimpute.panel.store import Panel, Sites
 
 MUTATION_RATE = 1.25e-8
-PEOPLE = (60, 4000)  # in a panel
+SAMPLES = (60, 4000)  # in a panel
 GENERATION_YEARS = 25
 SITES_DIFFER = 2.5  # spread of the log of sites' error rates
 LEAST_WRONG = 0.05  # share of the errors of an allele at 50 % that a very rare one has
@@ -49,7 +49,7 @@ def out_of_africa() -> msprime.Demography:
 
 
 def isolate(bottleneck: float, generations: int) -> msprime.Demography:
-    """A population founded by `bottleneck` people some `generations` ago that has grown since."""
+    """A population founded by `bottleneck` samples some `generations` ago that has grown since."""
     demography = msprime.Demography()
     demography.add_population(name="A", initial_size=40_000, growth_rate=np.log(40_000 / bottleneck) / generations)
     demography.add_population_parameters_change(time=generations, initial_size=8_000, growth_rate=0)
@@ -68,16 +68,16 @@ def explosive() -> msprime.Demography:
     return demography
 
 
-def samples_of(n_people: int, rng: np.random.Generator) -> tuple[msprime.Demography, dict[str, int], str]:
-    """A demography and how many people come from each of its populations."""
+def samples_of(n_samples: int, rng: np.random.Generator) -> tuple[msprime.Demography, dict[str, int], str]:
+    """A demography and how many samples come from each of its populations."""
     kind = rng.choice(["europe", "asia", "africa", "world", "isolate", "explosive"])
     if kind == "isolate":
         founders, generations = int(rng.integers(100, 1500)), int(rng.integers(20, 120))
-        return isolate(founders, generations), {"A": n_people}, f"isolate of {founders} founders"
+        return isolate(founders, generations), {"A": n_samples}, f"isolate of {founders} founders"
     if kind == "explosive":
-        return explosive(), {"A": n_people}, "explosive growth"
+        return explosive(), {"A": n_samples}, "explosive growth"
     shares = {"europe": (0, 1, 0), "asia": (0, 0, 1), "africa": (1, 0, 0), "world": rng.dirichlet((1, 1, 1))}[kind]
-    counts = rng.multinomial(n_people, shares)
+    counts = rng.multinomial(n_samples, shares)
     counted = {name: int(n) for name, n in zip(("AFR", "EUR", "ASIA"), counts, strict=True) if n}
     return out_of_africa(), counted, str(kind)
 
@@ -91,12 +91,12 @@ def rate_map(length: int, mean_cm_per_mb: float, rng: np.random.Generator) -> ms
     return msprime.RateMap(position=position, rate=rate)
 
 
-def simulate(rng: np.random.Generator, people: tuple[int, int] = PEOPLE, clean: float = 0) -> Simulated:
-    """Draw a panel of some of `people`, without errors in a share `clean`: everything about it is random."""
-    n_people = int(np.exp(rng.uniform(np.log(people[0]), np.log(people[1]))))
+def simulate(rng: np.random.Generator, n_range: tuple[int, int] = SAMPLES, clean: float = 0) -> Simulated:
+    """Draw a panel at random, its number of samples in `n_range`; with probability `clean` it has no errors."""
+    n_samples = int(np.exp(rng.uniform(np.log(n_range[0]), np.log(n_range[1]))))
     mean_rate = float(np.exp(rng.uniform(np.log(0.4), np.log(8))))
-    length = int(np.clip(3e6 * (600 / (2 * n_people)) ** 0.3, 1.0e6, 4e6))
-    demography, samples, description = samples_of(n_people, rng)
+    length = int(np.clip(3e6 * (600 / (2 * n_samples)) ** 0.3, 1.0e6, 4e6))
+    demography, samples, description = samples_of(n_samples, rng)
     recombination = rate_map(length, mean_rate, rng)
     tree_sequence = msprime.sim_ancestry(
         samples=samples,
@@ -123,9 +123,9 @@ def simulate(rng: np.random.Generator, people: tuple[int, int] = PEOPLE, clean: 
     typed = array_sites(alleles, length, rng)
     text = [np.full(len(position), value) for value in ("1", ".", "A", "C")]
     sites = Sites(text[0], position + 1, text[1], text[2], text[3], cm)
-    samples_names = tuple(f"P{i}" for i in range(n_people))
+    samples_names = tuple(f"P{i}" for i in range(n_samples))
     description = (
-        f"{description}, {n_people} people, {length / 1e6:.1f} Mb, {mean_rate:.1f} cM/Mb, {len(position)} sites, "
+        f"{description}, {n_samples} samples, {length / 1e6:.1f} Mb, {mean_rate:.1f} cM/Mb, {len(position)} sites, "
         f"{int(typed.sum())} typed"
     )
     return Simulated(Panel(sites, samples_names, np.ascontiguousarray(alleles), ()), typed, description)
@@ -141,8 +141,8 @@ def unsettle_phase(
     """
     n_sites, n_hap = alleles.shape
     switched = alleles.copy()
-    for person in range(n_hap // 2):
-        pair = switched[:, 2 * person : 2 * person + 2]
+    for sample in range(n_hap // 2):
+        pair = switched[:, 2 * sample : 2 * sample + 2]
         for at in rng.integers(n_sites, size=rng.poisson(n_sites * 1e-4)):
             pair[at:] = pair[at:, ::-1]
     for site in np.flatnonzero(alleles.sum(axis=1, dtype=np.int64) == 1):

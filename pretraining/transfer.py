@@ -1,8 +1,8 @@
-"""Weights on simulated panels that no training has seen, beside Beagle and plain Li-Stephens on the same people.
+"""Weights on simulated panels that no training has seen, beside Beagle and plain Li-Stephens on the same samples.
 
-A fifth of each panel's people are imputed from the others: their typed genotypes lose their phase, Beagle infers it
+A fifth of each panel's samples are imputed from the others: their typed genotypes lose their phase, Beagle infers it
 again from the reference, and all methods average over the same phasings. Scored by the workflow's scorer. Weights are
-chosen by this table, and by nothing that real target people have shown.
+chosen by this table, and by nothing that real target samples have shown.
 """
 
 import logging
@@ -42,8 +42,8 @@ def split(panel: Panel, typed: np.ndarray, rng: np.random.Generator) -> tuple[Pa
     n = len(panel.samples)
     chosen = np.sort(rng.choice(n, size=min(round(TARGETS * n), MOST_TARGETS), replace=False))
     names = [panel.samples[i] for i in chosen]
-    targets = panel.people(names)
-    reference = panel.people([name for name in panel.samples if name not in set(names)])
+    targets = panel.of_samples(names)
+    reference = panel.of_samples([name for name in panel.samples if name not in set(names)])
     alleles = np.sort(targets.alleles[typed].reshape(int(typed.sum()), -1, 2), axis=2).astype(np.int8)
     phased = np.zeros(alleles.shape[:2], dtype=bool)
     return reference, targets, TargetGenotypes(targets.samples, np.flatnonzero(typed), alleles, phased, pd.DataFrame())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-N_PEOPLE, N_TARGETS, N_SITES = 30, 12, 150
+N_SAMPLES, N_TARGETS, N_SITES = 30, 12, 150
 BASES = {"A": "C", "C": "A", "G": "T", "T": "G"}  # unambiguous pairs
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
@@ -37,13 +37,13 @@ def pair(seed: int = 3, n_sites: int = N_SITES) -> tuple[Vcf, Vcf]:
     generator = np.random.default_rng(seed)
     refs = generator.choice(list(BASES), size=n_sites).tolist()
     frequency = generator.uniform(0.1, 0.9, size=n_sites)
-    alleles = (generator.random((n_sites, N_PEOPLE + N_TARGETS, 2)) < frequency[:, None, None]).astype(int)
-    panel, targets = Vcf([f"R{i}" for i in range(N_PEOPLE)], []), Vcf([f"T{i}" for i in range(N_TARGETS)], [])
-    for i, (ref, people) in enumerate(zip(refs, alleles.tolist(), strict=True)):
+    alleles = (generator.random((n_sites, N_SAMPLES + N_TARGETS, 2)) < frequency[:, None, None]).astype(int)
+    panel, targets = Vcf([f"R{i}" for i in range(N_SAMPLES)], []), Vcf([f"T{i}" for i in range(N_TARGETS)], [])
+    for i, (ref, samples) in enumerate(zip(refs, alleles.tolist(), strict=True)):
         site = ["20", str(1_000_000 + 700 * i), ref, BASES[ref]]
-        panel.rows.append([*site, *(f"{a}|{b}" for a, b in people[:N_PEOPLE])])
+        panel.rows.append([*site, *(f"{a}|{b}" for a, b in samples[:N_SAMPLES])])
         if i % 3:
-            targets.rows.append([*site, *(f"{a}/{b}" for a, b in people[N_PEOPLE:])])
+            targets.rows.append([*site, *(f"{a}/{b}" for a, b in samples[N_SAMPLES:])])
     return panel, targets
 
 
@@ -72,13 +72,13 @@ def in_panel(change, step=1, first=0):
     return lambda panel, targets: panel.each(change, step, first)
 
 
-def with_genotypes(genotype, people=None):
-    """Rows in which all people, or only so many, have `genotype`."""
-    return lambda row: [*row[:4], *[genotype] * len(row[4:][:people]), *(row[4:][people:] if people else [])]
+def with_genotypes(genotype, samples=None):
+    """Rows in which all samples, or only so many, have `genotype`."""
+    return lambda row: [*row[:4], *[genotype] * len(row[4:][:samples]), *(row[4:][samples:] if samples else [])]
 
 
 def without_alt(row):
-    """The record of people who all carry REF."""
+    """The record of samples that all carry REF."""
     return [*row[:3], ".", *["0/0"] * len(row[4:])]
 
 
@@ -88,12 +88,12 @@ def other_build(panel, targets):
     targets.each(lambda row: [row[0], str(int(row[1]) + 333), *row[2:]])
 
 
-def same_people(panel, targets):
+def same_samples(panel, targets):
     targets.samples = panel.samples[:N_TARGETS]
     targets.rows = [[*row[:4], *row[4 : 4 + N_TARGETS]] for row in panel.rows]
 
 
-def one_person(panel, targets):
+def one_sample(panel, targets):
     targets.samples = ["T0"]
     targets.each(lambda row: row[:5])
 
@@ -154,8 +154,8 @@ CASES = {
         ["warning build t"],
         0,
     ),
-    "targets are reference people": (same_people, ["warning same-names t", "warning duplicate-people t"], 0),
-    "one sample": (one_person, ["info targets t"], 0),
+    "targets are reference samples": (same_samples, ["warning same-names t", "warning duplicate-samples t"], 0),
+    "one sample": (one_sample, ["info targets t"], 0),
     "one site": (lambda p, t: t.rows.__delitem__(slice(1, None)), ["info overlap t"], 0),
     "one panel site": (lambda p, t: p.rows.__delitem__(slice(2, None)) or p.rows.pop(0), ["info overlap t"], 0),
     "no targets' records": (lambda p, t: t.rows.clear(), ["error no-records t"], 1),
@@ -193,8 +193,8 @@ CASES = {
     "missing in the panel": (in_panel(with_genotypes(".|.", 2), 9), ["warning missing p"], 0),
     "missing sites": (in_targets(with_genotypes("./."), 9), ["warning missing-sites t"], 0),
     "missing sites written short": (in_targets(with_genotypes("."), 9), ["warning missing-sites t"], 0),
-    "missing person": (in_targets(with_genotypes("./.", 1)), ["warning missing-people t"], 0),
-    "half missing": (in_targets(with_genotypes("./1", 4), 2), ["warning missing-people t"], 0),
+    "missing sample": (in_targets(with_genotypes("./.", 1)), ["warning missing-samples t"], 0),
+    "half missing": (in_targets(with_genotypes("./1", 4), 2), ["warning missing-samples t"], 0),
     "haploid in places": (in_targets(with_genotypes("1", 4), 9), ["warning unusable-records t"], 0),
     "polyploid": (in_targets(with_genotypes("0/1/1", 4), 9), ["warning unusable-records t"], 0),
     "X, diploid": (on_x(False), ["info overlap t"], 0),
@@ -206,4 +206,4 @@ CASES = {
     "genotype is text": (in_targets(lambda row: [*row[:4], "z/1", *row[5:]], 1000, 7), ["error unreadable t"], 1),
 }
 # errors after which the files can be read all the same: the user has to judge them
-READABLE = {"build", "map", "same-names", "duplicate-people"}
+READABLE = {"build", "map", "same-names", "duplicate-samples"}

@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_panel() -> Panel:
-    """24 people at 60 sites of chromosome 20; site 0 is a singleton that P001 carries."""
+    """24 samples at 60 sites of chromosome 20; site 0 is a singleton that P001 carries."""
     return mosaic_panel()
 
 
@@ -58,7 +58,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> two_chromosomes.World:
-    """46 people, of whom six are targets, on two chromosomes of 30 and 10 cM."""
+    """46 samples, of whom six are targets, on two chromosomes of 30 and 10 cM."""
     return two_chromosomes.written(tmp_path_factory.mktemp("world"))
 
 

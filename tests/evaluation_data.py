@@ -14,7 +14,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 
 def synthetic(
-    n_sites: int = 400, n_people: int = 30, noise: float = 0.3, seed: int = 3, missing: float = 0.0, ties: bool = False
+    n_sites: int = 400, n_samples: int = 30, noise: float = 0.3, seed: int = 3, missing: float = 0.0, ties: bool = False
 ) -> tuple[Genotypes, ReferenceCounts]:
     """Truth drawn from the reference's frequencies in Hardy-Weinberg proportions, and noisy dosages of it."""
     generator = np.random.default_rng(seed)
@@ -23,7 +23,7 @@ def synthetic(
     small = generator.random(n_sites) < 0.5
     ac = np.where(small, np.minimum(ac, generator.integers(0, 60, size=n_sites)), ac)
     frequency = ac / n_haplotypes
-    haplotypes = generator.random((n_sites, n_people, 2)) < frequency[:, None, None]
+    haplotypes = generator.random((n_sites, n_samples, 2)) < frequency[:, None, None]
     hds = rounded(np.clip(haplotypes * (1 - noise) + noise * generator.random(haplotypes.shape), 0, 1))
     truth = haplotypes.sum(axis=2).astype(np.int8)
     truth[generator.random(truth.shape) < missing] = -1
@@ -57,7 +57,7 @@ def write_study(folder, truth: bool = True) -> None:
     from ragimpute.panel.store import Sites
     from ragimpute.retrieval import painting
 
-    people, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
+    samples, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
@@ -74,13 +74,13 @@ def write_study(folder, truth: bool = True) -> None:
         run = result_tables.RunNames("example", "omni", method, architecture, loss, weights, int(architecture != "NA"))
         info = np.random.default_rng(2).random(500)
         if truth:
-            table, scored = scorer.score(run, genotypes, counts, info, people, ["NA"] * 40, setting)
+            table, scored = scorer.score(run, genotypes, counts, info, samples, ["NA"] * 40, setting)
             evaluations.append(store.Evaluation(run, setting, scored))
         else:
             table = scorer.score_estimates(run, counts, info, 40)
         measured.append(table)
         typed = np.arange(len(pos)) % 5 == 0
-        found = Untyped(typed, genotypes if truth else None, counts, info, counts, info, tuple(people), ())
+        found = Untyped(typed, genotypes if truth else None, counts, info, counts, info, tuple(samples), ())
         windows.append(by_position.accuracy_by_position(run, sites, found))
         if architecture != "NA":
             rows = []

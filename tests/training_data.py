@@ -20,15 +20,15 @@ NEIGHBOURS = 6  # of each query at each typed site
 CPU = torch.device("cpu")
 
 
-def people_of(panel: Panel) -> list[SampleRole]:
-    """Every fourth person validates."""
+def samples_of(panel: Panel) -> list[SampleRole]:
+    """Every fourth sample validates."""
     return [
         SampleRole(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(panel.samples)
     ]
 
 
 def fold_of(panel: Panel, typed: np.ndarray, name: str) -> Fold:
-    return load_fold(panel, people_of(panel), {"typed": typed}, name)
+    return load_fold(panel, samples_of(panel), {"typed": typed}, name)
 
 
 def windows_of(fold: Fold, mosaics: int = 1) -> BertRagData:
@@ -43,7 +43,7 @@ def small_network(seed: int = 1, dropout: float = 0.1) -> BertRag:
 
 def small_trainer(panel: Panel, typed: np.ndarray, loss: dict, seed: int = 1, **changes) -> Trainer:
     """A trainer of 3 epochs of 4 steps; `changes` go to the trainer, or to its settings where they have the name."""
-    settings = TrainingSettings(epochs=3, steps_per_epoch=4, batch_people=8, monitor_every=2)
+    settings = TrainingSettings(epochs=3, steps_per_epoch=4, batch_samples=8, monitor_every=2)
     for key in [key for key in changes if hasattr(settings, key)]:
         settings = replace(settings, **{key: changes.pop(key)})
     train = fold_of(panel, typed, "train")

@@ -27,7 +27,7 @@ def stretched(panel: Panel, chrom: str, cm: float) -> Panel:
 
 
 def joined(*panels: Panel) -> Panel:
-    """Panels of the same people, one after the other."""
+    """Panels of the same samples, one after the other."""
     sites = Sites(*(np.concatenate([getattr(p.sites, name) for p in panels]) for name in Sites.__dataclass_fields__))
     contigs = tuple(line for panel in panels for line in panel.contigs)
     return Panel(sites, panels[0].samples, np.concatenate([p.alleles for p in panels]), contigs)
@@ -35,10 +35,10 @@ def joined(*panels: Panel) -> Panel:
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """The files of one panel, its people's true alleles, and which sites are typed."""
+    """The files of one panel, its samples' true alleles, and which sites are typed."""
 
     folder: Path
-    panel: Panel  # with the targets, the last of its people
+    panel: Panel  # with the targets, the last of its samples
     typed: np.ndarray
 
     @property
@@ -57,12 +57,12 @@ class World:
 
 
 def written(folder: Path) -> World:
-    """The panel's first 40 people and the others, the targets, as VCFs in `folder`."""
+    """The panel's first 40 samples and the others, the targets, as VCFs in `folder`."""
     first = stretched(mosaic_panel(46, FIRST, 8, seed=3), "20", 30)
     second = stretched(mosaic_panel(46, 500, 8, seed=4), "21", 10)
     panel = joined(first, second)
     typed = np.arange(len(panel.sites)) % EVERY == 1
-    reference = panel.people(panel.samples[:-TARGETS])
+    reference = panel.of_samples(panel.samples[:-TARGETS])
     alleles = reference.alleles.reshape(len(typed), -1, 2).astype(np.int8)
     write_genotypes(folder / "reference.vcf.gz", panel.sites, panel.contigs, reference.samples, alleles, True)
     world = World(folder, panel, typed)

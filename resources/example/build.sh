@@ -8,10 +8,10 @@ package=/usr/share/doc/shapeit4/examples/test
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# 300 phased reference people x 24,990 sites: only GT is kept; --no-version keeps commands and dates out of the bytes.
+# 300 phased reference samples x 24,990 sites: only GT is kept; --no-version keeps commands and dates out of the bytes.
 bcftools annotate --no-version -x INFO,^FORMAT/GT "$package/reference.vcf.gz" -Oz -o reference.vcf.gz
 
-# The 203 other people. "unphased.vcf.gz" is in fact nearly all phased, so phase is erased (a/b, sorted alleles): a lab's
+# The 203 other samples. "unphased.vcf.gz" is in fact nearly all phased, so phase is erased (a/b, sorted alleles): a lab's
 # array genotypes carry none.
 erase_phase() { sed -E '/^#/! { s#1\|0#0|1#g; s#([01])\|([01])#\1/\2#g }'; }
 bcftools annotate --no-version -x INFO,^FORMAT/GT "$package/unphased.vcf.gz" | erase_phase | bgzip > truth.vcf.gz

@@ -25,15 +25,15 @@ MAP = GeneticMap({"20": (np.array([9e5, 2e6]), np.array([1.0, 5.0]))})
 @pytest.fixture(scope="module")
 def study():
     """Reference panel, targets' phased typed genotypes, and the targets' truth [S, N]. Two sites share a position."""
-    panel = mosaic_panel(n_people=46)
+    panel = mosaic_panel(n_samples=46)
     pos, alt = panel.sites.pos.copy(), panel.sites.alt.copy()
     pos[11], alt[11] = pos[10], "C"
     panel = dataclasses.replace(panel, sites=dataclasses.replace(panel.sites, pos=pos, alt=alt))
-    reference, people = panel.people(panel.samples[:40]), panel.people(panel.samples[40:])
+    reference, samples = panel.of_samples(panel.samples[:40]), panel.of_samples(panel.samples[40:])
     index = np.setdiff1d(np.arange(0, 60, 2), [10])
-    alleles = people.alleles[index].reshape(len(index), 6, 2).astype(np.int8)
-    targets = TargetGenotypes(people.samples, index, alleles, np.ones((len(index), 6), bool), pd.DataFrame())
-    return reference, targets, people.alleles.reshape(60, 6, 2).sum(axis=2, dtype=np.int64)
+    alleles = samples.alleles[index].reshape(len(index), 6, 2).astype(np.int8)
+    targets = TargetGenotypes(samples.samples, index, alleles, np.ones((len(index), 6), bool), pd.DataFrame())
+    return reference, targets, samples.alleles.reshape(60, 6, 2).sum(axis=2, dtype=np.int64)
 
 
 def unphased(targets):
@@ -59,8 +59,8 @@ def test_phased_targets_are_not_phased_again(study, monkeypatch):
         phase(reference, unphased(targets), MAP)
 
 
-def test_people_who_came_phased_keep_their_phase(study):
-    """One person is unphased, another phased with a gap: all others come back as they were, so does the second."""
+def test_samples_who_came_phased_keep_their_phase(study):
+    """One sample is unphased, another phased with a gap: all others come back as they were, so does the second."""
     reference, targets, truth = study
     alleles, phased = targets.alleles.copy(), targets.phased.copy()
     alleles[:, 0], phased[:, 0] = np.sort(alleles[:, 0], axis=1), False
@@ -134,7 +134,7 @@ def test_each_method_imputes_better_than_frequency(study, name):
 def test_copy_nearest_copies_the_truth_where_it_is_among_the_neighbours(study):
     """Targets that are in the reference, and whom nothing leaves out, match themselves longest."""
     reference, targets, _ = study
-    own = reference.people(reference.samples[3:9])
+    own = reference.of_samples(reference.samples[3:9])
     alleles = own.alleles.reshape(60, 6, 2)
     seen = dataclasses.replace(targets, samples=own.samples, alleles=alleles[targets.index].astype(np.int8))
     imputed = methods.run_copy_nearest(reference, seen)
@@ -197,21 +197,21 @@ def test_a_failing_program_shows_its_last_words(tmp_path, monkeypatch):
         external.run_program("beagle", [], tmp_path)
 
 
-def test_validation_people_show_nothing_of_their_phase(study, monkeypatch):
+def test_validation_samples_show_nothing_of_their_phase(study, monkeypatch):
     """What Beagle gets is sorted and unphased, against the train fold alone; a gap in phased targets costs no phase."""
     reference, targets, _ = study
-    train, validation = reference.people(reference.samples[:30]), reference.people(reference.samples[30:])
+    train, validation = reference.of_samples(reference.samples[:30]), reference.of_samples(reference.samples[30:])
     given = []
     monkeypatch.setattr(
-        "ragimpute.targets.phasing.phase", lambda panel, people, *_, **__: given.append((panel, people))
+        "ragimpute.targets.phasing.phase", lambda panel, samples, *_, **__: given.append((panel, samples))
     )
     as_targets(train, validation, unphased(targets), MAP)
-    [(panel, people)] = given
+    [(panel, samples)] = given
     assert panel.samples == train.samples
-    assert people.samples == validation.samples
-    assert not people.phased.any()
+    assert samples.samples == validation.samples
+    assert not samples.phased.any()
     expected = np.sort(validation.alleles[targets.index].reshape(len(targets.index), -1, 2), axis=2)
-    np.testing.assert_array_equal(people.alleles, expected)
+    np.testing.assert_array_equal(samples.alleles, expected)
     gap = dataclasses.replace(targets, alleles=targets.alleles.copy())
     gap.alleles[3, 2] = -1
     kept = as_targets(train, validation, gap, MAP)
@@ -219,7 +219,7 @@ def test_validation_people_show_nothing_of_their_phase(study, monkeypatch):
     np.testing.assert_array_equal(kept.alleles.reshape(len(kept.index), -1), validation.alleles[targets.index])
 
 
-def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed, monkeypatch):
+def test_tuning_scores_every_setting_on_validation_samples(tiny_panel, tiny_typed, monkeypatch):
     monkeypatch.setattr(
         "ragimpute.baselines.tuning.GRID", {"ne": (50_000, 1_000_000), "err": (0.01,), "cluster": (0.0005,)}
     )
@@ -232,7 +232,7 @@ def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed
 
     monkeypatch.setattr("ragimpute.baselines.tuning.run_beagle", watched)
     train, names = tiny_panel.samples[:18], tiny_panel.samples[18:22]
-    alleles = tiny_panel.people(names).alleles[tiny_typed].reshape(-1, 4, 2)[:, :, ::-1].astype(np.int8)
+    alleles = tiny_panel.of_samples(names).alleles[tiny_typed].reshape(-1, 4, 2)[:, :, ::-1].astype(np.int8)
     phased = np.ones(alleles.shape[:2], dtype=bool)
     validation = TargetGenotypes(names, np.flatnonzero(tiny_typed), alleles, phased, pd.DataFrame())
     result = tuning.tune_beagle(tiny_panel, train, validation, MAP, threads=2, seed=5)
@@ -244,7 +244,7 @@ def test_tuning_scores_every_setting_on_validation_people(tiny_panel, tiny_typed
     assert result["default_r2"] == rows[0]["r2"]
     assert rows[0]["gain"] == rows[0]["gain_low"] == 0
     assert all(row["gain_low"] <= row["gain"] for row in rows)
-    assert result["n_people"] == 4
+    assert result["n_samples"] == 4
 
 
 def test_the_score_of_tuning_is_the_squared_correlation():
@@ -269,18 +269,18 @@ def test_the_bound_of_a_single_gain_is_the_basic_bootstrap():
 
 
 def test_noise_does_not_leave_the_defaults():
-    """Twelve settings as good as the defaults, thirty people: the best looks better, and is seldom called so."""
+    """Twelve settings as good as the defaults, thirty samples: the best looks better, and is seldom called so."""
     rng = np.random.default_rng(3)
     weights = resampling_weights(30, 400, 1)
     looked, chosen = 0, 0
     for _ in range(200):
-        gains = rng.normal(0, 0.01, (30, 13)) + rng.normal(0, 0.01, (30, 1))  # each person's, shared in part
+        gains = rng.normal(0, 0.01, (30, 13)) + rng.normal(0, 0.01, (30, 1))  # each sample's, shared in part
         gains[:, 0] = 0
         scores = gains.mean(axis=0)
         looked += scores.max() > 0
         chosen += (tuning.sure_gains(scores, weights @ gains / 30) > 0).any()
     assert looked > 150
-    assert chosen <= 20  # 5 % by design, and a little more from so few people
+    assert chosen <= 20  # 5 % by design, and a little more from so few samples
 
 
 @pytest.mark.slow

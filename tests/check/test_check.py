@@ -185,7 +185,7 @@ def test_all_problems_are_reported_at_once(write, tmp_path):
     targets.each(with_genotypes("./.", 1))
     (tmp_path / "map").write_text("21 . 0.1 1000000\n21 . 0.2 2000000\n")
     expected = {"error unsorted p", "warning unusable-records p", "error chromosome-names t"}
-    expected |= {"warning missing-people t", "error map -"}
+    expected |= {"warning missing-samples t", "error map -"}
     assert expected <= set(write(panel, targets).found(genetic_map=tmp_path / "map"))
 
 
@@ -193,14 +193,14 @@ def test_duplicates_under_other_names_are_a_warning_or_an_error_as_asked(write):
     panel, targets = pair(n_sites=1600)
     targets.each(lambda row: [*row[:4], panel.rows[(int(row[1]) - 1_000_000) // 700][9], *row[5:]])
     files = write(panel, targets)
-    assert "warning duplicate-people t" in files.found()
-    assert "error duplicate-people t" in files.found(leak="error")
-    message = next(f.message for f in check_inputs(files.panel, files.targets) if f.code == "duplicate-people")
+    assert "warning duplicate-samples t" in files.found()
+    assert "error duplicate-samples t" in files.found(leak="error")
+    message = next(f.message for f in check_inputs(files.panel, files.targets) if f.code == "duplicate-samples")
     assert "1 pairs" in message
     assert "T0 = R5" in message
 
 
-def test_held_out_people_are_not_compared_with_themselves(write):
+def test_held_out_samples_are_not_compared_with_themselves(write):
     panel, _ = pair()
     files = write(panel, panel)
     codes = [line.split()[1] for line in Files(files.panel, files.panel).found(held_out=True, leak="error")]

@@ -8,7 +8,7 @@ from ragimpute.evaluation.strata import STRATA, membership
 from ragimpute.evaluation.variants import resampled_mean_r2, site_r2
 
 
-def test_weights_are_reproducible_and_sum_to_the_people():
+def test_weights_are_reproducible_and_sum_to_the_samples():
     weights = bootstrap.resampling_weights(7, 50, seed=1)
     assert (weights.sum(axis=1) == 7).all()
     assert np.array_equal(weights, bootstrap.resampling_weights(7, 50, seed=1))
@@ -17,9 +17,9 @@ def test_weights_are_reproducible_and_sum_to_the_people():
 
 
 def drawn(genotypes: Genotypes, weights: np.ndarray) -> Genotypes:
-    """The genotypes of one resample, people repeated as often as they are drawn."""
-    people = np.repeat(np.arange(len(weights)), weights.astype(int))
-    return Genotypes(genotypes.ds[:, people], genotypes.hds[:, people], None, genotypes.truth[:, people])
+    """The genotypes of one resample, samples repeated as often as they are drawn."""
+    samples = np.repeat(np.arange(len(weights)), weights.astype(int))
+    return Genotypes(genotypes.ds[:, samples], genotypes.hds[:, samples], None, genotypes.truth[:, samples])
 
 
 def test_weighted_sums_equal_a_direct_resampling_of_genotypes():

@@ -50,8 +50,8 @@ def measured():
 def test_one_window_over_everything_has_the_scorers_r2(measured):
     sites, found = measured
     (row,) = accuracy_by_position(RUN, sites, found, number=1).to_dict("records")
-    people = [f"P{i:02d}" for i in range(30)]
-    table, _ = score(RUN, found.genotypes, found.counts, found.info_r2, people, ["NA"] * 30, Setting(10, 1))
+    samples = [f"P{i:02d}" for i in range(30)]
+    table, _ = score(RUN, found.genotypes, found.counts, found.info_r2, samples, ["NA"] * 30, Setting(10, 1))
     table = table[table["metric"] == "r2"].set_index("stratum")
     assert row["r2_overall"] == pytest.approx(table.loc["overall", "value"])
     assert row["r2_rare"] == pytest.approx(table.loc["rare", "value"])

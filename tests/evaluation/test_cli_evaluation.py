@@ -17,28 +17,28 @@ from ragimpute.panel.store import Panel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.writer import write_genotypes, write_imputed
 
-PEOPLE = tuple(f"T{i}" for i in range(12))
+SAMPLES = tuple(f"T{i}" for i in range(12))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, tiny_panel: Panel, tiny_typed: np.ndarray) -> Path:
-    """Targets whose alleles are those of the panel's first people, and two methods of different quality."""
+    """Targets whose alleles are those of the panel's first samples, and two methods of different quality."""
     folder, sites = tmp_path_factory.mktemp("study"), tiny_panel.sites
     tiny_panel.save(folder / "panel.safetensors")
     alleles = tiny_panel.alleles[:, :24].reshape(len(sites), 12, 2).astype(np.int8)
     truth = alleles.copy()
     truth[8, 2] = -1
-    write_genotypes(folder / "truth.vcf.gz", sites, tiny_panel.contigs, PEOPLE, truth, True)
+    write_genotypes(folder / "truth.vcf.gz", sites, tiny_panel.contigs, SAMPLES, truth, True)
     for name, noise in (("good", 0.2), ("bad", 0.6)):
         generator = np.random.default_rng(1)
         hds = (alleles * (1 - noise) + noise * generator.random(alleles.shape)).astype(np.float32)
-        imputed = Imputed(PEOPLE, hds, hds[:, :, 0] * hds[:, :, 1], tiny_typed)
+        imputed = Imputed(SAMPLES, hds, hds[:, :, 0] * hds[:, :, 1], tiny_typed)
         write_imputed(folder / f"{name}.vcf.gz", sites, tiny_panel.contigs, imputed)
     place = pd.DataFrame({name: getattr(sites, name) for name in ("chrom", "pos", "ref", "alt")})
     place.assign(typed=tiny_typed.astype(int)).to_csv(folder / "typed.tsv", sep="\t", index=False)
     ac = tiny_panel.alleles.sum(axis=1, dtype=int)
     place.assign(ac=ac, an=48).to_csv(folder / "frequencies.tsv", sep="\t", index=False)
-    roles = pd.DataFrame({"sample": PEOPLE, "role": "target", "fold": "targets", "population": ["A", "B"] * 6})
+    roles = pd.DataFrame({"sample": SAMPLES, "role": "target", "fold": "targets", "population": ["A", "B"] * 6})
     roles.assign(family="NA").to_csv(folder / "roles.tsv", sep="\t", index=False)
     return folder
 

@@ -12,7 +12,7 @@ from ragimpute.evaluation import claims, loss_study, result_tables, scorer, stor
 from ragimpute.evaluation.original_claims import A, C
 from trainings_data import SEEDS, planted
 
-PEOPLE = [f"P{i:02d}" for i in range(20)]
+SAMPLES = [f"P{i:02d}" for i in range(20)]
 NOISE = {C: (0.305, 0.31, 0.315), A: (0.605, 0.61, 0.615), "contrastive": (0.315, 0.31, 0.305)}  # of three seeds
 
 
@@ -112,7 +112,7 @@ def evaluated(tmp_path_factory):
             genotypes, counts = synthetic(300, 20, noise=noise)
             run = result_tables.RunNames("example", "omni", f"copy_rag.{loss}", "copy_rag", loss, "scratch", seed)
             setting = scorer.Setting(100, 1)
-            _, scored = scorer.score(run, genotypes, counts, np.ones(300), PEOPLE, ["NA"] * 20, setting)
+            _, scored = scorer.score(run, genotypes, counts, np.ones(300), SAMPLES, ["NA"] * 20, setting)
             found.append(store.Evaluation(run, setting, scored))
             statistics, path = folder / f"{loss}{seed}.st", folder / f"{loss}{seed}.tsv"
             store.save_evaluation(statistics, found[-1])

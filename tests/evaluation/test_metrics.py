@@ -14,7 +14,7 @@ RARE = ReferenceCounts(np.array([10]), np.array([600]))
 
 
 def one_site(ds, truth, hds=None, gp=None) -> np.ndarray:
-    """Sums over the people of a single rare site, stratum overall."""
+    """Sums over the samples of a single rare site, stratum overall."""
     ds = np.array([ds], dtype=np.float32)
     hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if hds is None else np.array([hds], dtype=np.float32)
     genotypes = Genotypes(ds, hds, None if gp is None else np.array([gp]), np.array([truth], dtype=np.int8))
@@ -42,7 +42,7 @@ def test_concordance_and_nrd_by_hand():
 
 
 def test_iqs_by_hand():
-    # two people, truth 0 and 2; P(true) = .8 and .6 -> Po = .7; mean P = (.5, .15, .35), truth (.5, 0, .5): Pc = .425
+    # two samples, truth 0 and 2; P(true) = .8 and .6 -> Po = .7; mean P = (.5, .15, .35), truth (.5, 0, .5): Pc = .425
     sums = one_site([0.3, 1.4], [0, 2], gp=[[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]])
     assert metrics.iqs(sums) == pytest.approx((0.7 - 0.425) / (1 - 0.425), abs=1e-12)
 
@@ -147,12 +147,12 @@ def values(genotypes: Genotypes, counts: ReferenceCounts) -> np.ndarray:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.1]))
-def test_order_of_people_and_sites_is_no_matter(seed, missing):
+def test_order_of_samples_and_sites_is_no_matter(seed, missing):
     genotypes, counts = synthetic(60, 8, seed=seed, missing=missing)
     generator = np.random.default_rng(seed)
-    sites, people = generator.permutation(60), generator.permutation(8)
+    sites, samples = generator.permutation(60), generator.permutation(8)
     g = genotypes.take(sites)
-    shuffled = Genotypes(g.ds[:, people], g.hds[:, people], None, g.truth[:, people])
+    shuffled = Genotypes(g.ds[:, samples], g.hds[:, samples], None, g.truth[:, samples])
     moved = values(shuffled, ReferenceCounts(counts.ac[sites], counts.an[sites]))
     np.testing.assert_allclose(moved, values(genotypes, counts), rtol=1e-9, atol=1e-9)
 

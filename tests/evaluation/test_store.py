@@ -12,7 +12,7 @@ from ragimpute.evaluation.scorer import Setting, population_labels, score, score
 from ragimpute.evaluation.strata import STRATA
 
 SETTING = Setting(bootstraps=100, seed=1)
-PEOPLE = [f"P{i:02d}" for i in range(24)]
+SAMPLES = [f"P{i:02d}" for i in range(24)]
 LABELS = ["GBR", "FIN"] * 12
 
 
@@ -21,7 +21,7 @@ def evaluated(method="beagle", architecture="NA", loss="NA", seed=0, noise=0.3, 
     weights = "NA" if architecture == "NA" else "scratch"
     run = RunNames("example", "omni", method, architecture, loss, weights, seed)
     info = np.linspace(0, 1, 200)
-    table, scored = score(run, genotypes, counts, info, PEOPLE, labels, SETTING)
+    table, scored = score(run, genotypes, counts, info, SAMPLES, labels, SETTING)
     return table, store.Evaluation(run, SETTING, scored)
 
 
@@ -45,7 +45,7 @@ def test_the_truth_scores_1_through_the_whole_scorer():
     genotypes, counts = synthetic(200, 24)
     run = RunNames("example", "omni", "truth", "NA", "NA", "NA", 0)
     perfect = truth_as_result(genotypes.truth)
-    table, _ = score(run, perfect, counts, np.ones(200), PEOPLE, LABELS, SETTING)
+    table, _ = score(run, perfect, counts, np.ones(200), SAMPLES, LABELS, SETTING)
     for metric in ("r2", "f1", "r2_variant"):
         values = table.loc[table.metric == metric, "value"].dropna()
         assert len(values) > 5
@@ -56,7 +56,7 @@ def test_means_over_variants_count_the_variants_that_have_a_value():
     genotypes, counts = synthetic(200, 24)
     info = np.where(np.arange(200) % 4 == 0, np.nan, 0.5)
     table, _ = score(
-        RunNames("example", "omni", "x", "NA", "NA", "NA", 0), genotypes, counts, info, PEOPLE, LABELS, SETTING
+        RunNames("example", "omni", "x", "NA", "NA", "NA", 0), genotypes, counts, info, SAMPLES, LABELS, SETTING
     )
     known = (genotypes.truth >= 0).all(axis=1) & (counts.ac > 0) & (counts.ac < counts.an)
     varies = np.ptp(genotypes.truth, axis=1) > 0
@@ -74,7 +74,7 @@ def test_populations_get_rows_only_when_there_are_labels():
     assert population_labels(["GBR", "GBR", "NA"]) == []  # one label says no more than `all`
 
 
-def test_order_of_people_changes_no_byte(tmp_path):
+def test_order_of_samples_changes_no_byte(tmp_path):
     genotypes, counts = synthetic(200, 24)
     run = RunNames("example", "omni", "beagle", "NA", "NA", "NA", 0)
     order = np.random.default_rng(0).permutation(24)
@@ -83,7 +83,7 @@ def test_order_of_people_changes_no_byte(tmp_path):
     )
     info = np.linspace(0, 1, 200)
     for name, g, index in (("a", genotypes, np.arange(24)), ("b", moved, order)):
-        table, _ = score(run, g, counts, info, [PEOPLE[i] for i in index], [LABELS[i] for i in index], SETTING)
+        table, _ = score(run, g, counts, info, [SAMPLES[i] for i in index], [LABELS[i] for i in index], SETTING)
         result_tables.write_result_table(table, result_tables.METRIC_COLUMNS, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -94,7 +94,7 @@ def test_statistics_survive_the_disk(tmp_path):
     again = store.load_evaluation(tmp_path / "s.safetensors")
     assert again.run == evaluation.run
     assert again.setting == SETTING
-    assert again.scored.people == evaluation.scored.people
+    assert again.scored.samples == evaluation.scored.samples
     assert np.array_equal(again.scored.statistics.sums, evaluation.scored.statistics.sums)
 
 
@@ -174,8 +174,8 @@ def test_the_best_method_is_compared_with_all_others():
 def test_files_that_answer_different_questions_are_not_compared():
     _, baseline = evaluated("beagle")
     _, other = evaluated("minimac4")
-    scored = dataclasses.replace(other.scored, people=tuple(reversed(other.scored.people)))
-    with pytest.raises(InputError, match="different people"):
+    scored = dataclasses.replace(other.scored, samples=tuple(reversed(other.scored.samples)))
+    with pytest.raises(InputError, match="different samples"):
         store.compare_methods([baseline, dataclasses.replace(other, scored=scored)])
 
 

@@ -77,7 +77,7 @@ def test_columns_means_and_standard_deviations():
     assert trained.r2_rare_sd == pytest.approx(np.std([0.6, 0.8], ddof=1))
 
 
-def test_the_validation_people_select_not_the_targets():
+def test_the_validation_samples_select_not_the_targets():
     metrics = pd.concat([measured("copy_rag.a", 1, 0.9), measured("copy_rag.b", 1, 0.1), measured("beagle", 0, 0.99)])
     histories = {("omni", "copy_rag.a"): [history(1, [0.9], [0.3])], ("omni", "copy_rag.b"): [history(1, [0.1], [0.4])]}
     table = summary_table(metrics, histories)

@@ -11,7 +11,7 @@ from ragimpute.evaluation.course import Course
 from ragimpute.evaluation.result_tables import HISTORY_COLUMNS, RunNames
 from ragimpute.evaluation.strata import STRATA
 
-PEOPLE = [f"P{i:02d}" for i in range(47)]
+SAMPLES = [f"P{i:02d}" for i in range(47)]
 CONFIG = {
     "training": {"bert_rag": {"size": "small"}},
     "losses": {"no_recon": {"gamma": 5}, "recon_switch": {"gamma": 5}},
@@ -29,13 +29,13 @@ CONFIG = {
 }
 
 
-def evaluation(method: str, loss: str, seed: int, noise: float, n_people: int = 47) -> store.Evaluation:
-    genotypes, counts = synthetic(200, n_people, noise=noise)
+def evaluation(method: str, loss: str, seed: int, noise: float, n_samples: int = 47) -> store.Evaluation:
+    genotypes, counts = synthetic(200, n_samples, noise=noise)
     weights = "pretrained" if method.endswith("pretrained") else "scratch"
     architecture = "NA" if method == "beagle" else "bert_rag"
     run = RunNames("example", "omni", method, architecture, loss, weights if architecture != "NA" else "NA", seed)
     setting = scorer.Setting(10, 1)
-    _, scored = scorer.score(run, genotypes, counts, np.ones(200), PEOPLE[:n_people], ["NA"] * n_people, setting)
+    _, scored = scorer.score(run, genotypes, counts, np.ones(200), SAMPLES[:n_samples], ["NA"] * n_samples, setting)
     return store.Evaluation(run, setting, scored)
 
 

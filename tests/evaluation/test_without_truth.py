@@ -36,12 +36,12 @@ def typed(panel: Panel) -> np.ndarray:
 def untold(tiny: Study, panel: Panel, typed: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("untold")
     alleles = panel.alleles.reshape(len(typed), -1, 2).astype(np.int8)
-    people = panel.samples[:-TARGETS], panel.samples[-TARGETS:]
-    write_genotypes(folder / "panel.vcf.gz", panel.sites, panel.contigs, people[0], alleles[:, :-TARGETS], True)
+    samples = panel.samples[:-TARGETS], panel.samples[-TARGETS:]
+    write_genotypes(folder / "panel.vcf.gz", panel.sites, panel.contigs, samples[0], alleles[:, :-TARGETS], True)
     sites = panel.sites.take(typed)
-    write_genotypes(folder / "array.vcf.gz", sites, panel.contigs, people[1], alleles[typed][:, -TARGETS:], True)
+    write_genotypes(folder / "array.vcf.gz", sites, panel.contigs, samples[1], alleles[typed][:, -TARGETS:], True)
     row = {"mask": "array", "architecture": "copy_rag", "loss": "cross_entropy"}
-    short = {"epochs": 1, "steps_per_epoch": 2, "batch_people": 4, "evaluation_windows": 1}
+    short = {"epochs": 1, "steps_per_epoch": 2, "batch_samples": 4, "evaluation_windows": 1}
     config = {
         "panels": {"mine": {"reference": "panel.vcf.gz", "targets": "array.vcf.gz"}},
         "masks": {"array": {"panel": "mine", "sites": "targets"}},

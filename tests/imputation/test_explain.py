@@ -1,4 +1,4 @@
-"""`ragimpute explain`: whom a person copied at a site."""
+"""`ragimpute explain`: whom a sample copied at a site."""
 
 import json
 
@@ -70,7 +70,7 @@ def test_attention_is_that_of_the_network(world):
     from ragimpute.panel.folds import Fold
 
     panel = world.panel.between(0, FIRST)
-    reference = panel.people(panel.samples[:-TARGETS])
+    reference = panel.of_samples(panel.samples[:-TARGETS])
     observed = panel.alleles[world.typed[:FIRST], -2 * TARGETS :]
     nobody = np.full((TARGETS, 1), -1, dtype=np.int64)
     fold = Fold("targets", reference, panel.samples[-TARGETS:], world.typed[:FIRST], observed, None, nobody)
@@ -114,7 +114,7 @@ def test_explain_as_json_is_the_table(world, tmp_path):
     np.testing.assert_allclose([row["weight"] for row in told["neighbours"]], table["weight"], atol=1e-6)
 
 
-def test_explain_names_the_file_that_lacks_the_person(world):
+def test_explain_names_the_file_that_lacks_the_sample(world):
     arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", "20:17"]
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", "Nobody"]
     with pytest.raises(InputError, match="has no sample 'Nobody'"):

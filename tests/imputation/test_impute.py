@@ -76,8 +76,8 @@ def test_a_prepared_panel_gives_the_same(world, plain, described):
     assert query(path, "%LINE") == query(plain, "%LINE")
 
 
-def test_excluded_people_play_no_part(world):
-    """Leaving ten people out is the same as a file without them."""
+def test_excluded_samples_play_no_part(world):
+    """Leaving ten samples out is the same as a file without them."""
     names = world.panel.samples[:10]
     (world.folder / "out.txt").write_text("\n".join(names) + "\n")
     left_out = world.impute("left_out.vcf.gz", "--exclude-samples", str(world.folder / "out.txt"))
@@ -87,7 +87,7 @@ def test_excluded_people_play_no_part(world):
     assert query(path, "%LINE") == query(left_out, "%LINE")
 
 
-def test_a_list_of_people_who_are_not_there_is_an_error(world):
+def test_a_list_of_samples_who_are_not_there_is_an_error(world):
     (world.folder / "nobody.txt").write_text("Nobody\n")
     with pytest.raises(InputError, match=r"nobody.txt: none of its 1 names is in the panel"):
         world.impute("nobody.vcf.gz", "--exclude-samples", str(world.folder / "nobody.txt"))
@@ -242,7 +242,7 @@ def test_missing_genotypes_are_imputed_and_count_for_nothing(world):
     typed = world.typed.copy()
     typed[rows[7]] = False
     given = np.delete(seen, 7, axis=0).reshape(typed.sum(), -1)  # came phased: nothing else is known of them
-    expected = empirical_r2(world.panel.people(world.panel.samples[:-TARGETS]), typed, given)
+    expected = empirical_r2(world.panel.of_samples(world.panel.samples[:-TARGETS]), typed, given)
     np.testing.assert_allclose(found.er2, expected, atol=0.01)
 
 
@@ -302,42 +302,42 @@ def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--out", str(world.folder / "said.vcf.gz")]
     told = CliRunner().invoke(ragimpute, [*arguments, "--json"], catch_exceptions=False)
     facts, on_21 = json.loads(told.stdout), world.panel.sites.chrom == "21"
-    assert (facts["people"], facts["reference_people"]) == (TARGETS, len(world.panel.samples) - TARGETS)
+    assert (facts["samples"], facts["reference_samples"]) == (TARGETS, len(world.panel.samples) - TARGETS)
     assert facts["typed_sites"] == (world.typed & on_21).sum()
     assert facts["imputed_sites"] == (~world.typed & on_21).sum()
     assert facts["out"] == str(world.folder / "said.vcf.gz")
     caplog.clear()
     quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
     assert (quiet.exit_code, quiet.stdout) == (0, "")
-    assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map, and few people
+    assert {record.levelname for record in caplog.records} == {"WARNING"}  # there is no map, and few samples
 
 
 @pytest.mark.parametrize(("few", "warned"), [(TARGETS, False), (TARGETS + 1, True)])
-def test_too_few_people_for_r2_are_warned_of(world, caplog, monkeypatch, few, warned):
+def test_too_few_samples_for_r2_are_warned_of(world, caplog, monkeypatch, few, warned):
     monkeypatch.setattr("ragimpute.imputation.run.FEW_TARGETS", few)
     world.impute("few.vcf.gz", "--region", "21")
     assert ("make R2 unreliable" in caplog.text) == warned
 
 
-def test_reference_people_come_back_as_they_are(tmp_path):
-    """Minimac4's identity test: reference people whose untyped sites are removed find themselves in the reference."""
+def test_reference_samples_come_back_as_they_are(tmp_path):
+    """Minimac4's identity test: reference samples whose untyped sites are removed find themselves in the reference."""
     example = ROOT / "resources" / "example"
     whole, seen, out = (tmp_path / f"{name}.vcf.gz" for name in ("whole", "seen", "out"))
     region = ["-r", "20:1000000-1500000"]
     subprocess.run(["bcftools", "view", *region, "-Oz", "-o", whole, example / "reference.vcf.gz"], check=True)
     listed = subprocess.run(["bcftools", "query", "-l", whole], capture_output=True, text=True, check=True)
-    people = listed.stdout.split()[::15]
+    samples = listed.stdout.split()[::15]
     (tmp_path / "typed.tsv").write_text(
         "".join("\t".join(row) + "\n" for row in query(example / "targets.vcf.gz", "%CHROM\t%POS\n"))
     )
-    some = ["bcftools", "view", "-s", ",".join(people), "-T", tmp_path / "typed.tsv", "-Oz", "-o", seen, whole]
+    some = ["bcftools", "view", "-s", ",".join(samples), "-T", tmp_path / "typed.tsv", "-Oz", "-o", seen, whole]
     subprocess.run(some, check=True)
     arguments = ["impute", "--reference", str(whole), "--targets", str(seen), "--out", str(out), "--device", "cpu"]
     arguments += ["--map", str(example / "genetic_map.plink.map")]
     done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    result = query(out, "%INFO/IMPUTED[\t%GT]\n", "-s", ",".join(people))
-    truth = query(whole, "[%GT\t]\n", "-s", ",".join(people))
+    result = query(out, "%INFO/IMPUTED[\t%GT]\n", "-s", ",".join(samples))
+    truth = query(whole, "[%GT\t]\n", "-s", ",".join(samples))
     same = [
         sorted(ours) == sorted(true)
         for (is_imputed, *genotypes), true_genotypes in zip(result, truth, strict=True)

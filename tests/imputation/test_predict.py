@@ -23,19 +23,19 @@ from ragimpute.targets.mask import write_typed
 from ragimpute.training.inputs import PreparedStudy, load_model
 from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
-from training_data import CPU, people_of, small_network, windows_of
+from training_data import CPU, samples_of, small_network, windows_of
 
 LOSS = json.dumps({"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5})
-TRAINING = json.dumps({"epochs": 2, "steps_per_epoch": 2, "batch_people": 8})
+TRAINING = json.dumps({"epochs": 2, "steps_per_epoch": 2, "batch_samples": 8})
 
 
 @pytest.fixture(scope="module")
 def target_fold(tiny_panel, tiny_typed):
-    """The last two people as targets of the others."""
-    reference = tiny_panel.people(tiny_panel.samples[:-2])
+    """The last two samples as targets of the others."""
+    reference = tiny_panel.of_samples(tiny_panel.samples[:-2])
     observed = tiny_panel.alleles[tiny_typed][:, -4:]
     return load_fold(
-        reference, people_of(reference), {"typed": tiny_typed}, "targets", observed, tiny_panel.samples[-2:]
+        reference, samples_of(reference), {"typed": tiny_typed}, "targets", observed, tiny_panel.samples[-2:]
     )
 
 
@@ -53,7 +53,7 @@ def test_typed_sites_keep_their_alleles_and_marginals_agree(target_fold):
 
 def test_probabilities_are_the_softmax_of_the_genotype_head(target_fold):
     model, data = small_network(), windows_of(target_fold)
-    imputed = predict(model, data, target_fold, CPU, batch_people=1)
+    imputed = predict(model, data, target_fold, CPU, batch_samples=1)
     batch = data.batch(np.array([0, 1]), 1)
     with torch.no_grad():
         p = model.eval()(batch.inputs).genotype_logits.softmax(-1).numpy()
@@ -70,7 +70,7 @@ def test_monomorphic_sites_get_their_only_allele(tiny_panel, tiny_typed):
     alleles[[10, 11]] = [[0], [1]]
     panel = type(tiny_panel)(tiny_panel.sites, tiny_panel.samples, alleles, tiny_panel.contigs)
     observed = np.zeros((int(tiny_typed.sum()), 2), dtype=np.uint8)
-    fold = load_fold(panel, people_of(panel), {"typed": tiny_typed}, "targets", observed, ["X"])
+    fold = load_fold(panel, samples_of(panel), {"typed": tiny_typed}, "targets", observed, ["X"])
     imputed = predict(small_network(), windows_of(fold), fold, CPU)
     assert imputed.hds[10].tolist() == [[0, 0]]
     assert imputed.hds[11].tolist() == [[1, 1]]
@@ -79,11 +79,11 @@ def test_monomorphic_sites_get_their_only_allele(tiny_panel, tiny_typed):
 
 @pytest.fixture(scope="module")
 def files(tiny_panel, tiny_typed, tmp_path_factory):
-    """The artefacts that come before retrieval, for the last two people as targets."""
+    """The artefacts that come before retrieval, for the last two samples as targets."""
     folder = tmp_path_factory.mktemp("study")
-    reference = tiny_panel.people(tiny_panel.samples[:-2])
+    reference = tiny_panel.of_samples(tiny_panel.samples[:-2])
     reference.save(folder / "panel")
-    rows = [(p.sample, p.role, p.fold, p.population, p.family) for p in people_of(reference)]
+    rows = [(p.sample, p.role, p.fold, p.population, p.family) for p in samples_of(reference)]
     rows += [(name, "target", "targets", "NA", "NA") for name in tiny_panel.samples[-2:]]
     roles = pd.DataFrame(rows, columns=["sample", "role", "fold", "population", "family"])
     write_roles(roles, folder / "roles.tsv")
@@ -159,11 +159,11 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     np.testing.assert_allclose(averaged.ds, found.ds, atol=0.02)
 
 
-def test_validation_people_in_the_targets_state_go_through_training(files, tiny_panel, tiny_typed):
+def test_validation_samples_in_the_targets_state_go_through_training(files, tiny_panel, tiny_typed):
     """Segments and model know the file; another one, or none, is another training."""
-    reference = tiny_panel.people(tiny_panel.samples[:-2])
-    names = [person.sample for person in people_of(reference) if person.fold == "validation"]
-    alleles = reference.people(names).alleles[tiny_typed].reshape(-1, len(names), 2).astype(np.int8)
+    reference = tiny_panel.of_samples(tiny_panel.samples[:-2])
+    names = [sample.sample for sample in samples_of(reference) if sample.fold == "validation"]
+    alleles = reference.of_samples(names).alleles[tiny_typed].reshape(-1, len(names), 2).astype(np.int8)
     sites = reference.sites.take(np.flatnonzero(tiny_typed))
     files_of = {}
     for name, rows in (("one", slice(0, 3)), ("other", slice(3, 6))):

@@ -59,14 +59,14 @@ def test_padding_is_marked_and_changes_nothing(tiny_panel, tiny_typed):
 def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
     neighbours = retrieve_neighbours(fold, 5, threads=1)["neighbours"]
-    own = np.arange(2 * fold.n_people) // 2
+    own = np.arange(2 * fold.n_samples) // 2
     assert (neighbours // 2 != own[:, None, None]).all()
 
 
-def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs(tiny_panel, tiny_typed):
+def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs(tiny_panel, tiny_typed):
     """Flipped truth in the panel itself: frequency, tokens, mosaics, shares and `scored` must not move for them."""
     alleles = tiny_panel.alleles.copy()
-    alleles[np.ix_(~tiny_typed, [4, 5])] ^= 1  # person 2
+    alleles[np.ix_(~tiny_typed, [4, 5])] ^= 1  # sample 2
     changed = replace(tiny_panel, alleles=alleles)
     for window in range(3):
         first, second = (
@@ -136,7 +136,7 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
     assert model.fusion.scale.item() == pytest.approx(0.1)
 
 
-def test_segments_of_other_people_are_refused(tiny_panel, tiny_typed):
+def test_segments_of_other_samples_are_refused(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
     segments = retrieve_neighbours(fold, 2, threads=1)
     for other in (lambda array: array[:-2], lambda array: array[:, :-1]):  # fewer haplotypes, or typed sites
@@ -146,13 +146,13 @@ def test_segments_of_other_people_are_refused(tiny_panel, tiny_typed):
         BertRagData(fold, segments, WINDOW, 3)
 
 
-def test_a_panel_without_other_people_is_refused(tiny_panel: Panel, tiny_typed):
-    alone = load_fold(tiny_panel, [*_person(tiny_panel, 1)], {"typed": tiny_typed}, "train")
+def test_a_panel_without_other_samples_is_refused(tiny_panel: Panel, tiny_typed):
+    alone = load_fold(tiny_panel, [*_sample(tiny_panel, 1)], {"typed": tiny_typed}, "train")
     with pytest.raises(InputError, match="too small"):
         windows_of(alone)
 
 
-def _person(panel: Panel, n: int):
+def _sample(panel: Panel, n: int):
     from ragimpute.panel.folds import SampleRole
 
     return [SampleRole(name, "reference", "train") for name in panel.samples[:n]]

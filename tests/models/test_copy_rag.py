@@ -80,18 +80,18 @@ def test_attention_by_hand():
     assert context[0, 0, 0].item() == pytest.approx(float((weights * [0.0, 1.0, 0.5, -1.0]).sum()), abs=1e-5)
 
 
-def study(seed=3, n_people=40, n_sites=180):
+def study(seed=3, n_samples=40, n_sites=180):
     """Train and validation folds of a mosaic panel, every sixth site typed."""
-    panel = mosaic_panel(n_people, n_sites, n_founders=10, seed=seed)
+    panel = mosaic_panel(n_samples, n_sites, n_founders=10, seed=seed)
     typed = np.arange(n_sites) % 6 == 2
-    people = [
+    samples = [
         SampleRole(name, "reference", "validation" if i % 4 == 3 else "train") for i, name in enumerate(panel.samples)
     ]
-    return panel, [load_fold(panel, people, {"typed": typed}, name) for name in ("train", "validation")]
+    return panel, [load_fold(panel, samples, {"typed": typed}, name) for name in ("train", "validation")]
 
 
 def train_and_score(folds, segments, steps=80):
-    """Pooled dosage r2 on validation people after a short training, and that of the left-out frequency alone."""
+    """Pooled dosage r2 on validation samples after a short training, and that of the left-out frequency alone."""
     architecture = CopyRagArchitecture()
     train, validation = (architecture.fold_data("small", f, s) for f, s in zip(folds, segments, strict=True))
     network = architecture.build("small", 1)
@@ -99,22 +99,22 @@ def train_and_score(folds, segments, steps=80):
     generator = np.random.default_rng(1)
     spec = LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0})
     for _ in range(steps):
-        batch = train.batch(generator.choice(train.n_people, 16, replace=False), 0)
+        batch = train.batch(generator.choice(train.n_samples, 16, replace=False), 0)
         optimizer.zero_grad()
         compute(spec, network(batch.inputs), batch, None).total.backward()
         optimizer.step()
-    batch = validation.batch(np.arange(validation.n_people), 0)
+    batch = validation.batch(np.arange(validation.n_samples), 0)
     with torch.no_grad():
         p = network(batch.inputs).genotype_logits.softmax(-1)
     scored = batch.scored[:, 0].numpy()
     truth = batch.alleles.sum(1).numpy()[scored]
-    count, number = folds[1].left_out_count(np.arange(validation.n_people), batch.sites)
+    count, number = folds[1].left_out_count(np.arange(validation.n_samples), batch.sites)
     results = (p[..., 1] + p[..., 2] + 2 * p[..., 3]).numpy(), (2 * count / number).T
     return [np.corrcoef(dosage[scored], truth)[0, 1] ** 2 for dosage in results]
 
 
 def test_shuffled_neighbours_score_no_better_than_frequency():
-    """With neighbours that tell nothing, whatever the network still knew of held-out people would be a leak."""
+    """With neighbours that tell nothing, whatever the network still knew of held-out samples would be a leak."""
     _, folds = study()
     real = [segments_of(CopyRagArchitecture(), "small", fold, 1) for fold in folds]
     generator = np.random.default_rng(5)
@@ -122,7 +122,7 @@ def test_shuffled_neighbours_score_no_better_than_frequency():
     for fold, segments in zip(folds, real, strict=True):
         n_hap = fold.reference.alleles.shape[1]
         random = generator.integers(n_hap, size=segments["neighbours"].shape).astype(segments["neighbours"].dtype)
-        own = fold.excluded_haplotypes(np.arange(fold.n_people)).repeat(2, axis=0)  # [N, 2]
+        own = fold.excluded_haplotypes(np.arange(fold.n_samples)).repeat(2, axis=0)  # [N, 2]
         for excluded in own.T:  # a random draw must not hit the sample itself
             random = np.where(random == excluded[:, None, None], (random + 2) % n_hap, random)
         shuffled.append({**segments, "neighbours": random})
@@ -132,18 +132,18 @@ def test_shuffled_neighbours_score_no_better_than_frequency():
     assert blind < frequency + 0.01
 
 
-def test_a_persons_own_untyped_truth_reaches_none_of_their_inputs():
-    """Flip all untyped alleles of one train person: nothing that the network sees of that person may change."""
+def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs():
+    """Flip all untyped alleles of one train sample: nothing that the network sees of that sample may change."""
     panel, (fold, _) = study()
     flipped = panel.alleles.copy()
-    person = fold.samples[0]
-    own = 2 * panel.samples.index(person) + np.arange(2)
+    sample = fold.samples[0]
+    own = 2 * panel.samples.index(sample) + np.arange(2)
     flipped[np.ix_(~fold.typed, own)] ^= 1
     other_panel = replace(panel, alleles=flipped)
-    people = [
+    samples = [
         SampleRole(name, "reference", "train" if name in fold.samples else "validation") for name in panel.samples
     ]
-    other = load_fold(other_panel, people, {"typed": fold.typed}, "train")
+    other = load_fold(other_panel, samples, {"typed": fold.typed}, "train")
     architecture = CopyRagArchitecture()
     seen = []
     for one in (fold, other):
@@ -185,10 +185,12 @@ def test_named_outputs_are_the_contracts():
 
 def test_the_kernel_imputes_as_the_network_does():
     panel, (fold, _) = study()
-    people = [SampleRole(name, "reference", "train") for name in panel.samples[:30]]
-    people += [SampleRole(name, "target", "targets") for name in panel.samples[30:]]
-    held_out = panel.people(panel.samples[30:])
-    targets = load_fold(panel, people, {"typed": fold.typed}, "targets", held_out.alleles[fold.typed], held_out.samples)
+    samples = [SampleRole(name, "reference", "train") for name in panel.samples[:30]]
+    samples += [SampleRole(name, "target", "targets") for name in panel.samples[30:]]
+    held_out = panel.of_samples(panel.samples[30:])
+    targets = load_fold(
+        panel, samples, {"typed": fold.typed}, "targets", held_out.alleles[fold.typed], held_out.samples
+    )
     architecture = CopyRagArchitecture()
     network = architecture.build("small", 2)
     generator = torch.Generator().manual_seed(4)

@@ -98,7 +98,7 @@ def test_with_after_at_its_mean_over_the_sites_the_dosages_of_bert_rag_are_const
     constant = (outputs.hap1_logits, outputs.hap2_logits, outputs.genotype_logits)
     for values in (*constant, genotype_dosage(outputs.genotype_logits)[..., None]):
         assert torch.equal(values, values[:, :1].expand_as(values))
-    assert outputs.genotype_logits.std(dim=0).max() > 1e-4  # people still differ
+    assert outputs.genotype_logits.std(dim=0).max() > 1e-4  # samples still differ
 
 
 def reconstruction(case: Case, fold: Fold, target: str) -> tuple[Tensor, Tensor]:

@@ -7,11 +7,11 @@ from ragimpute.panel.roles import assign_roles, reference_samples, target_sample
 from ragimpute.panel.store import Panel
 
 
-def test_counts_are_those_of_the_reference_and_train_people(tiny_panel, tmp_path):
+def test_counts_are_those_of_the_reference_and_train_samples(tiny_panel, tmp_path):
     roles = assign_roles(tiny_panel, np.random.default_rng(1), holdout=0.25)
     table = count_alleles(tiny_panel, roles)
-    everyone = tiny_panel.people(reference_samples(roles)).alleles
-    train = tiny_panel.people(reference_samples(roles, "train")).alleles
+    everyone = tiny_panel.of_samples(reference_samples(roles)).alleles
+    train = tiny_panel.of_samples(reference_samples(roles, "train")).alleles
     np.testing.assert_array_equal(table["ac"], everyone.sum(axis=1))
     np.testing.assert_array_equal(table["train_ac"], train.sum(axis=1))
     assert set(table["an"]) == {everyone.shape[1]}
@@ -24,7 +24,7 @@ def test_frequencies_never_see_targets(tiny_panel):
     roles = assign_roles(tiny_panel, np.random.default_rng(1), holdout=0.25)
     changed = tiny_panel.alleles.copy()
     for name in target_samples(roles):
-        person = tiny_panel.samples.index(name)
-        changed[:, 2 * person : 2 * person + 2] ^= 1
+        sample = tiny_panel.samples.index(name)
+        changed[:, 2 * sample : 2 * sample + 2] ^= 1
     other = Panel(tiny_panel.sites, tiny_panel.samples, changed, tiny_panel.contigs)
     assert count_alleles(other, roles).equals(count_alleles(tiny_panel, roles))

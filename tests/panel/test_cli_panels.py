@@ -26,7 +26,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tiny_panel, tmp_path_factory):
-    """A panel VCF of 24 people, read, split, masked and counted."""
+    """A panel VCF of 24 samples, read, split, masked and counted."""
     path = tmp_path_factory.mktemp("verbs")
     alleles = tiny_panel.alleles.reshape(60, 24, 2)
     write_genotypes(path / "panel.vcf.gz", tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, alleles, True)
@@ -103,7 +103,7 @@ def test_baselines_are_the_mean_over_phasings(folder, tmp_path):
     assert imputed("frequency", one, *several)[1] == imputed("frequency", one)[1]
 
 
-def test_validation_people_are_phased_as_targets_are(folder, tmp_path, monkeypatch):
+def test_validation_samples_are_phased_as_targets_are(folder, tmp_path, monkeypatch):
     panel, roles = Panel.load(folder / "panel.safetensors"), pd.read_csv(folder / "roles.tsv", sep="\t")
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
     names = roles.loc[roles["fold"] == "validation", "sample"].tolist()
@@ -113,7 +113,7 @@ def test_validation_people_are_phased_as_targets_are(folder, tmp_path, monkeypat
     assert erased.read_bytes() == again.read_bytes()
     assert erased.with_name("erased.vcf.gz.tbi").exists()
     typed = read_genotypes(folder / "targets.vcf.gz", panel.sites)
-    true_phase = panel.people(names).alleles[typed.index].reshape(len(typed.index), -1, 2)
+    true_phase = panel.of_samples(names).alleles[typed.index].reshape(len(typed.index), -1, 2)
     found = read_genotypes(erased, panel.sites, names)
     assert found.complete
     np.testing.assert_array_equal(found.index, typed.index)
@@ -124,7 +124,7 @@ def test_validation_people_are_phased_as_targets_are(folder, tmp_path, monkeypat
     tuned = tmp_path / "tuned.json"
     monkeypatch.setattr("ragimpute.baselines.tuning.GRID", {"ne": (50_000,), "err": (0.01,), "cluster": (0.0005,)})
     run("tune-beagle", *common, "--typed", folder / "typed.tsv", "--validation", erased, "--out", tuned)
-    assert json.loads(tuned.read_text())["n_people"] == len(names)
+    assert json.loads(tuned.read_text())["n_samples"] == len(names)
 
     monkeypatch.setenv("PATH", "")  # no Beagle needed
     run("phase-validation", *common, "--targets", tmp_path / "phased.vcf.gz", "--out", kept)

@@ -15,7 +15,7 @@ def rng(seed=3):
 
 
 def families(panel, size):
-    """A samples table in which `size` neighbouring people are one family."""
+    """A samples table in which `size` neighbouring samples are one family."""
     names = list(panel.samples)
     return pd.DataFrame({"population": "GBR", "family": [f"F{i // size}" for i in range(len(names))]}, index=names)
 
@@ -31,7 +31,7 @@ def test_targets_of_another_file_and_a_seeded_validation_fold(tiny_panel, tmp_pa
     assert read_roles(tmp_path / "roles.tsv").equals(roles)
 
 
-def test_at_least_two_people_validate(tiny_panel):
+def test_at_least_two_samples_validate(tiny_panel):
     roles = assign_roles(tiny_panel, rng(), targets=["T"], validation_fraction=0.001)
     assert len(reference_samples(roles, "validation")) == 2
 
@@ -41,14 +41,14 @@ def test_a_target_in_the_panel_is_a_leak(tiny_panel):
         assign_roles(tiny_panel, rng(), targets=["T1", "P003"])
     table = pd.DataFrame({"population": "NA", "family": "F"}, index=["T1", "P003"])
     with pytest.raises(InputError, match="families have members among both"):
-        assign_roles(tiny_panel, rng(), targets=["T1"], people=table)
+        assign_roles(tiny_panel, rng(), targets=["T1"], samples=table)
 
 
 @settings(max_examples=30, deadline=None)
 @given(size=st.integers(1, 4), holdout=st.floats(0.1, 0.4), seed=st.integers(0, 99))
 def test_families_are_never_split(tiny_panel, size, holdout, seed):
     table = families(tiny_panel, size)
-    roles = assign_roles(tiny_panel, rng(seed), holdout=holdout, people=table)
+    roles = assign_roles(tiny_panel, rng(seed), holdout=holdout, samples=table)
     assert sorted(roles["sample"]) == sorted(tiny_panel.samples)
     assert (roles.groupby("family")["fold"].nunique() == 1).all()
     assert set(roles["fold"]) == {"train", "validation", "targets"}
@@ -58,18 +58,18 @@ def test_families_are_never_split(tiny_panel, size, holdout, seed):
 def test_a_family_that_trains_alone_is_refused(tiny_panel):
     table = families(tiny_panel, 1)
     table.iloc[4:, table.columns.get_loc("family")] = "the others"
-    with pytest.raises(InputError, match="all people left to train on are of one family"):
-        assign_roles(tiny_panel, rng(), targets=["T1"], people=table, validation_fraction=4 / 24)
+    with pytest.raises(InputError, match="all samples left to train on are of one family"):
+        assign_roles(tiny_panel, rng(), targets=["T1"], samples=table, validation_fraction=4 / 24)
 
 
-def test_a_listed_holdout_takes_exactly_those_people(tiny_panel):
+def test_a_listed_holdout_takes_exactly_those_samples(tiny_panel):
     roles = assign_roles(tiny_panel, rng(), holdout=["P005", "P002"])
     assert target_samples(roles) == ["P002", "P005"]
     assert not set(reference_samples(roles)) & {"P002", "P005"}
     with pytest.raises(InputError, match="not in the panel: X9"):
         assign_roles(tiny_panel, rng(), holdout=["P005", "X9"])
     with pytest.raises(InputError, match="splits families: F0"):
-        assign_roles(tiny_panel, rng(), holdout=["P000"], people=families(tiny_panel, 2))
+        assign_roles(tiny_panel, rng(), holdout=["P000"], samples=families(tiny_panel, 2))
 
 
 @pytest.mark.parametrize(

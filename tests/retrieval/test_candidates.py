@@ -56,12 +56,12 @@ def test_queries_do_not_depend_on_those_in_memory_beside_them(monkeypatch):
 
 @pytest.fixture
 def large(monkeypatch):
-    """450 reference people and 10 others; what counts as large is small here, and stretches are short."""
+    """450 reference samples and 10 others; what counts as large is small here, and stretches are short."""
     monkeypatch.setattr(candidates, "EXACT", 300)
     monkeypatch.setattr(candidates, "CANDIDATES", 150)
     monkeypatch.setattr(candidates, "CORE_CM", 0.4)
     panel = mosaic_panel(460, 400, n_founders=40, seed=4)
-    return panel.people(panel.samples[:450]), panel.people(panel.samples[450:])
+    return panel.of_samples(panel.samples[:450]), panel.of_samples(panel.samples[450:])
 
 
 def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monkeypatch):

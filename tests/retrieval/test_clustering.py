@@ -52,7 +52,7 @@ def test_clustering_equals_the_definition(drawn):
 def test_a_group_that_is_left_out_leaves_no_trace(drawn):
     alleles, typed, flipped = drawn
     group = np.arange(HAPLOTYPES) // 2
-    group[group == 5] = 2  # a family of two people
+    group[group == 5] = 2  # a family of two samples
     group = np.unique(group, return_inverse=True)[1]
     _, left_out = clustered(alleles, typed, flipped, group, leave_out=True, threads=2)
     for member in range(group.max() + 1):

@@ -16,9 +16,9 @@ from training_data import fold_of, windows_of
 from two_chromosomes import joined, stretched
 
 
-def fold_at(chrom: list[str], cm: list[float], typed: list[int], n_people: int = 3) -> Fold:
+def fold_at(chrom: list[str], cm: list[float], typed: list[int], n_samples: int = 3) -> Fold:
     """A fold of targets at sites on chromosomes `chrom` and at `cm`, those with index `typed` typed."""
-    panel = mosaic_panel(n_people, len(cm))
+    panel = mosaic_panel(n_samples, len(cm))
     sites = replace(panel.sites, chrom=np.array(chrom), cm=np.array(cm))
     is_typed = np.isin(np.arange(len(cm)), typed)
     observed = panel.alleles[is_typed][:, :2]
@@ -108,7 +108,7 @@ def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
     dosage = evidence.mean_by_posterior(fold, segments, chunk=50)
     data = BertRagData(fold, segments, window=20, mosaics=1)
     for window, (start, end) in enumerate(data.bounds):
-        shares = data.batch(np.arange(fold.n_people), window).inputs["shares"][:, :, : end - start].numpy()
+        shares = data.batch(np.arange(fold.n_samples), window).inputs["shares"][:, :, : end - start].numpy()
         mean = shares[..., : len(RATES)].mean(axis=-1)  # [B, 2, L]
         np.testing.assert_allclose(dosage[start:end], mean.reshape(-1, end - start).T, atol=1e-6)
 
@@ -140,13 +140,13 @@ def test_a_mosaic_carries_the_best_neighbour_of_the_nearest_typed_site(tiny_pane
     cm = fold.reference.sites.cm
     compared = 0
     for window, (start, end) in enumerate(data.bounds):
-        mosaics = data.batch(np.arange(fold.n_people), window).inputs["mosaics"].numpy()
+        mosaics = data.batch(np.arange(fold.n_samples), window).inputs["mosaics"].numpy()
         for site in range(start, end):
             distance = np.abs(cm[fold.typed_sites] - cm[site])
             nearest = int(distance.argmin())
             if (distance == distance[nearest]).sum() > 1:
                 continue
-            for query in range(2 * fold.n_people):
+            for query in range(2 * fold.n_samples):
                 score = total[query, nearest]
                 best = data.neighbours[query, nearest][score == score.max()]  # several where they tie
                 alleles = fold.reference.alleles[site, best]

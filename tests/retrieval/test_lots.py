@@ -70,7 +70,7 @@ def test_the_first_one_for_all_ties_would_be_seen():
 
 def test_mosaics_of_bert_rag_favour_no_haplotype():
     """Each reference haplotype has a mark of its own at untyped sites, so that a mosaic shows whom it copies."""
-    n_hap, panel = 32, mosaic_panel(n_people=16, n_sites=60)
+    n_hap, panel = 32, mosaic_panel(n_samples=16, n_sites=60)
     typed = np.arange(60) % 6 == 0
     alleles = np.repeat(panel.alleles[:, :1], n_hap, axis=1)
     for bit in range(5):

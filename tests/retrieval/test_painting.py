@@ -1,4 +1,4 @@
-"""The painting: fewest pieces, the truth of a mosaic, people spread over populations."""
+"""The painting: fewest pieces, the truth of a mosaic, samples spread over populations."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_no_cut_could_be_left_out(seed):
             assert not set.intersection(*(set(row) for row in best[first : stop + 1].tolist()))
 
 
-def test_people_are_spread_over_the_populations():
+def test_samples_are_spread_over_the_populations():
     populations = {"a": "GBR", "b": "GBR", "c": "GBR", "d": "FIN", "e": "TSI"}
     assert spread_over_populations(populations, 3) == ["a", "d", "e"]
     assert spread_over_populations(populations, 4) == ["a", "b", "d", "e"]

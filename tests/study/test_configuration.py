@@ -68,9 +68,9 @@ def test_paths_resolve_from_the_file_that_names_them_in_any_directory(
 
 
 def test_hold_out_lists_and_site_lists_are_paths_and_targets_is_a_word(tmp_path: Path) -> None:
-    text = SECTIONS.replace("{holdout: 0.2}", "{holdout: people.txt}").replace("{fraction: 0.1}", "sites.bed")
+    text = SECTIONS.replace("{holdout: 0.2}", "{holdout: samples.txt}").replace("{fraction: 0.1}", "sites.bed")
     effective = load_configuration(ROOT, [write(tmp_path, text)], check_files=False)
-    assert effective["panels"]["mine"]["targets"] == {"holdout": str(tmp_path / "people.txt")}
+    assert effective["panels"]["mine"]["targets"] == {"holdout": str(tmp_path / "samples.txt")}
     assert effective["masks"]["some"]["sites"] == str(tmp_path / "sites.bed")
     assert load_configuration(ROOT)["masks"]["omni"]["sites"] == "targets"
 

@@ -76,7 +76,7 @@ def test_weights_are_named_unless_from_scratch() -> None:
     assert method_name("bert_rag", "x", "pretrained") == "bert_rag.x.pretrained"
 
 
-def test_truth_is_the_given_file_then_the_held_out_people_then_untyped_targets() -> None:
+def test_truth_is_the_given_file_then_the_held_out_samples_then_untyped_targets() -> None:
     panel = {"reference": "r", "targets": "t", "truth": None}
     assert truth_file(panel | {"truth": "v"}, "targets") == "v"
     assert truth_file(panel | {"targets": {"holdout": 0.1}}, {"fraction": 0.1}) == "r"

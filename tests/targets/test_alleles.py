@@ -43,7 +43,7 @@ def sites():
         ("650 G A", -1, "not in the reference"),
         ("200 c t", 2, ""),
         ("200 t c", 2, SWAPPED),
-        ("200 C .", 2, ""),  # nobody carries ALT: one person's file
+        ("200 C .", 2, ""),  # nobody carries ALT: one sample's file
         ("200 T .", 2, SWAPPED),
         ("200 G .", -1, "no ALT allele"),
         ("100 A .", -1, "no ALT allele"),  # two sites are there
@@ -84,7 +84,7 @@ def test_each_policy_drops_and_lists_its_records(sites, tmp_path, policy, kept, 
 
 
 def test_frequency_judges_ambiguous_records(sites, tmp_path):
-    """20 people, 36 of 40 alleles ALT; ALT of the panel is common, rare, or near one half."""
+    """20 samples, 36 of 40 alleles ALT; ALT of the panel is common, rare, or near one half."""
     rows = [f"20 {pos} {' '.join(['1|1'] * 16 + ['0|1'] * 4)}" for pos in ("300 A T", "400 G C")]
     path = write_vcf(tmp_path / "t.vcf", [f"s{i}" for i in range(20)], rows)
     policy = AllelePolicy(ambiguous="frequency")
@@ -100,7 +100,7 @@ def test_frequency_judges_ambiguous_records(sites, tmp_path):
         read_genotypes(path, sites, policy=policy)
 
 
-def test_one_person_is_too_few_to_judge_by(sites):
+def test_one_sample_is_too_few_to_judge_by(sites):
     match = SiteIndex(sites).match("20", 300, "A", ["T"])
     policy = AllelePolicy(ambiguous="frequency")
     assert resolve(match, policy, 2, 2, 0.9) == (AMBIGUOUS, "")  # odds 81 : 1

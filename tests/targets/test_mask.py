@@ -15,7 +15,7 @@ from vcf_text import write_vcf
 
 
 def make_panel() -> Panel:
-    """A SNV, an indel, two alleles at one position, a SNV monomorphic in people a and b, a SNV."""
+    """A SNV, an indel, two alleles at one position, a SNV monomorphic in samples a and b, a SNV."""
     ref, alt = ["A", "AT", "C", "C", "G", "T"], ["C", "A", "T", "G", "A", "C"]
     pos = np.array([100, 200, 300, 300, 400, 500])
     sites = Sites(np.array(["20"] * 6), pos, np.array(["."] * 6), np.array(ref), np.array(alt), pos / 1e6)
@@ -76,7 +76,7 @@ def test_targets_types_every_site_they_share_with_the_panel():
 
 
 def test_a_fraction_draws_polymorphic_snvs_by_seed():
-    assert set(typed(0.99)) == {0, 2, 3, 5}  # no indel, nothing monomorphic among the reference people a and b
+    assert set(typed(0.99)) == {0, 2, 3, 5}  # no indel, nothing monomorphic among the reference samples a and b
     assert len(typed(0.5)) == 2
     assert typed(0.5, seed=1) == typed(0.5, seed=1)
     assert len({tuple(typed(0.5, seed=seed)) for seed in range(10)}) > 1

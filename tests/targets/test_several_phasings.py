@@ -1,4 +1,4 @@
-"""Several phasings of the same people: the average over them, its haplotypes, and the file that holds them."""
+"""Several phasings of the same samples: the average over them, its haplotypes, and the file that holds them."""
 
 from dataclasses import replace
 
@@ -18,12 +18,12 @@ from ragimpute.vcf.imputed import Imputed
 
 CM = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 10.0, 11.0])
 TYPED = np.array([True, False, False, True, False, True, False])
-FIRST = np.array([[0, 1], [1, 0], [0, 1]], dtype=np.int8)  # [T, 2] of one person, heterozygous at 0, 3 and 10 cM
+FIRST = np.array([[0, 1], [1, 0], [0, 1]], dtype=np.int8)  # [T, 2] of one sample, heterozygous at 0, 3 and 10 cM
 OTHER = np.array([[0, 1], [0, 1], [1, 0]], dtype=np.int8)  # exchanged from the second heterozygote on
 
 
 def targets_of(alleles: np.ndarray) -> TargetGenotypes:
-    """People with `alleles` [M, N, 2] at the typed sites."""
+    """Samples with `alleles` [M, N, 2] at the typed sites."""
     names = tuple(f"T{i}" for i in range(alleles.shape[1]))
     return TargetGenotypes(names, np.flatnonzero(TYPED), alleles, np.ones(alleles.shape[:2], bool), pd.DataFrame())
 
@@ -37,7 +37,7 @@ def reference() -> Panel:
 
 
 def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
-    """The single window of people with these phasings."""
+    """The single window of samples with these phasings."""
     [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles], slice(0, len(reference.sites)))
     return fold
 
@@ -54,7 +54,7 @@ def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel)
 
 def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
     fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
-    hds = np.zeros((len(CM), 2, 2), dtype=np.float32)  # [S, P, 2] of one person
+    hds = np.zeros((len(CM), 2, 2), dtype=np.float32)  # [S, P, 2] of one sample
     hds[TYPED, 0], hds[TYPED, 1] = FIRST, OTHER
     hds[1], hds[2] = [[0.2, 0.4], [0.4, 0.8]], [[0.9, 0.1], [0.3, 0.7]]
     both = hds[..., 0] * hds[..., 1]
@@ -87,11 +87,11 @@ def test_a_mean_has_no_estimate_of_its_own_and_a_single_phasing_stays_as_it_is(r
     np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
 
 
-def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:
-    people = np.stack([FIRST, OTHER, np.array([[1, 1], [0, 1], [0, 0]], dtype=np.int8)], axis=1)
+def test_a_sample_does_not_change_when_the_haplotypes_are_named_the_other_way_round(reference: Panel) -> None:
+    samples = np.stack([FIRST, OTHER, np.array([[1, 1], [0, 1], [0, 0]], dtype=np.int8)], axis=1)
     imputer = back_ends.load_back_end(DEFAULT, "cpu", 1)
     once, twice = (
-        next(imputed_parts(reference, [targets_of(people[..., ::step]) for step in steps], imputer))
+        next(imputed_parts(reference, [targets_of(samples[..., ::step]) for step in steps], imputer))
         for steps in ((1,), (1, -1, 1))
     )
     assert once.samples == twice.samples
@@ -99,7 +99,7 @@ def test_a_person_does_not_change_when_the_haplotypes_are_named_the_other_way_ro
     np.testing.assert_allclose(twice.both, once.both, atol=1e-6)
 
 
-def test_some_people_keep_all_their_phasings(reference: Panel) -> None:
+def test_some_samples_keep_all_their_phasings(reference: Panel) -> None:
     first, other = np.stack([FIRST, OTHER, FIRST], axis=1), np.stack([OTHER, FIRST, FIRST], axis=1)
     part = several_phasings.first_phasings(fold_of(reference, first, other), 1, 3)
     assert part.samples == ("T1", "T2", "T1", "T2")
@@ -107,7 +107,7 @@ def test_some_people_keep_all_their_phasings(reference: Panel) -> None:
     assert part.excluded.shape == (4, 1)
 
 
-def test_one_phasing_where_sites_are_dense_or_people_came_phased(reference: Panel) -> None:
+def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Panel) -> None:
     phased = targets_of(FIRST[:, None])
     unphased = replace(phased, phased=np.zeros_like(phased.phased))
     assert several_phasings.how_many(reference.sites, phased) == 1
@@ -125,7 +125,7 @@ def test_the_file_belongs_to_one_phased_vcf(tmp_path, reference: Panel) -> None:
         several_phasings.save_phasings(tmp_path / "phasings", vcf, some)
         found = several_phasings.load_phasings(tmp_path / "phasings", vcf, several[0])
         assert [x.alleles.tolist() for x in found] == [x.alleles.tolist() for x in some]
-    with pytest.raises(InputError, match=r"not of the people and phase in .*other"):
+    with pytest.raises(InputError, match=r"not of the samples and phase in .*other"):
         several_phasings.load_phasings(tmp_path / "phasings", other, several[0])
-    with pytest.raises(InputError, match="not of the people"):
+    with pytest.raises(InputError, match="not of the samples"):
         several_phasings.load_phasings(tmp_path / "phasings", vcf, replace(several[0], samples=("X",)))

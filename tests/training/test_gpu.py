@@ -1,4 +1,4 @@
-"""The same network, people and steps on CPU and GPU: loss curves and dosages agree."""
+"""The same network, samples and steps on CPU and GPU: loss curves and dosages agree."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ LOSS_TOLERANCE, BFLOAT16_TOLERANCE = 1e-3, 2e-2  # relative, of a step's loss in
 
 
 def trained(name: str, device: str, amp: bool, panel, typed, compile_from: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Losses [steps] of a short training on `device`, and the validation people's haplotype dosages."""
+    """Losses [steps] of a short training on `device`, and the validation samples' haplotype dosages."""
     found, fold, held_out = architecture(name), *(fold_of(panel, typed, part) for part in ("train", "validation"))
     data = [found.fold_data("small", part, segments(found, "small", part, 1)) for part in (fold, held_out)]
     counts = panel.alleles.sum(axis=1, dtype=np.int64)
     trainer = Trainer(
         model=found.build("small", 1),
         spec=LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 2.5}),
-        settings=TrainingSettings(epochs=2, steps_per_epoch=10, batch_people=8, amp=amp, compile_from=compile_from),
+        settings=TrainingSettings(epochs=2, steps_per_epoch=10, batch_samples=8, amp=amp, compile_from=compile_from),
         seed=1,
         folds=data[:1],
         validation=data[1],

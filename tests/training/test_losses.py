@@ -34,15 +34,15 @@ CROSS_ENTROPY = {**C, "gamma": 0}
 E = {"hap": 0.3, "genotype": 0.3, "recon": 0, "gamma": 5, "contrastive": 0.1, "temperature": 0.1}
 
 
-def example(people: int = 8, sites: int = 3, width: int = 4, gap: float = 0.5, seed: int = 0):
+def example(samples: int = 8, sites: int = 3, width: int = 4, gap: float = 0.5, seed: int = 0):
     """Random logits and embeddings; `after` is `before` + gap everywhere, so both recon losses are gap^2."""
     g = torch.Generator().manual_seed(seed)
-    hap = [torch.randn(people, sites, 2, generator=g, requires_grad=True) for _ in range(2)]
-    genotype = torch.randn(people, sites, 4, generator=g, requires_grad=True)
-    before = [torch.randn(people, sites, width, generator=g, requires_grad=True) for _ in range(2)]
+    hap = [torch.randn(samples, sites, 2, generator=g, requires_grad=True) for _ in range(2)]
+    genotype = torch.randn(samples, sites, 4, generator=g, requires_grad=True)
+    before = [torch.randn(samples, sites, width, generator=g, requires_grad=True) for _ in range(2)]
     after = [(x.detach() + gap).requires_grad_() for x in before]
-    alleles = torch.randint(0, 2, (people, 2, sites), generator=g)
-    scored = torch.rand(people, 2, sites, generator=g) < 0.7
+    alleles = torch.randint(0, 2, (samples, 2, sites), generator=g)
+    scored = torch.rand(samples, 2, sites, generator=g) < 0.7
     scored[:, :, 0] = True
     outputs = ImputationOutputs(hap[0], hap[1], genotype, before[0], before[1], after[0], after[1])
     return outputs, Batch({}, torch.arange(sites).numpy(), alleles, scored)
@@ -186,19 +186,19 @@ def test_recon_truth_compares_with_the_labels_and_its_gradient_goes_through_both
 
 
 def test_info_nce_against_a_direct_loop():
-    outputs, batch = example(people=5, sites=6)
+    outputs, batch = example(samples=5, sites=6)
     scored = batch.scored.clone()
-    scored[4] = False  # nothing to compare in the last person
+    scored[4] = False  # nothing to compare in the last sample
     ours = info_nce(outputs.after1, outputs.after2, scored, 0.1).item()
     vectors = {}
-    for person in range(4):
+    for sample in range(4):
         for haplotype, after in enumerate((outputs.after1, outputs.after2)):
-            mean = after[person][scored[person, haplotype]].mean(dim=0)
-            vectors[person, haplotype] = mean / mean.norm()
+            mean = after[sample][scored[sample, haplotype]].mean(dim=0)
+            vectors[sample, haplotype] = mean / mean.norm()
     losses = []
-    for (person, haplotype), z in vectors.items():
-        positive = math.exp((z @ vectors[person, 1 - haplotype]).item() / 0.1)
-        negatives = sum(math.exp((z @ v).item() / 0.1) for (other, _), v in vectors.items() if other != person)
+    for (sample, haplotype), z in vectors.items():
+        positive = math.exp((z @ vectors[sample, 1 - haplotype]).item() / 0.1)
+        negatives = sum(math.exp((z @ v).item() / 0.1) for (other, _), v in vectors.items() if other != sample)
         losses.append(-math.log(positive / (positive + negatives)))
     assert ours == pytest.approx(sum(losses) / 8, rel=1e-4)
 
@@ -211,11 +211,11 @@ def test_contrastive_adds_a_tenth_of_info_nce():
     expected = 0.3 * (terms.hap1 + terms.hap2 + terms.genotype) + 0.1 * nce
     assert terms.total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert terms.normalised.item() == pytest.approx(expected.item(), rel=1e-5)  # weights sum to 1
-    assert spec.min_people == 8
+    assert spec.min_samples == 8
 
 
 def test_genotype_counts_where_both_haplotypes_are_scored():
-    outputs, batch = example(people=1, sites=2)
+    outputs, batch = example(samples=1, sites=2)
     scored = torch.tensor([[[True, True], [True, False]]])
     terms = compute(LossSpec.from_config(CROSS_ENTROPY), outputs, Batch({}, batch.sites, batch.alleles, scored))
     target = 2 * batch.alleles[0, 0, 0] + batch.alleles[0, 1, 0]

@@ -64,11 +64,11 @@ def test_what_is_gathered_is_after_at_genotypes_scored_in_both_haplotypes(tiny_p
     model.eval()
     places = []
     for window in range(data.n_windows):  # fewer samples and windows than the probe's limits: all of them
-        batch = data.batch(np.arange(data.n_people), window)
+        batch = data.batch(np.arange(data.n_samples), window)
         with torch.no_grad():
             outputs = model(batch.inputs)
-        for person, site in np.argwhere(batch.scored.all(dim=1).numpy()):
-            places.append((outputs.after1[person, site], outputs.after2[person, site], batch.alleles[person, :, site]))
+        for sample, site in np.argwhere(batch.scored.all(dim=1).numpy()):
+            places.append((outputs.after1[sample, site], outputs.after2[sample, site], batch.alleles[sample, :, site]))
     first, second, truth = (torch.stack(column).numpy() for column in zip(*places, strict=True))
     np.testing.assert_allclose(embeddings, np.stack((first, second), axis=1), atol=1e-5)
     np.testing.assert_array_equal(alleles, truth)

@@ -16,7 +16,7 @@ from ragimpute.training.processes import Processes, joined_processes
 from training_data import CPU, small_network, small_trainer
 
 SIZE, STOP_AFTER = 2, 5
-PAIRED = ("A", "D", "E")  # a switch that all must take together, a second pass, a term across people
+PAIRED = ("A", "D", "E")  # a switch that all must take together, a second pass, a term across samples
 WATCHED = ("loss", "grad_norm", "switched", "val_r2", "val_f1_rare", "train_r2")
 
 Result = tuple[dict[str, np.ndarray], list[tuple]]  # weights and rows of the history
@@ -94,6 +94,6 @@ def test_several_processes_stop_together_and_go_on_where_they_were(shared):
     np.testing.assert_array_equal(metrics(again, "loss"), metrics(rows, "loss"))
 
 
-def test_people_who_cannot_be_shared_evenly_are_refused(tiny_panel, tiny_typed):
-    with pytest.raises(InputError, match="8 people of a batch cannot be shared evenly by 3 processes"):
+def test_samples_who_cannot_be_shared_evenly_are_refused(tiny_panel, tiny_typed):
+    with pytest.raises(InputError, match="8 samples of a batch cannot be shared evenly by 3 processes"):
         small_trainer(tiny_panel, tiny_typed, LOSSES["C"], processes=Processes(0, 3, CPU))

@@ -13,7 +13,7 @@ from ragimpute.models.pretrained import DEFAULT, KIND
 from ragimpute.panel.folds import load_fold
 from ragimpute.training import temperature
 from ragimpute.training.temperature import LEAST, MOST, fit, negative_log_likelihood
-from training_data import CPU, fold_of, people_of, small_network, small_trainer, windows_of
+from training_data import CPU, fold_of, samples_of, small_network, small_trainer, windows_of
 
 LOSS = {"hap": 0.3, "genotype": 0.4, "gamma": 0}
 
@@ -82,7 +82,7 @@ def test_a_training_fits_the_kept_weights_on_its_validation_samples(tiny_panel, 
     model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
     data, logits, counts = trainer.validation, [], []
     for window in range(data.n_windows):
-        batch = data.batch(np.arange(data.n_people), window)
+        batch = data.batch(np.arange(data.n_samples), window)
         scored = batch.scored.all(dim=1)
         with torch.no_grad():
             logits.append(model.eval()(batch.inputs).genotype_logits[scored].numpy())
@@ -113,10 +113,10 @@ def test_nothing_scored_gives_no_temperature(tiny_panel, tiny_typed):
 @pytest.fixture(scope="module")
 def targets(tiny_panel, tiny_typed):
     """The last four samples as targets of the others."""
-    reference = tiny_panel.people(tiny_panel.samples[:-4])
+    reference = tiny_panel.of_samples(tiny_panel.samples[:-4])
     observed = tiny_panel.alleles[tiny_typed][:, -8:]
     names = tiny_panel.samples[-4:]
-    return load_fold(reference, people_of(reference), {"typed": tiny_typed}, "targets", observed, names)
+    return load_fold(reference, samples_of(reference), {"typed": tiny_typed}, "targets", observed, names)
 
 
 def test_dosages_are_of_the_logits_divided(targets):

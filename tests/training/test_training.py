@@ -123,8 +123,8 @@ def test_batches_made_ahead_are_those_made_in_turn(tiny_panel, tiny_typed):
     source = small_trainer(tiny_panel, tiny_typed, LOSSES["C"]).source
     in_turn, ahead = (list(source.steps(2, 9, ahead)) for ahead in (False, True))
     assert len(ahead) == 7
-    for (people, batch), (others, other) in zip(in_turn, ahead, strict=True):
-        assert np.array_equal(people, others)
+    for (samples, batch), (others, other) in zip(in_turn, ahead, strict=True):
+        assert np.array_equal(samples, others)
         assert torch.equal(batch.alleles, other.alleles)
         assert all(torch.equal(batch.inputs[name], other.inputs[name]) for name in batch.inputs)
 
@@ -133,9 +133,9 @@ def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_taken(tiny_panel, 
     source = small_trainer(tiny_panel, tiny_typed, LOSSES["C"]).source
 
     class Broken:
-        n_people, n_windows = source.folds[0].n_people, source.folds[0].n_windows
+        n_samples, n_windows = source.folds[0].n_samples, source.folds[0].n_windows
 
-        def batch(self, people, window):
+        def batch(self, samples, window):
             raise InputError("this fold is broken")
 
     with pytest.raises(InputError, match="broken"):
@@ -158,7 +158,7 @@ def test_a_tiny_net_overfits_a_tiny_panel(tiny_panel, tiny_typed):
         model=small_network(dropout=0.0),
         epochs=2,
         steps_per_epoch=200,
-        batch_people=16,
+        batch_samples=16,
         learning_rate=1e-2,
         weight_decay=0.0,
         monitor_every=0,
@@ -181,23 +181,23 @@ def test_best_epoch_is_what_is_kept_and_patience_ends_training(tiny_panel, tiny_
     model = small_network()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in result.weights.items()})
     data = trainer.validation
-    scores = validate(model, data, trainer.strata, np.arange(data.n_people), np.arange(data.n_windows), CPU)
+    scores = validate(model, data, trainer.strata, np.arange(data.n_samples), np.arange(data.n_windows), CPU)
     assert scores["r2"] == pytest.approx(result.best_value, rel=1e-6)
 
 
-def test_weights_taken_as_they_are_need_no_training_people(tiny_panel, tiny_typed):
+def test_weights_taken_as_they_are_need_no_training_samples(tiny_panel, tiny_typed):
     result = small_trainer(tiny_panel, tiny_typed, LOSSES["cross_entropy"], epochs=0, folds=[]).run()
-    with_people = small_trainer(tiny_panel, tiny_typed, LOSSES["cross_entropy"], epochs=0).run()
+    with_samples = small_trainer(tiny_panel, tiny_typed, LOSSES["cross_entropy"], epochs=0).run()
     initial = small_network().state_dict()
     assert all(np.array_equal(result.weights[name], initial[name].numpy()) for name in initial)
-    scores = [row for row in with_people.history.rows if not row[2].startswith("train_")]
+    scores = [row for row in with_samples.history.rows if not row[2].startswith("train_")]
     assert repr(result.history.rows) == repr(scores)  # nan where a stratum is empty
     assert {"val_r2", "val_f1", "weights_hash"} <= {row[2] for row in scores}
 
 
-def test_contrastive_needs_eight_people(tiny_panel, tiny_typed):
-    with pytest.raises(InputError, match="at least 8 people"):
-        small_trainer(tiny_panel, tiny_typed, LOSSES["E"], batch_people=7)
+def test_contrastive_needs_eight_samples(tiny_panel, tiny_typed):
+    with pytest.raises(InputError, match="at least 8 samples"):
+        small_trainer(tiny_panel, tiny_typed, LOSSES["E"], batch_samples=7)
 
 
 def test_a_diverging_loss_is_an_error(tiny_panel, tiny_typed):
@@ -207,16 +207,16 @@ def test_a_diverging_loss_is_an_error(tiny_panel, tiny_typed):
         small_trainer(tiny_panel, tiny_typed, LOSSES["C"], model=model).run()
 
 
-def test_a_pass_shows_every_window_to_every_person(tiny_panel, tiny_typed):
-    data = windows_of(fold_of(tiny_panel, tiny_typed, "train"))  # 18 people, 3 windows
-    schedule = Schedule([data, data], batch_people=8, seed=5)
+def test_a_pass_shows_every_window_to_every_sample(tiny_panel, tiny_typed):
+    data = windows_of(fold_of(tiny_panel, tiny_typed, "train"))  # 18 samples, 3 windows
+    schedule = Schedule([data, data], batch_samples=8, seed=5)
     steps = [schedule.step(i) for i in range(2 * 3 * 3)]
-    met = {(step.fold, step.window, person) for step in steps for person in step.people.tolist()}
+    met = {(step.fold, step.window, sample) for step in steps for sample in step.samples.tolist()}
     assert len(met) == 2 * 3 * 18
-    assert all(len(set(step.people.tolist())) == 8 for step in steps)
+    assert all(len(set(step.samples.tolist())) == 8 for step in steps)
     later = schedule.step(40)
-    fresh = Schedule([data, data], batch_people=8, seed=5).step(40)
-    assert (later.fold, later.window, later.people.tolist()) == (fresh.fold, fresh.window, fresh.people.tolist())
+    fresh = Schedule([data, data], batch_samples=8, seed=5).step(40)
+    assert (later.fold, later.window, later.samples.tolist()) == (fresh.fold, fresh.window, fresh.samples.tolist())
 
 
 def test_a_panel_that_is_typed_everywhere_leaves_nothing_to_train_on(tiny_panel):
@@ -224,7 +224,7 @@ def test_a_panel_that_is_typed_everywhere_leaves_nothing_to_train_on(tiny_panel)
     fold = fold_of(tiny_panel, np.ones(len(tiny_panel.sites), dtype=bool), "train")
     data = copy_rag.fold_data("small", fold, segments(copy_rag, "small", fold, 1))
     with pytest.raises(InputError, match="every site of the panel is typed"):
-        Schedule([data], batch_people=8, seed=5)
+        Schedule([data], batch_samples=8, seed=5)
 
 
 def test_learning_rate_rises_then_falls_to_zero():

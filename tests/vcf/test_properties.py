@@ -106,14 +106,14 @@ def test_swapped_and_flipped_targets_are_read_as_the_sound_ones(tmp_path, sites,
     assert len(found.recoded) == sum(swap or flip for swap, flip in changes)
 
 
-N_SITES, N_PEOPLE, N_HAPLOTYPES = 12, 5, 101
-truths = hnp.arrays(np.int8, (N_SITES, N_PEOPLE), elements=st.integers(-1, 2))
-dosages = hnp.arrays(np.float32, (N_SITES, N_PEOPLE, 2), elements=unit)
+N_SITES, N_SAMPLES, N_HAPLOTYPES = 12, 5, 101
+truths = hnp.arrays(np.int8, (N_SITES, N_SAMPLES), elements=st.integers(-1, 2))
+dosages = hnp.arrays(np.float32, (N_SITES, N_SAMPLES, 2), elements=unit)
 allele_counts = hnp.arrays(np.int64, N_SITES, elements=st.integers(0, N_HAPLOTYPES))
 
 
 def sums(hds: np.ndarray, truth: np.ndarray, ac: np.ndarray) -> np.ndarray:
-    """Statistics [strata, F] over all people."""
+    """Statistics [strata, F] over all samples."""
     counts = ReferenceCounts(ac, np.full(len(ac), N_HAPLOTYPES))
     return sample_statistics(Genotypes(hds.sum(axis=2), hds, None, truth), counts).sums.sum(axis=0)
 

@@ -20,12 +20,12 @@ from ragimpute.vcf.writer import write_genotypes, write_imputed
 unit = st.floats(0, 1, width=32)
 
 
-def imputed_like(panel, typed, seed=5, people=7):
+def imputed_like(panel, typed, seed=5, samples=7):
     generator = np.random.default_rng(seed)
-    hds = generator.beta(0.2, 0.2, size=(len(panel.sites), people, 2)).astype(np.float32)
+    hds = generator.beta(0.2, 0.2, size=(len(panel.sites), samples, 2)).astype(np.float32)
     hds[typed] = hds[typed].round()
     both = np.where(typed[:, None], hds[..., 0] * hds[..., 1], generator.random(hds.shape[:2])).astype(np.float32)
-    return Imputed(tuple(f"T{i}" for i in range(people)), hds, both, typed)
+    return Imputed(tuple(f"T{i}" for i in range(samples)), hds, both, typed)
 
 
 def table(path, pattern):
@@ -119,7 +119,7 @@ def test_bcftools_finds_nothing_to_warn_about(tiny_panel, tiny_typed, tmp_path, 
 
 
 def test_bytes_are_repeatable_for_any_number_of_threads(tiny_panel, tiny_typed, tmp_path):
-    wide = imputed_like(tiny_panel, tiny_typed, people=400)  # several BGZF blocks
+    wide = imputed_like(tiny_panel, tiny_typed, samples=400)  # several BGZF blocks
     for folder, threads in (("a", 1), ("b", 3)):
         write_imputed(tmp_path / folder / "x.vcf.gz", tiny_panel.sites, tiny_panel.contigs, wide, threads=threads)
     for name in ("x.vcf.gz", "x.vcf.gz.tbi"):

@@ -61,5 +61,5 @@ def test_the_page_network_keeps_the_contract(vote_rag, tiny_panel, tiny_typed):
 def test_the_page_network_imputes(vote_rag, tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "validation")  # nobody of it is in its reference: one frequency for all
     imputed = predict(vote_rag.build("small", 1), data_of(vote_rag, fold), fold, CPU)
-    assert imputed.hds.shape == (60, fold.n_people, 2)
-    np.testing.assert_array_equal(imputed.hds[tiny_typed].reshape(-1, 2 * fold.n_people), fold.observed)
+    assert imputed.hds.shape == (60, fold.n_samples, 2)
+    np.testing.assert_array_equal(imputed.hds[tiny_typed].reshape(-1, 2 * fold.n_samples), fold.observed)

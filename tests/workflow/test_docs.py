@@ -23,7 +23,7 @@ from tiny_study import ROOT, copy_checkout
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 CORNER = "20:1000000-1150000"
-BUDGET = {"epochs": 1, "steps_per_epoch": 2, "batch_people": 4, "evaluation_windows": 1}
+BUDGET = {"epochs": 1, "steps_per_epoch": 2, "batch_samples": 4, "evaluation_windows": 1}
 
 AS_IT_IS = r"\g<0>"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

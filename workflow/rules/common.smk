@@ -102,12 +102,12 @@ def holdout(wildcards):
 
 
 def roles_inputs(wildcards):
-    """What decides who is who: the targets' file, or the list of held-out people, if any; and the people's table."""
+    """What decides who is who: the targets' file, or the list of held-out samples, if any; and the samples' table."""
     held_out = holdout(wildcards)
     files = (
         {}
         if isinstance(held_out, float)
-        else {"people": held_out or panel_settings(wildcards)["targets"]}
+        else {"targets": held_out or panel_settings(wildcards)["targets"]}
     )
     samples = panel_settings(wildcards)["samples"]
     return files | ({"samples": samples} if samples else {})
@@ -162,8 +162,8 @@ def unless_kept(kind, path):
     return path if CONFIG["keep"][kind] else temp(path)
 
 
-def people_option(wildcards):
-    """Who the targets are: the people of a file, or those held out."""
+def targets_option(wildcards):
+    """Who the targets are: the samples of a file, or those held out."""
     held_out = holdout(wildcards)
     return (
         option("--targets", targets_input(wildcards))

@@ -44,12 +44,12 @@ rule assign_roles:
         disk_mb=100,
     params:
         code=code("assign-roles", "panel"),
-        people=people_option,
+        targets=targets_option,
         samples=given("--samples", "samples"),
         validation_fraction=CONFIG["training"]["validation_fraction"],
         seed=CONFIG["data_seed"],
     shell:
-        "ragimpute assign-roles --panel {input.panel:q} {params.people:q} {params.samples:q}"
+        "ragimpute assign-roles --panel {input.panel:q} {params.targets:q} {params.samples:q}"
         " --validation-fraction {params.validation_fraction:q} --seed {params.seed:q}"
         " --out {output.roles:q} > {log:q} 2>&1"
 

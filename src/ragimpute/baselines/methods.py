@@ -36,7 +36,7 @@ def run_beagle(
     """Impute with Beagle 5 (Browning, Zhou & Browning 2018, AJHG 103, 338): defaults unless `parameters` has others.
 
     HDS are Beagle's posterior allele probabilities AP1 and AP2, `both` its GP2, `r2` its DR2. `reference` holds the
-    reference people only; `targets` must be phased and complete. Raises InputError when Beagle is missing or fails.
+    reference samples only; `targets` must be phased and complete. Raises InputError when Beagle is missing or fails.
     """
     unknown = set(parameters or {}) - set(BEAGLE_OPTIONS)
     if unknown:
@@ -86,7 +86,7 @@ def run_minimac4(
 def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
     """Impute with the plain Li-Stephens model of `retrieval.li_stephens`, one recombination scale for all sites.
 
-    The two haplotypes of a person are imputed apart, so `both` is the product of their dosages.
+    The two haplotypes of a sample are imputed apart, so `both` is the product of their dosages.
     """
     from ragimpute.retrieval.li_stephens import li_stephens_dosages
 
@@ -105,7 +105,7 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
 def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
     """Impute with the neighbours that bert_rag is given, and no network: the mean of their alleles by posterior.
 
-    What a network that reads them must beat. The two haplotypes of a person are imputed apart.
+    What a network that reads them must beat. The two haplotypes of a sample are imputed apart.
     """
     from ragimpute.retrieval.evidence import mean_by_posterior
     from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
@@ -122,7 +122,7 @@ def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int
 def run_frequency(frequency: np.ndarray, sites: Sites, targets: TargetGenotypes) -> Imputed:
     """Give everyone the reference's allele `frequency` [S] at untyped sites, their own alleles at typed ones.
 
-    What a method must beat: it knows the sites, not the people.
+    What a method must beat: it knows the sites, not the samples.
     """
     hds = np.repeat(frequency.astype(np.float32), 2 * len(targets.samples)).reshape(len(sites), -1, 2)
     hds[targets.index] = targets.haplotypes().reshape(len(targets.index), -1, 2)

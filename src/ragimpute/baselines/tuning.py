@@ -43,23 +43,23 @@ def tune_beagle(
     (`sure_gains`).
 
     Returns {"parameters": the chosen setting, {} for the defaults, "r2": its score, "default_r2": .., "scores": one row
-    per setting, with its `gain` over the defaults and that gain's lower bound `gain_low`, "n_people", "n_sites"}.
+    per setting, with its `gain` over the defaults and that gain's lower bound `gain_low`, "n_samples", "n_sites"}.
     Raises InputError when nothing can be scored.
     """
-    reference, people = panel.people(train), panel.people(validation.samples)
+    reference, samples = panel.of_samples(train), panel.of_samples(validation.samples)
     carriers = reference.allele_count
     polymorphic = (carriers > 0) & (carriers < reference.alleles.shape[1])
     typed = np.isin(np.arange(len(panel.sites)), validation.index)
     scored = np.flatnonzero(~typed & polymorphic)
     if not len(scored):
-        raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train people")
+        raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train samples")
     if len(scored) > MAX_SCORED:
         scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
     kept = np.flatnonzero(np.isin(np.arange(len(typed)), scored) | typed)
-    thinned, truth = _at_sites(reference, kept), _at_sites(people, kept)
+    thinned, truth = _at_sites(reference, kept), _at_sites(samples, kept)
     visible = replace(validation, index=np.searchsorted(kept, validation.index))
     typed_here = typed[kept]
-    dosages = truth.alleles[~typed_here].reshape(-1, len(people.samples), 2).sum(axis=2)
+    dosages = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2).sum(axis=2)
     flip = carriers[kept][~typed_here] * 2 > reference.alleles.shape[1]
     states = {"imp-states": ALL_STATES} if reference.alleles.shape[1] > DEFAULT_STATES else {}
     settings: list[dict[str, float]] = [{}]
@@ -73,7 +73,7 @@ def tune_beagle(
     with ThreadPoolExecutor(threads) as pool:  # runs are short: one thread each beats more threads for one
         sums = np.stack(list(pool.map(sums_of, settings)))
     r2 = pooled_r2(sums.sum(axis=1))
-    weights = resampling_weights(len(people.samples), BOOTSTRAPS, seed)
+    weights = resampling_weights(len(samples.samples), BOOTSTRAPS, seed)
     low = sure_gains(r2, pooled_r2(np.tensordot(weights, sums, axes=(1, 1))))
     rows = []
     for i, setting in enumerate(settings):
@@ -87,7 +87,7 @@ def tune_beagle(
         "r2": rows[best]["r2"],
         "default_r2": rows[0]["r2"],
         "scores": rows,
-        "n_people": len(people.samples),
+        "n_samples": len(samples.samples),
         "n_sites": len(scored),
     }
 

@@ -11,7 +11,7 @@ from ragimpute.check.findings import LEVELS, Finding, Level
 from ragimpute.check.survey import survey
 from ragimpute.vcf.source import Region
 
-COMPARED_RECORDS = 5000  # target records at which people are compared: enough to know anybody by
+COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to know anybody by
 
 
 def check_inputs(
@@ -25,18 +25,18 @@ def check_inputs(
 ) -> list[Finding]:
     """Findings about the files, errors first. Nothing that the files hold raises an exception.
 
-    `held_out`: the targets are people of the reference who will be taken out of it, so that it is the only file. `leak`
-    is the level of people who are in both files.
+    `held_out`: the targets are samples of the reference that will be taken out of it, so that it is the only file.
+    `leak` is the level of a finding that samples are in both files.
     """
     if held_out:
         panel = survey(reference, region)
         findings = list(each_file.reference(panel))
     else:
-        people = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
-        columns = people.records.loc[list(people.dosages), ["chrom", "pos"]]
+        samples = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
+        columns = samples.records.loc[list(samples.dosages), ["chrom", "pos"]]
         panel = survey(reference, region, wanted=set(columns.itertuples(index=False, name=None)))
-        findings = [*each_file.reference(panel), *each_file.targets(people)]
-        if panel.readable and people.readable and each_file.kept(panel).any() and people.usable.any():
-            findings += targets_against_reference.compare(panel, people, leak)
+        findings = [*each_file.reference(panel), *each_file.targets(samples)]
+        if panel.readable and samples.readable and each_file.kept(panel).any() and samples.usable.any():
+            findings += targets_against_reference.compare(panel, samples, leak)
     findings += each_file.genetic_map(genetic_map, panel.spans if panel.readable else {})
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

@@ -11,7 +11,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.vcf.source import X_NAMES
 
-MISSING_SHARE = 0.1  # of a person's or a site's genotypes: more is worth a warning
+MISSING_SHARE = 0.1  # of a sample's or a site's genotypes: more is worth a warning
 INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which reading stops
 
 
@@ -39,11 +39,11 @@ def reference(seen: Survey) -> Iterator[Finding]:
     if not usable:
         message = "no usable site: none is biallelic, diploid, complete and phased"
         yield Finding("error", seen.path, "no-usable-site", message)
-    yield Finding("info", seen.path, "reference", f"{n} people, {usable} usable sites on {first_five(seen.spans)}")
+    yield Finding("info", seen.path, "reference", f"{n} samples, {usable} usable sites on {first_five(seen.spans)}")
 
 
 def targets(seen: Survey) -> Iterator[Finding]:
-    """Findings about the people to impute."""
+    """Findings about the samples to impute."""
     yield from _any_file(seen)
     if seen.disorder:
         yield Finding("warning", seen.path, "unsorted", f"record {seen.disorder}; the panel's order is used")
@@ -56,8 +56,8 @@ def targets(seen: Survey) -> Iterator[Finding]:
     share = seen.missing / usable
     poor = [f"{name} {part:.0%}" for name, part in zip(seen.header.samples, share, strict=True) if part > MISSING_SHARE]
     if poor:
-        message = f"{len(poor)} people lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(poor)}"
-        yield Finding("warning", seen.path, "missing-people", message)
+        message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(poor)}"
+        yield Finding("warning", seen.path, "missing-samples", message)
     sparse = table[seen.usable & (table["n_complete"] < (1 - MISSING_SHARE) * n)]
     if len(sparse):
         places = first_five(f"{row.chrom}:{row.pos}" for row in sparse.itertuples())
@@ -68,7 +68,7 @@ def targets(seen: Survey) -> Iterator[Finding]:
         message = f"{unphased / het:.1%} of the heterozygotes are unphased: Beagle will phase the typed genotypes"
         yield Finding("info", seen.path, "phase", message)
     message = (
-        f"{n} people, {usable} usable records on {first_five(seen.spans)}, {share.mean():.2%} of genotypes missing"
+        f"{n} samples, {usable} usable records on {first_five(seen.spans)}, {share.mean():.2%} of genotypes missing"
     )
     yield Finding("info", seen.path, "targets", message)
 
@@ -97,7 +97,7 @@ def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, i
 
 
 def _any_file(seen: Survey) -> Iterator[Finding]:
-    """Readable, with people and records, at possible positions, diploid on X."""
+    """Readable, with samples and records, at possible positions, diploid on X."""
     if seen.problem:
         yield Finding("error", seen.path, "unreadable", seen.problem)
         return

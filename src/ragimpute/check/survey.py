@@ -18,10 +18,10 @@ COLUMNS = ["chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n
 
 @dataclass(frozen=True)
 class Survey:
-    """What R records say about N people.
+    """What R records say about N samples.
 
     `records`, one row each: chrom, pos, ref, alt (comma-separated, "." when absent), reason (why it is unusable or ""),
-    alt_count (ALT alleles in complete genotypes), n_complete, n_het and n_unphased (people whose genotype is complete,
+    alt_count (ALT alleles in complete genotypes), n_complete, n_het and n_unphased (samples whose genotype is complete,
     heterozygous, heterozygous without phase). Genotypes of unusable records count nowhere.
     """
 
@@ -30,12 +30,12 @@ class Survey:
     problem: str  # why reading ended early, or ""
     disorder: str  # the first record out of order, or ""
     records: pd.DataFrame
-    missing: np.ndarray  # [N] int64, usable records at which a person's genotype is incomplete
+    missing: np.ndarray  # [N] int64, usable records at which a sample's genotype is incomplete
     dosages: dict[int, np.ndarray]  # record -> [N] int8 ALT alleles, -1 missing, of the records asked for
 
     @property
     def readable(self) -> bool:
-        """Whether all of it was read and it has people and records."""
+        """Whether all of it was read and it has samples and records."""
         return not self.problem and bool(self.header.samples) and len(self.records) > 0
 
     @property

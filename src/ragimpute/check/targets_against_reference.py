@@ -1,4 +1,4 @@
-"""Checks of the targets against the reference: overlap, build, alleles, frequencies, people in both."""
+"""Checks of the targets against the reference: overlap, build, alleles, frequencies, samples in both."""
 
 from collections.abc import Iterator
 
@@ -15,35 +15,35 @@ from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected
 OTHER_ALLELES = 0.2  # share of matching positions with other alleles: by chance it is near two thirds
-MIN_PEOPLE, MIN_SITES = 10, 50  # for a comparison of allele frequencies
+MIN_SAMPLES, MIN_SITES = 10, 50  # for a comparison of allele frequencies
 MIN_CORRELATION, FAR = 0.9, 0.3  # of the frequencies in the two files; difference of one site's
-MIN_SHARED = 50  # sites at which two people are compared at least
-SAME_SHARE = 0.995  # of genotypes: one person's, with typing errors
+MIN_SHARED = 50  # sites at which two samples are compared at least
+SAME_SHARE = 0.995  # of genotypes: one sample's, with typing errors
 SURE_SITES, SURE_HETS = 1000, 100  # relatives share both haplotypes over stretches; fewer sites prove no identity
 BUILD = "are both files of the same genome build?"
 
 
-def compare(panel: Survey, people: Survey, leak: Level) -> Iterator[Finding]:
-    """Findings about `people` in the light of `panel`; `leak` is the level of people who are in both."""
-    ours, theirs = people.spans, panel.spans
+def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
+    """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both."""
+    ours, theirs = samples.spans, panel.spans
     if not ours.keys() & theirs.keys():
         names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{prefix_hint(ours, set(theirs))}"
-        yield Finding("error", people.path, "chromosome-names", f"no chromosome in common with the reference: {names}")
+        yield Finding("error", samples.path, "chromosome-names", f"no chromosome in common with the reference: {names}")
         return
     strange = [chrom for chrom in ours if chrom not in theirs]
     if strange:
         message = f"the reference lacks the chromosomes {first_five(strange)}"
-        yield Finding("warning", people.path, "chromosome-names", message)
-    table = _match(panel, people)
-    yield from _overlap(table, people.path, list(_unequal_lengths(panel, people)))
+        yield Finding("warning", samples.path, "chromosome-names", message)
+    table = _match(panel, samples)
+    yield from _overlap(table, samples.path, list(_unequal_lengths(panel, samples)))
     matched = table[table["site"] >= 0]
     if len(matched):
-        yield from _alleles(matched, people.path)
-        yield from _frequencies(panel, people, matched)
-        yield from _same_people(panel, people, matched, leak)
+        yield from _alleles(matched, samples.path)
+        yield from _frequencies(panel, samples, matched)
+        yield from _same_samples(panel, samples, matched, leak)
 
 
-def _match(panel: Survey, people: Survey) -> pd.DataFrame:
+def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
     """Usable target records: site (record of the panel, -1: none), relation (or why there is none), ambiguous."""
     rows = np.flatnonzero(kept(panel))
     columns = {name: panel.records[name].to_numpy()[rows] for name in ("chrom", "pos", "ref", "alt")}
@@ -51,7 +51,7 @@ def _match(panel: Survey, people: Survey) -> pd.DataFrame:
     left_out = set(panel.records[["chrom", "pos"]].itertuples(index=False, name=None))
     spans = panel.spans
     found = []
-    for row in people.records[people.usable].itertuples():
+    for row in samples.records[samples.usable].itertuples():
         match = index.match(row.chrom, row.pos, row.ref, [] if row.alt == "." else [row.alt])
         low, high = spans.get(row.chrom, (0, -1))
         relation = match.relation
@@ -63,9 +63,9 @@ def _match(panel: Survey, people: Survey) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"]).set_index("record")
 
 
-def _unequal_lengths(panel: Survey, people: Survey) -> Iterator[str]:
-    ours, theirs = (contig_lengths(seen.header.contigs) for seen in (people, panel))
-    for chrom in people.spans:
+def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
+    ours, theirs = (contig_lengths(seen.header.contigs) for seen in (samples, panel))
+    for chrom in samples.spans:
         if chrom in ours and chrom in theirs and ours[chrom] != theirs[chrom]:
             yield f"{chrom}: {ours[chrom]} bases, the reference says {theirs[chrom]}"
 
@@ -105,11 +105,11 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         yield Finding("info", path, "ambiguous", message)
 
 
-def _frequencies(panel: Survey, people: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
+def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
     """Whether the ALT alleles are as frequent in the targets as in the reference."""
-    ours, theirs = people.records.loc[matched.index], panel.records.loc[matched["site"]]
-    known = ours["n_complete"].to_numpy() >= MIN_PEOPLE
-    if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_PEOPLE:
+    ours, theirs = samples.records.loc[matched.index], panel.records.loc[matched["site"]]
+    known = ours["n_complete"].to_numpy() >= MIN_SAMPLES
+    if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_SAMPLES:
         return
     p = (ours["alt_count"].to_numpy()[known]) / (2 * ours["n_complete"].to_numpy()[known])
     p = np.where(matched["relation"].isin(SWAPS).to_numpy()[known], 1 - p, p)
@@ -121,23 +121,23 @@ def _frequencies(panel: Survey, people: Survey, matched: pd.DataFrame) -> Iterat
     message += f"; {int(far.sum())} differ by more than {FAR}" if far.any() else ""
     if r < MIN_CORRELATION:
         hint = "another population, another build, or alleles coded otherwise"
-        yield Finding("warning", people.path, "frequencies", f"{message}: {hint}")
+        yield Finding("warning", samples.path, "frequencies", f"{message}: {hint}")
     else:
-        yield Finding("info", people.path, "frequencies", message)
+        yield Finding("info", samples.path, "frequencies", message)
 
 
-def _same_people(panel: Survey, people: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
-    """People of the targets who are in the reference, by their names or by their genotypes."""
-    shared = [name for name in people.header.samples if name in set(panel.header.samples)]
+def _same_samples(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
+    """Samples of the targets who are in the reference, by their names or by their genotypes."""
+    shared = [name for name in samples.header.samples if name in set(panel.header.samples)]
     if shared:
         message = (
-            f"{len(shared)} people are also in the reference by name: {first_five(shared)}; they will copy themselves"
+            f"{len(shared)} samples are also in the reference by name: {first_five(shared)}; they will copy themselves"
         )
-        yield Finding(leak, people.path, "same-names", message)
+        yield Finding(leak, samples.path, "same-names", message)
     pairs = [
-        (people.dosages[record], panel.dosages[site], relation in SWAPS)
+        (samples.dosages[record], panel.dosages[site], relation in SWAPS)
         for record, site, relation in zip(matched.index, matched["site"], matched["relation"], strict=True)
-        if record in people.dosages and site in panel.dosages
+        if record in samples.dosages and site in panel.dosages
     ]
     if len(pairs) < MIN_SHARED:
         return
@@ -152,14 +152,14 @@ def _same_people(panel: Survey, people: Survey, matched: pd.DataFrame, leak: Lev
     sure: list[str] = []
     unsure: list[str] = []
     for i, j in np.argwhere(alike):
-        name, other = people.header.samples[i], panel.header.samples[j]
+        name, other = samples.header.samples[i], panel.header.samples[j]
         certain = compared[i] >= SURE_SITES and hets[i] >= SURE_HETS
         (sure if certain else unsure).append(name if name == other else f"{name} = {other}")
     if sure:
-        message = f"{len(sure)} pairs with the genotypes of one person (or twins) in both files: {first_five(sure)}"
-        yield Finding(leak, people.path, "duplicate-people", message)
+        message = f"{len(sure)} pairs with the genotypes of one sample (or twins) in both files: {first_five(sure)}"
+        yield Finding(leak, samples.path, "duplicate-samples", message)
     if unsure:
         message = (
             f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {first_five(unsure)}"
         )
-        yield Finding("warning", people.path, "duplicate-people", message)
+        yield Finding("warning", samples.path, "duplicate-samples", message)

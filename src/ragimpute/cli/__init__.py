@@ -75,7 +75,7 @@ def ragimpute() -> None:
 def main() -> None:
     """Console entry point: what the user can mend becomes one line on standard error and exit code 1."""
     # What numba and pandas define when imported is no garbage. Going through it again and again, and once more at the
-    # end, took .4 s of the 2 s that `impute` needs for a few people.
+    # end, took .4 s of the 2 s that `impute` needs for a few samples.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     try:

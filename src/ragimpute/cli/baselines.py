@@ -77,9 +77,9 @@ def baseline_command(
     from ragimpute.targets.mask import read_phased
     from ragimpute.vcf.writer import write_imputed
 
-    people, table = Panel.load(panel), read_roles(roles)
-    reference = people.people(reference_samples(table))
-    first = read_phased(targets, people.sites, target_samples(table), typed_path)
+    samples, table = Panel.load(panel), read_roles(roles)
+    reference = samples.of_samples(reference_samples(table))
+    first = read_phased(targets, samples.sites, target_samples(table), typed_path)
     if phasings_path is None or name in FROM_ONE_PHASING:
         several = [first]
     else:
@@ -92,8 +92,8 @@ def baseline_command(
     elif name == "copy_nearest":
         impute = partial(methods.run_copy_nearest, reference, threads=threads)
     elif name == "frequency":
-        counts = read_frequencies(frequencies, people.sites)
-        impute = partial(methods.run_frequency, (counts["ac"] / counts["an"]).to_numpy(), people.sites)
+        counts = read_frequencies(frequencies, samples.sites)
+        impute = partial(methods.run_frequency, (counts["ac"] / counts["an"]).to_numpy(), samples.sites)
     else:
         impute = partial(
             methods.run_beagle,
@@ -105,9 +105,9 @@ def baseline_command(
             seed=seed,
         )
     alleles = [one.alleles for one in several]
-    imputed = several_phasings.mean(people.sites, first.index, alleles, lambda number: impute(several[number]))
+    imputed = several_phasings.mean(samples.sites, first.index, alleles, lambda number: impute(several[number]))
     er2 = empirical_r2(reference, imputed.typed, first.haplotypes(), threads)
-    write_imputed(out, people.sites, people.contigs, replace(imputed, er2=er2), threads=threads)
+    write_imputed(out, samples.sites, samples.contigs, replace(imputed, er2=er2), threads=threads)
 
 
 @click.command("tune-beagle")
@@ -147,11 +147,11 @@ def tune_beagle_command(
     from ragimpute.panel.store import Panel
     from ragimpute.targets.mask import read_phased
 
-    people, table = Panel.load(panel), read_roles(roles)
+    samples, table = Panel.load(panel), read_roles(roles)
     result = tuning.tune_beagle(
-        people,
+        samples,
         reference_samples(table, "train"),
-        read_phased(validation, people.sites, reference_samples(table, "validation"), typed_path),
+        read_phased(validation, samples.sites, reference_samples(table, "validation"), typed_path),
         _genetic_map(map_path),
         threads=threads,
         memory_mb=memory_mb,

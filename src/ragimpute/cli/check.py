@@ -11,16 +11,16 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 
 @click.command()
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
-@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the people to impute.")
+@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute.")
 @map_option
 @region_option
-@click.option("--held-out", is_flag=True, help="The targets are people of the reference who will leave it.")
+@click.option("--held-out", is_flag=True, help="The targets are samples of the reference who will leave it.")
 @click.option(
     "--leak",
     type=click.Choice(["error", "warning"]),
     default="warning",
     show_default=True,
-    help="How bad it is that a person is in both files: an error where accuracy is to be measured.",
+    help="How bad it is that a sample is in both files: an error where accuracy is to be measured.",
 )
 @json_option
 @quiet_option("Print errors and warnings only.")

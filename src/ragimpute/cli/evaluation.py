@@ -27,10 +27,10 @@ NEW = click.Path(dir_okay=False, path_type=Path)
 @click.option("--weights", default="NA", show_default=True, help="scratch, pretrained, fine_tuned or NA (baselines).")
 @click.option("--seed", type=int, required=True, help="Seed of the method, in the seed column.")
 @allele_options
-@click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of people.")
+@click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
 @click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
-@click.option("--statistics", type=NEW, required=True, help="Per-person statistics for paired comparisons.")
+@click.option("--statistics", type=NEW, required=True, help="Per-sample statistics for paired comparisons.")
 @click.option("--along", "along_path", type=NEW, required=True, help="Accuracy along the chromosomes, TSV.")
 def evaluate_command(
     imputed: Path,
@@ -51,7 +51,7 @@ def evaluate_command(
     along_path: Path,
     **names,
 ) -> None:
-    """Score one imputed VCF against the truth at the untyped sites, with intervals over target people.
+    """Score one imputed VCF against the truth at the untyped sites, with intervals over target samples.
 
     Leave-one-out r2 (INFO ER2) is averaged over the typed sites; with estimated R2 it is all there is without truth.
     """
@@ -71,12 +71,12 @@ def evaluate_command(
     )
     scored = None
     if found.genotypes is None:
-        table = scorer.score_estimates(run, found.counts, found.info_r2, len(found.people))
+        table = scorer.score_estimates(run, found.counts, found.info_r2, len(found.samples))
     else:
         table, scored = scorer.score(
-            run, found.genotypes, found.counts, found.info_r2, found.people, found.populations, setting
+            run, found.genotypes, found.counts, found.info_r2, found.samples, found.populations, setting
         )
-    left_out = scorer.score_typed(run, found.typed_counts, found.er2, len(found.people))
+    left_out = scorer.score_typed(run, found.typed_counts, found.er2, len(found.samples))
     result_tables.write_result_table(
         result_tables.join([table, left_out], result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
     )
@@ -98,7 +98,7 @@ def collect_command(
     comparisons: Path,
     along_out: Path,
 ) -> None:
-    """Join the evaluations of all methods and compare them pairwise on the same people, sites and resamples."""
+    """Join the evaluations of all methods and compare them pairwise on the same samples, sites and resamples."""
     from ragimpute.evaluation import by_position as windows
     from ragimpute.evaluation import result_tables
     from ragimpute.evaluation import store as store

@@ -40,7 +40,7 @@ reference_option = click.option(
     "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
 targets_option = click.option(
-    "--targets", type=FILE, required=True, help="VCF or BCF of the people to impute, phased or not."
+    "--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute, phased or not."
 )
 model_option = click.option(
     "--model",
@@ -50,7 +50,7 @@ model_option = click.option(
     help="`pretrained`, or a model written by `train`.",
 )
 exclude_option = click.option(
-    "--exclude-samples", type=FILE, help="Reference people to leave out: one name on each line."
+    "--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line."
 )
 FIGURES = (".svg", ".png")
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
@@ -91,7 +91,7 @@ def impute_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Impute people from a reference panel with a trained network. Nothing is trained and nothing configured.
+    """Impute samples from a reference panel with a trained network. Nothing is trained and nothing configured.
 
     Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
     read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
@@ -137,7 +137,7 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 @click.command("explain")
 @reference_option
 @targets_option
-@click.option("--sample", required=True, help="The person, one of TARGETS.")
+@click.option("--sample", required=True, help="The sample, one of TARGETS.")
 @click.option("--site", required=True, help="CHROM:POS, or CHROM:POS:REF:ALT where several records lie there.")
 @map_option
 @click.option("--out", type=OUT, help="All retrieved haplotypes, TSV.")
@@ -169,11 +169,11 @@ def explain_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Show whom a person's two haplotypes were copied from at one untyped site.
+    """Show whom a sample's two haplotypes were copied from at one untyped site.
 
     For each haplotype: the reference haplotypes retrieved at the typed site to the left and at the one to the right,
     the weight that the network gives to each, the allele that they carry at the site, and how far they match the
-    person, in centimorgan. Give the options that `ragimpute impute` was given, and its result is the one explained.
+    sample, in centimorgan. Give the options that `ragimpute impute` was given, and its result is the one explained.
     """
     start_logging()
     from ragimpute.artefacts import atomic_path
@@ -277,5 +277,5 @@ def predict_command(
     everybody, table = Panel.load(panel), read_roles(roles)
     first = read_phased(targets, everybody.sites, target_samples(table), typed_path)
     several = [first] if phasings_path is None else several_phasings.load_phasings(phasings_path, targets, first)
-    reference = everybody.people(reference_samples(table))
+    reference = everybody.of_samples(reference_samples(table))
     write_imputation(out, reference, several, imputer, threads=threads)

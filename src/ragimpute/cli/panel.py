@@ -59,11 +59,11 @@ def read_panel_command(
 
 @click.command("assign-roles")
 @panel_option
-@click.option("--targets", type=FILE, help="VCF of the people to impute; none of them may be in the panel.")
+@click.option("--targets", type=FILE, help="VCF of the samples to impute; none of them may be in the panel.")
 @click.option("--max-targets", type=click.IntRange(1), help="At most so many of them, evenly spread. Default: all.")
-@click.option("--holdout", help="Instead of --targets: a fraction of the panel's people, or a file of their names.")
+@click.option("--holdout", help="Instead of --targets: a fraction of the panel's samples, or a file of their names.")
 @click.option("--samples", type=FILE, help="TSV of sample, population and (optional) family, with or without header.")
-@click.option("--validation-fraction", default=0.1, show_default=True, help="Share of reference people kept aside.")
+@click.option("--validation-fraction", default=0.1, show_default=True, help="Share of reference samples kept aside.")
 @seed_option
 @click.option("--out", type=OUT, required=True, help="TSV: sample role fold population family.")
 def assign_roles_command(
@@ -78,7 +78,7 @@ def assign_roles_command(
 ) -> None:
     """Decide who is reference, who is validation and who is to be imputed.
 
-    Families of the samples table stay together. Validation people choose between models; targets only ever give the
+    Families of the samples table stay together. Validation samples choose between models; targets only ever give the
     final figures.
     """
     start_logging()
@@ -107,13 +107,13 @@ def assign_roles_command(
         raise InputError(f"{targets}: the file has no samples")
     chosen = roles.evenly_spread(names, max_targets) if names else None
     if names and chosen and len(chosen) < len(names):
-        click.echo(f"{targets}: {len(chosen)} of {len(names)} people are imputed (--max-targets)", err=True)
+        click.echo(f"{targets}: {len(chosen)} of {len(names)} samples are imputed (--max-targets)", err=True)
     table = roles.assign_roles(
         Panel.load(panel),
         np.random.default_rng(seed),
         targets=chosen,
         holdout=held_out,
-        people=roles.read_samples(samples) if samples else None,
+        samples=roles.read_samples(samples) if samples else None,
         validation_fraction=validation_fraction,
     )
     roles.write_roles(table, out)
@@ -124,7 +124,7 @@ def assign_roles_command(
 @roles_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt ac an train_ac train_an.")
 def frequencies_command(panel: Path, roles: Path, out: Path) -> None:
-    """Count alleles among the reference people (and among those outside the validation fold); never among targets."""
+    """Count alleles among the reference samples (and among those outside the validation fold); never among targets."""
     start_logging()
     from ragimpute.panel.allele_counts import count_alleles, write_frequencies
     from ragimpute.panel.roles import read_roles

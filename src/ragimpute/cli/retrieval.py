@@ -68,17 +68,17 @@ def retrieve_command(
 @panel_option
 @roles_option
 @typed_option
-@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the people to impute.")
-@click.option("--people", type=click.IntRange(1), default=3, show_default=True, help="How many to paint.")
+@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the samples to impute.")
+@click.option("--samples", type=click.IntRange(1), default=3, show_default=True, help="How many to paint.")
 @click.option("--mask-name", required=True, help="Name in the mask column.")
 @threads_option
 @click.option("--out", type=OUT, required=True, help="The pieces, TSV.")
 def paint_command(
-    panel: Path, roles: Path, typed_path: Path, targets: Path, people: int, mask_name: str, threads: int, out: Path
+    panel: Path, roles: Path, typed_path: Path, targets: Path, samples: int, mask_name: str, threads: int, out: Path
 ) -> None:
     """Show a few targets' haplotypes as a mosaic of the reference haplotypes that retrieval finds.
 
-    The people are spread over the populations that roles.tsv knows. Only the first chromosome is painted; the table
+    The samples are spread over the populations that roles.tsv knows. Only the first chromosome is painted; the table
     has no genotypes.
     """
     start_logging()
@@ -87,9 +87,9 @@ def paint_command(
     from ragimpute.training.inputs import PreparedStudy
 
     study = PreparedStudy.load(panel, roles, typed_path)
-    populations = {person.sample: person.population for person in study.people}
+    populations = {sample.sample: sample.population for sample in study.samples}
     fold = study.fold("targets", targets)
-    chosen = painting.spread_over_populations({name: populations[name] for name in fold.samples}, people)
+    chosen = painting.spread_over_populations({name: populations[name] for name in fold.samples}, samples)
     table = painting.paint_haplotypes(fold, chosen, populations, threads).assign(mask=mask_name)[list(painting.COLUMNS)]
     with atomic_path(out) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")

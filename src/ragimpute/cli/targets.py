@@ -23,7 +23,7 @@ from ragimpute.cli.options import (
 @panel_option
 @roles_option
 @click.option("--sites", required=True, help="A table 'chrom position', BED or VCF; or 'targets'; or a fraction.")
-@click.option("--targets", type=FILE, required=True, help="VCF with the target people (the reference for a hold-out).")
+@click.option("--targets", type=FILE, required=True, help="VCF with the target samples (the reference for a hold-out).")
 @click.option("--random-masks", default=0, show_default=True, type=click.IntRange(0), help="Extra random site sets.")
 @click.option(
     "--phase",
@@ -34,7 +34,7 @@ from ragimpute.cli.options import (
 @allele_options
 @seed_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt typed random1.. (0/1), all panel sites.")
-@click.option("--targets-out", type=OUT, required=True, help="VCF.gz of the target people at typed sites only.")
+@click.option("--targets-out", type=OUT, required=True, help="VCF.gz of the target samples at typed sites only.")
 @click.option("--dropped", type=OUT, help="TSV of target records that were not used, with the reason.")
 @click.option("--recoded", type=OUT, help="TSV of target records used with swapped or flipped alleles.")
 def mask_command(
@@ -73,30 +73,30 @@ def mask_command(
     from ragimpute.targets.genotypes import read_genotypes
     from ragimpute.vcf.writer import write_genotypes
 
-    people, table = Panel.load(panel), read_roles(roles)
+    samples, table = Panel.load(panel), read_roles(roles)
     reference = reference_samples(table)
-    frequency = people.people(reference).alleles.mean(axis=1)
+    frequency = samples.of_samples(reference).alleles.mean(axis=1)
     policy = AllelePolicy(swapped, flipped, ambiguous)
-    found = read_genotypes(targets, people.sites, target_samples(table), policy, frequency)
+    found = read_genotypes(targets, samples.sites, target_samples(table), policy, frequency)
     chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
-    typed = masks.typed_sites(people, reference, found, masks.parse_spec(sites), chosen)
+    typed = masks.typed_sites(samples, reference, found, masks.parse_spec(sites), chosen)
     if scored and not masks.leaves_truth(typed, found, frequency):
         raise InputError(
             f"{targets}: nothing to score: at sites that vary in the reference it has no genotype but the "
             f"{int(typed.sum())} typed ones; name a file with more of them as the panel's truth, or say sites: targets"
         )
-    is_holdout = set(found.samples) <= set(people.samples)
+    is_holdout = set(found.samples) <= set(samples.samples)
     visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
-    extra = masks.random_masks(people, reference, typed, random_masks, drawn)
-    unknown = unused_sites(people.sites.take(found.index[~found.known]), ALL_MISSING)
+    extra = masks.random_masks(samples, reference, typed, random_masks, drawn)
+    unknown = unused_sites(samples.sites.take(found.index[~found.known]), ALL_MISSING)
     unused = pd.concat([found.dropped, unknown], ignore_index=True) if len(unknown) else found.dropped
     for path, records in ((dropped, unused), (recoded, found.recoded)):
         if path is not None:
             with atomic_path(path) as temporary:
                 records.to_csv(temporary, sep="\t", index=False)
-    kept = people.sites.take(visible.index)
-    write_genotypes(targets_out, kept, people.contigs, visible.samples, visible.alleles, visible.phased)
-    masks.write_typed(out, people.sites, typed, extra)
+    kept = samples.sites.take(visible.index)
+    write_genotypes(targets_out, kept, samples.contigs, visible.samples, visible.alleles, visible.phased)
+    masks.write_typed(out, samples.sites, typed, extra)
 
 
 @click.command("phase")
@@ -120,7 +120,7 @@ def phase_command(
     n_phasings: int | None,
     phasings_path: Path | None,
 ) -> None:
-    """Phase the typed genotypes with Beagle against the reference people, and fill in missing ones.
+    """Phase the typed genotypes with Beagle against the reference samples, and fill in missing ones.
 
     Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets what Beagle
     makes of other seeds, too: networks and baselines average over them.
@@ -134,16 +134,16 @@ def phase_command(
     from ragimpute.targets.phasing import phase_repeatedly
     from ragimpute.vcf.writer import write_genotypes
 
-    people, table = Panel.load(panel), read_roles(roles)
-    found = read_genotypes(targets, people.sites, target_samples(table))
-    reference = people.people(reference_samples(table))
+    samples, table = Panel.load(panel), read_roles(roles)
+    found = read_genotypes(targets, samples.sites, target_samples(table))
+    reference = samples.of_samples(reference_samples(table))
     genetic_map = _genetic_map(map_path)
     if phasings_path is None:
         done = [once(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)]
     else:
         done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
     first = done[0]
-    write_genotypes(out, people.sites.take(first.index), people.contigs, first.samples, first.alleles, True)
+    write_genotypes(out, samples.sites.take(first.index), samples.contigs, first.samples, first.alleles, True)
     if phasings_path is not None:
         several_phasings.save_phasings(phasings_path, out, done)
 
@@ -171,16 +171,16 @@ def phase_validation_command(
     from ragimpute.targets.phasing import as_targets
     from ragimpute.vcf.writer import write_genotypes
 
-    people, table = Panel.load(panel), read_roles(roles)
+    samples, table = Panel.load(panel), read_roles(roles)
     done = as_targets(
-        people.people(reference_samples(table, "train")),
-        people.people(reference_samples(table, "validation")),
-        read_genotypes(targets, people.sites, target_samples(table)),
+        samples.of_samples(reference_samples(table, "train")),
+        samples.of_samples(reference_samples(table, "validation")),
+        read_genotypes(targets, samples.sites, target_samples(table)),
         _genetic_map(map_path),
         memory_mb=memory_mb,
         seed=seed,
     )
-    write_genotypes(out, people.sites.take(done.index), people.contigs, done.samples, done.alleles, True)
+    write_genotypes(out, samples.sites.take(done.index), samples.contigs, done.samples, done.alleles, True)
 
 
 def _genetic_map(path: Path | None):

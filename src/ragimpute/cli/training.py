@@ -108,7 +108,7 @@ def train_command(
     to the last bit, whether the training was interrupted or not; another number of threads may change the last digits.
 
     Several GPUs, or machines: torchrun --nproc-per-node 4 -m ragimpute train ..; each process takes a share of a step's
-    people.
+    samples.
     """
     start_logging()
     from ragimpute import artefacts
@@ -124,7 +124,7 @@ def train_command(
     from ragimpute.training.validation import SiteStrata
 
     if not segments and weights != "pretrained":
-        raise click.UsageError(f"--weights {weights} trains on people: give their --segments")
+        raise click.UsageError(f"--weights {weights} trains on samples: give their --segments")
     settings = inputs.training_settings(architecture, training)
     if weights != "scratch":
         settings = inputs.from_pretrained(settings, weights)

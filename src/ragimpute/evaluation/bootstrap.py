@@ -1,4 +1,4 @@
-"""95 % intervals by resampling target people; the same resamples for every method, so that differences are paired."""
+"""95 % intervals by resampling target samples; the same resamples for every method, so that differences are paired."""
 
 import zlib
 
@@ -7,21 +7,21 @@ import numpy as np
 LEVEL = 0.95
 
 
-def resampling_weights(n_people: int, bootstraps: int, seed: int, group: str = "all") -> np.ndarray:
-    """How often each of P people (ordered by name) is drawn in each of B resamples: [B, P] float64, rows sum to P.
+def resampling_weights(n_samples: int, bootstraps: int, seed: int, group: str = "all") -> np.ndarray:
+    """How often each of P samples (ordered by name) is drawn in each of B resamples: [B, P] float64, rows sum to P.
 
     Depends on nothing but its arguments: every method, evaluated in its own process, sees the same resamples. `group`
     names the population, so that populations of equal size get resamples of their own.
     """
     generator = np.random.default_rng([seed, zlib.crc32(group.encode())])
-    return generator.multinomial(n_people, np.full(n_people, 1 / n_people), size=bootstraps).astype(float)
+    return generator.multinomial(n_samples, np.full(n_samples, 1 / n_samples), size=bootstraps).astype(float)
 
 
 def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Shift resamples [B, ...] so that their mean is the measured value [...].
 
     For statistics that resampling itself moves: the per-variant r2 rises when a rare site's carrier is drawn twice (and
-    the site leaves when nobody is drawn), the calibration error rises with repeated people. The spread is kept.
+    the site leaves when nobody is drawn), the calibration error rises with repeated samples. The spread is kept.
     """
     defined = np.isfinite(resamples)
     count = defined.sum(axis=0)

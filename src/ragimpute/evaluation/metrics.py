@@ -1,4 +1,4 @@
-"""Metrics as pure functions of sums (`statistics.FIELDS`), for one person, all people or weighted resamples alike.
+"""Metrics as pure functions of sums (`statistics.FIELDS`), for one sample, all samples or weighted resamples alike.
 
 Every function takes sums [..., F] and returns values [...]; NaN where the metric is undefined.
 """
@@ -136,7 +136,7 @@ COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def ece(calibration: np.ndarray) -> np.ndarray:
     """Expected calibration error of haplotype dosages: mean over them of |mean dosage - mean allele| of their bin.
 
-    Args: calibration [..., bins, 3] as in PersonStatistics, summed over people. Returns [...].
+    Args: calibration [..., bins, 3] as in SampleStatistics, summed over samples. Returns [...].
     """
     gaps = np.abs(calibration[..., 1] - calibration[..., 2]).sum(axis=-1)
     return ratio(gaps, calibration[..., 0].sum(axis=-1))

@@ -22,7 +22,7 @@ COMPARISON_COLUMNS: dict[str, type] = {
     **dict.fromkeys(("panel", "mask", "method_a", "method_b", "seed_a", "seed_b"), str),
     **dict.fromkeys(("population", "stratum", "metric"), str),
     **dict.fromkeys(("difference", "ci_low", "ci_high", "p_value"), float),
-    "n_people": int,
+    "n_samples": int,
 }
 SUMMARY_METRICS = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
 SUMMARY_COLUMNS: dict[str, type] = {

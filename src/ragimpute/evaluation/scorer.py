@@ -1,4 +1,4 @@
-"""The one scorer for every method: imputed dosages against the truth at the untyped sites of the target people.
+"""The one scorer for every method: imputed dosages against the truth at the untyped sites of the target samples.
 
 Scored are untyped sites that are polymorphic in the reference; sites monomorphic there are reported in `mac_0` only.
 Genotypes whose truth is missing are left out and counted (`missing_truth`).
@@ -26,7 +26,7 @@ INFO_BINS = 10
 class Scored:
     """What the metrics of one file rest on, kept for paired comparisons."""
 
-    people: tuple[str, ...]  # [P] sorted by name
+    samples: tuple[str, ...]  # [P] sorted by name
     populations: tuple[str, ...]  # [P]
     n_sites: np.ndarray  # [13] int64, sites per stratum with at least one known genotype
     statistics: SampleStatistics
@@ -47,22 +47,22 @@ def score(
     genotypes: Genotypes,
     counts: ReferenceCounts,
     info_r2: np.ndarray,
-    people: Sequence[str],
+    samples: Sequence[str],
     populations: Sequence[str],
     setting: Setting,
 ) -> tuple[pd.DataFrame, Scored]:
     """Score one method at untyped sites.
 
     Args:
-        genotypes: S untyped sites x P people, as in the VCF (counting ALT).
+        genotypes: S untyped sites x P samples, as in the VCF (counting ALT).
         counts: reference counts of the same sites.
         info_r2: [S] float, the file's INFO R2 (NaN where absent).
-        people, populations: [P] names and labels; "NA" where there is none.
+        samples, populations: [P] names and labels; "NA" where there is none.
     Returns: rows with the columns of metrics.tsv, and what comparisons need.
     """
-    order = np.argsort(np.asarray(people, dtype=str), kind="stable")
-    genotypes = _people(genotypes, order)
-    names = tuple(str(people[i]) for i in order)
+    order = np.argsort(np.asarray(samples, dtype=str), kind="stable")
+    genotypes = _samples(genotypes, order)
+    names = tuple(str(samples[i]) for i in order)
     labels = tuple(str(populations[i]) for i in order)
     known_sites = np.flatnonzero((genotypes.truth >= 0).any(axis=1))
     genotypes, info_r2 = genotypes.take(known_sites), info_r2[known_sites]
@@ -91,23 +91,23 @@ def score(
     return _table(run, rows), scored
 
 
-def score_estimates(run: RunNames, counts: ReferenceCounts, info_r2: np.ndarray, n_people: int) -> pd.DataFrame:
+def score_estimates(run: RunNames, counts: ReferenceCounts, info_r2: np.ndarray, n_samples: int) -> pd.DataFrame:
     """Without truth: the mean INFO R2 of the untyped sites of each stratum, nothing else."""
     member = membership(counts)
     means = _stratum_means(info_r2, member)
     sizes = (member & np.isfinite(info_r2)).sum(axis=1)
-    rows = [_row(ALL, k, "r2_info", value, sizes[k], sizes[k] * n_people) for k, value in enumerate(means)]
+    rows = [_row(ALL, k, "r2_info", value, sizes[k], sizes[k] * n_samples) for k, value in enumerate(means)]
     return _table(run, rows)
 
 
-def score_typed(run: RunNames, counts: ReferenceCounts, er2: np.ndarray, n_people: int) -> pd.DataFrame:
+def score_typed(run: RunNames, counts: ReferenceCounts, er2: np.ndarray, n_samples: int) -> pd.DataFrame:
     """Mean leave-one-out r2 `er2` [T] of the typed sites of each stratum; no rows where the file has none."""
     if not np.isfinite(er2).any():
         return _table(run, [])
     member = membership(counts)
     sizes = (member & np.isfinite(er2)).sum(axis=1)
     means = enumerate(_stratum_means(er2, member))
-    return _table(run, [_row(ALL, k, "r2_loo", value, sizes[k], sizes[k] * n_people) for k, value in means])
+    return _table(run, [_row(ALL, k, "r2_loo", value, sizes[k], sizes[k] * n_samples) for k, value in means])
 
 
 def population_labels(populations: Sequence[str]) -> list[str]:
@@ -116,7 +116,7 @@ def population_labels(populations: Sequence[str]) -> list[str]:
     return known if len(known) > 1 else []
 
 
-def _people(genotypes: Genotypes, order: np.ndarray) -> Genotypes:
+def _samples(genotypes: Genotypes, order: np.ndarray) -> Genotypes:
     gp = None if genotypes.gp is None else genotypes.gp[:, order]
     return Genotypes(genotypes.ds[:, order], genotypes.hds[:, order], gp, genotypes.truth[:, order])
 
@@ -149,7 +149,7 @@ def _table(run: RunNames, rows: list[dict]) -> pd.DataFrame:
 def _rows_all(scored: Scored, setting: Setting, n_variants: np.ndarray, n_of_variants: np.ndarray) -> list[dict]:
     """Rows of everybody; n_variants, n_of_variants [13]: sites with an r2 of their own, and their known genotypes."""
     sums = scored.statistics.sums
-    weights = bootstrap.resampling_weights(len(scored.people), setting.bootstraps, setting.seed)
+    weights = bootstrap.resampling_weights(len(scored.samples), setting.bootstraps, setting.seed)
     rows = _sum_rows(ALL, sums, scored.n_sites, weights, tuple(metrics.METRICS))
     n = metrics.field(sums.sum(axis=0), "n")
     calibration = scored.statistics.calibration
@@ -162,8 +162,8 @@ def _rows_all(scored: Scored, setting: Setting, n_variants: np.ndarray, n_of_var
     for name, (values, resamples, sites, size) in extra.items():
         low, high = bootstrap.bootstrap_interval(resamples)
         rows += [_row(ALL, k, name, values[k], sites[k], size[k], low[k], high[k]) for k in range(len(STRATA))]
-    people = float(len(scored.people))
-    rows.append(_row(ALL, 0, "n_people", people, scored.n_sites[0], n[0]))
+    samples = float(len(scored.samples))
+    rows.append(_row(ALL, 0, "n_samples", samples, scored.n_sites[0], n[0]))
     return rows
 
 
@@ -176,7 +176,7 @@ def _rows_population(scored: Scored, label: str, setting: Setting) -> list[dict]
 def _sum_rows(
     population: str, sums: np.ndarray, n_sites: np.ndarray, weights: np.ndarray, names: Sequence[str]
 ) -> list[dict]:
-    """Rows of the metrics that are functions of per-person sums [P, 13, F], with intervals from weights [B, P]."""
+    """Rows of the metrics that are functions of per-sample sums [P, 13, F], with intervals from weights [B, P]."""
     total, drawn = sums.sum(axis=0), np.tensordot(weights, sums, axes=1)
     n = metrics.field(total, "n")
     rows = []

@@ -1,4 +1,4 @@
-"""Per-person sufficient statistics: everything that the metrics and their intervals need, without the genotypes.
+"""Per-sample sufficient statistics: everything that the metrics and their intervals need, without the genotypes.
 
 All arrays are turned to the reference's minor allele first (`Genotypes.oriented`).
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, cells, membership
 
-# One sum over a person's genotypes each. x: minor-allele dosage; y: true minor-allele count; c{call}{truth}: genotypes
+# One sum over a sample's genotypes each. x: minor-allele dosage; y: true minor-allele count; c{call}{truth}: genotypes
 # by rounded dosage and truth; p{g}: probability of g minor alleles; p_true: probability of the true genotype;
 # brier: sum over g of (p{g} - [y = g])^2; missing: genotypes left out because the truth is unknown.
 FIELDS: tuple[str, ...] = (
@@ -20,12 +20,12 @@ FIELDS: tuple[str, ...] = (
 )
 CALIBRATION_BINS = 10
 CALIBRATION_RANGE = (0.02, 0.98)
-CHUNK = 2048  # sites at a time: a few tens of MB for some hundred people
+CHUNK = 2048  # sites at a time: a few tens of MB for some hundred samples
 
 
 @dataclass(frozen=True)
 class Genotypes:
-    """One method's result and the truth, for S scored sites and P people."""
+    """One method's result and the truth, for S scored sites and P samples."""
 
     ds: np.ndarray  # [S, P] float32, dosage in [0, 2]
     hds: np.ndarray  # [S, P, 2] float32, haplotype dosages in [0, 1]
@@ -48,7 +48,7 @@ class Genotypes:
 
 @dataclass(frozen=True)
 class SampleStatistics:
-    """Sums over sites, per person and stratum."""
+    """Sums over sites, per sample and stratum."""
 
     sums: np.ndarray  # [P, 13, F] float64, F = len(FIELDS), strata in the order of STRATA
     calibration: np.ndarray  # [P, 13, 10, 3] float64: haplotypes, their summed dosage, their summed expected allele
@@ -58,9 +58,9 @@ def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleSt
     """The statistics of `genotypes` (not yet oriented) at sites with reference `counts`."""
     member = membership(counts)
     cell, strata_of_cell = cells(member)
-    n_people, n_cells = genotypes.ds.shape[1], strata_of_cell.shape[1]
-    cell_sums = np.zeros((n_cells, n_people, len(FIELDS)))
-    haplotypes = []  # (cell, person, dosage, expected allele) of the haplotypes that calibration looks at
+    n_samples, n_cells = genotypes.ds.shape[1], strata_of_cell.shape[1]
+    cell_sums = np.zeros((n_cells, n_samples, len(FIELDS)))
+    haplotypes = []  # (cell, sample, dosage, expected allele) of the haplotypes that calibration looks at
     flipped = counts.flipped
     order = np.argsort(cell, kind="stable")
     for start, stop in _runs(cell[order]):
@@ -70,7 +70,7 @@ def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleSt
         cell_sums[this] += _sums(chunk)
         haplotypes.append(_uncertain_haplotypes(chunk, this))
     sums = np.einsum("kc,cpf->pkf", strata_of_cell.astype(float), cell_sums)
-    return SampleStatistics(sums, _calibration(haplotypes, strata_of_cell, n_people))
+    return SampleStatistics(sums, _calibration(haplotypes, strata_of_cell, n_samples))
 
 
 def _runs(cell: np.ndarray) -> list[tuple[int, int]]:
@@ -99,12 +99,12 @@ def hard_calls(ds: np.ndarray) -> np.ndarray:
 def _sums(chunk: Genotypes) -> np.ndarray:
     """[P, F] sums over the sites of an oriented chunk."""
     known = chunk.truth >= 0
-    n_people = known.shape[1]
+    n_samples = known.shape[1]
     x = np.where(known, chunk.ds, 0).astype(float)
     y = np.where(known, chunk.truth, 0).astype(float)
     # the tenth code collects the genotypes without truth
-    code = np.where(known, 3 * hard_calls(chunk.ds) + chunk.truth, 9) + 10 * np.arange(n_people)
-    table = np.bincount(code.reshape(-1), minlength=10 * n_people).reshape(n_people, 10).astype(float)
+    code = np.where(known, 3 * hard_calls(chunk.ds) + chunk.truth, 9) + 10 * np.arange(n_samples)
+    table = np.bincount(code.reshape(-1), minlength=10 * n_samples).reshape(n_samples, 10).astype(float)
     p = genotype_probabilities(chunk) * known[:, :, None]
     p_true = np.take_along_axis(p, np.where(known, chunk.truth, 0).astype(np.int64)[:, :, None], axis=2)[:, :, 0]
     # sum over g of (p_g - [y = g])^2 = sum of p_g^2 - 2 p_true + 1
@@ -126,29 +126,29 @@ def _uncertain_haplotypes(chunk: Genotypes, cell: int) -> tuple[np.ndarray, np.n
     # float32's 1 - (1 - h) is not h: without rounding, a swap of REF and ALT moves values across the edges of bins
     hds = chunk.hds.astype(float).round(6)
     inside = (hds > low) & (hds < high) & (chunk.truth >= 0)[:, :, None]
-    site, person, haplotype = np.nonzero(inside)
-    a, b, y = hds[site, person, haplotype], hds[site, person, 1 - haplotype], chunk.truth[site, person]
+    site, sample, haplotype = np.nonzero(inside)
+    a, b, y = hds[site, sample, haplotype], hds[site, sample, 1 - haplotype], chunk.truth[site, sample]
     share = a * (1 - b) / (a * (1 - b) + b * (1 - a))  # never 0 / 0: low < a < high
     expected = np.where(y == 1, share, y / 2)
-    return np.full(len(a), cell), person, a, expected
+    return np.full(len(a), cell), sample, a, expected
 
 
 def _calibration(
-    haplotypes: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], strata_of_cell: np.ndarray, n_people: int
+    haplotypes: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], strata_of_cell: np.ndarray, n_samples: int
 ) -> np.ndarray:
-    """[P, 13, 10, 3]: per stratum, bins of equal mass over the dosages of all people."""
-    out = np.zeros((n_people, len(STRATA), CALIBRATION_BINS, 3))
+    """[P, 13, 10, 3]: per stratum, bins of equal mass over the dosages of all samples."""
+    out = np.zeros((n_samples, len(STRATA), CALIBRATION_BINS, 3))
     if not haplotypes:
         return out
-    cell, person, dosage, expected = (np.concatenate(parts) for parts in zip(*haplotypes, strict=True))
+    cell, sample, dosage, expected = (np.concatenate(parts) for parts in zip(*haplotypes, strict=True))
     for k in range(len(STRATA)):
         chosen = strata_of_cell[k][cell]
-        p, o, who = dosage[chosen], expected[chosen], person[chosen]
+        p, o, who = dosage[chosen], expected[chosen], sample[chosen]
         if len(p) == 0:
             continue
         edges = np.quantile(p, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
         code = who * CALIBRATION_BINS + np.searchsorted(edges, p, side="right")
         for j, weights in enumerate((None, p, o)):
-            total = np.bincount(code, weights, minlength=n_people * CALIBRATION_BINS)
-            out[:, k, :, j] = total.reshape(n_people, CALIBRATION_BINS)
+            total = np.bincount(code, weights, minlength=n_samples * CALIBRATION_BINS)
+            out[:, k, :, j] = total.reshape(n_samples, CALIBRATION_BINS)
     return out

@@ -1,6 +1,6 @@
-"""Per-person statistics on disk, and paired differences between methods.
+"""Per-sample statistics on disk, and paired differences between methods.
 
-Two methods of one mask are compared on the same people, sites and bootstrap resamples, so the interval is that of the
+Two methods of one mask are compared on the same samples, sites and bootstrap resamples, so the interval is that of the
 difference, not of two separate values. Values are averaged over seeds first, within each resample.
 """
 
@@ -56,7 +56,7 @@ def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
     arrays = {"scored": np.array([evaluation.scored is not None], dtype=np.uint8)}
     if (scored := evaluation.scored) is not None:
         arrays |= {
-            "people": artefacts.encode_strings(scored.people),
+            "samples": artefacts.encode_strings(scored.samples),
             "populations": artefacts.encode_strings(scored.populations),
             "n_sites": scored.n_sites.astype(np.int64),
             "sums": scored.statistics.sums,
@@ -79,7 +79,7 @@ def load_evaluation(path: str | os.PathLike) -> Evaluation:
     if not arrays["scored"][0]:
         return Evaluation(run, setting, None)
     scored = Scored(
-        tuple(artefacts.decode_strings(arrays["people"])),
+        tuple(artefacts.decode_strings(arrays["samples"])),
         tuple(artefacts.decode_strings(arrays["populations"])),
         arrays["n_sites"],
         SampleStatistics(arrays["sums"], arrays["calibration"]),
@@ -110,7 +110,7 @@ def pairs(runs: Sequence[RunNames]) -> list[tuple[str, str]]:
 def compare_methods(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     """All paired differences (columns of comparisons.tsv) of evaluations that may mix panels and masks.
 
-    Raises InputError when two files of one mask do not score the same people and sites.
+    Raises InputError when two files of one mask do not score the same samples and sites.
     """
     groups: dict[tuple[str, str], list[Evaluation]] = {}
     for evaluation in evaluations:
@@ -131,12 +131,12 @@ def _check_same_question(panel: str, mask: str, members: list[Evaluation]) -> No
         ours, theirs = first.scored, member.scored
         assert ours is not None
         assert theirs is not None
-        same = ours.people == theirs.people and np.array_equal(ours.n_sites, theirs.n_sites)
+        same = ours.samples == theirs.samples and np.array_equal(ours.n_sites, theirs.n_sites)
         y_ours, y_theirs = (metrics.field(scored.statistics.sums, "y") for scored in (ours, theirs))
         if not same or not np.array_equal(y_ours, y_theirs) or member.setting != first.setting:
             raise InputError(
                 f"panel {panel}, mask {mask}: {first.run.method} (seed {first.run.seed}) and {member.run.method} (seed "
-                f"{member.run.seed}) were scored on different people, sites, truth or resamples; evaluate them again"
+                f"{member.run.seed}) were scored on different samples, sites, truth or resamples; evaluate them again"
             )
 
 
@@ -164,7 +164,7 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, cache: dict[tuple, 
     rows = []
     for population in (ALL, *population_labels(scored.populations)):
         strata = range(len(STRATA) if population == ALL else len(MAIN_STRATA))
-        n_people = len(scored.people) if population == ALL else scored.populations.count(population)
+        n_samples = len(scored.samples) if population == ALL else scored.populations.count(population)
         for metric in COMPARED if population == ALL else COMPARED[:2]:
             left = _resampled([of_a[seed] for seed in seeds_a], population, metric, cache)
             right = _resampled([of_b[seed] for seed in seeds_b], population, metric, cache)
@@ -176,7 +176,7 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, cache: dict[tuple, 
                     **{"seed_a": ",".join(map(str, seeds_a)), "seed_b": ",".join(map(str, seeds_b))},
                     **{"population": population, "stratum": STRATA[k], "metric": metric},
                     **{"difference": difference[k], "ci_low": low[k], "ci_high": high[k]},
-                    **{"p_value": p[k] if np.isfinite(difference[k]) else np.nan, "n_people": n_people},
+                    **{"p_value": p[k] if np.isfinite(difference[k]) else np.nan, "n_samples": n_samples},
                 }
                 for k in strata
             ]

@@ -1,4 +1,4 @@
-"""Strata of sites by the allele counts of the reference people, and the turn to the reference's minor allele."""
+"""Strata of sites by the allele counts of the reference samples, and the turn to the reference's minor allele."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ STRATA: tuple[str, ...] = ("overall", "rare", "common", *MAC_BINS)
 
 @dataclass(frozen=True)
 class ReferenceCounts:
-    """Alternate allele counts of the reference people at S sites."""
+    """Alternate allele counts of the reference samples at S sites."""
 
     ac: np.ndarray  # [S] int64
     an: np.ndarray  # [S] int64

@@ -9,7 +9,7 @@ from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.scorer import ALL
 
 LAST_EPOCHS = 3  # `loss_sd`: standard deviation of the per-step loss over this many last epochs
-SELECTION_METRIC = "val_r2"  # of the validation people of the panel; the targets choose nothing
+SELECTION_METRIC = "val_r2"  # of the validation samples of the panel; the targets choose nothing
 
 _PLACES = {
     **{f"r2_{stratum}": ("r2", stratum) for stratum in ("overall", "rare", "common")},
@@ -65,7 +65,7 @@ def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
     val_r2: the best value reached. epochs_to_best: epoch of the best val_f1 (the first on a tie). loss_sd and
     loss_sd_normalised: standard deviation (n - 1) of the per-step loss over the last LAST_EPOCHS epochs, as it is and
     over the sum of its weights (a tenfold weight is no instability). f1_gap: train_f1 - val_f1 at the epoch of
-    the best val_f1, positive when the network has learnt its training people by heart.
+    the best val_f1, positive when the network has learnt its training samples by heart.
     """
     out = []
     for _, rows in history.groupby("seed", sort=True):

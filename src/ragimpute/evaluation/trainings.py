@@ -69,7 +69,7 @@ def training_rows(
         row |= {"architecture": run.architecture, "size": str(settings.get("size", "unknown"))}
         row |= {"method": run.method, "loss": run.loss}
         row |= {"gamma": _gamma(config, run.loss), "learning_rate": _learning_rate(config, one), "seed": run.seed}
-        row |= {"n_samples": 0 if one.scored is None else len(one.scored.people), "steps": ran.steps}
+        row |= {"n_samples": 0 if one.scored is None else len(one.scored.samples), "steps": ran.steps}
         row |= {"temperature": ran.at_end("temperature")}
         row |= _scores(one.scored, "")
         recalibrated = calibrated.get((run.mask, f"{run.method}.{CALIBRATED}", run.seed))

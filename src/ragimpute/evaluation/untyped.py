@@ -1,4 +1,4 @@
-"""Reading what an evaluation needs: the imputed VCF, the truth, and the tables of sites and people."""
+"""Reading what an evaluation needs: the imputed VCF, the truth, and the tables of sites and samples."""
 
 import os
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Untyped:
     info_r2: np.ndarray  # [S] float64, NaN where absent
     typed_counts: ReferenceCounts
     er2: np.ndarray  # [T] float64, leave-one-out r2, NaN where absent
-    people: tuple[str, ...]
+    samples: tuple[str, ...]
     populations: tuple[str, ...]
 
 
@@ -52,7 +52,7 @@ def read_site_table(path: str | os.PathLike, sites: Sites, columns: Sequence[str
 
 
 def read_targets(path: str | os.PathLike) -> dict[str, str]:
-    """Target people of roles.tsv with their population ("NA" when unknown), in the file's order."""
+    """Target samples of roles.tsv with their population ("NA" when unknown), in the file's order."""
     table = _read(path, ("sample", "role"))
     if "population" not in table.columns:
         table["population"] = "NA"
@@ -80,22 +80,22 @@ def read_untyped(
     counted = read_site_table(frequencies, sites, ("ac", "an"))
     ac, an = counted[untyped].T
     populations = read_targets(roles)
-    people = tuple(populations)
-    if not people:
+    samples = tuple(populations)
+    if not samples:
         raise InputError(f"{roles}: nobody has the role target")
     chosen = sites.take(untyped)
-    found = read_imputed(imputed, sites, people)
+    found = read_imputed(imputed, sites, samples)
     genotypes = None
     if truth is not None:
         # a sum of two float32 HDS may miss .5 or 1.5 by a hair, and the hard call with it: back to the printed DS
         ds = found.ds[untyped].round(4)
         hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if found.hds is None else found.hds[untyped]
         gp = None if found.gp_both is None else _probabilities(ds, found.gp_both[untyped])
-        genotypes = Genotypes(ds, hds, gp, read_truth(truth, chosen, people, policy, ac / an))
+        genotypes = Genotypes(ds, hds, gp, read_truth(truth, chosen, samples, policy, ac / an))
     labels = tuple(populations.values())
     r2, er2 = found.r2[untyped].astype(float), found.er2[is_typed].astype(float)
     counts, typed_counts = ReferenceCounts(ac, an), ReferenceCounts(*counted[is_typed].T)
-    return Untyped(is_typed, genotypes, counts, r2, typed_counts, er2, people, labels)
+    return Untyped(is_typed, genotypes, counts, r2, typed_counts, er2, samples, labels)
 
 
 def _probabilities(ds: np.ndarray, both: np.ndarray) -> np.ndarray:

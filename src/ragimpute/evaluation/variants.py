@@ -1,4 +1,4 @@
-"""Per-variant r2: at each site over people, averaged over the sites of a stratum, with bootstrap resamples.
+"""Per-variant r2: at each site over samples, averaged over the sites of a stratum, with bootstrap resamples.
 
 Unlike the pooled r2 it gives no credit for knowing the sites' frequencies. r2 is the same for both alleles, so nothing
 is turned here.
@@ -10,7 +10,7 @@ CHUNK = 1024  # sites at a time: [CHUNK, B] float32 of 4 MB for B = 1000
 
 
 def site_r2(ds: np.ndarray, truth: np.ndarray, rounding: float = 1e-6) -> np.ndarray:
-    """Squared correlation [S] float64 of ds [S, P] with truth [S, P] (-1 missing) over people.
+    """Squared correlation [S] float64 of ds [S, P] with truth [S, P] (-1 missing) over samples.
 
     NaN where the truth does not vary (whatever the method says: the same sites for every method); 0 where it varies and
     the dosage does not: where its standard deviation is not above its `rounding`.
@@ -34,7 +34,7 @@ def resampled_mean_r2(ds: np.ndarray, truth: np.ndarray, member: np.ndarray, wei
     """Mean per-variant r2 of each stratum in each resample: [B, K] float64.
 
     Args: ds [S, P], truth [S, P] int8 (-1 missing), member [K, S] bool, weights [B, P] of
-    `bootstrap.resampling_weights`. A site counts in a resample when the truth varies among the people drawn. Matrix
+    `bootstrap.resampling_weights`. A site counts in a resample when the truth varies among the samples drawn. Matrix
     products in float32: the truth's are exact (small integers), the dosages are centred first.
     """
     w = np.ascontiguousarray(weights.T, dtype=np.float32)

@@ -27,7 +27,7 @@ class BackEnd(Protocol):
         ...
 
     def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
-        """The neighbours of the fold's people, with their features."""
+        """The neighbours of the fold's samples, with their features."""
         ...
 
     def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
@@ -35,7 +35,7 @@ class BackEnd(Protocol):
         ...
 
     def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
-        """The fold's people at all sites, given the arrays of both."""
+        """The fold's samples at all sites, given the arrays of both."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Imputation with a trained network, window by window and in batches of people, so that memory stays bounded."""
+"""Imputation with a trained network, window by window and in batches of samples, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
-BATCH_GENOTYPES = 250_000  # people x typed sites retrieved at a time: about 250 MB of neighbours and features
+BATCH_GENOTYPES = 250_000  # samples x typed sites retrieved at a time: about 250 MB of neighbours and features
 
 
 def imputed_parts(
@@ -29,10 +29,10 @@ def imputed_parts(
 ) -> Iterator[Imputed]:
     """The imputed genotypes at the `wanted` sites of `reference` (all), in order: one part for each window's core.
 
-    `targets` are one or several phasings of the same people, complete at their sites; what is imputed from each is
+    `targets` are one or several phasings of the same samples, complete at their sites; what is imputed from each is
     averaged. A typed genotype that was missing gets its leave-one-out dosage, that of plain Li-Stephens from the other
     typed sites. `on_progress` is told the share of the work that is done.
-    Results do not depend on the number of people or threads, nor, away from the ends of a chromosome, on `core_cm`.
+    Results do not depend on the number of samples or threads, nor, away from the ends of a chromosome, on `core_cm`.
     """
     wanted = wanted or slice(0, len(reference.sites))
     given = targets[0].given  # [M, N, 2]
@@ -64,20 +64,20 @@ def _by_other_sites(imputed: Imputed, fold: Fold, given: np.ndarray, core: slice
     """`imputed`, at the sites `core` of the fold, with ER2 and with dosages of the typed genotypes that are missing.
 
     given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. Both come from each typed site's leave-one-out
-    dosages; a single person has no ER2.
+    dosages; a single sample has no ER2.
     """
-    n_people, missing = given.shape[1], given[..., 0] < 0  # [T, N]
-    if n_people == 1 and not missing.any():
+    n_samples, missing = given.shape[1], given[..., 0] < 0  # [T, N]
+    if n_samples == 1 and not missing.any():
         return replace(imputed, er2=np.full(len(imputed.typed), np.nan, dtype=np.float32))
     observed = given.reshape(len(given), -1)  # [T, 2 N]
     dosages = left_out(fold.reference, fold.typed, observed, threads)
     er2 = correlation(dosages, observed, fold.typed)
-    sites, people = np.nonzero(missing)
+    sites, samples = np.nonzero(missing)
     inside = (core.start <= fold.typed_sites[sites]) & (fold.typed_sites[sites] < core.stop)
-    sites, people = sites[inside], people[inside]
-    filled = dosages.reshape(given.shape)[sites, people]  # [K, 2]
+    sites, samples = sites[inside], samples[inside]
+    filled = dosages.reshape(given.shape)[sites, samples]  # [K, 2]
     rows = fold.typed_sites[sites] - core.start
-    imputed.hds[rows, people], imputed.both[rows, people] = filled, filled.prod(axis=1)
+    imputed.hds[rows, samples], imputed.both[rows, samples] = filled, filled.prod(axis=1)
     return replace(imputed, er2=er2[core])
 
 

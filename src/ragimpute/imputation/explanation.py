@@ -1,4 +1,4 @@
-"""Whom a target person was imputed from at one site: the retrieved haplotypes and the weights the network gave them."""
+"""Whom a target sample was imputed from at one site: the retrieved haplotypes and the weights the network gave them."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Explanation:
-    """One person at one site."""
+    """One sample at one site."""
 
     sample: str
     site: str  # CHROM:POS REF>ALT
@@ -45,11 +45,11 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
 
     All targets are phased together, as `ragimpute impute` does it, so that its result is the one explained. In the
     table: `flank`, at which of the two typed sites around it the haplotype was retrieved (`typed_pos`); `allele` that
-    it carries at `site`, 1 for ALT; `weight` among all that were retrieved for this haplotype of the person, summing to
-    1; `left_cm` and `right_cm`, how far it matches the person around `typed_pos`, without a mismatch. Where several
+    it carries at `site`, 1 for ALT; `weight` among all that were retrieved for this haplotype of the sample, summing to
+    1; `left_cm` and `right_cm`, how far it matches the sample around `typed_pos`, without a mismatch. Where several
     phasings are averaged, the table is of the one that is written, the dosages are the average.
 
-    Raises InputError for an unknown person, a site that is absent, ambiguous or typed, and a network but copy_rag.
+    Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, and a network but copy_rag.
     """
     names = read_header(inputs.targets).samples
     if sample not in names:
@@ -58,13 +58,13 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     if not isinstance(ready.imputer, KernelBackEnd):
         raise InputError(f"{ready.model}: only copy_rag says whom it copies; this is another architecture's model")
     wanted = ready.wanted.start + find_site(ready.sites, site)
-    person = ready.typed.samples.index(sample)
+    place = ready.typed.samples.index(sample)
     window, targets = next(
         (window, fold)
         for window, fold in window_folds(ready.panel, ready.phasings, ready.wanted)
         if window.first <= wanted < window.last
     )
-    fold, local = several_phasings.first_phasings(targets, person, person + 1), wanted - window.start
+    fold, local = several_phasings.first_phasings(targets, place, place + 1), wanted - window.start
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
     segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}

@@ -38,7 +38,7 @@ def correlation(dosages: np.ndarray, observed: np.ndarray, typed: np.ndarray) ->
     """Squared correlation, over haplotypes, of `observed` [T, Q] with its left-out `dosages`: [S] float32.
 
     It tells of panel, targets and phase, as Minimac's ER2 does. NaN at untyped sites, where the targets do not vary,
-    and for a single person, as two haplotypes that differ always correlate.
+    and for a single sample, as two haplotypes that differ always correlate.
     """
     r2 = np.full(len(typed), np.nan, dtype=np.float32)
     if observed.shape[1] > 2:

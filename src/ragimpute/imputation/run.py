@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
 FLANK = 2_000_000  # base pairs that are read at each end of a region: matches reach beyond it (docs/impute.md)
-FEW_TARGETS = 10  # R2, estimated over the people of the file, says little of fewer than this
+FEW_TARGETS = 10  # R2, estimated over the samples of the file, says little of fewer than this
 FEW_TYPED = 20  # fewer typed sites than this on a chromosome deserve a word
 
 
@@ -96,9 +96,9 @@ def impute_files(request: Request) -> dict[str, str | int]:
 
     check_request(request.out, request.fields)
     ready = prepare(request)
-    sites, n_people = ready.sites, len(ready.typed.samples)
-    if n_people < FEW_TARGETS:
-        logger.warning("%s: so few people (%d) make R2 unreliable; filter by GP instead", request.targets, n_people)
+    sites, n_samples = ready.sites, len(ready.typed.samples)
+    if n_samples < FEW_TARGETS:
+        logger.warning("%s: so few samples (%d) make R2 unreliable; filter by GP instead", request.targets, n_samples)
 
     def write(path: Path) -> None:
         source = f"ragimpute impute, weights {ready.model.name}"
@@ -118,8 +118,8 @@ def impute_files(request: Request) -> dict[str, str | int]:
     _write_table(request.out, "recoded", ready.typed.recoded)
     return {
         "out": str(request.out),
-        "people": n_people,
-        "reference_people": len(ready.panel.samples),
+        "samples": n_samples,
+        "reference_samples": len(ready.panel.samples),
         "typed_sites": ready.n_typed,
         "imputed_sites": len(sites) - ready.n_typed,
         "unused_records": len(ready.unused) + len(unused),
@@ -190,7 +190,7 @@ def prepare(inputs: ImputationInputs) -> Prepared:
 
 
 def open_panel(inputs: ImputationInputs, region: Region | None) -> tuple[Panel, pd.DataFrame]:
-    """The reference panel at the sites of `region`, without the excluded people, and its unusable records.
+    """The reference panel at the sites of `region`, without the excluded samples, and its unusable records.
 
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions.
     """
@@ -211,7 +211,7 @@ def open_panel(inputs: ImputationInputs, region: Region | None) -> tuple[Panel, 
         excluded = set(read_names(inputs.exclude_samples))
         kept = [name for name in panel.samples if name not in excluded]
         if not kept:
-            raise InputError(f"{inputs.exclude_samples}: it leaves out all {len(panel.samples)} people of the panel")
+            raise InputError(f"{inputs.exclude_samples}: it leaves out all {len(panel.samples)} samples of the panel")
         if len(kept) == len(panel.samples):
             raise InputError(
                 f"{inputs.exclude_samples}: none of its {len(excluded)} names is in the panel (one name a line; the "
@@ -222,8 +222,8 @@ def open_panel(inputs: ImputationInputs, region: Region | None) -> tuple[Panel, 
             logger.warning(
                 "%s: %d names are not in the panel: %s, ..", inputs.exclude_samples, len(unknown), min(unknown)
             )
-        logger.info("%d of %d reference people are left out", len(panel.samples) - len(kept), len(panel.samples))
-        panel = panel.people(kept)
+        logger.info("%d of %d reference samples are left out", len(panel.samples) - len(kept), len(panel.samples))
+        panel = panel.of_samples(kept)
     return panel, dropped
 
 
@@ -268,7 +268,7 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
 def _report(inputs: ImputationInputs, panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> None:
     """Say what was read, what was left out, and what looks wrong."""
     logger.info(
-        "reference: %d people, %d sites (%d records not usable); targets: %d people, %d of their %d records are typed",
+        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d of %d records are typed",
         len(panel.samples),
         len(panel.sites),
         len(unread),
@@ -282,7 +282,7 @@ def _report(inputs: ImputationInputs, panel: Panel, typed: TargetGenotypes, unre
     both = set(panel.samples) & set(typed.samples)
     if both:
         logger.warning(
-            "%d people are in both files (%s, ..): they are imputed from themselves; --exclude-samples leaves them out",
+            "%d samples are in both files (%s, ..) and are imputed from themselves; --exclude-samples leaves them out",
             len(both),
             min(both),
         )

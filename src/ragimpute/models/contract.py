@@ -1,4 +1,4 @@
-"""What an architecture brings: retrieval, its view of a fold's people, and its network."""
+"""What an architecture brings: retrieval, its view of a fold's samples, and its network."""
 
 from typing import Any, ClassVar, Protocol
 
@@ -13,7 +13,7 @@ class Architecture(Protocol):
     """One entry of `ragimpute.models.ARCHITECTURES`.
 
     `sizes` maps a size's name to the keyword arguments of the network and its windows; `training` maps it to the
-    defaults of `ragimpute.training.settings.TrainingSettings` that suit it (batch_people, epochs, ...).
+    defaults of `ragimpute.training.settings.TrainingSettings` that suit it (batch_samples, epochs, ...).
     """
 
     name: str
@@ -21,15 +21,15 @@ class Architecture(Protocol):
     training: ClassVar[dict[str, dict[str, Any]]]
 
     def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """The neighbours of the fold's people with their features, own sample left out."""
+        """The neighbours of the fold's samples with their features, own sample left out."""
         ...
 
     def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """What the fold's reference says of each site, the same for all people who are not in it."""
+        """What the fold's reference says of each site, the same for all samples that are not in it."""
         ...
 
     def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> FoldData:
-        """The fold's people cut into windows; `segments` has the arrays of both `retrieve` and `describe_sites`.
+        """The fold's samples cut into windows; `segments` has the arrays of both `retrieve` and `describe_sites`.
 
         A `Batch.sites` entry of -1 is padding. Where windows overlap, the predictor keeps a site's last prediction.
         """

@@ -9,12 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """B people at the L sites of one window."""
+    """B samples at the L sites of one window."""
 
     inputs: dict[str, Tensor]  # what the architecture needs; its own names
     sites: np.ndarray  # [L] int64, panel indices of the window's sites, those that are padding excluded by `scored`
     alleles: Tensor  # [B, 2, L] int64 in {0, 1}, the truth; zeros for targets
-    scored: Tensor  # [B, 2, L] bool: untyped, not padding, and polymorphic once the person's own sample is left out
+    scored: Tensor  # [B, 2, L] bool: untyped, not padding, and polymorphic once the sample's own sample is left out
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class ImputationNetwork(Protocol):
 
 
 class FoldData(Protocol):
-    """The people of one fold (train, validation or targets), cut into windows."""
+    """The samples of one fold (train, validation or targets), cut into windows."""
 
-    n_people: int
+    n_samples: int
     n_windows: int
 
-    def batch(self, people: np.ndarray, window: int) -> Batch:
-        """The batch of `people` [B] (indices within the fold) at `window`."""
+    def batch(self, samples: np.ndarray, window: int) -> Batch:
+        """The batch of `samples` [B] (indices within the fold) at `window`."""

@@ -1,4 +1,4 @@
-"""Allele counts of the reference people; targets are never counted."""
+"""Allele counts of the reference samples; targets are never counted."""
 
 import os
 
@@ -16,14 +16,14 @@ COLUMNS = ["chrom", "pos", "ref", "alt", "ac", "an", "train_ac", "train_an"]
 def count_alleles(panel: Panel, roles: pd.DataFrame) -> pd.DataFrame:
     """Alternate allele count and number of alleles at each site (COLUMNS), by scikit-allel.
 
-    `ac`, `an` count all reference people, `train_ac`, `train_an` those outside the validation fold.
+    `ac`, `an` count all reference samples, `train_ac`, `train_an` those outside the validation fold.
     """
     import allel
 
     table = pd.DataFrame({name: getattr(panel.sites, name) for name in COLUMNS[:4]})
     for prefix, fold in (("", None), ("train_", "train")):
-        people = panel.people(reference_samples(roles, fold))
-        counts = allel.HaplotypeArray(people.alleles.view(np.int8)).count_alleles(max_allele=1)
+        samples = panel.of_samples(reference_samples(roles, fold))
+        counts = allel.HaplotypeArray(samples.alleles.view(np.int8)).count_alleles(max_allele=1)
         table[f"{prefix}ac"] = np.asarray(counts[:, 1], dtype=np.int64)
         table[f"{prefix}an"] = np.asarray(counts.sum(axis=1), dtype=np.int64)
     return table

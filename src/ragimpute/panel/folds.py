@@ -1,6 +1,6 @@
-"""The people of one fold beside the reference that they are imputed from, with one leave-out for everything.
+"""The samples of one fold beside the reference that they are imputed from, with one leave-out for everything.
 
-Retrieval, allele counts and the choice of scored sites all take the reference *without* the query person's own sample
+Retrieval, allele counts and the choice of scored sites all take the reference *without* the query sample's own sample
 and declared relatives from here, so that no two of them can disagree (disagreement tells the network the answer).
 """
 
@@ -14,7 +14,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 
 SPARSE_PER_CM = (
-    300  # typed sites per cM below which much remains uncertain; chosen on reference people (docs/methods.md)
+    300  # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/methods.md)
 )
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 
@@ -32,21 +32,21 @@ class SampleRole:
 
 @dataclass(frozen=True)
 class Fold:
-    """P query people and the reference panel of R people that serves them."""
+    """P query samples and the reference panel of R samples that serves them."""
 
     name: str  # train | random1.. | validation | targets
     reference: Panel  # at all S sites
     samples: tuple[str, ...]  # [P]
     typed: np.ndarray  # [S] bool
-    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the people
+    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the samples
     # [S, 2P] uint8, in the panel's phase, which `observed` of fold validation need not have; None for targets
     truth: np.ndarray | None
-    excluded: np.ndarray  # [P, E] int64, reference people left out for each query person (own sample first); -1: none
-    phasings: int = 1  # P counts people once for each of their phasings: all in the first, then all in the second, ..
+    excluded: np.ndarray  # [P, E] int64, reference samples left out for each query sample (own sample first); -1: none
+    phasings: int = 1  # P counts samples once for each of their phasings: all in the first, then all in the second, ..
     density: float | None = None  # typed sites per cM of all that this is a window of; None: it is a window of nothing
 
     @property
-    def n_people(self) -> int:
+    def n_samples(self) -> int:
         return len(self.samples)
 
     @cached_property
@@ -59,20 +59,20 @@ class Fold:
         """How dense the array is: typed sites per cM, over the chromosomes together."""
         return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
 
-    def left_out_count(self, people: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Alternate-allele counts [L, B] and haplotype numbers [B] of the reference that `people` [B] may see.
+    def left_out_count(self, samples: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
+        """Alternate-allele counts [L, B] and haplotype numbers [B] of the reference that `samples` [B] may see.
 
-        Both int64, at the panel sites `sites` [L]. The excluded people's alleles are subtracted.
+        Both int64, at the panel sites `sites` [L]. The excluded samples' alleles are subtracted.
         """
-        excluded = self.excluded[people]
-        count = np.repeat(self.reference.allele_count[sites][:, None], len(people), axis=1)
-        number = np.full(len(people), self.reference.alleles.shape[1], dtype=np.int64)
+        excluded = self.excluded[samples]
+        count = np.repeat(self.reference.allele_count[sites][:, None], len(samples), axis=1)
+        number = np.full(len(samples), self.reference.alleles.shape[1], dtype=np.int64)
         for column in range(excluded.shape[1]):
-            person = excluded[:, column]
-            present = person >= 0
+            sample = excluded[:, column]
+            present = sample >= 0
             if present.any():
                 alleles = self.reference.alleles[sites]
-                own = alleles[:, 2 * person[present]].astype(np.int64) + alleles[:, 2 * person[present] + 1]
+                own = alleles[:, 2 * sample[present]].astype(np.int64) + alleles[:, 2 * sample[present] + 1]
                 count[:, present] -= own
                 number[present] -= 2
         return count, number
@@ -94,18 +94,18 @@ class Fold:
             parts.append(replace(self, reference=local, typed=typed, observed=self.observed[rows], truth=truth))
         return parts
 
-    def scored(self, people: np.ndarray, sites: np.ndarray) -> np.ndarray:
-        """Which of `sites` [L] count for each of `people` [B] in a loss or metric: [B, L] bool.
+    def scored(self, samples: np.ndarray, sites: np.ndarray) -> np.ndarray:
+        """Which of `sites` [L] count for each of `samples` [B] in a loss or metric: [B, L] bool.
 
-        Untyped, and polymorphic once the person is left out: a left-out count of 0 at a site of the panel would say
+        Untyped, and polymorphic once the sample is left out: a left-out count of 0 at a site of the panel would say
         that the left-out haplotypes carry the allele.
         """
-        count, number = self.left_out_count(people, sites)
+        count, number = self.left_out_count(samples, sites)
         return (~self.typed[sites][:, None] & (count > 0) & (count < number)).T
 
-    def excluded_haplotypes(self, people: np.ndarray) -> np.ndarray:
-        """Reference haplotypes [B, 2E] int64 that may not be retrieved for `people` [B]; -1: none."""
-        excluded = self.excluded[people]
+    def excluded_haplotypes(self, samples: np.ndarray) -> np.ndarray:
+        """Reference haplotypes [B, 2E] int64 that may not be retrieved for `samples` [B]; -1: none."""
+        excluded = self.excluded[samples]
         haplotypes = np.repeat(2 * excluded, 2, axis=1) + np.tile([0, 1], excluded.shape[1])
         return np.where(np.repeat(excluded, 2, axis=1) < 0, -1, haplotypes)
 
@@ -118,18 +118,18 @@ def typed_per_cm(sites: Sites, typed: np.ndarray) -> float:
 
 def load_fold(
     panel: Panel,
-    people: Sequence[SampleRole],
+    roles: Sequence[SampleRole],
     masks: Mapping[str, np.ndarray],
     name: str,
     observed: np.ndarray | None = None,
     target_samples: Sequence[str] | None = None,
 ) -> Fold:
-    """Assemble fold `name`: train, randomN (train people under the N-th random mask), validation or targets.
+    """Assemble fold `name`: train, randomN (train roles under the N-th random mask), validation or targets.
 
-    `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation people are
-    imputed from the train fold's reference people; targets from all reference people. For targets, `observed`
+    `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation samples are
+    imputed from the train fold's reference samples; targets from all reference samples. For targets, `observed`
     [T, 2P] are the phased typed alleles of `target_samples`. For validation they are the alleles of the validation
-    samples in the order of `people`, phased as targets are; without them the panel's phase is seen. The truth has the
+    samples in the order of `roles`, phased as targets are; without them the panel's phase is seen. The truth has the
     panel's phase either way: validation scores are of genotype dosages, to which phase does not matter.
 
     Raises InputError for an unknown fold, an empty fold, targets whose alleles were not given, or validation samples
@@ -141,28 +141,28 @@ def load_fold(
     typed = np.asarray(masks[mask], dtype=bool)
     if len(typed) != len(panel.sites):
         raise InputError(f"typed.tsv has {len(typed)} rows but the panel has {len(panel.sites)} sites; make it again")
-    by_name = {person.sample: person for person in people}
-    references = [person for person in people if person.role == "reference"]
-    train = [person for person in references if person.fold == "train"]
+    by_name = {row.sample: row for row in roles}
+    references = [row for row in roles if row.role == "reference"]
+    train = [row for row in references if row.fold == "train"]
     if name == "targets":
         if observed is None or target_samples is None:
-            raise InputError("fold targets needs the phased typed genotypes of the target people (--targets)")
+            raise InputError("fold targets needs the phased typed genotypes of the target samples (--targets)")
         queries = [by_name.get(sample, SampleRole(sample, "target", "targets")) for sample in target_samples]
         seen_from = references
     elif name == "validation":
-        queries, seen_from = [person for person in references if person.fold == "validation"], train
+        queries, seen_from = [row for row in references if row.fold == "validation"], train
     elif name == "train" or name.startswith("random"):
         queries, seen_from = train, train
     else:
         raise InputError(f"unknown fold {name!r}; known are train, random1.., validation and targets")
     if not queries or not seen_from:
         raise InputError(
-            f"fold {name} has {len(queries)} people and {len(seen_from)} reference people; check roles.tsv"
+            f"fold {name} has {len(queries)} samples and {len(seen_from)} reference samples; check roles.tsv"
         )
-    reference = panel.people([person.sample for person in seen_from])
+    reference = panel.of_samples([row.sample for row in seen_from])
     truth = None
     if name != "targets":
-        truth = panel.people([person.sample for person in queries]).alleles
+        truth = panel.of_samples([row.sample for row in queries]).alleles
         if name != "validation" or observed is None:
             observed = truth[typed]
     assert observed is not None
@@ -175,7 +175,7 @@ def load_fold(
             f"fold {name}: the typed genotypes are not those of its samples in the panel; run "
             "`ragimpute phase-validation` again with this panel and these roles"
         )
-    samples = tuple(person.sample for person in queries)
+    samples = tuple(row.sample for row in queries)
     return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from))
 
 
@@ -186,15 +186,15 @@ def _genotypes(alleles: np.ndarray) -> np.ndarray:
 
 def exclusions(queries: Sequence[SampleRole], reference: Sequence[SampleRole]) -> np.ndarray:
     """Reference rows [P, E] int64 to leave out for each query: the same sample first, then the same family; -1 pads."""
-    row = {person.sample: i for i, person in enumerate(reference)}
+    place = {row.sample: i for i, row in enumerate(reference)}
     families: dict[str, list[int]] = {}
-    for i, person in enumerate(reference):
-        if person.family not in ABSENT_FAMILY:
-            families.setdefault(person.family, []).append(i)
+    for i, row in enumerate(reference):
+        if row.family not in ABSENT_FAMILY:
+            families.setdefault(row.family, []).append(i)
     lists = []
-    for person in queries:
-        own = [row[person.sample]] if person.sample in row else []
-        lists.append(own + [i for i in families.get(person.family, []) if i not in own])
+    for row in queries:
+        own = [place[row.sample]] if row.sample in place else []
+        lists.append(own + [i for i in families.get(row.family, []) if i not in own])
     table = np.full((len(lists), max(1, max(map(len, lists), default=1))), -1, dtype=np.int64)
     for i, members in enumerate(lists):
         table[i, : len(members)] = members

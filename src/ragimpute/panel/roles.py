@@ -1,4 +1,4 @@
-"""Who is reference, validation and target: one table of people, families kept on one side."""
+"""Who is reference, validation and target: one table of samples, families kept on one side."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ def read_samples(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def read_names(path: str | os.PathLike) -> list[str]:
-    """The names of people in a file, one a line. Raises InputError when it cannot be read."""
+    """The names of samples in a file, one a line. Raises InputError when it cannot be read."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -75,47 +75,47 @@ def assign_roles(
     *,
     targets: Sequence[str] | None = None,
     holdout: float | Sequence[str] | None = None,
-    people: pd.DataFrame | None = None,
+    samples: pd.DataFrame | None = None,
     validation_fraction: float = 0.1,
 ) -> pd.DataFrame:
-    """Assign every person a role and a fold; one row per person (COLUMNS), reference people first, in panel order.
+    """Assign every sample a role and a fold; one row per sample (COLUMNS), reference samples first, in panel order.
 
-    Either `targets`, the people of another VCF, or `holdout`, a fraction or a list of the panel's own people who
-    become targets and leave the reference. A seeded validation fold of the reference people serves to select models.
-    People of one family (`people`, from `read_samples`) are never split between target, train and validation.
+    Either `targets`, the samples of another VCF, or `holdout`, a fraction or a list of the panel's own samples who
+    become targets and leave the reference. A seeded validation fold of the reference samples serves to select models.
+    Samples of one family (`samples`, from `read_samples`) are never split between target, train and validation.
 
     Raises InputError when a target is also in the panel, when families straddle the panel and the targets, when a
-    name is unknown, or when too few people are left to train on.
+    name is unknown, or when too few samples are left to train on.
     """
     if (targets is None) == (holdout is None):
         raise InputError("give either a VCF of targets or a hold-out, not both")
     if not 0 < validation_fraction < 1:
         raise InputError(f"the validation fraction {validation_fraction} must lie between 0 and 1")
-    table = people if people is not None else pd.DataFrame(columns=["population", "family"], dtype=str)
+    table = samples if samples is not None else pd.DataFrame(columns=["population", "family"], dtype=str)
     family = _families(panel.samples, table)
     if holdout is None:
         assert targets is not None
-        target_names = _other_people(panel, targets, family, table)
+        target_names = _other_samples(panel, targets, family, table)
     elif isinstance(holdout, float | int):
         if not 0 < holdout < 1:
             raise InputError(f"the hold-out fraction {holdout} must lie between 0 and 1")
         wanted = max(1, round(float(holdout) * len(panel.samples)))
         target_names = _draw_families(panel.samples, family, wanted, rng)
     else:
-        target_names = _listed_people(panel, holdout, family)
+        target_names = _listed_samples(panel, holdout, family)
     held_out = set(target_names)
     reference = [name for name in panel.samples if name not in held_out]
     if len(reference) < MIN_TRAIN + MIN_VALIDATION:
         raise InputError(
-            f"{len(reference)} reference people are left; at least {MIN_TRAIN + MIN_VALIDATION} are needed to train "
+            f"{len(reference)} reference samples are left; at least {MIN_TRAIN + MIN_VALIDATION} are needed to train "
             "and validate"
         )
     wanted = max(MIN_VALIDATION, round(validation_fraction * len(reference)))
     validation = set(_draw_families(reference, family, wanted, rng))
     if len(reference) - len(validation) < MIN_TRAIN:
-        raise InputError("the validation fold would take (nearly) all reference people: one family holds most of them")
+        raise InputError("the validation fold would take (nearly) all reference samples: one family holds most of them")
     if len({family[name] for name in reference if name not in validation}) < 2:
-        raise InputError("all people left to train on are of one family: nobody would have anyone to copy from")
+        raise InputError("all samples left to train on are of one family: nobody would have anyone to copy from")
     rows = [(name, "reference", "validation" if name in validation else "train") for name in reference]
     rows += [(name, "target", "targets") for name in target_names]
     roles = pd.DataFrame(rows, columns=COLUMNS[:3])
@@ -123,7 +123,7 @@ def assign_roles(
         known = table[column].to_dict()
         roles[column] = [known.get(name, ABSENT) for name in roles["sample"]]
     if len(table) and not roles["sample"].isin(table.index).any():
-        raise InputError("the samples table names none of the people in the panel or the targets")
+        raise InputError("the samples table names none of the samples in the panel or the targets")
     return roles
 
 
@@ -154,7 +154,7 @@ def read_roles(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def reference_samples(roles: pd.DataFrame, fold: str | None = None) -> list[str]:
-    """Names of the reference people, of one fold (train or validation) or of both."""
+    """Names of the reference samples, of one fold (train or validation) or of both."""
     chosen = roles["role"] == "reference"
     if fold is not None:
         chosen &= roles["fold"] == fold
@@ -162,7 +162,7 @@ def reference_samples(roles: pd.DataFrame, fold: str | None = None) -> list[str]
 
 
 def target_samples(roles: pd.DataFrame) -> list[str]:
-    """Names of the people to impute."""
+    """Names of the samples to impute."""
     return roles.loc[roles["role"] == "target", "sample"].tolist()
 
 
@@ -178,13 +178,13 @@ def _header_columns(fields: Sequence[str]) -> list[str] | None:
 
 
 def _families(samples: Sequence[str], table: pd.DataFrame) -> dict[str, str]:
-    """The family of each sample; people without one are a family of their own (a name no family can have)."""
+    """The family of each sample; samples without one are a family of their own (a name no family can have)."""
     known = {} if table.empty else table["family"].to_dict()
     return {name: f"\n{name}" if known.get(name, ABSENT) == ABSENT else known[name] for name in samples}
 
 
 def _draw_families(names: Sequence[str], family: dict[str, str], wanted: int, rng: np.random.Generator) -> list[str]:
-    """Whole families in random order until `wanted` people are drawn, passing over those that no longer fit.
+    """Whole families in random order until `wanted` samples are drawn, passing over those that no longer fit.
 
     When no family fits exactly, the smallest one left completes the draw. Names in the order given.
     """
@@ -205,7 +205,7 @@ def _draw_families(names: Sequence[str], family: dict[str, str], wanted: int, rn
     return [name for name in names if name in drawn]
 
 
-def _other_people(panel: Panel, targets: Sequence[str], family: dict[str, str], table: pd.DataFrame) -> list[str]:
+def _other_samples(panel: Panel, targets: Sequence[str], family: dict[str, str], table: pd.DataFrame) -> list[str]:
     ours = set(panel.samples)
     leaked = [name for name in targets if name in ours]
     if leaked:
@@ -223,7 +223,7 @@ def _other_people(panel: Panel, targets: Sequence[str], family: dict[str, str], 
     return list(targets)
 
 
-def _listed_people(panel: Panel, names: Sequence[str], family: dict[str, str]) -> list[str]:
+def _listed_samples(panel: Panel, names: Sequence[str], family: dict[str, str]) -> list[str]:
     listed = set(names)
     unknown = sorted(listed - set(panel.samples))
     if unknown:

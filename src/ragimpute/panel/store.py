@@ -1,4 +1,4 @@
-"""The reference panel in memory and on disk: sites, people and their phased alleles."""
+"""The reference panel in memory and on disk: sites, samples and their phased alleles."""
 
 import os
 from collections.abc import Sequence
@@ -39,13 +39,13 @@ class Sites:
 
 @dataclass(frozen=True)
 class Panel:
-    """Phased people at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""
+    """Phased samples at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""
 
     sites: Sites
     samples: tuple[str, ...]
     alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
-    # [2, S] float32: what the age of each minor allele shows by among these people (retrieval.ages)
+    # [2, S] float32: what the age of each minor allele shows by among these samples (retrieval.ages)
     ages: np.ndarray | None = None
 
     @cached_property
@@ -59,7 +59,7 @@ class Panel:
         """Where [S] bool the less frequent allele is REF."""
         return 2 * self.allele_count > self.alleles.shape[1]
 
-    def people(self, names: Sequence[str]) -> "Panel":
+    def of_samples(self, names: Sequence[str]) -> "Panel":
         """The panel of `names` only, in that order, without ages. Raises InputError when a name is unknown."""
         row = {name: i for i, name in enumerate(self.samples)}
         unknown = [name for name in names if name not in row]
@@ -118,6 +118,6 @@ def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
     return list(pairwise(edges.tolist()))
 
 
-def haplotype_index(people: np.ndarray) -> np.ndarray:
-    """Indices [2P] of the haplotypes of people [P], the two of each person side by side."""
-    return (2 * people[:, None] + np.arange(2)).reshape(-1)
+def haplotype_index(samples: np.ndarray) -> np.ndarray:
+    """Indices [2P] of the haplotypes of samples [P], the two of each sample side by side."""
+    return (2 * samples[:, None] + np.arange(2)).reshape(-1)

@@ -1,6 +1,6 @@
 """The figures of one mask's accuracy, from tables as metrics.tsv, summary.tsv and comparisons.tsv hold them.
 
-Values of several seeds are averaged; intervals are 95 % bootstrap intervals over target people.
+Values of several seeds are averaged; intervals are 95 % bootstrap intervals over target samples.
 """
 
 from collections.abc import Mapping
@@ -95,7 +95,7 @@ def accuracy_figure(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
 def difference_figure(comparisons: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """Paired differences of r2 from Beagle's defaults, every method, with intervals; right of 0: better than Beagle."""
     title = "Paired differences from Beagle"
-    caption = "r² of the method minus r² of Beagle at its defaults, same people and resamples; right of 0 is better."
+    caption = "r² of the method minus r² of Beagle at its defaults, same samples and resamples; right of 0 is better."
     chosen = (
         (comparisons["method_b"] == "beagle") & (comparisons["metric"] == "r2") & (comparisons["population"] == "all")
     )
@@ -113,7 +113,7 @@ def difference_figure(comparisons: pd.DataFrame, styles: Mapping[str, Style]) ->
 def populations(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """r2 at rare and common sites in each population of the targets."""
     title = "Accuracy by population"
-    caption = "r² over the target people of each population; hovering over a point shows the 95 % interval."
+    caption = "r² over the target samples of each population; hovering over a point shows the 95 % interval."
     rows = metrics[(metrics["population"] != "all") & (metrics["metric"] == "r2")]
     rows = rows[rows["stratum"].isin(MAIN_STRATA[1:]) & rows["method"].isin(list(styles))]
     means = rows.groupby(["stratum", "population", "method"])[["value", "ci_low", "ci_high"]].mean().reset_index()

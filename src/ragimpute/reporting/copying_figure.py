@@ -1,4 +1,4 @@
-"""The figure of `ragimpute explain`: the haplotypes that a person's two haplotypes copy around one site."""
+"""The figure of `ragimpute explain`: the haplotypes that a sample's two haplotypes copy around one site."""
 
 from typing import TYPE_CHECKING
 

@@ -60,7 +60,7 @@ def _facts(metrics: pd.DataFrame, along: pd.DataFrame) -> list[tuple[str, str]]:
     overall = metrics[(metrics["stratum"] == "overall") & metrics["metric"].isin(["r2", "r2_info"])]
     windows = along.drop_duplicates(["chrom", "start"])
     numbers = [
-        ("people scored", value("n_people")),
+        ("samples scored", value("n_samples")),
         ("reference haplotypes", value("reference_haplotypes")),
         ("typed sites", float(windows["n_typed"].sum())),
         ("untyped sites that vary in the reference", float(overall["n_sites"].max())),

@@ -108,7 +108,7 @@ def painting_figure(pieces: pd.DataFrame) -> Spec:
         to_mb=pieces["end"] / 1e6,
     )
     caption = (
-        f"Each line: one haplotype of a target person on chromosome {rows['chrom'].iloc[0]}, cut into the fewest "
+        f"Each line: one haplotype of a target sample on chromosome {rows['chrom'].iloc[0]}, cut into the fewest "
         "pieces of which each is of a reference haplotype that retrieval ranks among the four best all along it. "
         f"Colour: {'its population' if known else 'the reference haplotype'}. {ZOOM}"
     )

@@ -1,4 +1,4 @@
-"""Tables for people: with lines and colour on a terminal, aligned plain text in a log. `python -m` prints a summary."""
+"""Tables for the screen: with lines and colour on a terminal, aligned plain text in a log. `python -m` prints a summary."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 _SHOWN = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
-SELECTED_NOTE = "* selected on validation people of the panel"
+SELECTED_NOTE = "* selected on validation samples of the panel"
 SMALL_NOTE = "bert_rag at size small is made for two cores; it does not rank architectures"
 
 

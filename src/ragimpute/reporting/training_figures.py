@@ -21,7 +21,7 @@ def training_figure(curves: pd.DataFrame, architectures: Mapping[str, str], styl
     Args: curves, rows of curves.tsv of one mask; architectures, method -> architecture.
     """
     caption = (
-        "Validation people of the panel. Bars at the foot: where a loss with a switch had switched, darker where it "
+        "Validation samples of the panel. Bars at the foot: where a loss with a switch had switched, darker where it "
         "had at more of the steps."
     )
     measures = {"val_r2": "validation r²", "val_f1": "validation F1", "loss_normalised": "loss / weights"}

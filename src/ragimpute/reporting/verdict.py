@@ -27,14 +27,14 @@ def rounded(value: float, digits: int = 4) -> str:
 def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> Verdict:
     """Compare the selected trained row of one mask with Beagle: rare r2 first, then overall.
 
-    Only this row is compared, as it was chosen on validation people: the best of many rows on the targets would be
+    Only this row is compared, as it was chosen on validation samples: the best of many rows on the targets would be
     ahead by luck alone.
     """
     chosen = summary.loc[summary["selected"], "method"]
     if summary["r2_overall"].isna().all():
         return Verdict("none", "There is no truth to compare with: accuracy is estimated, not measured.", "")
     if chosen.empty:
-        return Verdict("none", "No trained row was selected on validation people; nothing is compared.", "")
+        return Verdict("none", "No trained row was selected on validation samples; nothing is compared.", "")
     method = str(chosen.iloc[0])
     rows = comparisons[
         (comparisons["method_a"] == method)
@@ -43,7 +43,7 @@ def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFr
     ]
     r2 = rows[rows["metric"] == "r2"].set_index("stratum")
     if r2.empty:
-        return Verdict("none", f"{method} was selected on validation people; Beagle was not run on this mask.", "")
+        return Verdict("none", f"{method} was selected on validation samples; Beagle was not run on this mask.", "")
     outcome, rare = _clause(r2, "rare")
     _, overall = _clause(r2, "overall")
     if outcome == "none":  # no rare sites: judge on all

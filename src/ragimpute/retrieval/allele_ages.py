@@ -25,7 +25,7 @@ def allele_ages(panel: Panel, threads: int) -> np.ndarray:
 def each(
     panel: Panel, carriers: np.ndarray, group: np.ndarray, inside: bool, threads: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Sharing at all sites, and isolation: each with the same when a group is left out, if people are `inside`."""
+    """Sharing at all sites, and isolation: each with the same when a group is left out, if samples are `inside`."""
     alleles, cm, groups = panel.alleles, panel.sites.cm, np.repeat(group, 2)
     return [
         carriers_sharing(panel, np.arange(len(alleles)), carriers, group, inside, threads),

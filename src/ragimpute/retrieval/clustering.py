@@ -74,7 +74,7 @@ def clustering(
     typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] uint8 and flipped [S] bool:
     carriers have ALT, where flipped REF; carriers [S, C] int32 as `first_carriers` returns them; before, after [S]
     int64: number of typed sites before each site, and index of the first one after it, both ascending; group [H] int64:
-    label 0 .. G - 1 of people left out together.
+    label 0 .. G - 1 of samples left out together.
     Returns clustering [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that
     group's haplotypes. NaN where there is no carrier, or nobody else.
     """

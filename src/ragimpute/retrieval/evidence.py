@@ -74,7 +74,7 @@ def mean_by_posterior(fold: Fold, segments: dict[str, np.ndarray], threads: int 
     segments: those of `retrieve_neighbours`. The mean over all of WEIGHTS is worse (docs/methods.md).
     """
     beside, n_sites = flanks(fold), len(fold.typed)
-    dosage = np.empty((n_sites, 2 * fold.n_people), dtype=np.float32)
+    dosage = np.empty((n_sites, 2 * fold.n_samples), dtype=np.float32)
     for start in range(0, n_sites, chunk):
         sites = slice(start, min(start + chunk, n_sites))
         local, typed = local_flanks(beside, sites)

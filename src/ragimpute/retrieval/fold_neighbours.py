@@ -21,7 +21,7 @@ def retrieve_neighbours(fold: Fold, k: int, threads: int) -> dict[str, np.ndarra
             part.reference.alleles[part.typed],
             part.reference.sites.cm[part.typed],
             part.observed.astype(np.int8),
-            np.repeat(part.excluded_haplotypes(np.arange(part.n_people)), 2, axis=0),
+            np.repeat(part.excluded_haplotypes(np.arange(part.n_samples)), 2, axis=0),
             k,
             threads,
         )

@@ -16,7 +16,7 @@ from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.sharing import shared_cm
 
 MAX_CARRIERS = 8  # above this, the first ones stand for all
-SPARE = 2  # further carriers, which stand in for those of a person who is left out
+SPARE = 2  # further carriers, which stand in for those of a sample that is left out
 NEAREST = 2  # others looked up on each side of a carrier, of different groups: one stands in for the other
 
 
@@ -59,7 +59,7 @@ def _mean_of_longest(lengths, others_group, carriers_group, left_out):
     """Mean over the first MAX_CARRIERS carriers of the longest sharing with the nearest other of each place and side.
 
     All of them outside group `left_out`; lengths, others_group [C, 4, NEAREST]. Only the nearest that remains counts,
-    so that a person who is left out leaves no trace, carrier or not.
+    so that a sample that is left out leaves no trace, carrier or not.
     """
     total, used = np.float32(0.0), 0
     for c in range(len(carriers_group)):
@@ -126,7 +126,7 @@ def isolation(
 
     alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF; carriers [S, C]
     int32 as `first_carriers` returns them; cm [S]; group [H] int64: label
-    0 .. G - 1 of people left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
+    0 .. G - 1 of samples left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
     `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
     """
     n_sites = len(alleles)

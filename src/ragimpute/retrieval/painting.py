@@ -15,25 +15,25 @@ COLUMNS: dict[str, type] = {
 
 
 def spread_over_populations(populations: Mapping[str, str], number: int) -> list[str]:
-    """`number` of the people of `populations` (person -> population): one of each population, then another, .."""
+    """`number` of the samples of `populations` (sample -> population): one of each population, then another, .."""
     table = pd.Series(populations).rename_axis("sample").reset_index(name="population")
     turn = table.groupby("population").cumcount()
     return sorted(table["sample"].iloc[np.argsort(turn, kind="stable")[:number]])
 
 
 def paint_haplotypes(
-    fold: Fold, people: Sequence[str], populations: Mapping[str, str], threads: int = 1
+    fold: Fold, samples: Sequence[str], populations: Mapping[str, str], threads: int = 1
 ) -> pd.DataFrame:
-    """The pieces (COLUMNS without mask) of the haplotypes of `people` of fold targets, on its first chromosome.
+    """The pieces (COLUMNS without mask) of the haplotypes of `samples` of fold targets, on its first chromosome.
 
-    populations: reference person -> population. A piece reaches to the start of the next one; `cm` is its length.
+    populations: reference sample -> population. A piece reaches to the start of the next one; `cm` is its length.
     """
     from ragimpute.retrieval.neighbours import (
         find_neighbours,  # brings numba, which those who only want COLUMNS do not need
     )
 
     part = fold.chromosomes()[0]
-    index = np.array([part.samples.index(name) for name in people])
+    index = np.array([part.samples.index(name) for name in samples])
     columns = (2 * index[:, None] + np.arange(2)).reshape(-1)
     sites = part.reference.sites.take(part.typed)
     neighbours, _ = find_neighbours(
@@ -49,14 +49,14 @@ def paint_haplotypes(
         found = pieces(best)
         stops = [first for first, _ in found[1:]] + [len(sites) - 1]
         for (first, copied), stop in zip(found, stops, strict=True):
-            person = part.reference.samples[copied // 2]
+            sample = part.reference.samples[copied // 2]
             rows.append(
                 {
-                    **{"sample": people[query // 2], "haplotype": query % 2 + 1, "chrom": str(sites.chrom[0])},
+                    **{"sample": samples[query // 2], "haplotype": query % 2 + 1, "chrom": str(sites.chrom[0])},
                     **{"start": int(sites.pos[first]), "end": int(sites.pos[stop])},
                     **{"cm": float(sites.cm[stop] - sites.cm[first]), "n_typed": stop - first},
-                    **{"neighbour": person, "neighbour_haplotype": copied % 2 + 1},
-                    "population": populations.get(person, "NA"),
+                    **{"neighbour": sample, "neighbour_haplotype": copied % 2 + 1},
+                    "population": populations.get(sample, "NA"),
                 }
             )
     return pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "mask"])

@@ -12,7 +12,7 @@ from ragimpute.parallel import in_threads
 from ragimpute.retrieval.bits import pack_by_haplotype
 
 MAX_CARRIERS = 16  # pairs are quadratic in carriers: above this, the first ones stand for all
-SPARE = 2  # further carriers, which stand in for a person's own when these are left out
+SPARE = 2  # further carriers, which stand in for a sample's own when these are left out
 MIN_CM = 1e-3  # added to lengths before the logarithm
 
 
@@ -132,7 +132,7 @@ def mutual_sharing(
 
     compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; carriers [S, C] int32
     as `first_carriers` returns them; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared
-    sites before each site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of people left out
+    sites before each site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of samples left out
     together.
     Returns shared [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that group's
     haplotypes. NaN where fewer than two carriers are left.

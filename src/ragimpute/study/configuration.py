@@ -278,7 +278,7 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
             problems.append(f"{where}.panel: no panel {mask['panel']!r}{suggestion(mask['panel'], list(panels))}")
         elif mask["sites"] == "targets" and isinstance(panels[mask["panel"]]["targets"], dict):
             problems.append(
-                f"{where}.sites: held-out people have every site, so that `targets` leaves nothing to score; "
+                f"{where}.sites: held-out samples have every site, so that `targets` leaves nothing to score; "
                 "give a list of sites or {fraction: F}"
             )
     for name, panel in panels.items():

@@ -78,7 +78,7 @@ class SiteIndex:
         return Match(self._exact[chrom, pos, *pair], relation, is_ambiguous(ref, alts[0]))
 
     def _without_alt(self, chrom: str, pos: int, ref: str) -> Match:
-        """The single-nucleotide site of a record without ALT, as files of few people have where all carry REF."""
+        """The single-nucleotide site of a record without ALT, as files of few samples have where all carry REF."""
         here = self._at.get((chrom, pos), [])
         if len(here) != 1 or ref not in here[0] or not set(here[0]) <= COMPLEMENT.keys():
             return Match(-1, "no ALT allele")

@@ -23,7 +23,7 @@ def _no_records() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class TargetGenotypes:
-    """Genotypes of N people at M of the panel's sites, in the panel's order."""
+    """Genotypes of N samples at M of the panel's sites, in the panel's order."""
 
     samples: tuple[str, ...]
     index: np.ndarray  # [M] int64, panel indices, increasing
@@ -46,7 +46,7 @@ class TargetGenotypes:
         return found
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
-        """The same people at some of the sites only; `rows` indexes the first axis of `alleles`."""
+        """The same samples at some of the sites only; `rows` indexes the first axis of `alleles`."""
         filled = None if self.filled is None else self.filled[rows]
         return replace(
             self, index=self.index[rows], alleles=self.alleles[rows], phased=self.phased[rows], filled=filled
@@ -62,7 +62,7 @@ class TargetGenotypes:
         return self.alleles if self.filled is None else np.where(self.filled[..., None], np.int8(-1), self.alleles)
 
     def haplotypes(self) -> np.ndarray:
-        """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a person side by side."""
+        """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a sample side by side."""
         if not self.complete:
             raise InputError("the typed genotypes are not completely phased; run `ragimpute phase` on them first")
         return self.alleles.reshape(len(self.index), -1).astype(np.uint8)
@@ -78,7 +78,7 @@ def read_genotypes(
     region: Region | None = None,
     require_match: bool = True,
 ) -> TargetGenotypes:
-    """Read the genotypes of `samples` (all people by default, in the order asked for) at the panel's `sites`.
+    """Read the genotypes of `samples` (all samples by default, in the order asked for) at the panel's `sites`.
 
     Records are matched by CHROM, POS, REF and ALT; those whose alleles are swapped or read from the other strand are
     recoded to the panel's, or dropped, as `policy` says, and listed either way. `frequency` [S] float, that of ALT in
@@ -187,7 +187,7 @@ def _sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Seq
 
 
 def unusable_genotypes(array: np.ndarray | None) -> str:
-    """Why the genotypes of a record (`source.genotypes`) are not those of diploid people, or ''."""
+    """Why the genotypes of a record (`source.genotypes`) are not those of diploid samples, or ''."""
     if array is None:
         return "no genotypes"
     if array.shape[1] == 2:

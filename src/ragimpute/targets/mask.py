@@ -105,7 +105,7 @@ def typed_sites(
     """Which panel sites [S] bool are typed, given the sites at which the targets have genotypes.
 
     A site list: biallelic SNVs at a listed position and present in the targets. 'targets': every site of the targets
-    that is in the panel. A fraction: that share, drawn at random, of the SNVs polymorphic among the `reference` people
+    that is in the panel. A fraction: that share, drawn at random, of the SNVs polymorphic among the `reference` samples
     and present in the targets. Raises InputError when no site is typed or the fraction is not in (0, 1).
     """
     present = np.zeros(len(panel.sites), dtype=bool)
@@ -123,7 +123,7 @@ def typed_sites(
         if not len(eligible):
             raise InputError(
                 f"no site can be typed: none of the {int(present.sum())} sites that panel and targets share is a "
-                "single-nucleotide variant that varies among the reference people"
+                "single-nucleotide variant that varies among the reference samples"
             )
         typed = _drawn(panel.sites, eligible, max(1, round(spec * len(eligible))), rng)
     if not typed.any():
@@ -134,7 +134,7 @@ def typed_sites(
 def random_masks(
     panel: Panel, reference: Sequence[str], typed: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Seeded random sets [S, count] bool of SNVs polymorphic among the reference people.
+    """Seeded random sets [S, count] bool of SNVs polymorphic among the reference samples.
 
     Each has as many as are typed, and one more on each chromosome that got none.
     """
@@ -219,7 +219,7 @@ def read_phased(
 
 
 def _polymorphic_snv(panel: Panel, reference: Sequence[str]) -> np.ndarray:
-    alleles = panel.people(reference).alleles
+    alleles = panel.of_samples(reference).alleles
     carriers = alleles.sum(axis=1, dtype=np.int64)
     return is_snv(panel.sites) & (carriers > 0) & (carriers < alleles.shape[1])
 

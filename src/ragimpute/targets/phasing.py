@@ -1,4 +1,4 @@
-"""Phasing the targets' typed genotypes with Beagle, against the reference people."""
+"""Phasing the targets' typed genotypes with Beagle, against the reference samples."""
 
 import logging
 import tempfile
@@ -19,7 +19,7 @@ from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
-SEED_STEP = 1_000_003  # between the seeds of one person's phasings: further than users' own seeds lie apart
+SEED_STEP = 1_000_003  # between the seeds of one sample's phasings: further than users' own seeds lie apart
 THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
@@ -33,7 +33,7 @@ def phase(
 ) -> TargetGenotypes:
     """Complete and phase `targets` with Beagle 5; returned as they are when nothing is left to phase.
 
-    `reference` holds the reference people only, at all panel sites. Beagle sees them at the typed sites. A person
+    `reference` holds the reference samples only, at all panel sites. Beagle sees them at the typed sites. A sample
     whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
     Raises InputError when Beagle is missing or fails.
     """
@@ -82,30 +82,30 @@ def phase_repeatedly(
 
 def as_targets(
     reference: Panel,
-    people: Panel,
+    samples: Panel,
     targets: TargetGenotypes,
     genetic_map: GeneticMap,
     *,
     memory_mb: int = 4000,
     seed: int = 1,
 ) -> TargetGenotypes:
-    """The samples of `people` at the typed sites of `targets`, phased as those will be when they are imputed.
+    """The samples of `samples` at the typed sites of `targets`, phased as those will be when they are imputed.
 
-    reference, people: samples of the panel at all its sites, none of them in both. `targets` are as they came: where
-    all their known heterozygotes are phased, `phase` keeps their phase, and `people` keep the panel's. Otherwise the
-    phase of `people` is erased and inferred by `phase` against `reference` alone.
+    reference, samples: samples of the panel at all its sites, none of them in both. `targets` are as they came: where
+    all their known heterozygotes are phased, `phase` keeps their phase, and `samples` keep the panel's. Otherwise the
+    phase of `samples` is erased and inferred by `phase` against `reference` alone.
     Raises InputError when Beagle is missing or fails.
     """
-    alleles = people.alleles[targets.index].reshape(len(targets.index), -1, 2).astype(np.int8)
+    alleles = samples.alleles[targets.index].reshape(len(targets.index), -1, 2).astype(np.int8)
     phased = np.ones(alleles.shape[:2], dtype=bool)
-    true_phase = TargetGenotypes(people.samples, targets.index, alleles, phased, pd.DataFrame())
+    true_phase = TargetGenotypes(samples.samples, targets.index, alleles, phased, pd.DataFrame())
     known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
     het = known & (targets.alleles[..., 0] != targets.alleles[..., 1])
     came_phased = bool((targets.phased | ~het).all())
     logger.info("the validation samples' phase is %s", "the panel's" if came_phased else "erased and inferred again")
     if came_phased:
         return true_phase
-    typed = np.zeros(len(people.sites), dtype=bool)
+    typed = np.zeros(len(samples.sites), dtype=bool)
     typed[targets.index] = True
     erased = select_sites(true_phase, typed, erase_phase=True)
     return phase(reference, erased, genetic_map, memory_mb=memory_mb, seed=seed)
@@ -138,9 +138,9 @@ def _by_beagle(
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
-    """In `alleles` [M, N, 2], phased anew, give those people their haplotypes back who came phased; in place.
+    """In `alleles` [M, N, 2], phased anew, give those samples their haplotypes back who came phased; in place.
 
-    A person came phased on a chromosome when all known heterozygotes there are. What was missing keeps its new
+    A sample came phased on a chromosome when all known heterozygotes there are. What was missing keeps its new
     alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
     """
     known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
@@ -148,13 +148,13 @@ def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites
     for start, stop in chromosome_bounds(sites.chrom):
         part = slice(start, stop)
         came_phased = np.all(targets.phased[part] | ~het[part], axis=0)
-        for person in np.flatnonzero(came_phased):
-            given, new = targets.alleles[part, person], alleles[part, person]  # [R, 2]
-            hets = np.flatnonzero(het[part, person])
+        for sample in np.flatnonzero(came_phased):
+            given, new = targets.alleles[part, sample], alleles[part, sample]  # [R, 2]
+            hets = np.flatnonzero(het[part, sample])
             if len(hets):
                 exchanged = of_nearest(new[hets, 0] != given[hets, 0], hets, np.arange(stop - start))
                 new[exchanged] = new[exchanged, ::-1]
-            new[known[part, person]] = given[known[part, person]]
+            new[known[part, sample]] = given[known[part, sample]]
 
 
 def write_inputs(

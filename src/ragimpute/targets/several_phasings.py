@@ -1,4 +1,4 @@
-"""Several phasings of the same people, and the average of what is imputed from each.
+"""Several phasings of the same samples, and the average of what is imputed from each.
 
 Phase is uncertain, most of all where typed sites are sparse: another seed of Beagle phases the same heterozygotes
 otherwise. An average over phasings is nearer to the truth than what any one of them gives (docs/methods.md).
@@ -19,7 +19,7 @@ from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
 KIND = "phasings"
-WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference people
+WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference samples
 
 
 def how_many(sites: Sites, targets: TargetGenotypes) -> int:
@@ -43,19 +43,19 @@ def load_phasings(path: Path, phased: Path, first: TargetGenotypes) -> list[Targ
     found = artefacts.load(path, KIND)
     of_this = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
     if not of_this or json.loads(found.metadata["samples"]) != list(first.samples):
-        raise InputError(f"{path}: not of the people and phase in {phased}; run `ragimpute phase` again")
+        raise InputError(f"{path}: not of the samples and phase in {phased}; run `ragimpute phase` again")
     first = replace(first, filled=found.arrays["filled"] == 1)
     return [first, *(replace(first, alleles=alleles) for alleles in found.arrays["alleles"])]
 
 
 def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
-    """Alleles [M, 2 P N] uint8: all N people of the first of P phasings, then all of the second, and so on."""
+    """Alleles [M, 2 P N] uint8: all N samples of the first of P phasings, then all of the second, and so on."""
     return np.concatenate([phasing.haplotypes() for phasing in phasings], axis=1)
 
 
 def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
-    """The fold with its people start .. stop - 1 only, in all their phasings."""
-    first = fold.n_people // fold.phasings * np.arange(fold.phasings)  # of each phasing
+    """The fold with its samples start .. stop - 1 only, in all their phasings."""
+    first = fold.n_samples // fold.phasings * np.arange(fold.phasings)  # of each phasing
     rows = (first[:, None] + np.arange(start, stop)).reshape(-1)
     return replace(
         fold,
@@ -72,7 +72,7 @@ def average(imputed: Imputed, fold: Fold) -> Imputed:
     """
     if fold.phasings == 1:
         return imputed
-    n_sites, n = len(fold.typed), fold.n_people // fold.phasings
+    n_sites, n = len(fold.typed), fold.n_samples // fold.phasings
     hds = imputed.hds.reshape(n_sites, fold.phasings, n, 2)
     both = imputed.both.reshape(n_sites, fold.phasings, n)
     observed = fold.observed.reshape(len(fold.observed), fold.phasings, n, 2)
@@ -132,9 +132,9 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
         cm = sites.cm[start:stop]
         rows = slice(*np.searchsorted(typed_sites, (start, stop)))
         typed_cm = sites.cm[typed_sites[rows]]
-        for person in np.flatnonzero(opposite[rows].any(axis=0)):
-            hets = np.flatnonzero(het[rows, person])
-            swapped[start:stop, person] = of_nearest(opposite[rows, person][hets], typed_cm[hets], cm)
+        for sample in np.flatnonzero(opposite[rows].any(axis=0)):
+            hets = np.flatnonzero(het[rows, sample])
+            swapped[start:stop, sample] = of_nearest(opposite[rows, sample][hets], typed_cm[hets], cm)
     return swapped
 
 

@@ -23,11 +23,11 @@ class BatchSource:
     device: torch.device
 
     def make(self, number: int) -> tuple[np.ndarray, Batch]:
-        """The people [B] of step `number` whom this process computes, and their batch in the computer's memory."""
+        """The samples [B] of step `number` whom this process computes, and their batch in the computer's memory."""
         step = self.schedule.step(number)
-        people = self.processes.share(step.people)
-        batch = self.folds[step.fold].batch(people, step.window)
-        return people, pinned(batch) if self.device.type == "cuda" else batch
+        samples = self.processes.share(step.samples)
+        batch = self.folds[step.fold].batch(samples, step.window)
+        return samples, pinned(batch) if self.device.type == "cuda" else batch
 
     def steps(self, start: int, stop: int, ahead: bool) -> Iterator[tuple[np.ndarray, Batch]]:
         """What `make` gives for the steps start .. stop - 1; `ahead`: the next one is made while this one is used.

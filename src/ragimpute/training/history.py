@@ -51,9 +51,9 @@ def weights_digest(model: nn.Module) -> bytes:
     return digest.digest()
 
 
-def chain_batch(digest: bytes, batch: Batch, people: np.ndarray) -> bytes:
-    """Fold a batch (its people, sites, truth and scored places) into the running `digest` of all batches so far."""
+def chain_batch(digest: bytes, batch: Batch, samples: np.ndarray) -> bytes:
+    """Fold a batch (its samples, sites, truth and scored places) into the running `digest` of all batches so far."""
     chained = hashlib.sha256(digest)
-    for array in (people, batch.sites, batch.alleles.numpy(), batch.scored.numpy()):
+    for array in (samples, batch.sites, batch.alleles.numpy(), batch.scored.numpy()):
         chained.update(np.ascontiguousarray(array).tobytes())
     return chained.digest()

@@ -33,13 +33,13 @@ class PreparedStudy:
     roles_path: Path
     typed_path: Path
     panel: Panel
-    people: list[SampleRole]
+    samples: list[SampleRole]
 
     @classmethod
     def load(cls, panel: Path, roles: Path, typed: Path) -> "PreparedStudy":
         """Raises InputError when a file is missing, damaged or of another panel."""
-        people = [SampleRole(*row) for row in read_roles(roles).itertuples(index=False)]
-        return cls(panel, roles, typed, Panel.load(panel), people)
+        samples = [SampleRole(*row) for row in read_roles(roles).itertuples(index=False)]
+        return cls(panel, roles, typed, Panel.load(panel), samples)
 
     def fold(self, name: str, phased: Path | None = None) -> Fold:
         """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.
@@ -49,12 +49,12 @@ class PreparedStudy:
         column = name if name.startswith("random") else "typed"
         typed = read_typed(self.typed_path, self.panel.sites, column)
         if name == "targets" and phased is None:
-            raise InputError("fold targets needs --targets, the phased typed genotypes of the people to impute")
+            raise InputError("fold targets needs --targets, the phased typed genotypes of the samples to impute")
         if phased is None:
-            return load_fold(self.panel, self.people, {column: typed}, name)
-        names = [person.sample for person in self.people if person.fold == name]
+            return load_fold(self.panel, self.samples, {column: typed}, name)
+        names = [sample.sample for sample in self.samples if sample.fold == name]
         found = read_phased(phased, self.panel.sites, names, self.typed_path)
-        return load_fold(self.panel, self.people, {column: typed}, name, found.haplotypes(), names)
+        return load_fold(self.panel, self.samples, {column: typed}, name, found.haplotypes(), names)
 
     def provenance(self, validation: Path | None = None) -> dict[str, str]:
         """SHA-256 of the files that a training depends on, for the metadata of what comes from them.
@@ -118,7 +118,7 @@ def from_pretrained(settings: TrainingSettings, weights: str) -> TrainingSetting
 
 def load_pretrained(model: nn.Module, study: PreparedStudy) -> str:
     """Load the pretrained weights for the reference of `study` into `model`; returns the SHA-256 of their file."""
-    n_reference = sum(person.role == "reference" for person in study.people)
+    n_reference = sum(sample.role == "reference" for sample in study.samples)
     path = pretrained.choose_weights(study.panel.sites, 2 * n_reference)
     load_weights(model, path, artefacts.load(path, MODEL))
     return artefacts.file_digest(path)

@@ -73,16 +73,16 @@ class Trainer:
     _stop: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        people = min((self.settings.batch_people, *(fold.n_people for fold in self.folds)))
-        if people % self.processes.size:
+        samples = min((self.settings.batch_samples, *(fold.n_samples for fold in self.folds)))
+        if samples % self.processes.size:
             raise InputError(
-                f"{people} people of a batch cannot be shared evenly by {self.processes.size} processes; "
-                "set training.batch_people to a multiple of their number"
+                f"{samples} samples of a batch cannot be shared evenly by {self.processes.size} processes; "
+                "set training.batch_samples to a multiple of their number"
             )
-        if people < self.spec.min_people:
+        if samples < self.spec.min_samples:
             raise InputError(
-                f"this loss needs batches of at least {self.spec.min_people} people, there are {people}; "
-                "raise training.batch_people or train on more people"
+                f"this loss needs batches of at least {self.spec.min_samples} samples, there are {samples}; "
+                "raise training.batch_samples or train on more samples"
             )
         self.history = History(self.seed)
         self.model.to(self.device).train()
@@ -93,7 +93,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        schedule = Schedule(self.folds, settings.batch_people, self.seed)
+        schedule = Schedule(self.folds, settings.batch_samples, self.seed)
         self.source = BatchSource(self.folds, schedule, self.processes, self.device)
         self._step = 0
         self._best: dict[str, Tensor] = {}
@@ -157,13 +157,13 @@ class Trainer:
 
     def _next(self, batches: Iterator[tuple[np.ndarray, Batch]]) -> tuple[np.ndarray, Batch]:
         start = time.perf_counter()
-        people, batch = next(batches)
+        samples, batch = next(batches)
         self.waited += time.perf_counter() - start
-        return people, batch
+        return samples, batch
 
-    def _train_step(self, people: np.ndarray, on_cpu: Batch) -> dict[str, float]:
+    def _train_step(self, samples: np.ndarray, on_cpu: Batch) -> dict[str, float]:
         settings, spec = self.settings, self.spec
-        self._batches = chain_batch(self._batches, on_cpu, people)
+        self._batches = chain_batch(self._batches, on_cpu, samples)
         batch = to_device(on_cpu, self.device)
         rate = learning_rate(self._step, settings.total_steps, settings.learning_rate, settings.warmup)
         for group in self.optimizer.param_groups:
@@ -179,7 +179,7 @@ class Trainer:
         terms = compute(spec, self.processes.gather_outputs(outputs), whole, whole_truth)
         watched = {}
         if settings.monitor_every and self._step % settings.monitor_every == 0:
-            # of this process's people: gradients at `after` do not come through what other processes sent
+            # of this process's samples: gradients at `after` do not come through what other processes sent
             own = terms if self.processes.size == 1 else compute(spec, outputs, batch, truth)
             watched = monitors.gradient_monitors(spec, own, outputs, batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -195,16 +195,16 @@ class Trainer:
         return scalars
 
     def _finish_epoch(self) -> dict[str, float]:
-        """Evaluate on validation people and on as many train people, keep the best weights."""
+        """Evaluate on validation samples and on as many train samples, keep the best weights."""
         settings, epoch = self.settings, self._epoch()
         scores: dict[str, float] = {}
         scored = [("val", self.validation), *(("train", fold) for fold in self.folds[:1])]
-        n_people = min(data.n_people for _, data in scored)
+        n_samples = min(data.n_samples for _, data in scored)
         for prefix, data in scored:
-            people = evenly_spread_windows(data.n_people, n_people if prefix == "train" else 0)
+            samples = evenly_spread_windows(data.n_samples, n_samples if prefix == "train" else 0)
             windows = evenly_spread_windows(data.n_windows, settings.evaluation_windows)
             values = validate(
-                self.model, data, self.strata, people, windows, self.device, settings.amp, processes=self.processes
+                self.model, data, self.strata, samples, windows, self.device, settings.amp, processes=self.processes
             )
             scores |= {f"{prefix}_{name}": value for name, value in values.items()}
         rate = self.optimizer.param_groups[0]["lr"]

@@ -48,8 +48,8 @@ class LossSpec:
     temperature: float = 0.1
 
     @property
-    def min_people(self) -> int:
-        """The smallest batch that the loss makes sense with: InfoNCE needs enough other people as negatives."""
+    def min_samples(self) -> int:
+        """The smallest batch that the loss makes sense with: InfoNCE needs enough other samples as negatives."""
         return 8 if self.extra.get("contrastive", 0.0) > 0 else 1
 
     @classmethod
@@ -141,16 +141,16 @@ def reconstruction_loss(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
 
 
 def info_nce(after1: Tensor, after2: Tensor, mask: Tensor, temperature: float) -> Tensor:
-    """InfoNCE between the two haplotypes of each person (van den Oord et al. 2018), mean over 2B anchors.
+    """InfoNCE between the two haplotypes of each sample (van den Oord et al. 2018), mean over 2B anchors.
 
     after1, after2 [B, L, D], mask [B, 2, L]. A haplotype's vector is the mean of `after` over its masked sites,
-    L2-normalised; its positive is the person's other haplotype, its negatives all haplotypes of other people.
-    Haplotypes of people without a masked site take no part.
+    L2-normalised; its positive is the sample's other haplotype, its negatives all haplotypes of other samples.
+    Haplotypes of samples without a masked site take no part.
     """
     after = torch.stack((after1, after2), dim=1).float()
     weight = mask.to(after.dtype)[..., None]
     mean = (after * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
-    z = functional.normalize(mean, dim=-1).flatten(0, 1)  # [2B, D], the two of a person side by side
+    z = functional.normalize(mean, dim=-1).flatten(0, 1)  # [2B, D], the two of a sample side by side
     present = mask.any(dim=2).all(dim=1).repeat_interleave(2)
     similarity = z @ z.T / temperature
     identity = torch.eye(len(z), dtype=torch.bool, device=z.device)

@@ -47,10 +47,10 @@ def probe_examples(
     """
     was_training = model.training
     model.eval()
-    people = evenly_spread_windows(data.n_people, SAMPLES)
+    samples = evenly_spread_windows(data.n_samples, SAMPLES)
     embeddings, alleles = [], []
     for window in evenly_spread_windows(data.n_windows, WINDOWS):
-        batch = to_device(data.batch(people, int(window)), device)
+        batch = to_device(data.batch(samples, int(window)), device)
         with autocast(device, amp):
             outputs = model(batch.inputs)
         scored = batch.scored.all(dim=1)

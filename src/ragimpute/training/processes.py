@@ -1,6 +1,6 @@
 """One training shared by several processes, as torchrun starts them: one for each GPU, on one machine or on many.
 
-Each computes its share of a step's people. Outputs and truth are gathered, so that a loss stays a pure function of the
+Each computes its share of a step's samples. Outputs and truth are gathered, so that a loss stays a pure function of the
 whole step; gradients are summed, so that all processes take the same step with the same weights.
 """
 
@@ -25,9 +25,9 @@ class Processes:
     size: int
     device: torch.device
 
-    def share(self, people: np.ndarray) -> np.ndarray:
-        """What this process computes of `people` [B]."""
-        return people[self.rank :: self.size]
+    def share(self, samples: np.ndarray) -> np.ndarray:
+        """What this process computes of `samples` [B]."""
+        return samples[self.rank :: self.size]
 
     def gather(self, tensor: Tensor) -> Tensor:
         """[B, ...] of all processes from the [B / size, ...] of each; gradients flow to this process's part alone."""
@@ -44,7 +44,7 @@ class Processes:
         return ImputationOutputs(*(self.gather(getattr(outputs, item.name)) for item in fields(outputs)))
 
     def gather_truth(self, batch: Batch) -> Batch:
-        """The batch with the truth of all processes' people, and the inputs of this one's only."""
+        """The batch with the truth of all processes' samples, and the inputs of this one's only."""
         return Batch(batch.inputs, batch.sites, self.gather(batch.alleles), self.gather(batch.scored))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:

@@ -1,4 +1,4 @@
-"""Which people and window each step sees: a function of the seed and the step's number, and of nothing else.
+"""Which samples and window each step sees: a function of the seed and the step's number, and of nothing else.
 
 So the order is the same for all losses of one seed, is not moved by validation, and needs no state to resume.
 """
@@ -19,22 +19,22 @@ SCHEDULE_STREAM = 1  # separates this use of the seed from the others
 class Step:
     fold: int  # index of the training fold (the study's mask first, then random masks)
     window: int
-    people: np.ndarray  # [B] int64, distinct
+    samples: np.ndarray  # [B] int64, distinct
 
 
 class Schedule:
-    """Passes over all windows of all training folds; in each pass every window meets every person once, shuffled.
+    """Passes over all windows of all training folds; in each pass every window meets every sample once, shuffled.
 
     Raises InputError when there is no window.
     """
 
-    def __init__(self, folds: Sequence[FoldData], batch_people: int, seed: int) -> None:
+    def __init__(self, folds: Sequence[FoldData], batch_samples: int, seed: int) -> None:
         if folds and not any(fold.n_windows for fold in folds):
             raise InputError("every site of the panel is typed: there is nothing to impute, and nothing to train on")
-        self._n_people = [fold.n_people for fold in folds]
+        self._n_samples = [fold.n_samples for fold in folds]
         self._windows = [(number, window) for number, fold in enumerate(folds) for window in range(fold.n_windows)]
-        self._batch_people = batch_people
-        self._length = sum(math.ceil(folds[number].n_people / batch_people) for number, _ in self._windows)
+        self._batch_samples = batch_samples
+        self._length = sum(math.ceil(folds[number].n_samples / batch_samples) for number, _ in self._windows)
         self._seed = seed
         self._pass = -1
         self._steps: list[Step] = []
@@ -50,11 +50,11 @@ class Schedule:
         generator = np.random.default_rng([SCHEDULE_STREAM, self._seed, which])
         steps = []
         for fold, window in self._windows:
-            order = generator.permutation(self._n_people[fold])
-            size = min(self._batch_people, len(order))
-            # the last batch of a window is filled up from the front of the order: still distinct people
+            order = generator.permutation(self._n_samples[fold])
+            size = min(self._batch_samples, len(order))
+            # the last batch of a window is filled up from the front of the order: still distinct samples
             order = np.resize(order, math.ceil(len(order) / size) * size)
-            steps += [Step(fold, window, people) for people in order.reshape(-1, size)]
+            steps += [Step(fold, window, samples) for samples in order.reshape(-1, size)]
         return [steps[i] for i in generator.permutation(len(steps))]
 
 

@@ -16,7 +16,7 @@ class TrainingSettings:
     size: str = "small"
     epochs: int = 10
     steps_per_epoch: int = 80
-    batch_people: int = 16  # people per step, at one window
+    batch_samples: int = 16  # samples per step, at one window
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup: float = 0.05  # share of all steps with a rising rate; cosine decay to zero afterwards
@@ -39,7 +39,7 @@ class TrainingSettings:
         if unknown:
             raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         settings = cls(**{**defaults, **{key: value for key, value in config.items() if value is not None}})
-        for name, least in (("epochs", 0), ("steps_per_epoch", 1), ("batch_people", 1), ("patience", 0)):
+        for name, least in (("epochs", 0), ("steps_per_epoch", 1), ("batch_samples", 1), ("patience", 0)):
             if getattr(settings, name) < least:
                 raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")
         if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:

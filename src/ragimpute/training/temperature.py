@@ -65,12 +65,12 @@ def validation_logits(
     """
     was_training = model.training
     model.eval()
-    people = evenly_spread_windows(data.n_people, SAMPLES)
-    length = len(data.batch(people[:1], 0).sites)
-    windows = evenly_spread_windows(data.n_windows, max(WINDOWS, GENOTYPES // (len(people) * length)))
+    samples = evenly_spread_windows(data.n_samples, SAMPLES)
+    length = len(data.batch(samples[:1], 0).sites)
+    windows = evenly_spread_windows(data.n_windows, max(WINDOWS, GENOTYPES // (len(samples) * length)))
     logits, counts = [], []
     for window in windows:
-        batch = to_device(data.batch(people, int(window)), device)
+        batch = to_device(data.batch(samples, int(window)), device)
         with autocast(device, amp):
             outputs = model(batch.inputs)
         scored = batch.scored.all(dim=1)

@@ -56,24 +56,24 @@ def validate(
     model: nn.Module,
     data: FoldData,
     strata: SiteStrata,
-    people: np.ndarray,
+    samples: np.ndarray,
     windows: np.ndarray,
     device: torch.device,
     amp: bool = True,
-    batch_people: int = 64,
+    batch_samples: int = 64,
     processes: Processes = ALONE,
 ) -> dict[str, float]:
-    """r2, r2_rare, r2_common, f1, f1_rare, f1_common of `people` at `windows`, pooled over genotypes.
+    """r2, r2_rare, r2_common, f1, f1_rare, f1_common of `samples` at `windows`, pooled over genotypes.
 
     A genotype counts where both haplotypes are scored. Draws no random numbers and leaves the model's mode as it was.
     """
     was_training = model.training
     model.eval()
-    people = processes.share(people)
+    samples = processes.share(samples)
     sums = np.zeros((2, len(FIELDS)))  # rare, common
     for window in windows:
-        for start in range(0, len(people), batch_people):
-            batch = to_device(data.batch(people[start : start + batch_people], int(window)), device)
+        for start in range(0, len(samples), batch_samples):
+            batch = to_device(data.batch(samples[start : start + batch_samples], int(window)), device)
             with autocast(device, amp):
                 outputs = model(batch.inputs)
             dosage = genotype_dosage(outputs.genotype_logits).cpu().numpy()

@@ -27,7 +27,7 @@ def _put(out, at, word, length):
 
 
 @njit(cache=True, nogil=True)
-def _put_person(out, at, x, y, g2, fields, words, lengths):
+def _put_sample(out, at, x, y, g2, fields, words, lengths):
     one = np.uint64(1)
     g1 = x + y - 2 * g2
     g0 = 1000 - g1 - g2
@@ -69,13 +69,13 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
 
     `prefixes` [bytes] holds the fixed columns of the records, that of record i at starts[i]:starts[i + 1]; `a`, `b`,
     `both` [S, N] int16 as in Quantised; `fields` [F] of GT, DS, HDS, GP in the order to print. `out` must have room
-    for WIDEST bytes a person and SPARE at the end. Most genotypes are certain: their text is made once.
+    for WIDEST bytes a sample and SPARE at the end. Most genotypes are certain: their text is made once.
     """
     certain = np.zeros((2, 2, WIDEST + SPARE), np.uint8)
     certain_length = np.zeros((2, 2), np.uint64)
     for h1 in range(2):
         for h2 in range(2):
-            certain_length[h1, h2] = _put_person(
+            certain_length[h1, h2] = _put_sample(
                 certain[h1, h2], np.uint64(0), 1000 * h1, 1000 * h2, 1000 * h1 * h2, fields, words, lengths
             )
     certain_words = certain.view(np.uint64)
@@ -84,15 +84,15 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
         for i in range(starts[site], starts[site + 1]):
             out[at] = prefixes[i]
             at += np.uint64(1)
-        for person in range(a.shape[1]):
-            x, y, g2 = np.int64(a[site, person]), np.int64(b[site, person]), np.int64(both[site, person])
+        for sample in range(a.shape[1]):
+            x, y, g2 = np.int64(a[site, sample]), np.int64(b[site, sample]), np.int64(both[site, sample])
             if (x == 0 or x == 1000) and (y == 0 or y == 1000):
                 text, length = certain_words[x // 1000, y // 1000], certain_length[x // 1000, y // 1000]
                 for w in range((length + np.uint64(7)) // np.uint64(8)):
                     _put(out, at + np.uint64(8) * w, text[w], np.uint64(8))
                 at += length
             else:
-                at = _put_person(out, at, x, y, g2, fields, words, lengths)
+                at = _put_sample(out, at, x, y, g2, fields, words, lengths)
         out[at] = NEWLINE
         at += np.uint64(1)
     return np.int64(at)
@@ -106,14 +106,14 @@ def format_genotypes(out, prefixes, starts, alleles, phased):
         for i in range(starts[site], starts[site + 1]):
             out[at] = prefixes[i]
             at += 1
-        for person in range(alleles.shape[1]):
-            first, second = alleles[site, person, 0], alleles[site, person, 1]
+        for sample in range(alleles.shape[1]):
+            first, second = alleles[site, sample, 0], alleles[site, sample, 1]
             out[at] = TAB
             if first < 0 or second < 0:
                 out[at + 1], out[at + 3] = DOT, DOT
             else:
                 out[at + 1], out[at + 3] = ZERO + first, ZERO + second
-            out[at + 2] = PIPE if phased[site, person] else SLASH
+            out[at + 2] = PIPE if phased[site, sample] else SLASH
             at += 4
         out[at] = NEWLINE
         at += 1

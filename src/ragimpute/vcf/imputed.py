@@ -1,4 +1,4 @@
-"""Imputed genotypes of N people at S sites, as every method returns them and the VCF writer takes them."""
+"""Imputed genotypes of N samples at S sites, as every method returns them and the VCF writer takes them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ragimpute.panel.folds import Fold
 
 @dataclass(frozen=True)
 class Imputed:
-    """The joint distribution of a person's two alleles at a site is given by three numbers.
+    """The joint distribution of a sample's two alleles at a site is given by three numbers.
 
     P(h1=1) and P(h2=1) are `hds`, P(h1=1, h2=1) is `both`; GP, DS and GT follow (DS = sum of HDS = GP1 + 2 GP2).
     """
@@ -28,7 +28,7 @@ class Imputed:
         Typed sites keep the observed alleles; a site that is monomorphic in the reference gets its only allele, because
         no such site can be learnt from.
         """
-        observed = fold.observed.reshape(len(fold.observed), fold.n_people, 2)
+        observed = fold.observed.reshape(len(fold.observed), fold.n_samples, 2)
         hds[fold.typed] = observed
         both[fold.typed] = observed.all(axis=2)
         count, number = fold.reference.allele_count, fold.reference.alleles.shape[1]

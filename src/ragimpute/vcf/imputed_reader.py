@@ -14,7 +14,7 @@ from ragimpute.vcf.source import read_header, records
 
 @dataclass(frozen=True)
 class ImputedVcf:
-    """What an imputed VCF says about N people at the panel's S sites; NaN where the file lacks a record."""
+    """What an imputed VCF says about N samples at the panel's S sites; NaN where the file lacks a record."""
 
     samples: tuple[str, ...]
     ds: np.ndarray  # [S, N] float32 in [0, 2]

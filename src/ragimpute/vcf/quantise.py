@@ -9,7 +9,7 @@ UNIT = 1000
 
 @dataclass(frozen=True)
 class Quantised:
-    """Thousandths of the marginal and joint probabilities of a person's two alleles at a site."""
+    """Thousandths of the marginal and joint probabilities of a sample's two alleles at a site."""
 
     a: np.ndarray  # [S, N] int16, P(h1 = 1)
     b: np.ndarray  # [S, N] int16, P(h2 = 1)

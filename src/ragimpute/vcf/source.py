@@ -90,7 +90,7 @@ def read_header(path: str | os.PathLike) -> Header:
     seen: set[str] = set()
     for sample in samples:
         if sample in seen:
-            raise InputError(f"{path}: sample {sample!r} occurs twice in the header; give every person their own name")
+            raise InputError(f"{path}: sample {sample!r} occurs twice in the header; give every sample their own name")
         if not sample.strip():
             raise InputError(f"{path}: the #CHROM line has an empty sample name")
         seen.add(sample)
@@ -104,7 +104,7 @@ def records(
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these people, *in file order*. Chromosomes are added to the header first, which
+    `samples` limits the genotypes to these samples, *in file order*. Chromosomes are added to the header first, which
     changes nothing where it has them: Beagle writes no ##contig lines, other files write faulty ones, and cyvcf2
     returns broken records, and crashes, for chromosomes that htslib does not know.
 

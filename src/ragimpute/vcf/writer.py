@@ -102,7 +102,7 @@ def write_parts(
         for part in parts:
             shape = (len(part.typed), len(samples))
             if part.hds.shape != (*shape, 2) or part.both.shape != shape:
-                raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} people")
+                raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} samples")
             for start, stop in _steps(*shape):
                 yield partial(chunk, part, place, start, stop)
             place += shape[0]
@@ -139,7 +139,7 @@ def write_genotypes(
 ) -> None:
     """Write GT of `samples` at M `sites`: alleles [M, N, 2] in {-1, 0, 1} (-1 = missing), phased [M, N] or one bool."""
     if alleles.shape != (len(sites), len(samples), 2):
-        raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} people x 2")
+        raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} samples x 2")
     whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])
 
     def chunk(start: int, stop: int) -> memoryview:

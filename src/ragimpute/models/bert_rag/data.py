@@ -43,9 +43,9 @@ class BertRagData:
         self.window = window
         self.mosaics = mosaics
         self.bounds = window_bounds(fold.reference.sites.chrom, window)
-        self.n_people = fold.n_people
+        self.n_samples = fold.n_samples
         self.n_windows = len(self.bounds)
-        expected = (2 * self.n_people, len(fold.typed_sites))
+        expected = (2 * self.n_samples, len(fold.typed_sites))
         if self.neighbours.shape[:2] != expected:
             raise InputError(
                 f"fold {fold.name}: the segments are for {self.neighbours.shape[0]} haplotypes at "
@@ -61,20 +61,20 @@ class BertRagData:
         self._lots = evidence.query_lots(fold.observed)
         self._alike = bool((fold.excluded < 0).all())  # nobody is left out: all samples see the same frequencies
 
-    def batch(self, people: np.ndarray, window: int) -> Batch:
-        """The batch of `people` [B] at `window`: always L = the window's full length, short windows padded."""
+    def batch(self, samples: np.ndarray, window: int) -> Batch:
+        """The batch of `samples` [B] at `window`: always L = the window's full length, short windows padded."""
         fold, (start, end) = self.fold, self.bounds[window]
-        n_people, length = len(people), end - start
-        haplotypes = 2 * people[:, None] + np.arange(2)  # [B, 2]
+        n_samples, length = len(samples), end - start
+        haplotypes = 2 * samples[:, None] + np.arange(2)  # [B, 2]
         real = slice(0, length)
 
-        tokens = np.full((n_people, 2, self.window), PAD, dtype=np.int64)
+        tokens = np.full((n_samples, 2, self.window), PAD, dtype=np.int64)
         tokens[..., real] = MASK
         first, last = np.searchsorted(fold.typed_sites, (start, end))
         tokens[..., fold.typed_sites[first:last] - start] = fold.observed[first:last][:, haplotypes].transpose(1, 2, 0)
 
         mosaics, shares = self._retrieved(haplotypes, slice(start, end))
-        seen = people[:1] if self._alike else people
+        seen = samples[:1] if self._alike else samples
         count, number = fold.left_out_count(seen, slice(start, end))
         frequency = np.zeros((len(seen), self.window), dtype=np.float32)
         frequency[:, real] = (count / number).T
@@ -84,9 +84,9 @@ class BertRagData:
         sites = np.full(self.window, -1, dtype=np.int64)
         sites[real] = np.arange(start, end)
         polymorphic = ((count > 0) & (count < number)).T
-        scored = np.zeros((n_people, 2, self.window), dtype=bool)
+        scored = np.zeros((n_samples, 2, self.window), dtype=bool)
         scored[..., real] = (polymorphic & ~fold.typed[start:end])[:, None]
-        alleles = np.zeros((n_people, 2, self.window), dtype=np.int64)
+        alleles = np.zeros((n_samples, 2, self.window), dtype=np.int64)
         if fold.truth is not None:
             alleles[..., real] = fold.truth[start:end][:, haplotypes].transpose(1, 2, 0)
 

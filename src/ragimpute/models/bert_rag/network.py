@@ -55,7 +55,7 @@ class Fusion(nn.Module):
 class BertRag(nn.Module):
     """The network; `inputs` are those of `BertRagData.batch`.
 
-    One haplotype head serves both haplotypes, because which of a person's haplotypes is called the first is
+    One haplotype head serves both haplotypes, because which of a sample's haplotypes is called the first is
     arbitrary; the genotype head sees both haplotypes side by side.
     """
 
@@ -133,11 +133,11 @@ class BertRagArchitecture:
     name = "bert_rag"
     sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
     training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 10, "steps_per_epoch": 30, "batch_people": 16, "learning_rate": 8e-3},
+        "small": {"epochs": 10, "steps_per_epoch": 30, "batch_samples": 16, "learning_rate": 8e-3},
         "full": {
             "epochs": 60,
             "steps_per_epoch": 500,
-            "batch_people": 32,
+            "batch_samples": 32,
             "learning_rate": 5e-4,
             "patience": 10,
             "compile_from": 2000,
@@ -153,7 +153,7 @@ class BertRagArchitecture:
         return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
 
     def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> BertRagData:
-        """The fold's people cut into windows."""
+        """The fold's samples cut into windows."""
         return BertRagData(fold, segments, self.sizes[size]["window"], self.sizes[size]["mosaics"])
 
     def build(self, size: str, seed: int) -> BertRag:

@@ -39,24 +39,24 @@ class CopyRagArchitecture:
 
 
 class CopyRagData:
-    """A fold's people in windows of consecutive untyped sites (a ragimpute.models.outputs.FoldData)."""
+    """A fold's samples in windows of consecutive untyped sites (a ragimpute.models.outputs.FoldData)."""
 
     def __init__(self, fold: Fold, segments: dict[str, np.ndarray], window: int) -> None:
         self.fold = fold
-        self.n_people = fold.n_people
+        self.n_samples = fold.n_samples
         self.neighbours, self.features = segments["neighbours"], segments["features"]
         self.sites = SiteInputs(fold, segments)
         untyped = np.flatnonzero(~fold.typed)
         self.windows = [untyped[start : start + window] for start in range(0, len(untyped), window)]
         self.n_windows = len(self.windows)
 
-    def batch(self, people: np.ndarray, window: int) -> Batch:
-        """The batch of `people` [B] at the untyped sites of `window`."""
+    def batch(self, samples: np.ndarray, window: int) -> Batch:
+        """The batch of `samples` [B] at the untyped sites of `window`."""
         fold, sites = self.fold, self.windows[window]
-        haplotypes = (2 * people[:, None] + np.arange(2)).reshape(-1)  # [N]
+        haplotypes = (2 * samples[:, None] + np.arange(2)).reshape(-1)  # [N]
         left, right = self.sites.left[sites], self.sites.right[sites]
         first, stop = int(left[0]), int(right[-1]) + 1
-        site, log_maf, log_major = self.sites.features(people, sites)
+        site, log_maf, log_major = self.sites.features(samples, sites)
         inputs = {
             "features": torch.from_numpy(self.features[haplotypes, first:stop]),
             "neighbours": torch.from_numpy(self.neighbours[haplotypes, first:stop]),
@@ -68,7 +68,7 @@ class CopyRagData:
             "log_maf": torch.from_numpy(log_maf),
             "log_major": torch.from_numpy(log_major),
         }
-        scored = torch.from_numpy(fold.scored(people, sites))[:, None].expand(-1, 2, -1)  # [B, 2, L]
+        scored = torch.from_numpy(fold.scored(samples, sites))[:, None].expand(-1, 2, -1)  # [B, 2, L]
         return Batch(inputs, sites, self.truth(haplotypes, sites), scored)
 
     def truth(self, haplotypes: np.ndarray, sites: np.ndarray) -> Tensor:

@@ -1,7 +1,7 @@
 """Imputing with copy_rag on a CPU: the network of ragimpute.models.copy_rag.network as one fused numba kernel.
 
-The same formulas without gradients: what depends on the site alone is computed once for all people, and nothing of size
-people x sites x width is ever stored. torch, which takes two seconds to import, is not needed. The tests hold the two
+The same formulas without gradients: what depends on the site alone is computed once for all samples, and nothing of
+size samples x sites x width is ever stored. torch, which takes two seconds to import, is not needed. The tests hold the two
 together.
 """
 
@@ -37,7 +37,7 @@ def kernel_dosages(
     weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1,
     temperature: float = 1.0,
 ) -> Imputed:  # fmt: skip
-    """The imputed genotypes of the people of `fold`, none of whom is in its reference, at all S sites.
+    """The imputed genotypes of the samples of `fold`, none of whom is in its reference, at all S sites.
 
     `weights` are those of ragimpute.models.copy_rag.network.CopyRag by their names; `segments` as for its
     architecture. The logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a
@@ -55,9 +55,9 @@ def kernel_dosages(
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
     first = p["interaction.0.weight"]  # [J, D + 2]
     fixed = 2 * (before + p["value.bias"]) @ first[:, :width].T + p["interaction.0.bias"]  # [L, J]
-    n_sites, n_people = len(fold.typed), fold.n_people
-    hds = np.empty((n_sites, n_people, 2), dtype=np.float32)
-    both = np.empty((n_sites, n_people), dtype=np.float32)
+    n_sites, n_samples = len(fold.typed), fold.n_samples
+    hds = np.empty((n_sites, n_samples, 2), dtype=np.float32)
+    both = np.empty((n_sites, n_samples), dtype=np.float32)
     in_threads(
         _impute,
         threads,
@@ -265,7 +265,7 @@ def _logit(unseen, calibration, carried, others, top, logit):
 
 @njit(fastmath=True, cache=True, inline="always")
 def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, sharpness, hidden, p):
-    """Fill p [4, N] with the probabilities of a person's minor alleles (0, 0), (0, 1), (1, 0), (1, 1)."""
+    """Fill p [4, N] with the probabilities of a sample's minor alleles (0, 0), (0, 1), (1, 0), (1, 1)."""
     n = logit.shape[1]
     for i in range(n):
         first, second = _tanh(logit[0, i] / np.float32(4.0)), _tanh(logit[1, i] / np.float32(4.0))
@@ -315,10 +315,10 @@ def _impute(
         # the typed sites that this chunk needs, at least as many as are computed together
         stop = max(right[end - 1] + 1, min(n_typed, AT_A_TIME))
         first = max(0, min(left[begin], stop - AT_A_TIME))
-        for person in range(n_hap // 2):
+        for sample in range(n_hap // 2):
             context[:] = np.float32(0.0)
             for which in range(2):
-                hap = 2 * person + which
+                hap = 2 * sample + which
                 _keys(
                     halves[hap], first, weight1, bias1, weight2, bias2, features, columns, hidden, wide,
                     keys[first:stop],
@@ -341,8 +341,8 @@ def _impute(
             for i in range(chunk):
                 s = sites[c * chunk + i]
                 if flipped[s]:
-                    hds[s, person, 0], hds[s, person, 1] = p[0, i] + p[1, i], p[0, i] + p[2, i]
-                    both_alt[s, person] = p[0, i]
+                    hds[s, sample, 0], hds[s, sample, 1] = p[0, i] + p[1, i], p[0, i] + p[2, i]
+                    both_alt[s, sample] = p[0, i]
                 else:
-                    hds[s, person, 0], hds[s, person, 1] = p[2, i] + p[3, i], p[1, i] + p[3, i]
-                    both_alt[s, person] = p[3, i]
+                    hds[s, sample, 0], hds[s, sample, 1] = p[2, i] + p[3, i], p[1, i] + p[3, i]
+                    both_alt[s, sample] = p[3, i]

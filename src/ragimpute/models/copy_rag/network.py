@@ -72,15 +72,15 @@ class CopyRag(nn.Module):
         return self.token(alleles[:, 0]), self.token(alleles[:, 1])
 
     def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
-        """Impute the L untyped sites of a window for B people, N = 2B haplotypes.
+        """Impute the L untyped sites of a window for B samples, N = 2B haplotypes.
 
         inputs: features [N, T, K, F] and neighbours [N, T, K] int at the window's T typed sites; left, right [L]: the
         flanking typed sites; minor [L, H] uint8: carriers of the minor allele; flipped [L] bool: the minor allele is
         REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. The last
-        three may have one row for all people, [1, L, ..]: where nobody is in the reference, nothing is left out.
+        three may have one row for all samples, [1, L, ..]: where nobody is in the reference, nothing is left out.
         """
         site = self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
-        n_people, length, width = len(inputs["features"]) // 2, *site.shape[1:]
+        n_samples, length, width = len(inputs["features"]) // 2, *site.shape[1:]
 
         def both(x: Tensor) -> Tensor:  # [B, L, ..] -> [N, L, ..], once for each haplotype; [1, L, ..] broadcasts
             return x if len(x) == 1 else x.repeat_interleave(2, dim=0)
@@ -99,8 +99,8 @@ class CopyRag(nn.Module):
         evidence = torch.logaddexp(log_carried, both(unseen_carrier + inputs["log_maf"])) - torch.logaddexp(
             log_others, both(unseen_other + inputs["log_major"])
         )  # [N, L]
-        minor = (both(scale.exp()) * evidence + both(bias)).reshape(n_people, 2, length)  # logit of the minor allele
-        after = site[:, None] + self.value(context).reshape(n_people, 2, length, width)  # [B, 2, L, D]
+        minor = (both(scale.exp()) * evidence + both(bias)).reshape(n_samples, 2, length)  # logit of the minor allele
+        after = site[:, None] + self.value(context).reshape(n_samples, 2, length, width)  # [B, 2, L, D]
         after1, after2 = after.unbind(1)  # [B, L, D]; of the heads, only that of genotypes reads these
 
         logit = torch.where(inputs["flipped"], -minor, minor)  # [B, 2, L], of ALT
@@ -111,7 +111,7 @@ class CopyRag(nn.Module):
         return ImputationOutputs(hap1, hap2, genotype, before, before, after1, after2)
 
     def dependence(self, fused: Tensor, minor: Tensor, flipped: Tensor) -> Tensor:
-        """The learned interaction [B, L, 4] of a person's two haplotypes; both phases of a het get the same.
+        """The learned interaction [B, L, 4] of a sample's two haplotypes; both phases of a het get the same.
 
         fused [B, L, D]: the sum of both haplotypes' `after`; minor [B, 2, L]: their logits.
         """

@@ -35,8 +35,8 @@ FEATURE_MEAN = (-6.8, -5.6, -4.9, -2.4, -2.4, -2.0, -2.0)
 FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
 SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, -1.5, 0.5, 6.5)
 SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 1.2, 0.5, 1.2)
-# People to be imputed get up to so many times the neighbours of those trained on, where typed sites are sparse and many
-# haplotypes match alike. Chosen on reference people (docs/methods.md).
+# Targets get up to so many times the neighbours of training samples, where typed sites are sparse and many haplotypes
+# match alike. Chosen on reference samples (docs/methods.md).
 MOST_TIMES = 2
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have
@@ -69,7 +69,7 @@ def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], si
 
 
 def more_neighbours(fold: Fold) -> int:
-    """How many times the size's K neighbours the people of `fold` get: 1 for those with truth, who are trained on."""
+    """How many times the size's K neighbours the samples of `fold` get: 1 for those with truth, who are trained on."""
     if fold.truth is not None:
         return 1
     return min(MOST_TIMES, max(1, math.ceil(SPARSE_PER_CM / fold.typed_per_cm)))
@@ -85,7 +85,7 @@ def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """How the carriers of each site's minor allele stand to each other and to everybody else.
 
     Arrays carriers [4, S] float32: their mutual sharing, compared at typed sites and at all sites, their isolation, and
-    their clustering; and, when people of the fold are in the reference, left_out [4, S, P] float32.
+    their clustering; and, when samples of the fold are in the reference, left_out [4, S, P] float32.
     """
     parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
     return {name: join_chromosomes([part[name] for part in parts], 1) for name in parts[0]}
@@ -94,7 +94,7 @@ def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
 def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
-    inside = bool((own >= 0).any())  # people of the fold are in the reference: each is left out in turn
+    inside = bool((own >= 0).any())  # samples of the fold are in the reference: each is left out in turn
     carriers = allele_ages.age_carriers(fold.reference, threads)
     sharing, clustering = (
         describe(fold.reference, fold.typed_sites, carriers, group, inside, threads)
@@ -110,7 +110,7 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
 
 
 def leave_out_groups(fold: Fold) -> np.ndarray:
-    """Labels [R] int64 of the reference people: those that are left out together share one."""
+    """Labels [R] int64 of the reference samples: those that are left out together share one."""
     group = np.arange(len(fold.reference.samples))
     for row in fold.excluded:
         members = row[row >= 0]
@@ -137,14 +137,14 @@ class SiteInputs:
         """Who carries the minor allele of `sites` [L]: [L, H] uint8."""
         return self.fold.reference.alleles[sites] ^ self.flipped[sites, None].astype(np.uint8)
 
-    def features(self, people: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """SITE_FEATURES [B, L, Q] and log frequencies [B, L] of minor and major allele, float32, people left out.
+    def features(self, samples: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """SITE_FEATURES [B, L, Q] and log frequencies [B, L] of minor and major allele, float32, samples left out.
 
-        Where nobody of the fold is in the reference all people see the same: B is 1.
+        Where nobody of the fold is in the reference all samples see the same: B is 1.
         """
         if self.left_out is None:
-            people = people[:1]
-        count, number = self.fold.left_out_count(people, sites)  # [L, B], [B]
+            samples = samples[:1]
+        count, number = self.fold.left_out_count(samples, sites)  # [L, B], [B]
         minor = np.where(self.flipped[sites][:, None], number - count, count).T  # [B, L]
         frequency = minor / number[:, None]
         shape = minor.shape
@@ -155,7 +155,7 @@ class SiteInputs:
         for i, described in enumerate(self.described):
             features[..., 3 + i] = described[sites]
             if self.left_out is not None:
-                features[..., 3 + i] = self.left_out[i][np.ix_(sites, people)].T
+                features[..., 3 + i] = self.left_out[i][np.ix_(sites, samples)].T
         features[..., 7] = np.isfinite(features[..., 3])
         features[..., 8] = np.log(number)[:, None]
         log_maf, log_major = (

@@ -2,7 +2,7 @@
 
 No result is ever reported on a panel that its weights were trained on: beside the default weights lie others, each
 trained without one of the real panels, and `choose` takes those where a user's panel covers the same stretch. Large
-panels, where people copy from candidates, get weights of their own that have seen no real panel.
+panels, where samples copy from candidates, get weights of their own that have seen no real panel.
 """
 
 import json
@@ -24,7 +24,7 @@ TEMPERATURE = "temperature"  # key of a model's metadata, where it holds one
 
 
 def choose_weights(sites: "Sites", n_haplotypes: int) -> Path:
-    """The weights for people who copy from `n_haplotypes` at `sites`.
+    """The weights for samples that copy from `n_haplotypes` at `sites`.
 
     LARGE for many haplotypes, else the default, or others where these have seen the panel's stretch.
     """
