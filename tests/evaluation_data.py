@@ -42,6 +42,7 @@ def write_study(folder, truth: bool = True) -> None:
     """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report."""
     import pandas as pd
 
+    from ragimpute import tables
     from ragimpute.evaluation import (
         by_position,
         claims,
@@ -97,7 +98,7 @@ def write_study(folder, truth: bool = True) -> None:
                     rows += [(1, step, epoch, f"val_{name}", quality) for name in ("r2", "f1")]
                     rows += [(1, step, epoch, "train_f1", quality + 0.01)]
             histories[("omni", method)] = [pd.DataFrame(rows, columns=list(result_tables.HISTORY_COLUMNS))]
-    table = result_tables.join(measured, result_tables.METRIC_COLUMNS)
+    table = tables.join_tables(measured, result_tables.METRIC_COLUMNS)
     result_tables.write_result_table(table, result_tables.METRIC_COLUMNS, folder / "metrics.tsv")
     result_tables.write_result_table(
         store.compare_methods(evaluations), result_tables.COMPARISON_COLUMNS, folder / "comparisons.tsv"
@@ -106,7 +107,7 @@ def write_study(folder, truth: bool = True) -> None:
         summary.summary_table(table, histories), result_tables.SUMMARY_COLUMNS, folder / "summary.tsv"
     )
     result_tables.write_result_table(
-        result_tables.join(windows, by_position.COLUMNS), by_position.COLUMNS, folder / "along.tsv"
+        tables.join_tables(windows, by_position.COLUMNS), by_position.COLUMNS, folder / "along.tsv"
     )
     pieces = [("P00", 1 + i // 4, 1 + i % 4 * 150_000, f"R{i % 3}", 1 + i % 2, ("GBR", "FIN")[i % 2]) for i in range(8)]
     painted = pd.DataFrame(
@@ -124,6 +125,6 @@ def write_study(folder, truth: bool = True) -> None:
     ]
     rows = trainings.training_rows([*evaluations, *recalibrated], histories, config, "default")
     result_tables.write_result_table(rows, trainings.COLUMNS, folder / "trainings.tsv", trainings.DIGITS)
-    settings = loss_study.group(result_tables.read_result_table(folder / "trainings.tsv", trainings.COLUMNS))
+    settings = loss_study.group(tables.read_table(folder / "trainings.tsv", trainings.COLUMNS))
     result_tables.write_result_table(loss_study.loss_table(settings), loss_study.COLUMNS, folder / "loss_study.tsv")
     result_tables.write_result_table(claims.judge(settings), claims.COLUMNS, folder / "claims.tsv")

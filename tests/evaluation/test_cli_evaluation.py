@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
+from ragimpute import tables
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
@@ -71,7 +72,7 @@ def dosages_and_truth(folder: Path, name: str, typed: np.ndarray, ac: np.ndarray
 
 @pytest.mark.parametrize("name", ["good", "bad"])
 def test_r2_and_f1_agree_with_an_independent_reading(study, tiny_panel, tiny_typed, name):
-    table = result_tables.read_result_table(evaluate(study, name), result_tables.METRIC_COLUMNS)
+    table = tables.read_table(evaluate(study, name), result_tables.METRIC_COLUMNS)
     table = table[(table.population == "all") & (table.stratum == "overall")].set_index("metric")
     x, y = dosages_and_truth(study, name, tiny_typed, tiny_panel.alleles.sum(axis=1, dtype=int))
     call = np.rint(x)
@@ -103,9 +104,7 @@ def test_collect_and_summarise(study, tmp_path):
     result = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     assert "good *" in result.output
-    summary = result_tables.read_result_table(tmp_path / "summary.tsv", result_tables.SUMMARY_COLUMNS).set_index(
-        "method"
-    )
+    summary = tables.read_table(tmp_path / "summary.tsv", result_tables.SUMMARY_COLUMNS).set_index("method")
     assert summary.selected.to_dict() == {"good": True, "bad": False}
     assert summary.r2_overall["good"] > summary.r2_overall["bad"]
     quiet = CliRunner().invoke(ragimpute, [*arguments, "--quiet"], catch_exceptions=False)
@@ -116,7 +115,7 @@ def test_collect_and_summarise(study, tmp_path):
 
 
 def test_without_truth(study):
-    table = result_tables.read_result_table(evaluate(study, "good", truth=False), result_tables.METRIC_COLUMNS)
+    table = tables.read_table(evaluate(study, "good", truth=False), result_tables.METRIC_COLUMNS)
     assert set(table.metric) == {"r2_info"}
     assert 0 < table.set_index("stratum").value["overall"] <= 1
 

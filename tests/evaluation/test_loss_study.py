@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 from evaluation_data import synthetic
+from ragimpute import tables
 from ragimpute.cli import ragimpute
 from ragimpute.evaluation import claims, loss_study, result_tables, scorer, store, training_curves, trainings
 from ragimpute.evaluation.original_claims import A, C
@@ -118,7 +119,7 @@ def evaluated(tmp_path_factory):
             store.save_evaluation(statistics, found[-1])
             history(seed, noise).to_csv(path, sep="\t", index=False)
             histories.setdefault(("omni", run.method), []).append(
-                result_tables.read_result_table(path, result_tables.HISTORY_COLUMNS)
+                tables.read_table(path, result_tables.HISTORY_COLUMNS)
             )
             words += ["--statistics", str(statistics), "--history", "omni", run.method, str(path)]
     return found, histories, words
@@ -172,7 +173,7 @@ def test_the_verb_writes_its_tables_the_same_each_time(evaluated, tmp_path):
         assert result.exit_code == 0, result.output
     for suffix in SUFFIXES:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
-    rows = result_tables.read_result_table(tmp_path / "a.trainings.tsv", trainings.COLUMNS)
+    rows = tables.read_table(tmp_path / "a.trainings.tsv", trainings.COLUMNS)
     assert len(rows) == 9
     assert set(rows["study"]) == {"mine"}
     # what follows is a function of this table alone
@@ -197,4 +198,4 @@ def test_without_trained_networks_the_tables_are_empty(tmp_path):
     assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
     columns = (trainings.COLUMNS, loss_study.COLUMNS, claims.COLUMNS, training_curves.COLUMNS)
     for suffix, expected in zip(SUFFIXES, columns, strict=True):
-        assert result_tables.read_result_table(tmp_path / f"a.{suffix}", expected).empty
+        assert tables.read_table(tmp_path / f"a.{suffix}", expected).empty

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from evaluation_data import synthetic
+from ragimpute import tables
 from ragimpute.errors import InputError
 from ragimpute.evaluation import metrics, result_tables, scorer, store, trainings
 from ragimpute.evaluation.course import Course
@@ -180,7 +181,7 @@ def test_a_training_without_its_history_is_named():
 def test_the_table_is_written_with_nine_digits_and_read_back(gathered, tmp_path):
     path = tmp_path / "trainings.tsv"
     result_tables.write_result_table(gathered.reset_index(), trainings.COLUMNS, path, trainings.DIGITS)
-    read = result_tables.read_result_table(path, trainings.COLUMNS).set_index("method")
+    read = tables.read_table(path, trainings.COLUMNS).set_index("method")
     for name in trainings.MEASURES:
         assert read[name].to_numpy() == pytest.approx(gathered[name].to_numpy(dtype=float), rel=1e-8, nan_ok=True)
     assert read["f1_rare_without"].tolist() == gathered["f1_rare_without"].tolist()

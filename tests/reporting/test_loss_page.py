@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation_data import write_study
+from ragimpute import tables
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables, trainings
 from ragimpute.evaluation.claims import FAMILIES
@@ -44,7 +45,7 @@ def studies() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, str]:
-    return blocks(Found.of(studies()), result_tables.join([], RUN_COLUMNS))
+    return blocks(Found.of(studies()), tables.join_tables([], RUN_COLUMNS))
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_the_page_has_a_place_for_every_table_and_nothing_else(written):
 
 
 def test_without_any_training_every_table_says_so():
-    empty = blocks(Found.of(result_tables.join([], trainings.COLUMNS)), result_tables.join([], RUN_COLUMNS))
+    empty = blocks(Found.of(tables.join_tables([], trainings.COLUMNS)), tables.join_tables([], RUN_COLUMNS))
     told = {name for name, content in empty.items() if content == NOT_RUN}
     assert told == set(empty) - {"runs", "definitions", "gpu"}
     assert empty["gpu"] == GPU_NOT_RUN
@@ -126,7 +127,7 @@ def test_the_second_mask_is_judged_by_itself_and_the_gpu_is_not_run(written):
     assert "C beats A in overall F1" in written["second_mask"]
     assert written["gpu"] == GPU_NOT_RUN
     full = planted({C: measures(0.8)}, seeds=[1], size="full", study="study_gpu", steps=900)
-    found = blocks(Found.of(pd.concat([studies(), full])), result_tables.join([], RUN_COLUMNS))
+    found = blocks(Found.of(pd.concat([studies(), full])), tables.join_tables([], RUN_COLUMNS))
     assert "size full" in found["gpu"]
     assert "size full" not in found["scores"]
 
@@ -148,7 +149,7 @@ def test_a_study_is_added_replaced_and_filled_in(results, docs):
     run(*words, "--study", "study_secondary", "--command", "snakemake -y")
     data = docs / "data" / TRAININGS
     rows = read_loss_rows(data, trainings.COLUMNS)
-    original = result_tables.read_result_table(results / "trainings.tsv", trainings.COLUMNS)
+    original = tables.read_table(results / "trainings.tsv", trainings.COLUMNS)
     assert rows["study"].value_counts().to_dict() == dict.fromkeys(("study_primary", "study_secondary"), len(original))
     part = rows[rows["study"] == "study_primary"].drop(columns="study").reset_index(drop=True)
     pd.testing.assert_frame_equal(part, original.drop(columns="study"))
@@ -174,7 +175,7 @@ def test_a_folder_without_trainings_is_named(results, docs, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     result_tables.write_result_table(
-        result_tables.join([], trainings.COLUMNS), trainings.COLUMNS, folder / "trainings.tsv"
+        tables.join_tables([], trainings.COLUMNS), trainings.COLUMNS, folder / "trainings.tsv"
     )
     words = ["--results", str(folder), "--study", "x", "--command", "c", "--commit", "c", "--docs", str(docs)]
     result = CliRunner().invoke(main, ["add", *words])

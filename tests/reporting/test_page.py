@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from test_plot import drawn, options
 
 from evaluation_data import write_study
+from ragimpute import tables
 from ragimpute.cli.reporting import report_command
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
@@ -85,7 +86,7 @@ def test_everything_is_escaped(html):
 
 
 def test_numbers_are_those_of_the_summary(html, study):
-    summary = result_tables.read_result_table(study / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+    summary = tables.read_table(study / "summary.tsv", result_tables.SUMMARY_COLUMNS)
     for value in summary["r2_rare"]:
         assert f'data-value="{value:.6g}"' in html
     assert "size small" in html

@@ -55,6 +55,7 @@ def evaluate_command(
 
     Leave-one-out r2 (INFO ER2) is averaged over the typed sites; with estimated R2 it is all there is without truth.
     """
+    from ragimpute import tables
     from ragimpute.evaluation import by_position, result_tables, scorer
     from ragimpute.evaluation import store as store
     from ragimpute.evaluation.untyped import read_untyped
@@ -78,7 +79,7 @@ def evaluate_command(
         )
     left_out = scorer.score_typed(run, found.typed_counts, found.er2, len(found.samples))
     result_tables.write_result_table(
-        result_tables.join([table, left_out], result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
+        tables.join_tables([table, left_out], result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
     )
     store.save_evaluation(statistics, store.Evaluation(run, setting, scored))
 
@@ -99,15 +100,16 @@ def collect_command(
     along_out: Path,
 ) -> None:
     """Join the evaluations of all methods and compare them pairwise on the same samples, sites and resamples."""
+    from ragimpute import tables
     from ragimpute.evaluation import by_position as windows
     from ragimpute.evaluation import result_tables
     from ragimpute.evaluation import store as store
 
-    parts = [result_tables.read_result_table(path, windows.COLUMNS) for path in along]
-    result_tables.write_result_table(result_tables.join(parts, windows.COLUMNS), windows.COLUMNS, along_out)
-    measured = [result_tables.read_result_table(path, result_tables.METRIC_COLUMNS) for path in evaluations]
+    parts = [tables.read_table(path, windows.COLUMNS) for path in along]
+    result_tables.write_result_table(tables.join_tables(parts, windows.COLUMNS), windows.COLUMNS, along_out)
+    measured = [tables.read_table(path, result_tables.METRIC_COLUMNS) for path in evaluations]
     result_tables.write_result_table(
-        result_tables.join(measured, result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
+        tables.join_tables(measured, result_tables.METRIC_COLUMNS), result_tables.METRIC_COLUMNS, out
     )
     compared = store.compare_methods([store.load_evaluation(path) for path in statistics])
     result_tables.write_result_table(compared, result_tables.COMPARISON_COLUMNS, comparisons)
@@ -130,9 +132,10 @@ def summarise_command(
     metrics: Path, histories: tuple[tuple[str, str, Path], ...], out: Path, quiet: bool, as_json: bool
 ) -> None:
     """One row per method, averaged over seeds; `selected` marks the trained row with the best validation r2."""
+    from ragimpute import tables
     from ragimpute.evaluation import result_tables, summary
 
-    measured = result_tables.read_result_table(metrics, result_tables.METRIC_COLUMNS)
+    measured = tables.read_table(metrics, result_tables.METRIC_COLUMNS)
     table = summary.summary_table(measured, _read_histories(histories))
     result_tables.write_result_table(table, result_tables.SUMMARY_COLUMNS, out)
     if as_json:
@@ -175,6 +178,7 @@ def loss_study_command(
     """
     import yaml
 
+    from ragimpute import tables
     from ragimpute.evaluation import claims as predictions
     from ragimpute.evaluation import loss_study as losses
     from ragimpute.evaluation import result_tables
@@ -187,7 +191,7 @@ def loss_study_command(
     effective = yaml.safe_load(config.read_text(encoding="utf-8"))
     gathered = rows.training_rows([store.load_evaluation(path) for path in statistics], read, effective, study)
     result_tables.write_result_table(gathered, rows.COLUMNS, trainings, rows.DIGITS)
-    settings = losses.group(result_tables.read_result_table(trainings, rows.COLUMNS))
+    settings = losses.group(tables.read_table(trainings, rows.COLUMNS))
     result_tables.write_result_table(losses.loss_table(settings), losses.COLUMNS, out)
     judged = predictions.judge(settings)
     result_tables.write_result_table(judged, predictions.COLUMNS, claims)
@@ -197,9 +201,10 @@ def loss_study_command(
 
 def _read_histories(histories: tuple[tuple[str, str, Path], ...]) -> dict[tuple[str, str], list]:
     """History tables by mask and method."""
+    from ragimpute import tables
     from ragimpute.evaluation import result_tables
 
     read: dict[tuple[str, str], list] = {}
     for mask, method, path in histories:
-        read.setdefault((mask, method), []).append(result_tables.read_result_table(path, result_tables.HISTORY_COLUMNS))
+        read.setdefault((mask, method), []).append(tables.read_table(path, result_tables.HISTORY_COLUMNS))
     return read

@@ -218,6 +218,7 @@ def diagnose_loss_command(
     import tempfile
     from dataclasses import asdict
 
+    from ragimpute import tables
     from ragimpute.errors import InputError
     from ragimpute.evaluation import result_tables
     from ragimpute.evaluation.loss_diagnosis import monitor_means, verdict_of
@@ -234,7 +235,7 @@ def diagnose_loss_command(
             ctx, config, mask_name or next(iter(config["masks"])), architecture, loss_name, training, seed, threads,
             Path(folder),
         )  # fmt: skip
-        measured = monitor_means(result_tables.read_result_table(history, result_tables.HISTORY_COLUMNS), last_epochs=1)
+        measured = monitor_means(tables.read_table(history, result_tables.HISTORY_COLUMNS), last_epochs=1)
     verdict = verdict_of(measured)
     if as_json:
         shown = {name: measured[name] for name in SHOWN}

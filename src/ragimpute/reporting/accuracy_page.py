@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
+from ragimpute import tables
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
@@ -74,9 +75,9 @@ def difference_table(comparisons: pd.DataFrame, mask: str, method: str, others: 
 
 def block(results: Path, mask: str) -> str:
     """What a page shows of one mask."""
-    summary = result_tables.read_result_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
-    metrics = result_tables.read_result_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
-    comparisons = result_tables.read_result_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
+    summary = tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+    metrics = tables.read_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
+    comparisons = tables.read_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
     here = summary[summary["mask"] == mask]
     trained = here[here["architecture"] != NOT_TRAINED]
     chosen = list(trained.loc[trained["selected"], "method"])

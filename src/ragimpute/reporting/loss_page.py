@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
+from ragimpute import tables
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables, trainings
@@ -45,7 +46,7 @@ def main() -> None:
 def add(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
     """Put the trainings of a results folder into the page's data, in place of those of the same study."""
     made = results / "trainings.tsv"
-    new = result_tables.read_result_table(made, trainings.COLUMNS).assign(study=study)
+    new = tables.read_table(made, trainings.COLUMNS).assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
     run = {
@@ -74,13 +75,13 @@ def fill_page(docs: Path) -> None:
 
 def read_loss_rows(path: Path, columns: dict[str, type]) -> pd.DataFrame:
     """A table of docs/data; one without rows where there is no such file yet."""
-    return result_tables.read_result_table(path, columns) if path.exists() else result_tables.join([], columns)
+    return tables.read_table(path, columns) if path.exists() else tables.join_tables([], columns)
 
 
 def _replace(path: Path, columns: dict[str, type], new: pd.DataFrame, study: str, digits: int = 6) -> None:
     """Write the table at `path` with the rows of `study` replaced by `new`."""
     old = read_loss_rows(path, columns)
-    rows = result_tables.join([old[old["study"] != study], new], columns)
+    rows = tables.join_tables([old[old["study"] != study], new], columns)
     result_tables.write_result_table(rows, columns, path, digits)
 
 

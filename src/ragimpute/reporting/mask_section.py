@@ -74,7 +74,7 @@ def _facts(metrics: pd.DataFrame, along: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _summary(rows: StudyTables, sizes: dict[str, str]) -> dict:
     """The summary table, the best rare r2 first: shown numbers, and beside each the text that summary.tsv has."""
-    text = result_tables.text(rows.summary, result_tables.SUMMARY_COLUMNS)
+    text = result_tables.result_text(rows.summary, result_tables.SUMMARY_COLUMNS)
     exact = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False).set_index("method")
     bold = {
         name: verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ragimpute import tables
 from ragimpute.evaluation import by_position, claims, loss_study, result_tables, training_curves
 from ragimpute.retrieval import painting
 
@@ -39,9 +40,9 @@ class StudyTables:
 
         Raises InputError when one is missing, lacks a column or has a wrong value.
         """
-        found = {name: result_tables.read_result_table(paths[name], columns) for name, columns in COLUMNS.items()}
-        painted = [result_tables.read_result_table(path, painting.COLUMNS) for path in paintings]
-        return cls(**found, painting=result_tables.join(painted, painting.COLUMNS))
+        found = {name: tables.read_table(paths[name], columns) for name, columns in COLUMNS.items()}
+        painted = [tables.read_table(path, painting.COLUMNS) for path in paintings]
+        return cls(**found, painting=tables.join_tables(painted, painting.COLUMNS))
 
     def masks(self) -> Iterator[tuple[str, "StudyTables"]]:
         """Each mask of metrics.tsv with its rows of every table."""

@@ -1,4 +1,4 @@
-"""Tables for the screen: with lines and colour on a terminal, aligned plain text in a log. `python -m` prints a summary."""
+"""Tables for a terminal, with lines and colour, or for a log, as aligned plain text. `python -m` prints a summary."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -63,6 +63,7 @@ def _print_plain(title: str, lines: Sequence[Sequence[str]]) -> None:
 
 
 if __name__ == "__main__":
+    from ragimpute import tables
     from ragimpute.evaluation import result_tables
 
-    print_summary(result_tables.read_result_table(Path(sys.argv[1]), result_tables.SUMMARY_COLUMNS))
+    print_summary(tables.read_table(Path(sys.argv[1]), result_tables.SUMMARY_COLUMNS))

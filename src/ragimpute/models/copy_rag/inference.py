@@ -1,8 +1,8 @@
 """Imputing with copy_rag on a CPU: the network of ragimpute.models.copy_rag.network as one fused numba kernel.
 
 The same formulas without gradients: what depends on the site alone is computed once for all samples, and nothing of
-size samples x sites x width is ever stored. torch, which takes two seconds to import, is not needed. The tests hold the two
-together.
+size samples x sites x width is ever stored. torch, which takes two seconds to import, is not needed. The tests hold the
+two together.
 """
 
 import math

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from ragimpute import tables
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 
@@ -21,7 +22,7 @@ def test_write_sorts_strata_in_their_own_order_and_rounds(tmp_path):
 
 def test_reading_gives_the_same_table_back(tmp_path):
     result_tables.write_result_table(rows(), result_tables.METRIC_COLUMNS, tmp_path / "m.tsv")
-    again = result_tables.read_result_table(tmp_path / "m.tsv", result_tables.METRIC_COLUMNS)
+    again = tables.read_table(tmp_path / "m.tsv", result_tables.METRIC_COLUMNS)
     assert set(again.architecture) == {"NA"}  # the name of "none", not a missing value
     assert again.ci_low.isna().all()
     result_tables.write_result_table(again, result_tables.METRIC_COLUMNS, tmp_path / "n.tsv")
@@ -32,9 +33,9 @@ def test_errors_name_file_line_and_column(tmp_path):
     path = tmp_path / "h.tsv"
     path.write_text("seed\tstep\tepoch\tmetric\tvalue\n1\t1\t1\tloss\t0.5\n1\tone\t1\tloss\t0.5\n")
     with pytest.raises(InputError, match=r"h\.tsv: line 3: step is 'one'"):
-        result_tables.read_result_table(path, result_tables.HISTORY_COLUMNS)
+        tables.read_table(path, result_tables.HISTORY_COLUMNS)
     path.write_text("seed\tstep\n")
     with pytest.raises(InputError, match="'epoch' is missing"):
-        result_tables.read_result_table(path, result_tables.HISTORY_COLUMNS)
+        tables.read_table(path, result_tables.HISTORY_COLUMNS)
     with pytest.raises(InputError, match="no such file"):
-        result_tables.read_result_table(tmp_path / "absent.tsv", result_tables.HISTORY_COLUMNS)
+        tables.read_table(tmp_path / "absent.tsv", result_tables.HISTORY_COLUMNS)
