@@ -12,9 +12,9 @@ Editing a figure's code thus redraws figures, and editing a loss trains again. W
 What does not count: docstrings, comments, annotations of functions, help texts, the texts in exceptions, `click.echo`
 and log messages, imports, and what is not reached: options of other verbs, functions beside those that are used.
 
-Where names do not tell what is reached, more counts. A module that is used as a value (`getattr(module, name)`), or asked
-for a name that it does not define, counts whole. `importlib.import_module` makes the whole package count. An attribute
-that is read from an object (`getattr(table, name)`) belongs to a class, which counts whole already.
+Where names do not tell what is reached, more counts. A module that is used as a value (`getattr(module, name)`), or
+asked for a name that it does not define, counts whole. `importlib.import_module` makes the whole package count. An
+attribute that is read from an object (`getattr(table, name)`) belongs to a class, which counts whole already.
 
 It is a digest, because a hundred modules as inputs of each of hundreds of jobs kept Snakemake's scheduler busy, which
 asks for the size of every input at every look: half a core in the loss study.
