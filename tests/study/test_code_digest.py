@@ -8,7 +8,7 @@ import pytest
 
 from ragimpute.cli import VERBS
 from ragimpute.study.code_digest import ROOT, digest, of_other_architectures, reached
-from ragimpute.study.syntax import parse_module
+from ragimpute.study.definitions import parse_module
 
 
 def modules(verb: str, architecture: str | None = None) -> set[str]:

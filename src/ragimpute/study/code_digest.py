@@ -25,12 +25,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ragimpute.study.syntax import Definition, ParsedModule, parse_module
+from ragimpute.study.definitions import Definition, ParsedModule, parse_module
 
 PACKAGE = "ragimpute"
 ROOT = Path(__file__).parents[1]
 # The dispatcher of the verbs, the version, and this digest say nothing about any result.
-LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli", "ragimpute.study.code_digest", "ragimpute.study.syntax"})
+LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli", "ragimpute.study.code_digest", "ragimpute.study.definitions"})
 AT_IMPORT = "at import"
 
 
