@@ -55,7 +55,7 @@ def test_the_map_has_each_concept_once_and_a_file_for_each() -> None:
     files = [name for _, name in rows]
     assert sorted(files) == sorted(set(files))
     folders = [name for name in files if place(name).is_dir() and list(place(name).glob("*.py"))]
-    assert folders == ["benchmarks/"], "a folder of modules is one concept only if nobody has to find a file in it"
+    assert folders == ["benchmarks/"], "a folder of modules is one concept only where no file of it is looked for"
 
 
 def test_the_stages_have_one_name_as_package_commands_rules_and_section() -> None:
@@ -82,3 +82,11 @@ def test_the_verbs_stand_in_the_order_of_the_stages() -> None:
     of_the_workflow = [stage for verb, stage in VERBS.items() if verb not in ("impute", "explain", "provenance")]
     order = [STAGES.index(stage) for stage in of_the_workflow]
     assert order == sorted(order)
+
+
+def test_the_page_of_commands_lists_each_verb_at_its_stage() -> None:
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (`[^|]+`) \|$", page.partition("## ")[0], re.MULTILINE)
+    assert [stage for stage, _ in rows] == list(STAGES)
+    listed = {stage: re.findall(r"`([a-z-]+)`", verbs) for stage, verbs in rows}
+    assert listed == {stage: [verb for verb, own in VERBS.items() if own == stage] for stage in STAGES}

@@ -106,7 +106,7 @@ def holdout(wildcards):
 
 
 def roles_inputs(wildcards):
-    """What decides who is who: the targets' file, or the list of held-out samples, if any; and the samples' table."""
+    """What decides the samples' roles: the targets' file or the list of held-out samples, if any; the samples' table."""
     held_out = holdout(wildcards)
     files = (
         {}
@@ -167,7 +167,7 @@ def unless_kept(kind, path):
 
 
 def targets_option(wildcards):
-    """Who the targets are: the samples of a file, or those held out."""
+    """Which samples are the targets: those of a file, or those held out."""
     held_out = holdout(wildcards)
     return (
         option("--targets", targets_input(wildcards))
