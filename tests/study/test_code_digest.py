@@ -215,6 +215,14 @@ def test_an_import_of_a_name_that_is_computed_makes_the_whole_package_count(smal
     assert "ragimpute.plugins:load" in reached("go", "stage", root=small)
 
 
+def test_what_a_module_registers_when_it_is_imported_counts_though_nothing_names_it(small: Path) -> None:
+    registered = "from ragimpute.registry import register\n@register\ndef third():\n    return 9\n"
+    write(small, "plugins.py", registered)
+    assert "ragimpute.plugins:at import 0" not in reached("go", "stage", root=small)
+    write(small, "library.py", f"import ragimpute.plugins\n{SMALL['library.py']}")
+    assert "ragimpute.plugins:at import 0" in reached("go", "stage", root=small)
+
+
 def test_relative_imports_are_followed() -> None:
     module = parse_module("from .near import a\nfrom ..far import b as c\nfrom . import d\n", "ragimpute.x.")
     assert module.imports == {"a": ("ragimpute.x.near", "a"), "c": ("ragimpute.far", "b"), "d": ("ragimpute.x", "d")}

@@ -5,8 +5,8 @@ to every function, class and constant that it names (`name`, or `module.name`), 
 Editing a figure's code thus redraws figures, and editing a loss trains again. What counts:
 
 - of a class that is reached, all methods and base classes: names alone do not tell which method an object's is;
-- of a module of which anything is reached, the statements that run when it is imported, and functions whose decorator
-  may register them (`@extra_term`); the same of the packages around it;
+- of a module that is imported, the statements that run then, and functions whose decorator may register them
+  (`@extra_term`); the same of the packages around it;
 - defaults and types of the verb's options.
 
 What does not count: docstrings, comments, annotations of functions, help texts, the texts in exceptions, `click.echo`
@@ -110,15 +110,25 @@ class _Search:
         self._begin(module)
 
     def _begin(self, name: str) -> None:
-        """Add what runs when the module `name`, of which something is reached, is imported."""
+        """Add what runs when the module `name` is imported."""
         if name in self._begun or not name:
             return
         self._begun.add(name)
         self._begin(name.rpartition(".")[0])
         module = self._module(name)
-        if module is not None:
-            for i, definition in enumerate(module.at_import):
-                self._add(name, f"{AT_IMPORT} {i}", definition)
+        if module is None:
+            return
+        for i, definition in enumerate(module.at_import):
+            self._add(name, f"{AT_IMPORT} {i}", definition)
+        for source in module.runs:
+            self._begin_imported(source)
+
+    def _begin_imported(self, source: tuple[str, str]) -> None:
+        """Add what runs when an import is carried out."""
+        name, attribute = source
+        if name.split(".")[0] == PACKAGE:
+            self._begin(name)
+            self._begin(f"{name}.{attribute}")
 
     def _add_whole(self, name: str) -> None:
         """Add all definitions of the module `name`."""
@@ -132,6 +142,8 @@ class _Search:
         if definition.imports_by_text:
             for name in self._all_modules():
                 self._add_whole(name)
+        for source in definition.imports.values():
+            self._begin_imported(source)
         for path in definition.names:
             if path[0] in definition.imports:
                 self._add_imported(definition.imports[path[0]], path[1:])

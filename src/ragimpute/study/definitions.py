@@ -49,6 +49,7 @@ class ParsedModule:
     definitions: dict[str, Definition]  # by name
     at_import: tuple[Definition, ...]  # statements that run whenever the module is imported
     imports: dict[str, tuple[str, str]]  # as in Definition
+    runs: tuple[tuple[str, str], ...]  # those imports that are carried out: not those for the type checker
 
 
 @cache
@@ -57,9 +58,12 @@ def parse_module(text: str, module: str) -> ParsedModule:
     definitions: dict[str, Definition] = {}
     at_import: list[Definition] = []
     imports: dict[str, tuple[str, str]] = {}
+    runs: list[tuple[str, str]] = []
     for node in ast.parse(text).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            imports |= _imported(node, module)
+            imported = _imported(node, module)
+            imports |= imported
+            runs += imported.values()
         elif _is_text(node):
             continue
         elif _is_guard(node, "TYPE_CHECKING") or _is_guard(node, "__name__"):
@@ -72,7 +76,8 @@ def parse_module(text: str, module: str) -> ParsedModule:
                 at_import.append(definition)
             if isinstance(node, ast.If | ast.Try | ast.With):
                 imports |= definition.imports
-    return ParsedModule(definitions, tuple(at_import), imports)
+                runs += definition.imports.values()
+    return ParsedModule(definitions, tuple(at_import), imports, tuple(runs))
 
 
 def _is_text(node: ast.stmt) -> bool:
