@@ -128,7 +128,8 @@ class _Search:
         name, attribute = source
         if name.split(".")[0] == PACKAGE:
             self._begin(name)
-            self._begin(f"{name}.{attribute}")
+            if attribute:
+                self._begin(f"{name}.{attribute}")
 
     def _add_whole(self, name: str) -> None:
         """Add all definitions of the module `name`."""
@@ -142,7 +143,7 @@ class _Search:
         if definition.imports_by_text:
             for name in self._all_modules():
                 self._add_whole(name)
-        for source in definition.imports.values():
+        for source in definition.runs:
             self._begin_imported(source)
         for path in definition.names:
             if path[0] in definition.imports:

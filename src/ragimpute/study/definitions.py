@@ -39,6 +39,7 @@ class Definition:
     text: str  # normalised: equal texts do the same
     names: tuple[tuple[str, ...], ...]  # what it refers to: `a.b.c` is ("a", "b", "c")
     imports: dict[str, tuple[str, str]]  # alias -> module and name in it (empty: the module itself), imported inside
+    runs: tuple[tuple[str, str], ...]  # the modules, and names in them, that these imports run
     imports_by_text: bool  # it calls importlib.import_module or __import__, so that what it refers to is not known
 
 
@@ -49,7 +50,7 @@ class ParsedModule:
     definitions: dict[str, Definition]  # by name
     at_import: tuple[Definition, ...]  # statements that run whenever the module is imported
     imports: dict[str, tuple[str, str]]  # as in Definition
-    runs: tuple[tuple[str, str], ...]  # those imports that are carried out: not those for the type checker
+    runs: tuple[tuple[str, str], ...]  # as in Definition; without imports for the type checker
 
 
 @cache
@@ -61,9 +62,8 @@ def parse_module(text: str, module: str) -> ParsedModule:
     runs: list[tuple[str, str]] = []
     for node in ast.parse(text).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            imported = _imported(node, module)
-            imports |= imported
-            runs += imported.values()
+            imports |= _imported(node, module)
+            runs += _run_by(node, module)
         elif _is_text(node):
             continue
         elif _is_guard(node, "TYPE_CHECKING") or _is_guard(node, "__name__"):
@@ -76,7 +76,7 @@ def parse_module(text: str, module: str) -> ParsedModule:
                 at_import.append(definition)
             if isinstance(node, ast.If | ast.Try | ast.With):
                 imports |= definition.imports
-                runs += definition.imports.values()
+                runs += definition.runs
     return ParsedModule(definitions, tuple(at_import), imports, tuple(runs))
 
 
@@ -142,10 +142,11 @@ def _path(node: ast.AST) -> tuple[str, ...]:
 
 def _definition(node: ast.stmt, module: str) -> Definition:
     imports = _imports_in(node, module)
+    runs = tuple(source for child in _import_statements(node) for source in _run_by(child, module))
     plain = _Normaliser().visit(node)
     names = sorted(set(_names(plain)))
     by_text = any(path[-1] in ("import_module", "__import__") for path in names)
-    return Definition(ast.dump(plain), tuple(names), imports, by_text)
+    return Definition(ast.dump(plain), tuple(names), imports, runs, by_text)
 
 
 def _names(node: ast.AST) -> Iterator[tuple[str, ...]]:
@@ -160,10 +161,20 @@ def _names(node: ast.AST) -> Iterator[tuple[str, ...]]:
 
 def _imports_in(node: ast.AST, module: str) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
-    for child in ast.walk(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            found |= _imported(child, module)
+    for child in _import_statements(node):
+        found |= _imported(child, module)
     return found
+
+
+def _import_statements(node: ast.AST) -> list[ast.Import | ast.ImportFrom]:
+    return [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom)]
+
+
+def _run_by(node: ast.Import | ast.ImportFrom, module: str) -> list[tuple[str, str]]:
+    """Module and name of what an import statement imports, whatever it is called afterwards."""
+    if isinstance(node, ast.Import):
+        return [(alias.name, "") for alias in node.names]
+    return list(_imported(node, module).values())
 
 
 def _imported(node: ast.Import | ast.ImportFrom, module: str) -> dict[str, tuple[str, str]]:
