@@ -60,7 +60,7 @@ def test_a_missing_data_folder_is_an_error_that_names_the_variable_and_each_file
     assert len(caught.value.problems) == {"arrays": 5, "chr15": 6}[name]
     for problem in caught.value.problems:
         assert f"no such file {tmp_path}/" in problem
-        assert "RAGIMPUTE_DATA is the folder that it is looked for in; docs/arrays.md lists" in problem
+        assert f"(the environment variable RAGIMPUTE_DATA is {tmp_path}; docs/arrays.md lists the files" in problem
 
 
 @pytest.mark.parametrize("name", STUDIES)

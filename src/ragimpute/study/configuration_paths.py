@@ -11,7 +11,7 @@ from ragimpute.errors import InputError
 
 PANEL_FILES = ("reference", "targets", "truth", "genetic_map", "samples")
 # The environment variables that a path may begin with, and what to read where their files are missing.
-VARIABLES = {"RAGIMPUTE_DATA": "docs/arrays.md lists the files of that folder and says how to get them"}
+VARIABLES = {"RAGIMPUTE_DATA": "docs/arrays.md lists the files of that folder, and how to get them"}
 WITH_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(:-(?P<default>[^}]*))?\}(?P<rest>.*)")
 
 
@@ -103,5 +103,6 @@ def missing_files(config: Mapping[str, Any], from_variable: Mapping[str, str]) -
 def _explanation(variable: str | None) -> str:
     if variable is None:
         return "a relative path is taken from the folder of the file that names it"
-    state = "is" if os.environ.get(variable) else "is not set, else it would be"
-    return f"the environment variable {variable} {state} the folder that it is looked for in; {VARIABLES[variable]}"
+    value = os.environ.get(variable)
+    state = f"is {value}" if value else "is not set, so that the default folder is read"
+    return f"the environment variable {variable} {state}; {VARIABLES[variable]}"
