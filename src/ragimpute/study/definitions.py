@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-# Keywords of click's options and commands that only say something to a reader.
+# Keywords of click's options and commands that are texts for a reader.
 HELP_WORDS = frozenset({"help", "short_help", "epilog", "metavar", "show_default", "hidden"})
 LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 OWN_LOGS = (("self", "log"), ("self", "_log"))
@@ -18,16 +18,8 @@ EXCEPTIONS = ("Error", "Warning", "BadParameter")
 # Decorators that change or register nothing outside the function: by the first part of their name.
 PLAIN_DECORATORS = frozenset(
     {
-        "dataclass",
-        "cache",
-        "lru_cache",
-        "contextmanager",
-        "njit",
-        "numba",
-        "torch",
-        "functools",
-        "contextlib",
-        "overload",
+        *("dataclass", "cache", "lru_cache", "contextmanager", "njit", "overload"),
+        *("numba", "torch", "functools", "contextlib"),
     }
 )
 
@@ -54,22 +46,25 @@ class ParsedModule:
 
 
 @cache
-def parse_module(text: str, module: str) -> ParsedModule:
-    """The definitions of the module called `module`; remembered by its text. Raises SyntaxError."""
+def parse_module(text: str, package: str) -> ParsedModule:
+    """The definitions of a module with the source `text`; remembered by it. Raises SyntaxError.
+
+    `package` is the name of its package and a dot (`ragimpute.study.`), from which relative imports start.
+    """
     definitions: dict[str, Definition] = {}
     at_import: list[Definition] = []
     imports: dict[str, tuple[str, str]] = {}
     runs: list[tuple[str, str]] = []
     for node in ast.parse(text).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            imports |= _imported(node, module)
-            runs += _run_by(node, module)
+            imports |= _imported(node, package)
+            runs += _run_by(node, package)
         elif _is_text(node):
             continue
         elif _is_guard(node, "TYPE_CHECKING") or _is_guard(node, "__name__"):
-            imports |= _imports_in(node, module)
+            imports |= _imports_in(node, package)
         else:
-            definition = _definition(node, module)
+            definition = _definition(node, package)
             names = _defined_names(node)
             definitions |= dict.fromkeys(names, definition)
             if not names or _registers(node):
@@ -140,9 +135,9 @@ def _path(node: ast.AST) -> tuple[str, ...]:
     return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ()
 
 
-def _definition(node: ast.stmt, module: str) -> Definition:
-    imports = _imports_in(node, module)
-    runs = tuple(source for child in _import_statements(node) for source in _run_by(child, module))
+def _definition(node: ast.stmt, package: str) -> Definition:
+    imports = _imports_in(node, package)
+    runs = tuple(source for child in _import_statements(node) for source in _run_by(child, package))
     plain = _Normaliser().visit(node)
     names = sorted(set(_names(plain)))
     by_text = any(path[-1] in ("import_module", "__import__") for path in names)
@@ -159,10 +154,10 @@ def _names(node: ast.AST) -> Iterator[tuple[str, ...]]:
         yield from _names(child)
 
 
-def _imports_in(node: ast.AST, module: str) -> dict[str, tuple[str, str]]:
+def _imports_in(node: ast.AST, package: str) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for child in _import_statements(node):
-        found |= _imported(child, module)
+        found |= _imported(child, package)
     return found
 
 
@@ -170,27 +165,25 @@ def _import_statements(node: ast.AST) -> list[ast.Import | ast.ImportFrom]:
     return [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom)]
 
 
-def _run_by(node: ast.Import | ast.ImportFrom, module: str) -> list[tuple[str, str]]:
+def _run_by(node: ast.Import | ast.ImportFrom, package: str) -> list[tuple[str, str]]:
     """Module and name of what an import statement imports, whatever it is called afterwards."""
     if isinstance(node, ast.Import):
         return [(alias.name, "") for alias in node.names]
-    return list(_imported(node, module).values())
+    return list(_imported(node, package).values())
 
 
-def _imported(node: ast.Import | ast.ImportFrom, module: str) -> dict[str, tuple[str, str]]:
+def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str]]:
     """Alias -> module and name, of one import statement."""
     if isinstance(node, ast.Import):
-        # `import a.b` binds a, `import a.b as c` binds a.b
-        return {
-            alias.asname or alias.name.partition(".")[0]: (
-                alias.name if alias.asname else alias.name.partition(".")[0],
-                "",
-            )
-            for alias in node.names
-        }
+        found = {}
+        for alias in node.names:
+            # `import a.b as c` binds a.b, `import a.b` binds a
+            first = alias.name.partition(".")[0]
+            found[alias.asname or first] = (alias.name if alias.asname else first, "")
+        return found
     source = node.module or ""
     if node.level:
-        around = module.split(".")[: -node.level]
+        around = package.split(".")[: -node.level]
         source = ".".join([*around, source] if source else around)
     return {alias.asname or alias.name: (source, alias.name) for alias in node.names}
 
