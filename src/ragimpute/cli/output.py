@@ -1,4 +1,4 @@
-"""How much a verb says, and to whom: the options --quiet and --json."""
+"""How much a verb prints, for readers or for programs: the options --quiet and --json."""
 
 import json
 import logging
