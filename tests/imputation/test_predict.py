@@ -123,8 +123,12 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     assert metadata["loss_name"] == "recon_low"
     assert json.loads(metadata["loss"]) == json.loads(LOSS)
 
+    first = read_genotypes(files / "phased.vcf.gz", tiny_panel.sites)
+    exchanged = replace(first, alleles=first.alleles[..., ::-1])
+    for name, phasings in (("one", [first]), ("several", [first, exchanged])):
+        several_phasings.save_phasings(files / name, files / "phased.vcf.gz", phasings)
     call(
-        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first"),
+        *("predict", *study, "--phasings", files / "one", "--model", files / "first"),
         *("--device", "cpu", "--out", files / "imputed.vcf.gz"),
     )
     found = read_imputed(files / "imputed.vcf.gz", tiny_panel.sites)
@@ -132,12 +136,8 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     expected = tiny_panel.alleles[:, -4:].reshape(-1, 2, 2).sum(axis=2)
     assert np.array_equal(np.asarray(found.ds)[tiny_typed], expected[tiny_typed])
 
-    first = read_genotypes(files / "phased.vcf.gz", tiny_panel.sites)
-    several_phasings.save_phasings(
-        files / "phasings", files / "phased.vcf.gz", [first, replace(first, alleles=first.alleles[..., ::-1])]
-    )
     call(
-        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first", "--calibrate"),
+        *("predict", *study, "--phasings", files / "one", "--model", files / "first", "--calibrate"),
         *("--device", "cpu", "--out", files / "calibrated.vcf.gz"),
     )
     study_of_files = PreparedStudy.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
@@ -149,9 +149,8 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     np.testing.assert_allclose(calibrated.hds, expected_hds, atol=6e-4)  # three digits are written
     assert np.abs(np.asarray(calibrated.ds) - np.asarray(found.ds)).max() > 0.001
 
-    several = ("--targets", files / "phased.vcf.gz", "--phasings", files / "phasings")
     call(
-        *("predict", *study, *several, "--model", files / "first"),
+        *("predict", *study, "--phasings", files / "several", "--model", files / "first"),
         *("--device", "cpu", "--out", files / "averaged.vcf.gz"),
     )
     averaged = read_imputed(files / "averaged.vcf.gz", tiny_panel.sites)

@@ -256,8 +256,8 @@ def predict_command(
 ) -> None:
     """Impute the targets with a trained network, as `ragimpute impute` does.
 
-    What is imputed from each phasing of --phasings is averaged. Typed genotypes are kept; those that phasing filled in get their left-out dosage. A site with one allele in the
-    whole reference gets that allele.
+    What is imputed from each phasing of --phasings is averaged. Typed genotypes are kept; those that phasing filled in
+    get their left-out dosage. A site with one allele in the whole reference gets that allele.
     """
     start_logging()
     from ragimpute.imputation.predict import predict_targets
