@@ -90,9 +90,9 @@ def test_excluded_samples_play_no_part(world):
 
 
 def test_a_list_of_samples_who_are_not_there_is_an_error(world):
-    (world.folder / "nobody.txt").write_text("Nobody\n")
-    with pytest.raises(InputError, match=r"nobody.txt: none of its 1 names is in the panel"):
-        world.impute("nobody.vcf.gz", "--exclude-samples", str(world.folder / "nobody.txt"))
+    (world.folder / "none.txt").write_text("Absent\n")
+    with pytest.raises(InputError, match=r"none.txt: none of its 1 names is in the panel"):
+        world.impute("none.vcf.gz", "--exclude-samples", str(world.folder / "none.txt"))
 
 
 @pytest.mark.parametrize(("option", "message"), [("GT,DS,DS", "each may be named once"), ("GT,XX", "choose from")])
@@ -236,7 +236,7 @@ def test_missing_genotypes_are_imputed_and_count_for_nothing(world):
     write_genotypes(world.folder / "missing.vcf.gz", sites, world.panel.contigs, names, seen, True)
     path = world.impute("not_missing.vcf.gz", targets="missing.vcf.gz")
     found, rows = read_imputed(path, world.panel.sites), np.flatnonzero(world.typed)
-    assert query(path, "%INFO/IMPUTED\n")[rows[7]] == ["1"], "nobody has a genotype there"
+    assert query(path, "%INFO/IMPUTED\n")[rows[7]] == ["1"], "no sample has a genotype there"
     ds = found.ds[rows]
     assert (ds[~missing] == truth.sum(axis=2)[~missing]).all()
     assert (ds[missing] % 1 > 0).mean() > 0.5, "what is not known is not certain"

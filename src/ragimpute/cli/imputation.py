@@ -167,7 +167,7 @@ def explain_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Show whom a sample's two haplotypes were copied from at one untyped site.
+    """Show which haplotypes of the panel a sample's two haplotypes were copied from at one untyped site.
 
     For each haplotype: the reference haplotypes retrieved at the typed site to the left and at the one to the right,
     the weight that the network gives to each, the allele that they carry at the site, and how far they match the

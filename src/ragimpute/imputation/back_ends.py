@@ -65,7 +65,7 @@ class KernelBackEnd:
     def attention(
         self, fold: Fold, segments: dict[str, np.ndarray], site: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whom the fold's haplotypes copy at one untyped site: see `copy_rag_kernel.attention`."""
+        """Which haplotypes the fold's haplotypes copy at one untyped site: see `copy_rag.inference.attention`."""
         from ragimpute.models.copy_rag import inference
 
         return inference.attention(self.weights, fold, segments, site)
@@ -118,14 +118,9 @@ def load_back_end(path: Path, device: str, threads: int, calibrated: bool = Fals
     from ragimpute.training.inputs import load_model
 
     model, metadata = load_model(path)
-    return TorchBackEnd(
-        architecture(metadata["architecture"]),
-        metadata["size"],
-        model,
-        choose_device(device, threads),
-        threads,
-        temperature,
-    )
+    found = architecture(metadata["architecture"])
+    chosen = choose_device(device, threads)
+    return TorchBackEnd(found, metadata["size"], model, chosen, threads, temperature)
 
 
 def _temperature(path: Path, metadata: Mapping[str, str]) -> float:

@@ -112,11 +112,12 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments["features"][:, flanks])
     flank_sites = fold.typed_sites[flanks]
-    tables = [
-        _neighbour_table(fold, local, hap, flank_sites, carriers[hap], weight[hap], left_cm[hap], right_cm[hap])
-        for hap in range(2)
-    ]
-    chrom, pos, ref, alt = fold.reference.sites.take(slice(local, local + 1)).keys()[0]
+    tables = []
+    for hap in range(2):
+        of_haplotype = carriers[hap], weight[hap], left_cm[hap], right_cm[hap]
+        tables.append(_neighbour_table(fold, local, hap, flank_sites, *of_haplotype))
+    here = fold.reference.sites.take(slice(local, local + 1))
+    chrom, pos, ref, alt = here.keys()[0]
     cm = fold.reference.sites.cm
     before, after = cm[flank_sites].tolist()
     return Explanation(
@@ -185,17 +186,16 @@ def _neighbour_table(
 ) -> pd.DataFrame:
     """The 2 K neighbours of one haplotype of a sample, K of each flank, heaviest first: COLUMNS."""
     n_neighbours = len(carriers) // 2
-    names = [fold.reference.samples[carrier // 2] for carrier in carriers.tolist()]
-    columns = {
-        "haplotype": haplotype + 1,
-        "flank": np.repeat(["left", "right"], n_neighbours),
-        "typed_pos": np.repeat(fold.reference.sites.pos[flank_sites], n_neighbours),
-        "neighbour": names,
-        "neighbour_haplotype": carriers % 2 + 1,
-        "allele": fold.reference.alleles[site, carriers],
-        "weight": weight,
-        "left_cm": left_cm,
-        "right_cm": right_cm,
-    }
-    table = pd.DataFrame(columns, columns=list(COLUMNS))
-    return table.sort_values("weight", ascending=False, kind="stable")
+    reference = fold.reference
+    typed_pos = reference.sites.pos[flank_sites]
+    table = pd.DataFrame({"flank": np.repeat(["left", "right"], n_neighbours)})
+    table["haplotype"] = haplotype + 1
+    table["typed_pos"] = np.repeat(typed_pos, n_neighbours)
+    table["neighbour"] = [reference.samples[carrier // 2] for carrier in carriers.tolist()]
+    table["neighbour_haplotype"] = carriers % 2 + 1
+    table["allele"] = reference.alleles[site, carriers]
+    table["weight"] = weight
+    table["left_cm"] = left_cm
+    table["right_cm"] = right_cm
+    heaviest_first = table.sort_values("weight", ascending=False, kind="stable")
+    return heaviest_first[list(COLUMNS)]

@@ -227,12 +227,14 @@ def _dropped(ready: PreparedImputation, of_targets: pd.DataFrame) -> pd.DataFram
 
 def _summary(ready: PreparedImputation, n_unused: int) -> dict[str, str | int]:
     """What was read and imputed, in numbers."""
+    typed = ready.typed
+    n_sites = ready.wanted.stop - ready.wanted.start
     return {
-        "samples": len(ready.typed.samples),
+        "samples": len(typed.samples),
         "reference_samples": len(ready.panel.samples),
         "typed_sites": ready.n_typed,
-        "imputed_sites": len(ready.sites) - ready.n_typed,
+        "imputed_sites": n_sites - ready.n_typed,
         "unused_records": n_unused,
-        "recoded_records": len(ready.typed.recoded),
+        "recoded_records": len(typed.recoded),
         "weights": ready.model.name,
     }

@@ -70,14 +70,13 @@ class ImputationInputs:
         **others: Any,
     ) -> "ImputationInputs":
         """Inputs whose files are text or paths; a `model` called 'pretrained' is None. `others`: the other fields."""
-        return cls(
-            reference=Path(reference),
-            targets=Path(targets),
-            genetic_map=None if genetic_map is None else Path(genetic_map),
-            exclude_samples=None if exclude_samples is None else Path(exclude_samples),
-            model=None if model is None or model == PRETRAINED else Path(model),
-            **others,
-        )
+        optional = {
+            "genetic_map": genetic_map,
+            "exclude_samples": exclude_samples,
+            "model": None if model == PRETRAINED else model,
+        }
+        given: dict[str, Any] = {name: Path(path) for name, path in optional.items() if path is not None}
+        return cls(reference=Path(reference), targets=Path(targets), **given, **others)
 
 
 @dataclass(frozen=True)

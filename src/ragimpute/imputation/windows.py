@@ -22,7 +22,7 @@ class WorkSize:
 
     core_cm: float = CORE_CM  # a window's core is no longer than this
     # samples x phasings x typed sites x multiples of the network's neighbours of a batch: about 1 kB each
-    batch_genotypes: int = 250_000
+    batch_genotypes: int = 180_000
     batch_dosages: int = 8_000_000  # samples x phasings x sites that a batch imputes: 12 bytes each
     left_out_alleles: int = 4_000_000  # of a batch for leave-one-out dosages: 8 bytes each
 
