@@ -1,4 +1,4 @@
-"""`ragimpute explain`: whom a sample copied at a site."""
+"""`ragimpute explain`: which haplotypes a sample copied at a site."""
 
 import json
 
@@ -19,17 +19,17 @@ from two_chromosomes import FIRST, TARGETS, query
 def explained(world, tmp_path, site: str, *options: str):
     arguments = ["explain", "--reference", str(world.folder / "reference.vcf.gz"), "--site", site, *options]
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", world.panel.samples[-1]]
-    arguments += ["--model", str(DEFAULT), "--out", str(tmp_path / "whom.tsv")]
+    arguments += ["--model", str(DEFAULT), "--out", str(tmp_path / "copied.tsv")]
     done = CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return done.stdout, pd.read_csv(tmp_path / "whom.tsv", sep="\t")
+    return done.stdout, pd.read_csv(tmp_path / "copied.tsv", sep="\t")
 
 
 @pytest.mark.parametrize("row", [102, FIRST + 102])  # on either chromosome
 def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, tmp_path, row):
     panel = world.panel
     chrom, pos, ref, alt = panel.sites.keys()[row]
-    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--plot", str(tmp_path / "whom.svg"))
+    printed, table = explained(world, tmp_path, f"{chrom}:{pos}", "--plot", str(tmp_path / "copied.svg"))
     typed = np.flatnonzero(world.typed)
     left, right = typed[typed < row].max(), typed[typed > row].min()
     place = {name: 2 * i for i, name in enumerate(panel.samples)}
@@ -56,7 +56,7 @@ def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, 
         title = f"haplotype {hap}, {chrom}:{pos} {ref}>{alt}: dosage "
         shown = next(line for line in printed.splitlines() if title in line).split(title)[1][:5]
         assert float(shown) == pytest.approx(float(dosage), abs=1.1e-3)
-    drawn = (tmp_path / "whom.svg").read_text()
+    drawn = (tmp_path / "copied.svg").read_text()
     shown = pd.concat([rows.head(copying_figure.SHOWN) for _, rows in table.groupby("haplotype")])
     for allele, colour in enumerate(copying_figure.COLOURS):  # two bars for each neighbour, and one in the legend
         assert drawn.lower().count(f'fill="{colour.lower()}"') == 2 * (shown["allele"] == allele).sum() + 1
@@ -72,8 +72,8 @@ def test_attention_is_that_of_the_network(world):
     panel = world.panel.between(0, FIRST)
     reference = panel.of_samples(panel.samples[:-TARGETS])
     observed = panel.alleles[world.typed[:FIRST], -2 * TARGETS :]
-    nobody = np.full((TARGETS, 1), -1, dtype=np.int64)
-    fold = Fold("targets", reference, panel.samples[-TARGETS:], world.typed[:FIRST], observed, None, nobody)
+    none_left_out = np.full((TARGETS, 1), -1, dtype=np.int64)
+    fold = Fold("targets", reference, panel.samples[-TARGETS:], world.typed[:FIRST], observed, None, none_left_out)
     found = architecture("copy_rag")
     arrays = segments(found, "small", fold, 1)
     weights = artefacts.load(DEFAULT, KIND).arrays

@@ -65,7 +65,7 @@ class KernelBackEnd:
     def attention(
         self, fold: Fold, segments: dict[str, np.ndarray], site: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whom the fold's haplotypes copy at one untyped site: see `copy_rag_kernel.attention`."""
+        """Which haplotypes the fold's haplotypes copy at one untyped site: see `copy_rag.inference.attention`."""
         from ragimpute.models.copy_rag import inference
 
         return inference.attention(self.weights, fold, segments, site)
@@ -94,10 +94,10 @@ class TorchBackEnd:
         return self.architecture.describe_sites(fold, self.threads)
 
     def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
-        from ragimpute.imputation.network_dosages import predict
+        from ragimpute.imputation.network_dosages import network_dosages
 
         data = self.architecture.fold_data(self.size, fold, segments)
-        return predict(self.model, data, fold, self.device, temperature=self.temperature)
+        return network_dosages(self.model, data, fold, self.device, temperature=self.temperature)
 
 
 def load_back_end(path: Path, device: str, threads: int, calibrated: bool = False) -> BackEnd:
@@ -118,14 +118,9 @@ def load_back_end(path: Path, device: str, threads: int, calibrated: bool = Fals
     from ragimpute.training.inputs import load_model
 
     model, metadata = load_model(path)
-    return TorchBackEnd(
-        architecture(metadata["architecture"]),
-        metadata["size"],
-        model,
-        choose_device(device, threads),
-        threads,
-        temperature,
-    )
+    found = architecture(metadata["architecture"])
+    chosen = choose_device(device, threads)
+    return TorchBackEnd(found, metadata["size"], model, chosen, threads, temperature)
 
 
 def _temperature(path: Path, metadata: Mapping[str, str]) -> float:

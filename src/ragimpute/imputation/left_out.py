@@ -23,7 +23,7 @@ def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, thre
 def left_out(reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1) -> np.ndarray:
     """Dosages [T, Q] float64 of the typed alleles, each as if that one had not been observed.
 
-    reference: at all S sites, nobody of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites,
+    reference: at all S sites, none of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites,
     int8 with -1 missing. The dosages are those of the plain Li-Stephens model, whatever imputes the untyped sites.
     """
     sites, dosages = np.flatnonzero(typed), np.empty(observed.shape)
@@ -52,26 +52,27 @@ def _on_chromosome(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, thr
     Candidates are chosen once without the alleles at even sites and once without those at odd ones: chosen by a site's
     own allele they would tell it.
     """
-    nobody = np.full((queries.shape[1], 1), -1, dtype=np.int64)
+    none_left_out = np.full((queries.shape[1], 1), -1, dtype=np.int64)
     if alleles.shape[1] <= candidates.EXACT:
-        return left_out_dosages(alleles, cm, queries, nobody, threads=threads)
+        return left_out_dosages(alleles, cm, queries, none_left_out, threads=threads)
     dosage = np.empty(queries.shape, np.float64)
     for start, first, last, stop in candidates.stretches(cm):
         part = slice(start, stop)
         parities = [np.arange(start, stop) % 2 == parity for parity in (0, 1)]
         seen = [np.where(hidden[:, None], np.int8(-1), queries[part]) for hidden in parities]
         # both at once, as most of the time goes into sorting the panel
-        both = candidates.choose_candidates(
-            alleles[part], cm[part], np.hstack(seen), np.vstack([nobody, nobody]), threads
-        )
+        twice = np.vstack([none_left_out, none_left_out])
+        both = candidates.choose_candidates(alleles[part], cm[part], np.hstack(seen), twice, threads)
         bits = pack_by_haplotype(alleles[part], threads)
         for hidden, states in zip(parities, np.split(both, 2), strict=True):
-            kept = hidden & (np.arange(start, stop) >= first) & (np.arange(start, stop) < last)
+            places = np.arange(start, stop)
+            kept = hidden & (places >= first) & (places < last)
 
             def of_query(q: int, bits=bits, part=part, states=states) -> np.ndarray:
                 local = np.empty((part.stop - part.start, states.shape[1]), np.uint8)
                 take_states(bits, states[q], local)
-                return left_out_dosages(local, cm[part], queries[part, q : q + 1], nobody[:1])[:, 0]
+                query = queries[part, q : q + 1]
+                return left_out_dosages(local, cm[part], query, none_left_out[:1])[:, 0]
 
             with ThreadPoolExecutor(threads) as pool:
                 for q, column in enumerate(pool.map(of_query, range(queries.shape[1]))):

@@ -14,7 +14,7 @@ LEAST_BATCH, BATCH_PLACES = 128, 65_536
 
 
 @torch.no_grad()
-def predict(
+def network_dosages(
     model: nn.Module,
     data: FoldData,
     fold: Fold,
@@ -45,6 +45,7 @@ def predict(
             real = batch.sites >= 0
             rows = np.ix_(batch.sites[real], samples)
             p = p[:, real].transpose(1, 0, 2)  # [L, B, 4]
-            hds[rows] = np.stack((p[..., 2] + p[..., 3], p[..., 1] + p[..., 3]), axis=-1)
-            both[rows] = p[..., 3]
+            second, first, both_alt = p[..., 1], p[..., 2], p[..., 3]
+            hds[rows] = np.stack((first + both_alt, second + both_alt), axis=-1)
+            both[rows] = both_alt
     return Imputed.of_fold(fold, hds, both)

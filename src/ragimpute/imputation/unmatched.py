@@ -38,7 +38,9 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         imputed, positions = folder / out.name, folder / "positions.tsv"
         found, bare, extra = (folder / f"{name}.vcf.gz" for name in ("found", "bare", "extra"))
         write_imputed(imputed)
-        records[["chrom", "pos"]].drop_duplicates().to_csv(positions, sep="\t", header=False, index=False)
+        places = records[["chrom", "pos"]].drop_duplicates()
+        lines = [f"{place.chrom}\t{place.pos}\n" for place in places.itertuples()]
+        positions.write_text("".join(lines))
         run(bcftools.view, "--no-version", "-T", positions, "-m2", "-M2", "-o", found, targets)
         run(bcftools.annotate, "--no-version", "-x", "INFO,^FORMAT/GT", "-o", bare, found)
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
