@@ -94,7 +94,7 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
         is_typed = _typed(local.sites, typed)
         queries = typed.haplotypes().astype(np.int8)
         nobody = np.full((queries.shape[1], 1), -1, dtype=np.int64)  # targets are not in the reference
-        dosage = li_stephens_dosages(local.alleles, local.sites.cm, is_typed, queries, nobody, threads=threads)
+        dosage = li_stephens_dosages(local.alleles[:], local.sites.cm, is_typed, queries, nobody, threads=threads)
         hds = np.clip(dosage, 0, 1).reshape(len(local.sites), -1, 2)
         hds[is_typed] = queries.reshape(len(queries), -1, 2)
         return Imputed(typed.samples, hds, hds[..., 0] * hds[..., 1], is_typed)
@@ -149,8 +149,7 @@ def _by_chromosome(
             alleles=targets.alleles[here],
             phased=targets.phased[here],
         )
-        alleles = np.ascontiguousarray(reference.alleles[index])
-        part = run(replace(reference, sites=reference.sites.take(index), alleles=alleles), typed)
+        part = run(reference.take(index), typed)
         hds[index], both[index] = part.hds, part.both
         if part.r2 is None:
             estimated = False

@@ -56,7 +56,7 @@ def tune_beagle(
     if len(scored) > MAX_SCORED:
         scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
     kept = np.flatnonzero(np.isin(np.arange(len(typed)), scored) | typed)
-    thinned, truth = _at_sites(reference, kept), _at_sites(samples, kept)
+    thinned, truth = reference.take(kept), samples.take(kept)
     visible = replace(validation, index=np.searchsorted(kept, validation.index))
     typed_here = typed[kept]
     dosages = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2).sum(axis=2)
@@ -104,10 +104,6 @@ def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     spread = drawn.std(axis=0)
     errors = np.divide(drawn - gain, spread, out=np.zeros_like(drawn), where=spread > 0)
     return gain - np.quantile(errors.max(axis=1), LEVEL) * spread
-
-
-def _at_sites(panel: Panel, index: np.ndarray) -> Panel:
-    return Panel(panel.sites.take(index), panel.samples, np.ascontiguousarray(panel.alleles[index]), panel.contigs)
 
 
 def moments(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) -> np.ndarray:

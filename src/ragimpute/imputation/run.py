@@ -258,10 +258,8 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
         "%d panel sites on %s are not imputed: no typed site there", int((~kept).sum()), ", ".join(list(absent)[:5])
     )
     place = np.cumsum(kept) - 1
-    alleles = np.ascontiguousarray(panel.alleles[kept])
-    ages = None if panel.ages is None else panel.ages[:, kept]
     table = unused_sites(panel.sites.take(~kept), UNTYPED_CHROMOSOME)
-    panel = replace(panel, sites=panel.sites.take(kept), alleles=alleles, ages=ages)
+    panel = panel.take(kept)
     return panel, replace(typed, index=place[typed.index]), table
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.panel.store import Panel, Sites, strings
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
@@ -60,7 +61,7 @@ def read_panel(
         Sites(chroms, positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
     )
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
-    return Panel(sites, header.samples, np.concatenate(collector.alleles), header.contigs), dropped
+    return Panel(sites, header.samples, Haplotypes.of(np.concatenate(collector.alleles)), header.contigs), dropped
 
 
 class _Collector:
