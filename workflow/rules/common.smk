@@ -12,14 +12,14 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from ragimpute.study.code_digest import digest, of_other_architectures
-from ragimpute.study.configuration import ConfigError, load
+from ragimpute.study.configuration import ConfigError, load_configuration
 from ragimpute.reporting import FIGURES
 from ragimpute.study.runs import runs, truth_file
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
 IS_MODULE = workflow.modifier.skip_configfile
 try:
-    CONFIG = load(
+    CONFIG = load_configuration(
         ROOT,
         [] if IS_MODULE else workflow.overwrite_configfiles,
         config if IS_MODULE else workflow.config_settings.config,
