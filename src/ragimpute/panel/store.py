@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -90,6 +91,11 @@ class Panel:
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles packed along the haplotypes (numpy.packbits, big-endian bits)."""
         artefacts.save(path, KIND, {**self.columns(), "alleles": self.alleles.bits(slice(None))}, {})
+
+    def save_with_alleles(self, path: str | os.PathLike, content: Path) -> None:
+        """`save`, where the packed alleles are the bytes of the file `content`."""
+        shape = (len(self.sites), -(-self.alleles.shape[1] // 8))
+        artefacts.save_with_large(path, KIND, self.columns(), {}, "alleles", shape, content)
 
     def columns(self) -> dict[str, np.ndarray]:
         """The arrays of the panel's file but the alleles."""
