@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from simulate import simulate
 
-from ragimpute.baselines.methods import run_beagle, run_li_stephens
+from ragimpute.baselines.beagle import run_beagle
+from ragimpute.baselines.copying import run_li_stephens
 from ragimpute.evaluation import scorer
 from ragimpute.evaluation.result_tables import RunNames
 from ragimpute.evaluation.statistics import Genotypes

@@ -1,4 +1,13 @@
-"""The one exception that means "the user can mend this"."""
+"""The one exception that means "the user can mend this", and the error for a misspelt keyword."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class InputError(Exception):
@@ -6,3 +15,19 @@ class InputError(Exception):
 
     The CLI prints it without a traceback and exits with 1. Anything else that escapes is a defect of ours.
     """
+
+
+def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, whose TypeError for an unknown keyword names the one that was probably meant, or all of them."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        for word in keywords:
+            if word not in known:
+                close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+                raise TypeError(f"{function.__name__}() has no option {word!r}; {hint}")
+        return function(*arguments, **keywords)
+
+    return checked

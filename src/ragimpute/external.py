@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ragimpute.errors import InputError
@@ -52,6 +53,21 @@ def run_program(
         said = "" if stdout else _tail(folder / "stdout")
         said = "\n".join(part for part in (said, _tail(folder / "stderr")) if part)
         raise InputError(f"{name} failed (exit code {code}); its last words:\n{said}")
+
+
+@contextmanager
+def naming_files(names: Mapping[str, str]) -> Iterator[None]:
+    """Make an InputError from within name the user's files instead of the temporary ones that a program was given.
+
+    names: temporary file name -> what the user knows the content by.
+    """
+    try:
+        yield
+    except InputError as error:
+        message = str(error)
+        for temporary, known in names.items():
+            message = re.sub(rf"(?<![\w.-]){re.escape(temporary)}", lambda _, known=known: known, message)  # type: ignore[misc]
+        raise InputError(message) from None
 
 
 def program_version(name: str) -> str | None:

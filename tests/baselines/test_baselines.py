@@ -10,7 +10,11 @@ import pytest
 
 from mosaic import mosaic_panel
 from ragimpute import external
-from ragimpute.baselines import methods, tuning
+from ragimpute.baselines import tuning
+from ragimpute.baselines.beagle import run_beagle
+from ragimpute.baselines.copying import run_copy_nearest, run_li_stephens
+from ragimpute.baselines.frequency import run_frequency
+from ragimpute.baselines.minimac4 import run_minimac4
 from ragimpute.errors import InputError
 from ragimpute.evaluation.bootstrap import resampling_weights
 from ragimpute.panel.from_vcf import read_panel
@@ -110,11 +114,11 @@ def check_form(imputed, reference, targets):
 
 
 RUNS = {
-    "beagle": lambda reference, targets: methods.run_beagle(reference, targets, MAP),
-    "minimac4": lambda reference, targets: methods.run_minimac4(reference, targets, None),
-    "minimac4 with a map": lambda reference, targets: methods.run_minimac4(reference, targets, MAP),
-    "li_stephens": lambda reference, targets: methods.run_li_stephens(reference, targets),
-    "copy_nearest": lambda reference, targets: methods.run_copy_nearest(reference, targets),
+    "beagle": lambda reference, targets: run_beagle(reference, targets, MAP),
+    "minimac4": lambda reference, targets: run_minimac4(reference, targets, None),
+    "minimac4 with a map": lambda reference, targets: run_minimac4(reference, targets, MAP),
+    "li_stephens": lambda reference, targets: run_li_stephens(reference, targets),
+    "copy_nearest": lambda reference, targets: run_copy_nearest(reference, targets),
 }
 
 
@@ -123,8 +127,8 @@ def test_each_method_imputes_better_than_frequency(study, name):
     reference, targets, truth = study
     imputed = RUNS[name](reference, targets)
     check_form(imputed, reference, targets)
-    frequency = reference.alleles[:].mean(axis=1)
-    floor = methods.run_frequency(frequency, reference.sites, targets)
+    frequency = reference.frequency
+    floor = run_frequency(frequency, reference.sites, targets)
     check_form(floor, reference, targets)
     hidden = ~imputed.typed
     error = [((method.hds.sum(axis=2) - truth)[hidden] ** 2).mean() for method in (imputed, floor)]
@@ -137,12 +141,12 @@ def test_copy_nearest_copies_the_truth_where_it_is_among_the_neighbours(study):
     own = reference.of_samples(reference.samples[3:9])
     alleles = own.alleles[:].reshape(60, 6, 2)
     seen = dataclasses.replace(targets, samples=own.samples, alleles=alleles[targets.index].astype(np.int8))
-    imputed = methods.run_copy_nearest(reference, seen)
+    imputed = run_copy_nearest(reference, seen)
     hidden = ~imputed.typed
     assert np.abs(imputed.hds - alleles)[hidden].mean() < 0.1
     assert (np.round(imputed.hds) == alleles)[hidden].mean() > 0.97
     np.testing.assert_array_equal(imputed.both, imputed.hds[..., 0] * imputed.hds[..., 1])
-    again = methods.run_copy_nearest(reference, seen, threads=2)
+    again = run_copy_nearest(reference, seen, threads=2)
     np.testing.assert_array_equal(again.hds, imputed.hds)
 
 
@@ -177,15 +181,15 @@ def test_chromosomes_are_imputed_apart(study):
 def test_unphased_input_and_unknown_parameters_are_refused(study):
     reference, targets, _ = study
     with pytest.raises(InputError, match="ragimpute phase"):
-        methods.run_beagle(reference, unphased(targets), MAP)
+        run_beagle(reference, unphased(targets), MAP)
     with pytest.raises(InputError, match="window: choose from ne"):
-        methods.run_beagle(reference, targets, MAP, parameters={"window": 1})
+        run_beagle(reference, targets, MAP, parameters={"window": 1})
 
 
 def test_beagle_is_not_asked_to_impute_from_one_position(study):
     reference, targets, _ = study
     with pytest.raises(InputError, match="chromosome 20 has typed sites at one position only"):
-        methods.run_beagle(reference, targets.at(np.array([4])), MAP)
+        run_beagle(reference, targets.at(np.array([4])), MAP)
 
 
 def test_a_failing_program_shows_its_last_words(tmp_path, monkeypatch):
@@ -224,7 +228,7 @@ def test_tuning_scores_every_setting_on_validation_samples(tiny_panel, tiny_type
         "ragimpute.baselines.tuning.GRID", {"ne": (50_000, 1_000_000), "err": (0.01,), "cluster": (0.0005,)}
     )
     seen = []
-    original = methods.run_beagle
+    original = run_beagle
 
     def watched(reference, targets, *args, **kwargs):
         seen.append((reference.samples, targets.samples, targets.alleles.tobytes(), kwargs["seed"]))
@@ -254,10 +258,10 @@ def test_the_score_of_tuning_is_the_squared_correlation():
     dosage = np.clip(truth + rng.normal(0, 0.5, truth.shape), 0, 2)
     flip = rng.random(40) < 0.5
     turned = [np.where(flip[:, None], 2 - counts, counts).ravel() for counts in (dosage, truth)]
-    sums = tuning.moments(dosage, truth, flip)
+    sums = tuning.correlation_sums(dosage, truth, flip)
     assert sums.shape == (5, 6)
-    np.testing.assert_allclose(tuning.pooled_r2(sums.sum(axis=0)), np.corrcoef(*turned)[0, 1] ** 2)
-    assert tuning.pooled_r2(tuning.moments(np.ones_like(dosage), truth, flip).sum(axis=0)) == 0
+    np.testing.assert_allclose(tuning.r2_of_sums(sums.sum(axis=0)), np.corrcoef(*turned)[0, 1] ** 2)
+    assert tuning.r2_of_sums(tuning.correlation_sums(np.ones_like(dosage), truth, flip).sum(axis=0)) == 0
 
 
 def test_the_bound_of_a_single_gain_is_the_basic_bootstrap():
@@ -296,8 +300,8 @@ def test_the_example_gives_the_published_accuracy():
     frequency = panel.alleles[:].mean(axis=1)
     flip, maf = frequency > 0.5, np.minimum(frequency, 1 - frequency)
     results = {
-        "beagle": methods.run_beagle(panel, phased, genetic_map, threads=2),
-        "minimac4": methods.run_minimac4(panel, phased, None, threads=2),
+        "beagle": run_beagle(panel, phased, genetic_map, threads=2),
+        "minimac4": run_minimac4(panel, phased, None, threads=2),
     }
     expected = {"beagle": (0.9547, 0.6638, 0.9597), "minimac4": (0.9448, 0.6019, 0.9518)}
     for name, imputed in results.items():

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
+from ragimpute.imputation.impute import impute
 from ragimpute.imputation.left_out import empirical_r2
+from ragimpute.models.pretrained import DEFAULT
 from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from tiny_study import ROOT
@@ -273,13 +275,11 @@ def test_each_chromosome_is_as_if_it_were_alone(world, plain):
 
 
 @pytest.mark.parametrize("core_cm", [40.0, 15.0, 4.0])
-def test_the_size_of_windows_changes_no_record_and_hardly_a_value(world, plain, monkeypatch, core_cm):
+def test_the_size_of_windows_changes_no_record_and_hardly_a_value(world, plain, core_cm):
     """Default cores of 20 cM against others: only matches that reach beyond the margins of 5 cM tell them apart."""
-    from ragimpute.imputation import engine
-
-    monkeypatch.setattr(engine.window_folds, "__defaults__", (core_cm,))
-    monkeypatch.setattr(engine.imputed_parts, "__defaults__", (None, core_cm, *engine.imputed_parts.__defaults__[2:]))
-    path = world.impute(f"windows{core_cm:g}.vcf.gz")
+    files = {"reference": world.folder / "reference.vcf.gz", "targets": world.folder / "phased.vcf.gz"}
+    path = world.folder / f"windows{core_cm:g}.vcf.gz"
+    impute(**files, out=path, model=DEFAULT, device="cpu", core_cm=core_cm)
     assert query(path, "%CHROM\t%POS\t%REF\t%ALT\n") == query(plain, "%CHROM\t%POS\t%REF\t%ALT\n")
     ours, default = (read_imputed(p, world.panel.sites) for p in (path, plain))
     difference = np.abs(ours.hds - default.hds)
@@ -314,7 +314,7 @@ def test_json_tells_what_was_done_and_quiet_says_nothing(world, caplog):
 
 @pytest.mark.parametrize(("few", "warned"), [(TARGETS, False), (TARGETS + 1, True)])
 def test_too_few_samples_for_r2_are_warned_of(world, caplog, monkeypatch, few, warned):
-    monkeypatch.setattr("ragimpute.imputation.run.FEW_TARGETS", few)
+    monkeypatch.setattr("ragimpute.imputation.messages.FEW_TARGETS", few)
     world.impute("few.vcf.gz", "--region", "21")
     assert ("make R2 unreliable" in caplog.text) == warned
 

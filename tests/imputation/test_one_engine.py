@@ -47,7 +47,7 @@ def by_rules(world, incomplete, tmp_path_factory):
     several = ("--phasings", folder / "phasings")
     call("phase", *shared, "--targets", masked, "--out", folder / "phased.vcf.gz", *several)
     call(
-        *("predict", *shared, "--typed", typed, "--targets", folder / "phased.vcf.gz", *several),
+        *("predict", *shared, "--typed", typed, *several),
         *("--model", DEFAULT, "--device", "cpu", "--out", folder / "imputed.vcf.gz"),
     )
     return folder

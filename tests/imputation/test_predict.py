@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
-from ragimpute.imputation.network_dosages import predict
+from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.panel.allele_counts import count_alleles, write_frequencies
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.roles import write_roles
@@ -40,7 +40,7 @@ def target_fold(tiny_panel, tiny_typed):
 
 
 def test_typed_sites_keep_their_alleles_and_marginals_agree(target_fold):
-    imputed = predict(small_network(), windows_of(target_fold), target_fold, CPU)
+    imputed = network_dosages(small_network(), windows_of(target_fold), target_fold, CPU)
     assert imputed.hds.shape == (60, 2, 2)
     assert imputed.hds.dtype == np.float32
     typed = target_fold.typed
@@ -53,7 +53,7 @@ def test_typed_sites_keep_their_alleles_and_marginals_agree(target_fold):
 
 def test_probabilities_are_the_softmax_of_the_genotype_head(target_fold):
     model, data = small_network(), windows_of(target_fold)
-    imputed = predict(model, data, target_fold, CPU, batch_samples=1)
+    imputed = network_dosages(model, data, target_fold, CPU, batch_samples=1)
     batch = data.batch(np.array([0, 1]), 1)
     with torch.no_grad():
         p = model.eval()(batch.inputs).genotype_logits.softmax(-1).numpy()
@@ -71,7 +71,7 @@ def test_monomorphic_sites_get_their_only_allele(tiny_panel, tiny_typed):
     panel = type(tiny_panel)(tiny_panel.sites, tiny_panel.samples, alleles, tiny_panel.contigs)
     observed = np.zeros((int(tiny_typed.sum()), 2), dtype=np.uint8)
     fold = load_fold(panel, samples_of(panel), {"typed": tiny_typed}, "targets", observed, ["X"])
-    imputed = predict(small_network(), windows_of(fold), fold, CPU)
+    imputed = network_dosages(small_network(), windows_of(fold), fold, CPU)
     assert imputed.hds[10].tolist() == [[0, 0]]
     assert imputed.hds[11].tolist() == [[1, 1]]
     assert imputed.both[[10, 11], 0].tolist() == [0, 1]
@@ -123,8 +123,12 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     assert metadata["loss_name"] == "recon_low"
     assert json.loads(metadata["loss"]) == json.loads(LOSS)
 
+    first = read_genotypes(files / "phased.vcf.gz", tiny_panel.sites)
+    exchanged = replace(first, alleles=first.alleles[..., ::-1])
+    for name, phasings in (("one", [first]), ("several", [first, exchanged])):
+        several_phasings.save_phasings(files / name, files / "phased.vcf.gz", phasings)
     call(
-        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first"),
+        *("predict", *study, "--phasings", files / "one", "--model", files / "first"),
         *("--device", "cpu", "--out", files / "imputed.vcf.gz"),
     )
     found = read_imputed(files / "imputed.vcf.gz", tiny_panel.sites)
@@ -132,12 +136,8 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     expected = tiny_panel.alleles[:, -4:].reshape(-1, 2, 2).sum(axis=2)
     assert np.array_equal(np.asarray(found.ds)[tiny_typed], expected[tiny_typed])
 
-    first = read_genotypes(files / "phased.vcf.gz", tiny_panel.sites)
-    several_phasings.save_phasings(
-        files / "phasings", files / "phased.vcf.gz", [first, replace(first, alleles=first.alleles[..., ::-1])]
-    )
     call(
-        *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first", "--calibrate"),
+        *("predict", *study, "--phasings", files / "one", "--model", files / "first", "--calibrate"),
         *("--device", "cpu", "--out", files / "calibrated.vcf.gz"),
     )
     study_of_files = PreparedStudy.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
@@ -149,9 +149,8 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     np.testing.assert_allclose(calibrated.hds, expected_hds, atol=6e-4)  # three digits are written
     assert np.abs(np.asarray(calibrated.ds) - np.asarray(found.ds)).max() > 0.001
 
-    several = ("--targets", files / "phased.vcf.gz", "--phasings", files / "phasings")
     call(
-        *("predict", *study, *several, "--model", files / "first"),
+        *("predict", *study, "--phasings", files / "several", "--model", files / "first"),
         *("--device", "cpu", "--out", files / "averaged.vcf.gz"),
     )
     averaged = read_imputed(files / "averaged.vcf.gz", tiny_panel.sites)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mosaic import mosaic_panel
-from ragimpute.imputation.network_dosages import predict
+from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_rag import inference
 from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_torch
@@ -198,7 +198,7 @@ def test_the_kernel_imputes_as_the_network_does():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     arrays = segments_of(architecture, "small", targets, 1)
-    direct = predict(network, architecture.fold_data("small", targets, arrays), targets, torch.device("cpu"))
+    direct = network_dosages(network, architecture.fold_data("small", targets, arrays), targets, torch.device("cpu"))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     for threads in (1, 2):
         fused = inference.kernel_dosages(weights, targets, arrays, threads)

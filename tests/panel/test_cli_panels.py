@@ -59,15 +59,15 @@ def test_only_typed_genotypes_of_targets_leave_the_mask(folder):
 
 def test_phase_and_baselines_from_the_command_line(folder):
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
-    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", folder / "phased.vcf.gz")
-    inputs = [*common, "--typed", folder / "typed.tsv"]
-    files = ["--frequencies", folder / "frequencies.tsv", "--targets", folder / "phased.vcf.gz"]
+    phased = ["--out", folder / "phased.vcf.gz", "--phasings", folder / "phasings", "--n-phasings", 1]
+    run("phase", *common, "--targets", folder / "targets.vcf.gz", *phased)
+    inputs = [*common, "--typed", folder / "typed.tsv", "--phasings", folder / "phasings"]
     (folder / "tuned.json").write_text(json.dumps({"parameters": {"ne": 150000, "err": 0.01, "cluster": 0.0005}}))
     panel = Panel.load(folder / "panel.safetensors")
     results = {}
     for name in ("beagle", "beagle_tuned", "frequency"):
         options = ["--parameters", folder / "tuned.json"] if name == "beagle_tuned" else []
-        run("baseline", name, *inputs, *files, *options, "--out", folder / f"{name}.vcf.gz")
+        run("baseline", name, *inputs, *options, "--out", folder / f"{name}.vcf.gz")
         results[name] = read_imputed(folder / f"{name}.vcf.gz", panel.sites)
     assert not np.array_equal(results["beagle"].ds, results["beagle_tuned"].ds)
     counts = pd.read_csv(folder / "frequencies.tsv", sep="\t")
@@ -77,30 +77,30 @@ def test_phase_and_baselines_from_the_command_line(folder):
 
 
 def test_baselines_are_the_mean_over_phasings(folder, tmp_path):
-    """What is imputed from two VCFs, by hand averaged, is what both phasings give; beagle_once knows the first only."""
+    """What is imputed from either phasing, by hand averaged, is what both give; beagle_once knows the first only."""
     panel = Panel.load(folder / "panel.safetensors")
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
-    one, other = tmp_path / "one.vcf.gz", tmp_path / "other.vcf.gz"
-    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", one)
-    first = read_genotypes(one, panel.sites)
+    vcf = tmp_path / "phased.vcf.gz"
+    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", vcf)
+    first = read_genotypes(vcf, panel.sites)
     alleles = first.alleles.copy()
     alleles[len(alleles) // 2 :] = alleles[len(alleles) // 2 :, :, ::-1]
-    write_genotypes(other, panel.sites.take(first.index), panel.contigs, first.samples, alleles, True)
-    several_phasings.save_phasings(tmp_path / "phasings", one, [first, replace(first, alleles=alleles)])
-    inputs = [*common, "--typed", folder / "typed.tsv", "--frequencies", folder / "frequencies.tsv"]
+    second = replace(first, alleles=alleles)
+    one, other, several = tmp_path / "one", tmp_path / "other", tmp_path / "several"
+    for path, phasings in ((one, [first]), (other, [second]), (several, [first, second])):
+        several_phasings.save_phasings(path, vcf, phasings)
 
-    def imputed(name, targets, *options):
+    def imputed(name, phasings):
         out = tmp_path / "out.vcf.gz"
-        run("baseline", name, *inputs, "--targets", targets, *options, "--out", out)
+        run("baseline", name, *common, "--typed", folder / "typed.tsv", "--phasings", phasings, "--out", out)
         return read_imputed(out, panel.sites).ds, out.read_bytes()
 
-    several = ("--phasings", tmp_path / "phasings")
     for name in ("beagle", "minimac4", "li_stephens", "copy_nearest"):
         (ds_one, _), (ds_other, _) = imputed(name, one), imputed(name, other)
         assert np.abs(ds_one - ds_other).max() > 0.1
-        np.testing.assert_allclose(imputed(name, one, *several)[0], (ds_one + ds_other) / 2, atol=2.1e-3)
-    assert imputed("beagle_once", one, *several)[1] == imputed("beagle", one)[1]
-    assert imputed("frequency", one, *several)[1] == imputed("frequency", one)[1]
+        np.testing.assert_allclose(imputed(name, several)[0], (ds_one + ds_other) / 2, atol=2.1e-3)
+    assert imputed("beagle_once", several)[1] == imputed("beagle", one)[1]
+    assert imputed("frequency", several)[1] == imputed("frequency", one)[1]
 
 
 def test_validation_samples_are_phased_as_targets_are(folder, tmp_path, monkeypatch):
@@ -131,13 +131,15 @@ def test_validation_samples_are_phased_as_targets_are(folder, tmp_path, monkeypa
     np.testing.assert_array_equal(read_genotypes(kept, panel.sites, names).alleles, true_phase)
 
 
-def test_a_wrong_mask_is_noticed(folder):
+def test_a_wrong_mask_is_noticed(folder, tmp_path):
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
     typed = pd.read_csv(folder / "typed.tsv", sep="\t")
     typed["typed"] = typed["random1"]
     typed.to_csv(folder / "other.tsv", sep="\t", index=False)
     arguments = ["baseline", "frequency", *common, "--typed", folder / "other.tsv", "--out", folder / "x.vcf.gz"]
-    arguments += ["--frequencies", folder / "frequencies.tsv", "--targets", folder / "targets.vcf.gz"]
+    found = read_genotypes(folder / "targets.vcf.gz", Panel.load(folder / "panel.safetensors").sites)
+    several_phasings.save_phasings(tmp_path / "phasings", folder / "targets.vcf.gz", [found])
+    arguments += ["--phasings", tmp_path / "phasings"]
     with pytest.raises(InputError, match="not those that"):
         run(*arguments)
 

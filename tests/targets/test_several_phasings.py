@@ -1,11 +1,13 @@
 """Several phasings of the same samples: the average over them, its haplotypes, and the file that holds them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.engine import imputed_parts, window_folds
@@ -116,16 +118,27 @@ def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Pan
     assert several_phasings.how_many(dense, unphased) == 1
 
 
-def test_the_file_belongs_to_one_phased_vcf(tmp_path, reference: Panel) -> None:
-    vcf, other = tmp_path / "phased.vcf.gz", tmp_path / "other.vcf.gz"
+def test_the_file_holds_all_phasings_with_samples_and_sites(tmp_path: Path) -> None:
+    """Nothing else has to be read: no VCF, and not the first phasing from elsewhere."""
+    vcf, path = tmp_path / "phased.vcf.gz", tmp_path / "phasings"
     vcf.write_bytes(b"one")
-    other.write_bytes(b"another")
-    several = [targets_of(FIRST[:, None]), targets_of(OTHER[:, None])]
+    missing = np.array([[False], [True], [False]])
+    several = [replace(targets_of(alleles[:, None]), filled=missing) for alleles in (FIRST, OTHER)]
     for some in (several, several[:1]):
-        several_phasings.save_phasings(tmp_path / "phasings", vcf, some)
-        found = several_phasings.load_phasings(tmp_path / "phasings", vcf, several[0])
+        several_phasings.save_phasings(path, vcf, some)
+        found = several_phasings.load_phasings(path, ("T0",), TYPED)
         assert [x.alleles.tolist() for x in found] == [x.alleles.tolist() for x in some]
-    with pytest.raises(InputError, match=r"not of the samples and phase in .*other"):
-        several_phasings.load_phasings(tmp_path / "phasings", other, several[0])
-    with pytest.raises(InputError, match="not of the samples"):
-        several_phasings.load_phasings(tmp_path / "phasings", vcf, replace(several[0], samples=("X",)))
+        assert all(x.complete and x.samples == ("T0",) for x in found)
+        assert found[0].index.tolist() == np.flatnonzero(TYPED).tolist()
+        assert found[0].given[1].tolist() == [[-1, -1]]
+    with pytest.raises(InputError, match=r"phasings: its 1 samples are not the 1 targets"):
+        several_phasings.load_phasings(path, ("X",), TYPED)
+    with pytest.raises(InputError, match=r"phasings: its 3 sites are not those that are marked as typed, 4"):
+        several_phasings.load_phasings(path, ("T0",), ~TYPED)
+
+
+def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    arrays = {"alleles": OTHER[None, :, None], "filled": np.zeros((3, 1), dtype=np.uint8)}
+    artefacts.save(tmp_path / "phasings", several_phasings.KIND, arrays, {})
+    with pytest.raises(InputError, match="written by an earlier version"):
+        several_phasings.load_phasings(tmp_path / "phasings", ("T0",), TYPED)

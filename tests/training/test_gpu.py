@@ -5,7 +5,7 @@ import pytest
 import torch
 from test_copy_rag import attention_inputs
 
-from ragimpute.imputation.network_dosages import predict
+from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import architecture, segments
 from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_torch
 from ragimpute.training.device import choose_device
@@ -44,7 +44,7 @@ def trained(name: str, device: str, amp: bool, panel, typed, compile_from: int =
             module.p = 0.0
     trainer.run()
     losses = np.array([value for _, _, metric, value in trainer.history.rows if metric == "loss"])
-    return losses, predict(trainer.model, data[1], held_out, trainer.device, amp=amp).hds
+    return losses, network_dosages(trainer.model, data[1], held_out, trainer.device, amp=amp).hds
 
 
 @pytest.mark.parametrize("name", ["bert_rag", "copy_rag"])

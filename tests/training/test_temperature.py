@@ -7,7 +7,7 @@ import torch
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
-from ragimpute.imputation.network_dosages import predict
+from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import architecture, segments
 from ragimpute.models.pretrained import DEFAULT, KIND
 from ragimpute.panel.folds import load_fold
@@ -122,9 +122,12 @@ def targets(tiny_panel, tiny_typed):
 def test_dosages_are_of_the_logits_divided(targets):
     """At an untyped site p is the softmax of logits / T, computed here; at T = 1 the result has the same bytes."""
     model, data = small_network(), windows_of(targets)
-    raw, as_it_was = predict(model, data, targets, CPU, temperature=1.0), predict(model, data, targets, CPU)
+    raw, as_it_was = (
+        network_dosages(model, data, targets, CPU, temperature=1.0),
+        network_dosages(model, data, targets, CPU),
+    )
     assert raw.hds.tobytes() == as_it_was.hds.tobytes()
-    calibrated = predict(model, data, targets, CPU, temperature=2.5)
+    calibrated = network_dosages(model, data, targets, CPU, temperature=2.5)
     batch = data.batch(np.arange(4), 0)
     with torch.no_grad():
         logits = model.eval()(batch.inputs).genotype_logits

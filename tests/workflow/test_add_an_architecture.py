@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_training import LOSSES
 
-from ragimpute.imputation.network_dosages import predict
+from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import segments
 from ragimpute.models.bert_rag.embedding import MASK
 from training_data import CPU, fold_of, small_trainer
@@ -60,6 +60,6 @@ def test_the_page_network_keeps_the_contract(vote_rag, tiny_panel, tiny_typed):
 
 def test_the_page_network_imputes(vote_rag, tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "validation")  # nobody of it is in its reference: one frequency for all
-    imputed = predict(vote_rag.build("small", 1), data_of(vote_rag, fold), fold, CPU)
+    imputed = network_dosages(vote_rag.build("small", 1), data_of(vote_rag, fold), fold, CPU)
     assert imputed.hds.shape == (60, fold.n_samples, 2)
     np.testing.assert_array_equal(imputed.hds[tiny_typed].reshape(-1, 2 * fold.n_samples), fold.observed)

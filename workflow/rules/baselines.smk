@@ -34,8 +34,6 @@ rule baseline:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        frequencies=panel_file("frequencies.tsv"),
-        targets="results/masks/{mask}/phased.vcf.gz",
         phasings="results/masks/{mask}/phasings.safetensors",
         map=panel_input("genetic_map"),
         parameters=lambda wildcards: (
@@ -67,6 +65,6 @@ rule baseline:
         seed=CONFIG["data_seed"],
     shell:
         "ragimpute baseline {wildcards.baseline:q} --panel {input.panel:q} --roles {input.roles:q}"
-        " --typed {input.typed:q} --frequencies {input.frequencies:q} --targets {input.targets:q}"
-        " --phasings {input.phasings:q} {params.map:q} {params.parameters:q} --threads {threads} --memory-mb {resources.mem_mb}"
+        " --typed {input.typed:q} --phasings {input.phasings:q} {params.map:q} {params.parameters:q}"
+        " --threads {threads} --memory-mb {resources.mem_mb}"
         " --seed {params.seed:q} --out {output.vcf:q} > {log:q} 2>&1"

@@ -4,7 +4,6 @@ rule predict:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        targets="results/masks/{mask}/phased.vcf.gz",
         phasings="results/masks/{mask}/phasings.safetensors",
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
     output:
@@ -34,5 +33,5 @@ rule predict:
         calibrate=lambda wildcards: "--calibrate" if wildcards.calibrated else [],
     shell:
         "ragimpute predict --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " --targets {input.targets:q} --phasings {input.phasings:q} --model {input.model:q} {params.calibrate:q}"
+        " --phasings {input.phasings:q} --model {input.model:q} {params.calibrate:q}"
         " --device {params.device:q} --threads {threads} --out {output.vcf:q} > {log:q} 2>&1"

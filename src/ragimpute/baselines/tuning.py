@@ -1,19 +1,26 @@
 """Choosing Beagle's parameters on samples of the panel whose true genotypes are known, never on targets."""
 
 import itertools
+import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from ragimpute.baselines.methods import run_beagle
+from ragimpute.artefacts import atomic_path
+from ragimpute.baselines.beagle import run_beagle
 from ragimpute.errors import InputError
 from ragimpute.evaluation.bootstrap import LEVEL, resampling_weights
+from ragimpute.evaluation.metrics import pooled_r2
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.roles import read_roles, reference_samples
 from ragimpute.panel.store import Panel
 from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.mask import read_phased
+from ragimpute.vcf.imputed import Imputed
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +29,48 @@ ALL_STATES = 8000  # imp-states; Beagle's default of 1600 leaves out haplotypes 
 DEFAULT_STATES = 1600
 MAX_SCORED = 10_000  # untyped sites that are imputed to score a setting; the model sees typed sites only
 BOOTSTRAPS = 1000  # resamplings of the validation samples
+
+
+@dataclass(frozen=True)
+class ScoringTask:
+    """What each setting is scored on: validation samples at their typed sites and at some untyped ones."""
+
+    reference: Panel  # the train fold at the S sites that are kept
+    targets: TargetGenotypes  # the N validation samples at the typed ones of them
+    typed: np.ndarray  # [S] bool
+    truth: np.ndarray  # [U, N] ALT counts at the untyped ones
+    minor_is_ref: np.ndarray  # [U] bool, in the reference
+
+    def sums(self, imputed: Imputed) -> np.ndarray:
+        """`correlation_sums` [N, 6] of what was imputed."""
+        dosages = imputed.hds[~self.typed].sum(axis=2)
+        return correlation_sums(dosages, self.truth, self.minor_is_ref)
+
+
+def choose_parameters(
+    panel: Path,
+    roles: Path,
+    typed: Path,
+    validation: Path,
+    out: Path,
+    genetic_map: GeneticMap,
+    *,
+    threads: int = 1,
+    memory_mb: int = 4000,
+    seed: int = 1,
+) -> None:
+    """The step `tune_beagle` of a study: write what `tune_beagle` returns to `out`, as JSON.
+
+    Files are those of `ragimpute read-panel`, `assign-roles`, `mask` and `phase-validation`. Raises InputError when one
+    is unusable, nothing can be scored, or Beagle is missing or fails.
+    """
+    whole = Panel.load(panel)
+    samples = read_roles(roles)
+    genotypes = read_phased(validation, whole.sites, reference_samples(samples, "validation"), typed)
+    train = reference_samples(samples, "train")
+    result = tune_beagle(whole, train, genotypes, genetic_map, threads=threads, memory_mb=memory_mb, seed=seed)
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def tune_beagle(
@@ -46,50 +95,67 @@ def tune_beagle(
     per setting, with its `gain` over the defaults and that gain's lower bound `gain_low`, "n_samples", "n_sites"}.
     Raises InputError when nothing can be scored.
     """
-    reference, samples = panel.of_samples(train), panel.of_samples(validation.samples)
-    carriers = reference.allele_count
-    polymorphic = (carriers > 0) & (carriers < reference.alleles.shape[1])
-    typed = np.isin(np.arange(len(panel.sites)), validation.index)
-    scored = np.flatnonzero(~typed & polymorphic)
-    if not len(scored):
-        raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train samples")
-    if len(scored) > MAX_SCORED:
-        scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
-    kept = np.flatnonzero(np.isin(np.arange(len(typed)), scored) | typed)
-    thinned, truth = reference.take(kept), samples.take(kept)
-    visible = replace(validation, index=np.searchsorted(kept, validation.index))
-    typed_here = typed[kept]
-    dosages = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2).sum(axis=2)
-    flip = carriers[kept][~typed_here] * 2 > reference.alleles.shape[1]
-    states = {"imp-states": ALL_STATES} if reference.alleles.shape[1] > DEFAULT_STATES else {}
-    settings: list[dict[str, float]] = [{}]
-    settings += [dict(zip(GRID, values, strict=True)) | states for values in itertools.product(*GRID.values())]
+    task = scoring_task(panel, train, validation, seed)
+    settings = _settings(task.reference.alleles.shape[1])
 
     def sums_of(setting: dict[str, float]) -> np.ndarray:
         memory = memory_mb // threads
-        imputed = run_beagle(thinned, visible, genetic_map, parameters=setting, memory_mb=memory, seed=seed)
-        return moments(imputed.hds[~typed_here].sum(axis=2), dosages, flip)
+        imputed = run_beagle(task.reference, task.targets, genetic_map, parameters=setting, memory_mb=memory, seed=seed)
+        return task.sums(imputed)
 
     with ThreadPoolExecutor(threads) as pool:  # runs are short: one thread each beats more threads for one
-        sums = np.stack(list(pool.map(sums_of, settings)))
-    r2 = pooled_r2(sums.sum(axis=1))
-    weights = resampling_weights(len(samples.samples), BOOTSTRAPS, seed)
-    low = sure_gains(r2, pooled_r2(np.tensordot(weights, sums, axes=(1, 1))))
+        sums = np.stack(list(pool.map(sums_of, settings)))  # [C, N, 6]
+    r2 = r2_of_sums(sums.sum(axis=1))
+    weights = resampling_weights(len(validation.samples), BOOTSTRAPS, seed)
+    resampled = np.tensordot(weights, sums, axes=(1, 1))  # [B, C, 6]
+    low = sure_gains(r2, r2_of_sums(resampled))
     rows = []
-    for i, setting in enumerate(settings):
+    for setting, score, bound in zip(settings, r2.tolist(), low.tolist(), strict=True):
+        gain = score - float(r2[0])
         words = " ".join(f"{key}={value:g}" for key, value in setting.items()) or "defaults"
-        logger.info("beagle %s: r2 %.4f, gain %+.5f, surely %+.5f", words, r2[i], r2[i] - r2[0], low[i])
-        score = {"r2": r2[i], "gain": r2[i] - r2[0], "gain_low": low[i]}
-        rows.append({**setting, **{name: round(float(value), 6) for name, value in score.items()}})
+        logger.info("beagle %s: r2 %.4f, gain %+.5f, surely %+.5f", words, score, gain, bound)
+        rows.append({**setting, "r2": round(score, 6), "gain": round(gain, 6), "gain_low": round(bound, 6)})
     best = int(np.where(low > 0, r2, -1.0).argmax()) if (low > 0).any() else 0
     return {
         "parameters": settings[best],
         "r2": rows[best]["r2"],
         "default_r2": rows[0]["r2"],
         "scores": rows,
-        "n_samples": len(samples.samples),
-        "n_sites": len(scored),
+        "n_samples": len(validation.samples),
+        "n_sites": len(task.truth),
     }
+
+
+def scoring_task(panel: Panel, train: Sequence[str], validation: TargetGenotypes, seed: int) -> ScoringTask:
+    """The validation samples beside the train fold, at the typed sites and at most MAX_SCORED untyped ones.
+
+    Scored are untyped sites that are polymorphic in the train fold. Raises InputError when there is none.
+    """
+    reference, samples = panel.of_samples(train), panel.of_samples(validation.samples)
+    carriers = reference.allele_count
+    polymorphic = (carriers > 0) & (carriers < reference.alleles.shape[1])
+    typed = np.zeros(len(panel.sites), dtype=bool)
+    typed[validation.index] = True
+    scored = np.flatnonzero(~typed & polymorphic)
+    if not len(scored):
+        raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train samples")
+    if len(scored) > MAX_SCORED:
+        scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
+    needed = typed.copy()
+    needed[scored] = True
+    kept = np.flatnonzero(needed)
+    thinned, truth = reference.take(kept), samples.take(kept)
+    visible = replace(validation, index=np.searchsorted(kept, validation.index))
+    typed_here = typed[kept]
+    alleles = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2)
+    return ScoringTask(thinned, visible, typed_here, alleles.sum(axis=2), thinned.minor_is_ref[~typed_here])
+
+
+def _settings(n_haplotypes: int) -> list[dict[str, float]]:
+    """Beagle's defaults, {}, and each combination of GRID, with all states in a panel of more than the default's."""
+    states = {"imp-states": ALL_STATES} if n_haplotypes > DEFAULT_STATES else {}
+    combinations = itertools.product(*GRID.values())
+    return [{}, *(dict(zip(GRID, values, strict=True)) | states for values in combinations)]
 
 
 def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
@@ -103,13 +169,14 @@ def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     gain, drawn = r2 - r2[0], resampled - resampled[:, :1]
     spread = drawn.std(axis=0)
     errors = np.divide(drawn - gain, spread, out=np.zeros_like(drawn), where=spread > 0)
-    return gain - np.quantile(errors.max(axis=1), LEVEL) * spread
+    largest = np.quantile(errors.max(axis=1), LEVEL)
+    return gain - largest * spread
 
 
-def moments(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) -> np.ndarray:
-    """Each sample's sums over sites [P, 6] of 1, x, y, x^2, y^2 and xy, for `pooled_r2`.
+def correlation_sums(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) -> np.ndarray:
+    """Each sample's sums over sites [N, 6] of 1, x, y, x^2, y^2 and xy, for `r2_of_sums`.
 
-    dosage: [S, P] float in [0, 2]; truth: [S, P] allele counts; both are turned where `flip` [S] holds, so that x and y
+    dosage: [S, N] float in [0, 2]; truth: [S, N] allele counts; both are turned where `flip` [S] holds, so that x and y
     count the reference's minor allele.
     """
     x = np.where(flip[:, None], 2 - dosage, dosage).astype(np.float64)
@@ -117,8 +184,7 @@ def moments(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) -> np.ndarr
     return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2).sum(axis=0)
 
 
-def pooled_r2(sums: np.ndarray) -> np.ndarray:
-    """Squared correlation [...] over all genotypes of sums [..., 6] of `moments`; 0 where x or y is constant."""
+def r2_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Pooled r2 [...] of sums [..., 6] of `correlation_sums`; 0 where x or y is constant."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    spread = (n * xx - x * x) * (n * yy - y * y)
-    return np.divide((n * xy - x * y) ** 2, spread, out=np.zeros_like(spread), where=spread > 1e-11 * (n * xx * n * yy))
+    return np.nan_to_num(pooled_r2(n, x, y, xx, yy, xy))

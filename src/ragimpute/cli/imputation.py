@@ -1,7 +1,7 @@
 """The verbs of the stage imputation: impute, explain, predict."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -99,33 +99,31 @@ def impute_command(
     reason, and .recoded.tsv the recoded ones.
     """
     start_logging()
-    from ragimpute.imputation import run
-    from ragimpute.panel.genetic_map import GeneticMap
+    from ragimpute.imputation.impute import impute
 
-    facts = run.impute_files(
-        run.Request(
-            reference=reference,
-            targets=targets,
-            out=out,
-            genetic_map=GeneticMap.read(map_path) if map_path else None,
-            region=region,
-            exclude_samples=exclude_samples,
-            model=model,
-            fields=tuple(field.strip() for field in fields.split(",") if field.strip()),
-            keep_unmatched=keep_unmatched,
-            device=device,
-            threads=threads,
-            memory_mb=memory_mb,
-            seed=seed,
-            n_phasings=n_phasings,
-        )
+    result = impute(
+        reference=reference,
+        targets=targets,
+        genetic_map=map_path,
+        out=out,
+        region=region,
+        threads=threads,
+        seed=seed,
+        n_phasings=n_phasings,
+        format=fields,
+        keep_unmatched=keep_unmatched,
+        model=model,
+        exclude_samples=exclude_samples,
+        device=device,
+        memory_mb=memory_mb,
     )
     if as_json:
-        print_json(facts)
+        print_json(result.summary)
     elif not quiet:
         from ragimpute.reporting.terminal import print_facts
 
-        print_facts(out.name, {name.replace("_", " "): str(fact) for name, fact in facts.items()})
+        facts = {name.replace("_", " "): str(fact) for name, fact in result.summary.items()}
+        print_facts(out.name, facts)
 
 
 def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -176,15 +174,14 @@ def explain_command(
     sample, in centimorgan. Give the options that `ragimpute impute` was given, and its result is the one explained.
     """
     start_logging()
-    from ragimpute.artefacts import atomic_path
-    from ragimpute.imputation.explanation import explain_genotype as look_up
-    from ragimpute.imputation.run import ImputationInputs
-    from ragimpute.panel.genetic_map import GeneticMap
+    from ragimpute.imputation.explanation import explain_genotype
+    from ragimpute.imputation.inputs import ImputationInputs
+    from ragimpute.tables import write_table
 
     inputs = ImputationInputs(
         reference=reference,
         targets=targets,
-        genetic_map=GeneticMap.read(map_path) if map_path else None,
+        genetic_map=map_path,
         region=region,
         exclude_samples=exclude_samples,
         model=model,
@@ -194,17 +191,15 @@ def explain_command(
         seed=seed,
         n_phasings=n_phasings,
     )
-    explanation = look_up(inputs, sample, site)
+    explanation = explain_genotype(inputs, sample, site)
     if as_json:
         neighbours = explanation.neighbours.to_dict(orient="records")
-        print_json(
-            {"sample": sample, "site": explanation.site, "dosages": explanation.dosages, "neighbours": neighbours}
-        )
+        found = {"site": explanation.site, "dosages": explanation.dosages, "neighbours": neighbours}
+        print_json({"sample": sample, **found})
     else:
         _print(explanation)
     if out is not None:
-        with atomic_path(out) as temporary:
-            explanation.neighbours.to_csv(temporary, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+        write_table(explanation.neighbours, out)
     if plot is not None:
         from ragimpute.reporting import chart, copying_figure
 
@@ -216,31 +211,32 @@ def _print(explanation: "Explanation") -> None:
 
     header = ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right")
     for hap, rows in explanation.neighbours.groupby("haplotype"):
-        carried = float(rows.loc[rows["allele"] == 1, "weight"].sum())
+        of_carriers = rows.loc[rows["allele"] == 1, "weight"].sum()
+        dosage = explanation.dosages[hap - 1]
         title = (
-            f"{explanation.sample}, haplotype {hap}, {explanation.site}: dosage {explanation.dosages[hap - 1]:.3f}, "
-            f"carriers of ALT weigh {carried:.3f}"
+            f"{explanation.sample}, haplotype {hap}, {explanation.site}: dosage {dosage:.3f}, "
+            f"carriers of ALT weigh {of_carriers:.3f}"
         )
         shown = list(rows.head(SHOWN).itertuples())
-        cells = [
-            (
-                f"{row.neighbour} ({row.neighbour_haplotype})",
-                f"{row.typed_pos} {'←' if row.flank == 'left' else '→'}",
-                str(row.allele),
-                *(f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)),
-            )
-            for row in shown
-        ]
-        print_table(title, header, cells, bold=[i for i, row in enumerate(shown) if row.allele])
+        cells = [_cells(row) for row in shown]
+        carriers = [i for i, row in enumerate(shown) if row.allele]
+        print_table(title, header, cells, bold=carriers)
         if len(rows) > SHOWN:
-            click.echo(f"{len(rows) - SHOWN} more weigh {rows['weight'].iloc[SHOWN:].sum():.3f} together")
+            others = rows["weight"].iloc[SHOWN:].sum()
+            click.echo(f"{len(rows) - SHOWN} more weigh {others:.3f} together")
+
+
+def _cells(row: Any) -> tuple[str, ...]:
+    """A row of `Explanation.neighbours` as the text of its columns on the screen."""
+    arrow = "←" if row.flank == "left" else "→"
+    numbers = [f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)]
+    return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
 
 
 @click.command("predict")
 @panel_option
 @roles_option
 @typed_option
-@click.option("--targets", type=FILE, required=True, help="Phased typed genotypes of the samples to impute.")
 @phasings_option
 @click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
 @click.option("--calibrate", is_flag=True, help="Divide the genotype logits by the temperature that train stored.")
@@ -251,8 +247,7 @@ def predict_command(
     panel: Path,
     roles: Path,
     typed_path: Path,
-    targets: Path,
-    phasings_path: Path | None,
+    phasings_path: Path,
     model_path: Path,
     calibrate: bool,
     device: str,
@@ -261,21 +256,12 @@ def predict_command(
 ) -> None:
     """Impute the targets with a trained network, as `ragimpute impute` does.
 
-    Typed genotypes are kept; those that phasing filled in get their left-out dosage. A site with one allele in the
-    whole reference gets that allele.
+    What is imputed from each phasing of --phasings is averaged. Typed genotypes are kept; those that phasing filled in
+    get their left-out dosage. A site with one allele in the whole reference gets that allele.
     """
     start_logging()
-    from ragimpute.imputation import back_ends
-    from ragimpute.imputation.run import write_imputation
-    from ragimpute.panel.roles import read_roles, reference_samples, target_samples
-    from ragimpute.panel.store import Panel
-    from ragimpute.targets import several_phasings
-    from ragimpute.targets.mask import read_phased
+    from ragimpute.imputation.predict import predict_targets
 
-    imputer = back_ends.load_back_end(model_path, device, threads, calibrate)
-    click.echo(imputer.describe(), err=True)
-    everybody, table = Panel.load(panel), read_roles(roles)
-    first = read_phased(targets, everybody.sites, target_samples(table), typed_path)
-    several = [first] if phasings_path is None else several_phasings.load_phasings(phasings_path, targets, first)
-    reference = everybody.of_samples(reference_samples(table))
-    write_imputation(out, reference, several, imputer, threads=threads)
+    predict_targets(
+        panel, roles, typed_path, phasings_path, model_path, out, calibrated=calibrate, device=device, threads=threads
+    )

@@ -21,7 +21,11 @@ validation_option = click.option(
     help="Genotypes of the validation samples, from `ragimpute phase-validation`. Default: in the panel's phase.",
 )
 phasings_option = click.option(
-    "--phasings", "phasings_path", type=FILE, help="Further phasings of the targets, from `ragimpute phase`."
+    "--phasings",
+    "phasings_path",
+    type=FILE,
+    required=True,
+    help="The targets' phased typed genotypes, from `ragimpute phase --phasings`.",
 )
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."

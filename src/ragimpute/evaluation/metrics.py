@@ -29,11 +29,18 @@ def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarr
     return np.where(value > 1e-11 * np.abs(n * squares), value, 0.0)
 
 
+def pooled_r2(
+    n: np.ndarray, x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray
+) -> np.ndarray:
+    """Squared Pearson correlation [...] of x and y over n pairs, from sums [...] of x, y, x^2, y^2 and xy."""
+    covariance = n * xy - x * y
+    return ratio(covariance**2, _variance(n, x, xx) * _variance(n, y, yy))
+
+
 def r2(sums: np.ndarray) -> np.ndarray:
     """Squared Pearson correlation of dosage and truth over all genotypes of the stratum."""
     n, x, y = field(sums, "n"), field(sums, "x"), field(sums, "y")
-    covariance = n * field(sums, "xy") - x * y
-    return ratio(covariance**2, _variance(n, x, field(sums, "xx")) * _variance(n, y, field(sums, "yy")))
+    return pooled_r2(n, x, y, field(sums, "xx"), field(sums, "yy"), field(sums, "xy"))
 
 
 def _minor_alleles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -94,10 +94,10 @@ class TorchBackEnd:
         return self.architecture.describe_sites(fold, self.threads)
 
     def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
-        from ragimpute.imputation.network_dosages import predict
+        from ragimpute.imputation.network_dosages import network_dosages
 
         data = self.architecture.fold_data(self.size, fold, segments)
-        return predict(self.model, data, fold, self.device, temperature=self.temperature)
+        return network_dosages(self.model, data, fold, self.device, temperature=self.temperature)
 
 
 def load_back_end(path: Path, device: str, threads: int, calibrated: bool = False) -> BackEnd:

@@ -1,15 +1,17 @@
-"""Whom a target sample was imputed from at one site: the retrieved haplotypes and the weights the network gave them."""
+"""Which haplotypes a target sample was imputed from at one site, and the weights that the network gave them."""
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.engine import window_folds
-from ragimpute.imputation.run import ImputationInputs, prepare
+from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
+from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
 from ragimpute.targets import several_phasings
@@ -40,8 +42,53 @@ class Explanation:
     neighbours: pd.DataFrame  # COLUMNS; heaviest first within each haplotype
 
 
+@suggest_keywords
+def explain(
+    *,
+    reference: FilePath,
+    targets: FilePath,
+    sample: str,
+    site: str,
+    genetic_map: FilePath | None = None,
+    region: str | None = None,
+    exclude_samples: FilePath | None = None,
+    model: FilePath | None = None,
+    threads: int = 2,
+    memory_mb: int = 4000,
+    seed: int = 1,
+    n_phasings: int | None = None,
+) -> pd.DataFrame:
+    """Which haplotypes of the reference `sample` copies at `site`, and with what weight.
+
+    `site` is 'CHROM:POS', or 'CHROM:POS:REF:ALT' where several records lie there. The other arguments are those of
+    `impute`; give the same, and its result is the one explained. Only copy_rag, the default, can be asked.
+
+    Returns a table with the columns of `explanation.COLUMNS`, heaviest first within each haplotype of the sample: see
+    `explain_genotype`. Its `attrs` hold `sample`, `site` (with REF and ALT), `cm` and `dosages`, those of the sample's
+    two haplotypes. Raises InputError as `explain_genotype` does.
+    """
+    inputs = ImputationInputs.of_paths(
+        reference=reference,
+        targets=targets,
+        genetic_map=genetic_map,
+        region=region,
+        exclude_samples=exclude_samples,
+        model=model,
+        device="cpu",
+        threads=threads,
+        memory_mb=memory_mb,
+        seed=seed,
+        n_phasings=n_phasings,
+    )
+    found = explain_genotype(inputs, sample, site)
+    table = found.neighbours
+    table.attrs = {"sample": found.sample, "site": found.site, "cm": found.cm, "dosages": found.dosages}
+    return table
+
+
 def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explanation:
-    """Look up whom `sample` copies at `site`, 'CHROM:POS' or, where several records share it, 'CHROM:POS:REF:ALT'.
+    """Look up which haplotypes `sample` copies at `site`, 'CHROM:POS' or, where several records share it,
+    'CHROM:POS:REF:ALT'.
 
     All targets are phased together, as `ragimpute impute` does it, so that its result is the one explained. In the
     table: `flank`, at which of the two typed sites around it the haplotype was retrieved (`typed_pos`); `allele` that
@@ -51,57 +98,34 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
 
     Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, and a network but copy_rag.
     """
-    names = read_header(inputs.targets).samples
-    if sample not in names:
-        raise InputError(f"{inputs.targets}: it has no sample {sample!r} (it has {', '.join(names[:5])}, ..)")
-    ready = prepare(inputs)
+    _check_sample(inputs.targets, sample)
+    ready = prepare_imputation(inputs)
     if not isinstance(ready.imputer, KernelBackEnd):
-        raise InputError(f"{ready.model}: only copy_rag says whom it copies; this is another architecture's model")
+        raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
     wanted = ready.wanted.start + find_site(ready.sites, site)
-    place = ready.typed.samples.index(sample)
-    window, targets = next(
-        (window, fold)
-        for window, fold in window_folds(ready.panel, ready.phasings, ready.wanted)
-        if window.first <= wanted < window.last
-    )
-    fold, local = several_phasings.first_phasings(targets, place, place + 1), wanted - window.start
+    fold, local = _fold_of_sample(ready, sample, wanted)
     if fold.typed[local]:
-        raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
+        raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
     segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}
-    hds = several_phasings.average(ready.imputer.impute(fold, segments), fold).hds[local, 0]
+    imputed = several_phasings.average(ready.imputer.impute(fold, segments), fold)
+    first, second = imputed.hds[local, 0].tolist()
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
-    sites, around = fold.reference.sites, fold.typed_sites[flanks]
-    lengths = segments["features"][:, flanks].astype(np.float64)  # [2, 2, K, F]
-    left_cm, right_cm = (
-        np.maximum(np.exp(lengths[..., FEATURES.index(name)]) - MIN_CM, 0.0).reshape(carriers.shape)
-        for name in ("log_left", "log_right")
-    )
-    k = carriers.shape[1] // 2
+    left_cm, right_cm = _match_lengths(segments["features"][:, flanks])
+    flank_sites = fold.typed_sites[flanks]
     tables = [
-        pd.DataFrame(
-            {
-                "haplotype": hap + 1,
-                "flank": np.repeat(["left", "right"], k),
-                "typed_pos": np.repeat(sites.pos[around], k),
-                "neighbour": [fold.reference.samples[h // 2] for h in carriers[hap].tolist()],
-                "neighbour_haplotype": carriers[hap] % 2 + 1,
-                "allele": fold.reference.alleles[local, carriers[hap]],
-                "weight": weight[hap],
-                "left_cm": left_cm[hap],
-                "right_cm": right_cm[hap],
-            }
-        ).sort_values("weight", ascending=False, kind="stable")
+        _neighbour_table(fold, local, hap, flank_sites, carriers[hap], weight[hap], left_cm[hap], right_cm[hap])
         for hap in range(2)
     ]
-    chrom, pos, ref, alt = ready.panel.sites.take(np.array([wanted])).keys()[0]
-    before, after = sites.cm[around].tolist()
+    chrom, pos, ref, alt = fold.reference.sites.take(slice(local, local + 1)).keys()[0]
+    cm = fold.reference.sites.cm
+    before, after = cm[flank_sites].tolist()
     return Explanation(
         sample,
         f"{chrom}:{pos} {ref}>{alt}",
-        float(sites.cm[local]),
+        float(cm[local]),
         (before, after),
-        (float(hds[0]), float(hds[1])),
-        pd.concat(tables, ignore_index=True)[list(COLUMNS)],
+        (first, second),
+        pd.concat(tables, ignore_index=True),
     )
 
 
@@ -116,8 +140,62 @@ def find_site(sites: Sites, text: str) -> int:
         found &= (sites.ref == ref) & (sites.alt == alt)
     index = np.flatnonzero(found)
     if len(index) > 1:
-        several = ", ".join(f"{c}:{p}:{r}:{a}" for c, p, r, a in sites.take(index).keys())  # noqa: SIM118 (not a mapping)
+        keys = sites.take(index).keys()
+        several = ", ".join(":".join(map(str, key)) for key in keys)
         raise InputError(f"--site {text}: {len(index)} sites of the panel lie there; choose from {several}")
     if not len(index):
         raise InputError(f"--site {text}: no such site among the {len(sites)} of the panel that are imputed")
     return int(index[0])
+
+
+def _check_sample(targets: Path, sample: str) -> None:
+    """Raise InputError when the file has no such sample."""
+    names = read_header(targets).samples
+    if sample not in names:
+        raise InputError(f"{targets}: it has no sample {sample!r} (it has {', '.join(names[:5])}, ..)")
+
+
+def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tuple[Fold, int]:
+    """One sample in all its phasings, in the window of the panel's site `wanted`, and the site's place in it."""
+    place = ready.typed.samples.index(sample)
+    for window, targets in window_folds(ready.panel, ready.phasings, ready.wanted):
+        if window.first <= wanted < window.last:
+            return several_phasings.first_phasings(targets, place, place + 1), wanted - window.start
+    raise ValueError(f"site {wanted} is in no window of {ready.wanted}")
+
+
+def _match_lengths(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far neighbours match to the left and to the right, in cM, from their `features` [2P, 2, K, F]: [2P, 2 K]."""
+    lengths = features.astype(np.float64)
+    shape = (len(features), -1)
+    left = np.exp(lengths[..., FEATURES.index("log_left")]) - MIN_CM
+    right = np.exp(lengths[..., FEATURES.index("log_right")]) - MIN_CM
+    return np.maximum(left, 0.0).reshape(shape), np.maximum(right, 0.0).reshape(shape)
+
+
+def _neighbour_table(
+    fold: Fold,
+    site: int,
+    haplotype: int,
+    flank_sites: np.ndarray,
+    carriers: np.ndarray,
+    weight: np.ndarray,
+    left_cm: np.ndarray,
+    right_cm: np.ndarray,
+) -> pd.DataFrame:
+    """The 2 K neighbours of one haplotype of a sample, K of each flank, heaviest first: COLUMNS."""
+    n_neighbours = len(carriers) // 2
+    names = [fold.reference.samples[carrier // 2] for carrier in carriers.tolist()]
+    columns = {
+        "haplotype": haplotype + 1,
+        "flank": np.repeat(["left", "right"], n_neighbours),
+        "typed_pos": np.repeat(fold.reference.sites.pos[flank_sites], n_neighbours),
+        "neighbour": names,
+        "neighbour_haplotype": carriers % 2 + 1,
+        "allele": fold.reference.alleles[site, carriers],
+        "weight": weight,
+        "left_cm": left_cm,
+        "right_cm": right_cm,
+    }
+    table = pd.DataFrame(columns, columns=list(COLUMNS))
+    return table.sort_values("weight", ascending=False, kind="stable")

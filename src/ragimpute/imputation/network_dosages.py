@@ -14,7 +14,7 @@ LEAST_BATCH, BATCH_PLACES = 128, 65_536
 
 
 @torch.no_grad()
-def predict(
+def network_dosages(
     model: nn.Module,
     data: FoldData,
     fold: Fold,

@@ -4,6 +4,7 @@ Copying probabilities forget what lies further than a few centimorgan away, so t
 gets nearly the same value from any window: only matches that are longer than the margin are cut off by it.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,17 @@ CORE_CM, MARGIN_CM = 20.0, 5.0
 
 
 @dataclass(frozen=True)
+class WorkSize:
+    """How much is imputed at a time. Only `core_cm` has an effect on results, and hardly any."""
+
+    core_cm: float = CORE_CM  # a window's core is no longer than this
+    # samples x phasings x typed sites x multiples of the network's neighbours of a batch: about 1 kB each
+    batch_genotypes: int = 250_000
+    batch_dosages: int = 8_000_000  # samples x phasings x sites that a batch imputes: 12 bytes each
+    left_out_alleles: int = 4_000_000  # of a batch for leave-one-out dosages: 8 bytes each
+
+
+@dataclass(frozen=True)
 class Window:
     """Sites start .. stop - 1 are looked at; sites first .. last - 1 of them, the core, are kept."""
 
@@ -23,6 +35,11 @@ class Window:
     first: int
     last: int
     stop: int
+
+    @property
+    def core(self) -> slice:
+        """The core among the sites that are looked at."""
+        return slice(self.first - self.start, self.last - self.start)
 
 
 def windows(
@@ -39,13 +56,23 @@ def windows(
         observed = np.flatnonzero(typed[begin:end])
         if not len(observed):
             raise ValueError(f"chromosome {chrom[begin]} has no typed site")
-        cuts = np.linspace(local[0], local[-1], max(1, int(np.ceil((local[-1] - local[0]) / core_cm))) + 1)
-        bounds = [0, *np.searchsorted(local, cuts[1:-1]).tolist(), end - begin]
-        for first, last in pairwise(bounds):
-            if first == last:
-                continue
-            left = observed[max(0, np.searchsorted(observed, first, side="right") - 1)]
-            right = observed[min(len(observed) - 1, np.searchsorted(observed, last - 1))]
-            start = min(first, left, np.searchsorted(local, local[first] - margin_cm))
-            stop = max(last, right + 1, np.searchsorted(local, local[last - 1] + margin_cm, side="right"))
-            yield Window(begin + int(start), begin + first, begin + last, begin + int(stop))
+        for first, last in _cores(local, core_cm):
+            place = int(np.searchsorted(observed, first, side="right")) - 1
+            left = observed[max(0, place)]
+            place = int(np.searchsorted(observed, last - 1))
+            right = observed[min(len(observed) - 1, place)]
+            from_margin = np.searchsorted(local, local[first] - margin_cm)
+            to_margin = np.searchsorted(local, local[last - 1] + margin_cm, side="right")
+            start = int(min(first, left, from_margin))
+            stop = int(max(last, right + 1, to_margin))
+            yield Window(begin + start, begin + first, begin + last, begin + stop)
+
+
+def _cores(cm: np.ndarray, core_cm: float) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of the sites of each core of a chromosome whose sites lie at `cm` [S]; none is empty."""
+    number = max(1, math.ceil((cm[-1] - cm[0]) / core_cm))
+    cuts = np.linspace(cm[0], cm[-1], number + 1)
+    inner = np.searchsorted(cm, cuts[1:-1]).tolist()
+    for first, last in pairwise([0, *inner, len(cm)]):
+        if first < last:
+            yield first, last

@@ -77,6 +77,7 @@ def read_genotypes(
     *,
     region: Region | None = None,
     require_match: bool = True,
+    announce: bool = True,
 ) -> TargetGenotypes:
     """Read the genotypes of `samples` (all samples by default, in the order asked for) at the panel's `sites`.
 
@@ -85,7 +86,8 @@ def read_genotypes(
     the reference, is needed to judge ambiguous records by it. Unusable records are listed with a reason: not in the
     reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
     allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
-    Records outside `region` are passed over.
+    Records outside `region` are passed over. What was found is logged unless `announce` is false, as for a temporary
+    file, which means nothing to a user.
 
     Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
     chromosome, shares no chromosome with the panel or (with `require_match`) no site.
@@ -146,8 +148,9 @@ def read_genotypes(
             f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
             f"({_counts(left_out) or 'it has no records'})"
         )
-    logger.info("%s: %d of the panel's sites; dropped: %s", path, len(index), _counts(left_out) or "none")
-    if len(fixed):
+    if announce:
+        logger.info("%s: %d of the panel's sites; dropped: %s", path, len(index), _counts(left_out) or "none")
+    if announce and len(fixed):
         logger.info("%s: recoded: %s", path, _counts(fixed))
     by_site = np.argsort(np.array(index, dtype=np.int64), kind="stable")
     array = np.stack(rows)[by_site] if rows else np.empty((0, len(wanted), 3), dtype=np.int8)

@@ -129,7 +129,7 @@ def _by_beagle(
         write_inputs(folder, local, unphased, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
-        phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples)
+        phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples, announce=False)
     if len(phased.index) != len(sites) or not phased.complete:
         raise InputError(f"Beagle phased {len(phased.index)} of the {len(sites)} typed sites")
     return phased.alleles

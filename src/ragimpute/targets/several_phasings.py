@@ -4,17 +4,17 @@ Phase is uncertain, most of all where typed sites are sparse: another seed of Be
 otherwise. An average over phasings is nearer to the truth than what any one of them gives (docs/methods.md).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold, typed_per_cm
-from ragimpute.panel.store import Sites, chromosome_bounds
+from ragimpute.panel.store import Sites, chromosome_bounds, haplotype_index
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
@@ -30,22 +30,46 @@ def how_many(sites: Sites, targets: TargetGenotypes) -> int:
 
 
 def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:
-    """Write all but the first of `phasings`, which is in the VCF `phased`, and which genotypes phasing filled in."""
+    """Write all of `phasings`, P of the same N samples at the same M sites, as an artefact of KIND.
+
+    Arrays: `alleles` [P, M, N, 2] int8; `index` [M] int64, the panel indices of the sites; `filled` [M, N] uint8, 1
+    where the genotype was missing and phasing filled it in; `samples`, the names. The metadata has the SHA-256 of the
+    VCF `phased`, which holds the first phasing for users.
+    """
     first = phasings[0]
-    alleles = np.array([other.alleles for other in phasings[1:]], dtype=np.int8).reshape(-1, *first.alleles.shape)
     filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
-    metadata = {"phased_sha256": artefacts.file_digest(phased), "samples": json.dumps(first.samples)}
-    artefacts.save(path, KIND, {"alleles": alleles, "filled": filled.astype(np.uint8)}, metadata)
+    arrays: dict[str, np.ndarray] = {
+        "alleles": np.stack([phasing.alleles for phasing in phasings]).astype(np.int8),
+        "index": first.index.astype(np.int64),
+        "filled": filled.astype(np.uint8),
+        "samples": artefacts.encode_strings(first.samples),
+    }
+    artefacts.save(path, KIND, arrays, {"phased_sha256": artefacts.file_digest(phased)})
 
 
-def load_phasings(path: Path, phased: Path, first: TargetGenotypes) -> list[TargetGenotypes]:
-    """`first`, read from the VCF `phased`, and the others in `path`. Raises InputError when they are of another VCF."""
-    found = artefacts.load(path, KIND)
-    of_this = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
-    if not of_this or json.loads(found.metadata["samples"]) != list(first.samples):
-        raise InputError(f"{path}: not of the samples and phase in {phased}; run `ragimpute phase` again")
-    first = replace(first, filled=found.arrays["filled"] == 1)
-    return [first, *(replace(first, alleles=alleles) for alleles in found.arrays["alleles"])]
+def load_phasings(path: Path, samples: Sequence[str], typed: np.ndarray) -> list[TargetGenotypes]:
+    """All phasings of `samples` in a file of `save_phasings`, complete at the sites where `typed` [S] holds.
+
+    Raises InputError when the file is of other samples or sites, or of an earlier version.
+    """
+    arrays = artefacts.load(path, KIND).arrays
+    again = "run `ragimpute phase` again"
+    if "index" not in arrays:
+        raise InputError(f"{path}: written by an earlier version, without the first phasing; {again}")
+    names = tuple(artefacts.decode_strings(arrays["samples"]))
+    if names != tuple(samples):
+        raise InputError(f"{path}: its {len(names)} samples are not the {len(samples)} targets of the roles; {again}")
+    index = arrays["index"]
+    if not np.array_equal(index, np.flatnonzero(typed)):
+        raise InputError(
+            f"{path}: its {len(index)} sites are not those that are marked as typed, {int(typed.sum())}; "
+            "run `ragimpute mask` and `ragimpute phase` again"
+        )
+    filled = arrays["filled"] == 1
+    phased = np.ones(filled.shape, dtype=bool)
+    return [
+        TargetGenotypes(names, index, alleles, phased, pd.DataFrame(), filled=filled) for alleles in arrays["alleles"]
+    ]
 
 
 def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
@@ -55,14 +79,12 @@ def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
 
 def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     """The fold with its samples start .. stop - 1 only, in all their phasings."""
-    first = fold.n_samples // fold.phasings * np.arange(fold.phasings)  # of each phasing
+    n_samples = fold.n_samples // fold.phasings
+    first = n_samples * np.arange(fold.phasings)  # of each phasing
     rows = (first[:, None] + np.arange(start, stop)).reshape(-1)
-    return replace(
-        fold,
-        samples=fold.samples[start:stop] * fold.phasings,
-        observed=np.ascontiguousarray(fold.observed[:, (2 * rows[:, None] + [0, 1]).reshape(-1)]),
-        excluded=fold.excluded[rows],
-    )
+    observed = fold.observed[:, haplotype_index(rows)]
+    samples = fold.samples[start:stop] * fold.phasings
+    return replace(fold, samples=samples, observed=np.ascontiguousarray(observed), excluded=fold.excluded[rows])
 
 
 def average(imputed: Imputed, fold: Fold) -> Imputed:

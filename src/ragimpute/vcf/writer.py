@@ -199,9 +199,14 @@ def write_genotypes(
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
+def sites_at_a_time(n_samples: int) -> int:
+    """How many records are formatted and compressed together; blocks of a BGZF file end with them."""
+    return max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
+
+
 def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
     """Where each chunk of records starts and stops."""
-    step = max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
+    step = sites_at_a_time(n_samples)
     for start in range(0, n_sites, step):
         yield start, min(start + step, n_sites)
 

@@ -1,0 +1,43 @@
+"""Imputation by copying from the reference without a network: plain Li-Stephens, and the nearest neighbours."""
+
+import numpy as np
+
+from ragimpute.baselines.assembly import by_chromosome, haplotypes_apart, typed_mask
+from ragimpute.panel.folds import Fold
+from ragimpute.panel.store import Panel
+from ragimpute.retrieval.evidence import mean_by_posterior
+from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
+from ragimpute.retrieval.li_stephens import li_stephens_dosages
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+
+
+def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
+    """Impute with the plain Li-Stephens model of `retrieval.li_stephens`, one recombination scale for all sites.
+
+    The two haplotypes of a sample are imputed apart.
+    """
+
+    def on_chromosome(local: Panel, typed: TargetGenotypes) -> Imputed:
+        is_typed = typed_mask(local.sites, typed)
+        queries = typed.haplotypes().astype(np.int8)
+        none_left_out = np.full((queries.shape[1], 1), -1, dtype=np.int64)  # targets are not in the reference
+        dosages = li_stephens_dosages(
+            local.alleles[:], local.sites.cm, is_typed, queries, none_left_out, threads=threads
+        )
+        return haplotypes_apart(typed, dosages, is_typed)
+
+    return by_chromosome(reference, targets, on_chromosome)
+
+
+def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
+    """Impute with the neighbours that bert_rag is given, and no network: the mean of their alleles by posterior.
+
+    What a network that reads them must beat. The two haplotypes of a sample are imputed apart.
+    """
+    none_left_out = np.full((len(targets.samples), 1), -1, dtype=np.int64)  # targets are not in the reference
+    is_typed = typed_mask(reference.sites, targets)
+    fold = Fold("targets", reference, targets.samples, is_typed, targets.haplotypes(), None, none_left_out)
+    neighbours = retrieve_neighbours(fold, NEIGHBOURS, threads)
+    dosages = mean_by_posterior(fold, neighbours, threads)
+    return haplotypes_apart(targets, dosages, is_typed)

@@ -1,0 +1,259 @@
+"""From a user's files to all that imputing needs: read, matched, limited to what can be imputed, phased."""
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.external import naming_files
+from ragimpute.imputation import messages
+from ragimpute.models import pretrained
+from ragimpute.panel.from_vcf import read_panel as read_panel_vcf
+from ragimpute.panel.from_vcf import unused_sites
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.roles import read_names
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
+from ragimpute.targets.phasing import phase_repeatedly
+from ragimpute.vcf.source import Region
+
+if TYPE_CHECKING:
+    from ragimpute.imputation.back_ends import BackEnd
+
+logger = logging.getLogger(__name__)
+
+FilePath = str | os.PathLike
+DEVICES = ("auto", "cpu", "cuda")
+PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
+UNTYPED_CHROMOSOME = "no typed site on the chromosome"
+FLANK = 2_000_000  # base pairs that are read at each end of a region: matches reach beyond it (docs/impute.md)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImputationInputs:
+    """What is imputed from what; the fields are options of `ragimpute impute` and `ragimpute explain`."""
+
+    reference: Path
+    targets: Path
+    genetic_map: Path | None = None
+    region: str | None = None
+    exclude_samples: Path | None = None
+    model: Path | None = None  # None: the pretrained weights
+    device: str = "auto"
+    threads: int = 2
+    memory_mb: int = 4000  # of Beagle
+    seed: int = 1
+    n_phasings: int | None = None  # of unphased targets; None: several where typed sites are sparse
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise InputError(f"device {self.device!r}: choose from {', '.join(DEVICES)}")
+        if self.threads < 1:
+            raise InputError(f"threads {self.threads}: at least one is needed")
+        if self.n_phasings is not None and self.n_phasings < 1:
+            raise InputError(f"n_phasings {self.n_phasings}: at least one is needed")
+
+    @classmethod
+    def of_paths(
+        cls,
+        *,
+        reference: FilePath,
+        targets: FilePath,
+        genetic_map: FilePath | None,
+        exclude_samples: FilePath | None,
+        model: FilePath | None,
+        **others: Any,
+    ) -> "ImputationInputs":
+        """Inputs whose files are text or paths; a `model` called 'pretrained' is None. `others`: the other fields."""
+        return cls(
+            reference=Path(reference),
+            targets=Path(targets),
+            genetic_map=None if genetic_map is None else Path(genetic_map),
+            exclude_samples=None if exclude_samples is None else Path(exclude_samples),
+            model=None if model is None or model == PRETRAINED else Path(model),
+            **others,
+        )
+
+
+@dataclass(frozen=True)
+class PreparedImputation:
+    """Everything that imputing needs."""
+
+    panel: Panel
+    phasings: list[TargetGenotypes]  # complete; several where phase is uncertain
+    imputer: "BackEnd"
+    model: Path
+    unused: pd.DataFrame  # sites and records of the reference that are not imputed: chrom, pos, id, ref, alt, reason
+    wanted: slice  # of the panel's sites: those of the region, the others are its flanks
+
+    @property
+    def typed(self) -> TargetGenotypes:
+        """The targets in the phase that is written."""
+        return self.phasings[0]
+
+    @property
+    def sites(self) -> Sites:
+        """The sites that are written."""
+        return self.panel.sites.take(self.wanted)
+
+    @property
+    def n_typed(self) -> int:
+        """How many of `sites` are typed."""
+        rows = self.typed.rows(self.wanted.start, self.wanted.stop)
+        return rows.stop - rows.start
+
+
+def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
+    """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
+    from ragimpute.imputation import back_ends
+
+    region = None if inputs.region is None else Region.parse(inputs.region)
+    around = None if region is None else region.widened(FLANK)
+    genetic_map = None if inputs.genetic_map is None else GeneticMap.read(inputs.genetic_map)
+    panel, unread = open_panel(inputs.reference, genetic_map, around)
+    if inputs.exclude_samples is not None:
+        panel = without_samples(panel, inputs.exclude_samples)
+    model = inputs.model or pretrained.choose_weights(panel.sites, panel.alleles.shape[1])
+    imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
+    logger.info("%s; weights %s", imputer.describe(), model.name)
+    found = read_genotypes(inputs.targets, panel.sites, region=around)
+    typed = _known_at_some_site(found, inputs.targets)
+    messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
+    panel, typed, untyped = keep_typed_chromosomes(panel, typed)
+    wanted = sites_of_region(panel.sites, region, inputs.reference)
+    if region is not None:
+        unread = _within(unread, region)
+        typed = replace(typed, dropped=_within(typed.dropped, region), recoded=_within(typed.recoded, region))
+        n_beside = len(panel.sites) - (wanted.stop - wanted.start)
+        megabases = FLANK // 1_000_000
+        logger.info("%d of the sites lie up to %d Mb beside the region and are not written", n_beside, megabases)
+    phasings = _phased(inputs, panel, typed, genetic_map)
+    unused = pd.concat([unread, untyped], ignore_index=True)
+    return PreparedImputation(panel, phasings, imputer, model, unused, wanted)
+
+
+def read_panel(
+    reference: FilePath,
+    genetic_map: FilePath | None = None,
+    region: str | None = None,
+    exclude_samples: FilePath | None = None,
+) -> Panel:
+    """The reference panel as `impute` reads it: its usable sites, samples, and phased alleles.
+
+    `reference` is a VCF, a BCF or a file of `ragimpute read-panel`. Without `genetic_map` a VCF has 1 cM per Mb.
+    `region` is 'CHROM' or 'CHROM:START-END' (1-based, inclusive). `exclude_samples` names samples to leave out, one a
+    line. Raises InputError when a file is unusable or no site is left.
+    """
+    found_map = None if genetic_map is None else GeneticMap.read(genetic_map)
+    within = None if region is None else Region.parse(region)
+    panel, _ = open_panel(Path(reference), found_map, within)
+    return panel if exclude_samples is None else without_samples(panel, Path(exclude_samples))
+
+
+def open_panel(
+    reference: Path, genetic_map: GeneticMap | None = None, region: Region | None = None
+) -> tuple[Panel, pd.DataFrame]:
+    """The reference panel at the sites of `region`, and its unusable records: chrom, pos, id, ref, alt, reason.
+
+    The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions;
+    `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
+    """
+    if reference.suffix == ".safetensors":
+        panel = Panel.load(reference)
+        if region is not None:
+            wanted = sites_of_region(panel.sites, region, reference)
+            panel = panel.between(wanted.start, wanted.stop)
+        if genetic_map is not None:
+            panel = replace(panel, sites=genetic_map.locate(panel.sites), ages=None)
+        return panel, pd.DataFrame()
+    if genetic_map is None:
+        genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
+        logger.warning("no genetic map: 1 cM per Mb is assumed everywhere")
+    return read_panel_vcf(reference, region, genetic_map)
+
+
+def without_samples(panel: Panel, path: Path) -> Panel:
+    """The panel without the samples that `path` names, one a line. Raises InputError if it names none of them, or all."""
+    excluded = set(read_names(path))
+    kept = [name for name in panel.samples if name not in excluded]
+    if not kept:
+        raise InputError(f"{path}: it leaves out all {len(panel.samples)} samples of the panel")
+    if len(kept) == len(panel.samples):
+        raise InputError(
+            f"{path}: none of its {len(excluded)} names is in the panel (one name a line; the panel has "
+            f"{panel.samples[0]}, ..)"
+        )
+    unknown = excluded.difference(panel.samples)
+    if unknown:
+        logger.warning("%s: %d names are not in the panel: %s, ..", path, len(unknown), min(unknown))
+    n_excluded = len(panel.samples) - len(kept)
+    logger.info("%d of %d reference samples are left out", n_excluded, len(panel.samples))
+    return panel.of_samples(kept)
+
+
+def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
+    """Those of `sites`, read from `path`, that lie in the region; all without one. Raises InputError if there is none."""
+    if region is None:
+        return slice(0, len(sites))
+    inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
+    if not len(inside):
+        raise InputError(f"{path}: no site in region {region}")
+    return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
+    """The panel at the chromosomes that the targets have sites of, and its other sites as dropped records."""
+    chroms = panel.sites.chrom
+    kept = np.isin(chroms, np.unique(chroms[typed.index]))
+    if kept.all():
+        return panel, typed, pd.DataFrame()
+    absent = list(dict.fromkeys(chroms[~kept].tolist()))
+    listed = ", ".join(absent[:5])
+    logger.warning("%d panel sites on %s are not imputed: no typed site there", int((~kept).sum()), listed)
+    table = unused_sites(panel.sites.take(~kept), UNTYPED_CHROMOSOME)
+    panel = panel.take(kept)
+    place = np.cumsum(kept) - 1
+    return panel, replace(typed, index=place[typed.index]), table
+
+
+def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
+    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
+    known = typed.known
+    if not known.any():
+        raise InputError(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
+    if not known.all():
+        logger.info("%s: %d sites where all genotypes are missing are imputed", path, np.count_nonzero(~known))
+    return typed.at(np.flatnonzero(known))
+
+
+def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
+    """The rows of a table of records, with columns chrom and pos unless it is empty, that lie in the region."""
+    if records.empty:
+        return records
+    return records[region.holds(records["chrom"], records["pos"])]
+
+
+def _phased(
+    inputs: ImputationInputs, panel: Panel, typed: TargetGenotypes, genetic_map: GeneticMap | None
+) -> list[TargetGenotypes]:
+    """The targets phased as often as the inputs say; errors of Beagle name the user's files."""
+    in_beagle = {"reference.vcf.gz": str(inputs.reference), "targets.vcf.gz": str(inputs.targets)}
+    if inputs.genetic_map is not None:
+        in_beagle["map.plink"] = str(inputs.genetic_map)
+    with naming_files(in_beagle):
+        phasings = phase_repeatedly(
+            panel,
+            typed,
+            genetic_map or GeneticMap.of_sites(panel.sites),
+            memory_mb=inputs.memory_mb,
+            seed=inputs.seed,
+            n_phasings=inputs.n_phasings,
+        )
+    if len(phasings) > 1:
+        logger.info("the result is the average over %d phasings of the targets", len(phasings))
+    return phasings

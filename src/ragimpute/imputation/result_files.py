@@ -1,0 +1,58 @@
+"""Writing what was imputed: the VCF or BCF, and the tables of records that were left out or recoded beside it."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ragimpute.imputation.windows import WorkSize
+from ragimpute.panel.store import Panel
+from ragimpute.tables import write_table
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.vcf.format_kernel import FIELDS
+
+if TYPE_CHECKING:
+    from ragimpute.imputation.back_ends import BackEnd
+
+logger = logging.getLogger(__name__)
+
+
+def write_imputation(
+    path: Path,
+    panel: Panel,
+    phasings: list[TargetGenotypes],
+    imputer: "BackEnd",
+    wanted: slice | None = None,
+    source: str = "ragimpute",
+    fields: tuple[str, ...] = FIELDS,
+    threads: int = 1,
+    work: WorkSize | None = None,
+) -> None:
+    """Impute the `wanted` sites of the panel (all) from the targets' phasings, and write them part by part.
+
+    `ragimpute impute` and the workflow's rule `predict` both impute here. Temporary files lie beside `path`.
+    """
+    from ragimpute.imputation.engine import imputed_parts
+    from ragimpute.progress import share_of_work
+    from ragimpute.vcf.writer import write_parts
+
+    wanted = wanted or slice(0, len(panel.sites))
+    sites = panel.sites.take(wanted)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with share_of_work("imputing") as progress:
+        parts = imputed_parts(
+            panel, phasings, imputer, wanted, work, threads=threads, on_progress=progress, folder=path.parent
+        )
+        write_parts(path, sites, panel.contigs, phasings[0].samples, parts, source, fields=fields, threads=threads)
+
+
+def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:
+    """Write `records` beside `out` as OUT.KIND.tsv, suffix cut off; no file, and none left over, when there is none."""
+    stem = out.name.removesuffix(".vcf.gz").removesuffix(".bcf")
+    path = out.with_name(f"{stem}.{kind}.tsv")
+    if records.empty:
+        path.unlink(missing_ok=True)
+        return
+    write_table(records, path)
+    logger.info("%d %s records are listed in %s", len(records), kind, path)
