@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation import messages, result_files, unmatched
 from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
-from ragimpute.imputation.windows import CORE_CM, WorkSize
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.format_kernel import FIELDS
@@ -102,7 +102,7 @@ def impute(
     exclude_samples: FilePath | None = None,
     device: str = "auto",
     memory_mb: int = 4000,
-    core_cm: float = CORE_CM,
+    core_cm: float | None = None,
 ) -> ImputationResult:
     """Impute samples from a reference panel with a trained network, as the command `ragimpute impute` does.
 
@@ -122,7 +122,8 @@ def impute(
         exclude_samples: file of reference samples to leave out, one name a line.
         device: auto, cpu or cuda.
         memory_mb: limit of Beagle's memory.
-        core_cm: length of the windows in which a chromosome is imputed, in cM; results hardly depend on it.
+        core_cm: length of the windows in which a chromosome is imputed, in cM; results hardly depend on it. None: as
+            the panel has them.
 
     Raises InputError when a file or an option is unusable, nothing is typed, or Beagle is needed and missing, and
     TypeError for an unknown option.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ragimpute.imputation.windows import WorkSize
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.store import Panel
 from ragimpute.tables import write_table
 from ragimpute.targets.genotypes import TargetGenotypes

@@ -27,6 +27,11 @@ class Window:
     last: int
     stop: int
 
+    @property
+    def core(self) -> slice:
+        """The core among the sites that are looked at."""
+        return slice(self.first - self.start, self.last - self.start)
+
     def reaching(self, typed_sites: np.ndarray) -> "Window":
         """The window with margins as long as is needed to hold the typed sites next to its core.
 
