@@ -178,7 +178,7 @@ def open_panel(
 
 
 def without_samples(panel: Panel, path: Path) -> Panel:
-    """The panel without the samples that `path` names, one a line. Raises InputError for none of them, or all."""
+    """The panel without the samples that `path` names, one a line. Raises InputError if it names none, or all."""
     excluded = set(read_names(path))
     kept = [name for name in panel.samples if name not in excluded]
     if not kept:
@@ -197,7 +197,7 @@ def without_samples(panel: Panel, path: Path) -> Panel:
 
 
 def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
-    """Those of `sites`, read from `path`, in the region; all without one. Raises InputError if there is none."""
+    """Those of `sites`, read from `path`, that lie in the region; all without one. Raises InputError if none does."""
     if region is None:
         return slice(0, len(sites))
     inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
