@@ -41,6 +41,12 @@ class Sites:
         return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
+def join_sites(parts: "Sequence[Sites]") -> Sites:
+    """The sites of all parts, in their order."""
+    names = Sites.__dataclass_fields__
+    return Sites(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
 @dataclass(frozen=True)
 class Panel:
     """Phased samples at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""

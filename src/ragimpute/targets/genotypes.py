@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
@@ -137,14 +137,14 @@ def read_genotypes(
         index.append(site)
         rows.append(array[order].astype(np.int8))
     if met and not chroms & met.keys():
-        raise InputError(
+        raise NoTypedSites(
             f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has "
             f"{_some(chroms)}{prefix_hint(met, chroms)}"
         )
     left_out = pd.DataFrame(dropped, columns=DROPPED_COLUMNS)
     fixed = pd.DataFrame(recoded, columns=DROPPED_COLUMNS)
     if require_match and not index:
-        raise InputError(
+        raise NoTypedSites(
             f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
             f"({_counts(left_out) or 'it has no records'})"
         )

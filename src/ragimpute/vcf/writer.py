@@ -70,9 +70,10 @@ def write_parts(
 ) -> None:
     """`write_imputed` for `parts` that cover consecutive sites, taken one by one, so that all need not be in memory."""
     check_request(path, fields)
-    header = imputed_header(sites, contigs, samples, source, fields)
+    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    header = imputed_header(chroms, contigs, samples, source, fields)
     chunks = _imputed_chunks(sites, samples, parts, fields)
-    with _final_file(path, sites, contigs) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
@@ -90,23 +91,21 @@ def write_piece(
         bgzf.write_blocks(temporary, _imputed_chunks(sites, samples, parts, fields), pool, ahead=2 * threads)
 
 
-def join_pieces(
-    path: str | os.PathLike, sites: Sites, contigs: Sequence[str], header: bytes, pieces: Iterable[str | os.PathLike]
-) -> None:
+def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: Iterable[str | os.PathLike]) -> None:
     """Write the VCF.gz or BCF, with index, that has `header` and the records of `pieces` in their order.
 
-    `sites` are those of all pieces, or the last one of each chromosome: they decide on the kind of index.
+    `longest`: the largest coordinate that the index must address.
     """
-    with _final_file(path, sites, contigs) as plain:
+    with _final_file(path, longest) as plain:
         bgzf.join_blocks(plain, header, pieces)
 
 
 def imputed_header(
-    sites: Sites, contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
+    chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
 ) -> bytes:
-    """The header of a file of imputed genotypes at `sites`, of which the chromosomes are looked at."""
+    """The header of a file of imputed genotypes on the chromosomes `chroms`."""
     lines = [*INFO_LINES, *(HEADER_LINES[field] for field in _ordered(fields))]
-    return _header(sites, contigs, source, lines, samples)
+    return _header(chroms, contigs, source, lines, samples)
 
 
 def _ordered(fields: Sequence[str]) -> list[str]:
@@ -193,9 +192,10 @@ def write_genotypes(
         size = format_kernel.format_genotypes(out, prefixes, starts, block, np.ascontiguousarray(whole[start:stop]))
         return out[:size].data
 
-    header = _header(sites, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
+    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    header = _header(chroms, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
     chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
-    with _final_file(path, sites, contigs) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
@@ -212,14 +212,14 @@ def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _final_file(path: str | os.PathLike, sites: Sites, contigs: Sequence[str]) -> Iterator[Path]:
+def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
     """Yield where a VCF.gz is to be written; index it, or make a BCF of it, and rename file and index at the end."""
     import pysam
 
     name = os.fspath(path)
     check_request(path, ("GT",))
     is_bcf = name.endswith(".bcf")
-    suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
+    suffix = ".csi" if is_bcf or longest > TBI_LIMIT else ".tbi"
     with ExitStack() as stack:
         # renamed in the reverse order: after a kill in between, an old index is older than the file, and says so
         index = stack.enter_context(atomic_path(name + suffix))
@@ -244,11 +244,13 @@ def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
     pysam.bcftools.index("-f", "-o", str(index), str(final), catch_stdout=False)
 
 
-def _header(sites: Sites, contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]) -> bytes:
+def _header(
+    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]
+) -> bytes:
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
     named = {contig_id(line) for line in contigs}
     lines += contigs
-    lines += [f"##contig=<ID={chrom}>" for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom not in named]
+    lines += [f"##contig=<ID={chrom}>" for chrom in chroms if chrom not in named]
     lines += fields
     lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
     return ("\n".join(lines) + "\n").encode()
