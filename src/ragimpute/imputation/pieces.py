@@ -32,8 +32,8 @@ class Pieces:
             if found is not None and found != wanted:
                 differing = _difference(json.loads(found), json.loads(wanted))
                 raise InputError(
-                    f"{self.folder}: holds what an unfinished run with other inputs or options left ({differing}); give "
-                    "--restart to begin anew, or the same command to go on"
+                    f"{self.folder}: holds what an unfinished run with other inputs or options left ({differing}); "
+                    "give --restart to begin anew, or the same command to go on"
                 )
             if found is None:  # stopped before it had begun, or not ours
                 self._refuse_strange()
