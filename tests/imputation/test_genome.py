@@ -64,6 +64,19 @@ def test_a_chromosome_alone_is_the_same(world, files, both) -> None:
         assert query(path, "%LINE") == query(both, "%LINE", "-r", chrom)
 
 
+def test_targets_without_an_index_give_the_same(world, files, both) -> None:
+    plain = world.folder / "plain.vcf"
+    subprocess.run(["bcftools", "view", "--no-version", "-o", plain, files["targets"]], check=True)
+    path = world.folder / "of_plain.vcf.gz"
+    impute(reference=files["reference"], targets=plain, out=path, **EXACT)
+    assert query(path, "%LINE") == query(both, "%LINE")
+    without_contigs = world.folder / "without.vcf"
+    kept = [line for line in plain.read_text().splitlines(True) if not line.startswith("##contig")]
+    without_contigs.write_text("".join(kept))
+    impute(reference=files["reference"], targets=without_contigs, out=path, **EXACT)
+    assert query(path, "%LINE") == query(both, "%LINE")
+
+
 def test_a_file_for_each_chromosome(world, files, both) -> None:
     out = f"{world.folder}/each.chr{{chrom}}.vcf.gz"
     result = impute(**files, out=out, **EXACT)

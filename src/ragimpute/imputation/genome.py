@@ -34,6 +34,7 @@ from ragimpute.tables import join_tables, read_table, write_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
 from ragimpute.vcf.imputed import Imputed
+from ragimpute.vcf.indexed import has_index, indexed_copy
 from ragimpute.vcf.quantise import minimac_r2, quantise
 from ragimpute.vcf.source import contig_lengths
 from ragimpute.vcf.writer import imputed_header, join_pieces, write_piece
@@ -84,13 +85,14 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
     pieces = Pieces(request.out, request.decides(), restart)
+    copy = _targets_copy(request.files, pieces)
     done = []
     for number, files in enumerate(request.files, start=1):
         if len(request.files) > 1:
             logger.info("chromosome %s (%d of %d)", files.name, number, len(request.files))
         found = pieces.load_json(f"{files.name}.json")
         if found is None:
-            found = _ChromosomeRun(request, files, pieces).run()
+            found = _ChromosomeRun(request, files, pieces, copy).run()
         done.append(found)
     if not any(found["typed_sites"] for found in done):
         raise InputError(f"{request.files[0].targets}: no site of any chromosome is typed; is it of the same build?")
@@ -102,11 +104,22 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     return _summary(request, done, *(sum(numbers) for numbers in zip(*listed, strict=True)))
 
 
+def _targets_copy(files: Sequence[ChromosomeFiles], pieces: Pieces) -> Path | None:
+    """An indexed copy of targets that would be read through for each chromosome; None where none is needed."""
+    targets = files[0].targets
+    if len(files) == 1 or {file.targets for file in files} != {targets} or has_index(targets):
+        return None
+    copy = pieces.path("targets.bcf")
+    return copy if copy.exists() or indexed_copy(targets, copy) else None
+
+
 class _ChromosomeRun:
     """One chromosome: its panel, phasings and windows are pieces, each made once."""
 
-    def __init__(self, request: GenomeRequest, files: ChromosomeFiles, pieces: Pieces) -> None:
-        self.request, self.files, self.pieces = request, files, pieces
+    def __init__(
+        self, request: GenomeRequest, files: ChromosomeFiles, pieces: Pieces, targets_copy: Path | None
+    ) -> None:
+        self.request, self.files, self.pieces, self.targets_copy = request, files, pieces, targets_copy
         self.inputs = replace(
             request.inputs, reference=files.reference, targets=files.targets, genetic_map=files.genetic_map
         )
@@ -117,7 +130,7 @@ class _ChromosomeRun:
         prepared = self.pieces.path(f"{self.files.name}.panel.safetensors")
         panel, unread = panel_of(self.inputs, prepared)
         try:
-            matched = match_targets(self.inputs, panel, unread)
+            matched = match_targets(self.inputs, panel, unread, self.targets_copy)
         except NoTypedSites as error:
             if len(self.request.files) == 1:
                 raise

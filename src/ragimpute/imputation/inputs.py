@@ -147,10 +147,13 @@ def panel_of(inputs: ImputationInputs, prepared: Path | None = None) -> tuple[Pa
     return panel, unread
 
 
-def match_targets(inputs: ImputationInputs, panel: Panel, unread: pd.DataFrame) -> MatchedInputs:
+def match_targets(
+    inputs: ImputationInputs, panel: Panel, unread: pd.DataFrame, targets_copy: Path | None = None
+) -> MatchedInputs:
     """Read the targets at the sites of `panel`, say what was found, and load the weights.
 
-    `unread`: the panel's unusable records. Raises NoTypedSites when no site is typed, InputError for unusable files.
+    `unread`: the panel's unusable records. `targets_copy`: a copy of the targets, with an index.
+    Raises NoTypedSites when no site is typed, InputError for unusable files.
     """
     from ragimpute.imputation import back_ends
 
@@ -160,7 +163,8 @@ def match_targets(inputs: ImputationInputs, panel: Panel, unread: pd.DataFrame) 
     logger.info("%s; weights %s", imputer.describe(), model.name)
     chroms = np.unique(panel.sites.chrom)
     only = Region(str(chroms[0])) if len(chroms) == 1 else None  # read by index, where there is one
-    found = read_genotypes(inputs.targets, panel.sites, region=only)
+    with naming_files({str(targets_copy): str(inputs.targets)}):
+        found = read_genotypes(inputs.targets, panel.sites, region=only, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
