@@ -102,7 +102,7 @@ def panel_of(alleles: np.ndarray, position: np.ndarray) -> Panel:
 
 
 def write(path: Path, panel: Panel) -> None:
-    alleles = panel.alleles.reshape(len(panel.sites), -1, 2)
+    alleles = panel.alleles[:].reshape(len(panel.sites), -1, 2)
     write_genotypes(path, panel.sites, panel.contigs, panel.samples, alleles, True)
 
 

@@ -47,7 +47,7 @@ def small_trainer(panel: Panel, typed: np.ndarray, loss: dict, seed: int = 1, **
     for key in [key for key in changes if hasattr(settings, key)]:
         settings = replace(settings, **{key: changes.pop(key)})
     train = fold_of(panel, typed, "train")
-    counts = train.reference.alleles.sum(axis=1, dtype=np.int64)
+    counts = train.reference.alleles[:].sum(axis=1, dtype=np.int64)
     options = {
         "model": small_network(seed),
         "spec": LossSpec.from_config(loss),

@@ -63,7 +63,7 @@ def written(folder: Path) -> World:
     panel = joined(first, second)
     typed = np.arange(len(panel.sites)) % EVERY == 1
     reference = panel.of_samples(panel.samples[:-TARGETS])
-    alleles = reference.alleles.reshape(len(typed), -1, 2).astype(np.int8)
+    alleles = reference.alleles[:].reshape(len(typed), -1, 2).astype(np.int8)
     write_genotypes(folder / "reference.vcf.gz", panel.sites, panel.contigs, reference.samples, alleles, True)
     world = World(folder, panel, typed)
     names, sites, seen = panel.samples[-TARGETS:], panel.sites.take(typed), world.truth[typed].astype(np.int8)

@@ -6,11 +6,13 @@ Every array artefact is one safetensors file whose metadata names its kind and f
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -19,6 +21,15 @@ from safetensors.numpy import save_file
 from ragimpute.errors import InputError
 
 FORMAT_VERSION = "1"
+SAFETENSORS_NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "int32": "I32",
+    "uint8": "U8",
+}
+COPIED_BYTES = 1 << 22  # at a time
 
 
 @dataclass(frozen=True)
@@ -80,10 +91,32 @@ def load(path: str | os.PathLike, kind: str) -> Artefact:
 
     Raises InputError when the file is missing, damaged, of another kind or of another format version.
     """
+    return _read(path, kind, without=None)
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array that stays in its file."""
+
+    shape: tuple[int, ...]
+    offset: int  # of its first byte in the file
+
+
+def load_without(path: str | os.PathLike, kind: str, large: str) -> tuple[Artefact, StoredArray]:
+    """`load`, without the array called `large`, and where that one lies in the file."""
+    artefact = _read(path, kind, without=large)
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(length))[large]
+    return artefact, StoredArray(tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
+
+
+def _read(path: str | os.PathLike, kind: str, without: str | None) -> Artefact:
     try:
         with safe_open(path, framework="numpy") as handle:
             metadata = dict(handle.metadata() or {})
-            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
+            names = [name for name in handle.keys() if name != without]  # noqa: SIM118 (not a mapping)
+            arrays = {name: handle.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
@@ -98,6 +131,40 @@ def load(path: str | os.PathLike, kind: str) -> Artefact:
             "delete it and run again"
         )
     return Artefact(arrays, metadata)
+
+
+def save_with_large(
+    path: str | os.PathLike,
+    kind: str,
+    arrays: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    large: str,
+    shape: tuple[int, ...],
+    content: Path,
+) -> None:
+    """`save` with one more array, uint8 [shape] called `large`, whose bytes are those of the file `content`.
+
+    That array is never in memory. The layout is that of safetensors: the header's length, the header, the arrays.
+    """
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))  # as they must be aligned
+    header: dict[str, Any] = {"__metadata__": {"kind": kind, "format_version": FORMAT_VERSION, **metadata}}
+    offset = 0
+    for name, array in ordered:
+        header[name] = _entry(SAFETENSORS_NAMES[array.dtype.name], array.shape, offset, array.nbytes)
+        offset += array.nbytes
+    header[large] = _entry("U8", shape, offset, content.stat().st_size)
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    with atomic_path(path) as temporary, open(temporary, "wb") as out, open(content, "rb") as source:
+        out.write(len(text).to_bytes(8, "little"))
+        out.write(text)
+        for _, array in ordered:
+            out.write(np.ascontiguousarray(array).tobytes())
+        shutil.copyfileobj(source, out, COPIED_BYTES)
+
+
+def _entry(dtype: str, shape: tuple[int, ...], offset: int, size: int) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + size]}
 
 
 def encode_strings(values: Sequence[str]) -> np.ndarray:

@@ -31,3 +31,7 @@ def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*arguments, **keywords)
 
     return checked
+
+
+class NoTypedSites(InputError):
+    """The targets have no genotype at any site of a panel."""

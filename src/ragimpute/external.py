@@ -67,7 +67,7 @@ def naming_files(names: Mapping[str, str]) -> Iterator[None]:
         message = str(error)
         for temporary, known in names.items():
             message = re.sub(rf"(?<![\w.-]){re.escape(temporary)}", lambda _, known=known: known, message)  # type: ignore[misc]
-        raise InputError(message) from None
+        raise type(error)(message) from None
 
 
 def program_version(name: str) -> str | None:

@@ -37,7 +37,7 @@ def study():
     index = np.setdiff1d(np.arange(0, 60, 2), [10])
     alleles = samples.alleles[index].reshape(len(index), 6, 2).astype(np.int8)
     targets = TargetGenotypes(samples.samples, index, alleles, np.ones((len(index), 6), bool), pd.DataFrame())
-    return reference, targets, samples.alleles.reshape(60, 6, 2).sum(axis=2, dtype=np.int64)
+    return reference, targets, samples.alleles[:].reshape(60, 6, 2).sum(axis=2, dtype=np.int64)
 
 
 def unphased(targets):
@@ -127,7 +127,7 @@ def test_each_method_imputes_better_than_frequency(study, name):
     reference, targets, truth = study
     imputed = RUNS[name](reference, targets)
     check_form(imputed, reference, targets)
-    frequency = reference.alleles.mean(axis=1)
+    frequency = reference.frequency
     floor = run_frequency(frequency, reference.sites, targets)
     check_form(floor, reference, targets)
     hidden = ~imputed.typed
@@ -139,7 +139,7 @@ def test_copy_nearest_copies_the_truth_where_it_is_among_the_neighbours(study):
     """Targets that are in the reference, and whom nothing leaves out, match themselves longest."""
     reference, targets, _ = study
     own = reference.of_samples(reference.samples[3:9])
-    alleles = own.alleles.reshape(60, 6, 2)
+    alleles = own.alleles[:].reshape(60, 6, 2)
     seen = dataclasses.replace(targets, samples=own.samples, alleles=alleles[targets.index].astype(np.int8))
     imputed = run_copy_nearest(reference, seen)
     hidden = ~imputed.typed
@@ -297,7 +297,7 @@ def test_the_example_gives_the_published_accuracy():
     targets = read_genotypes(example / "targets.vcf.gz", panel.sites)
     truth = read_truth(example / "truth.vcf.gz", panel.sites, targets.samples).astype(float)
     phased = phase(panel, targets, genetic_map)
-    frequency = panel.alleles.mean(axis=1)
+    frequency = panel.alleles[:].mean(axis=1)
     flip, maf = frequency > 0.5, np.minimum(frequency, 1 - frequency)
     results = {
         "beagle": run_beagle(panel, phased, genetic_map, threads=2),

@@ -35,7 +35,7 @@ def typed(panel: Panel) -> np.ndarray:
 @pytest.fixture(scope="module")
 def untold(tiny: Study, panel: Panel, typed: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("untold")
-    alleles = panel.alleles.reshape(len(typed), -1, 2).astype(np.int8)
+    alleles = panel.alleles[:].reshape(len(typed), -1, 2).astype(np.int8)
     samples = panel.samples[:-TARGETS], panel.samples[-TARGETS:]
     write_genotypes(folder / "panel.vcf.gz", panel.sites, panel.contigs, samples[0], alleles[:, :-TARGETS], True)
     sites = panel.sites.take(typed)

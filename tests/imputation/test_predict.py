@@ -66,7 +66,7 @@ def test_probabilities_are_the_softmax_of_the_genotype_head(target_fold):
 
 
 def test_monomorphic_sites_get_their_only_allele(tiny_panel, tiny_typed):
-    alleles = tiny_panel.alleles.copy()
+    alleles = tiny_panel.alleles[:].copy()
     alleles[[10, 11]] = [[0], [1]]
     panel = type(tiny_panel)(tiny_panel.sites, tiny_panel.samples, alleles, tiny_panel.contigs)
     observed = np.zeros((int(tiny_typed.sum()), 2), dtype=np.uint8)

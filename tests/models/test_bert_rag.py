@@ -65,7 +65,7 @@ def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typ
 
 def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs(tiny_panel, tiny_typed):
     """Flipped truth in the panel itself: frequency, tokens, mosaics, shares and `scored` must not move for them."""
-    alleles = tiny_panel.alleles.copy()
+    alleles = tiny_panel.alleles[:].copy()
     alleles[np.ix_(~tiny_typed, [4, 5])] ^= 1  # sample 2
     changed = replace(tiny_panel, alleles=alleles)
     for window in range(3):

@@ -135,7 +135,7 @@ def test_shuffled_neighbours_score_no_better_than_frequency():
 def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs():
     """Flip all untyped alleles of one train sample: nothing that the network sees of that sample may change."""
     panel, (fold, _) = study()
-    flipped = panel.alleles.copy()
+    flipped = panel.alleles[:].copy()
     sample = fold.samples[0]
     own = 2 * panel.samples.index(sample) + np.arange(2)
     flipped[np.ix_(~fold.typed, own)] ^= 1

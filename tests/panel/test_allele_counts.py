@@ -22,7 +22,7 @@ def test_counts_are_those_of_the_reference_and_train_samples(tiny_panel, tmp_pat
 
 def test_frequencies_never_see_targets(tiny_panel):
     roles = assign_roles(tiny_panel, np.random.default_rng(1), holdout=0.25)
-    changed = tiny_panel.alleles.copy()
+    changed = tiny_panel.alleles[:].copy()
     for name in target_samples(roles):
         sample = tiny_panel.samples.index(name)
         changed[:, 2 * sample : 2 * sample + 2] ^= 1

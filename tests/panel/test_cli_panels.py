@@ -28,7 +28,7 @@ def run(*arguments):
 def folder(tiny_panel, tmp_path_factory):
     """A panel VCF of 24 samples, read, split, masked and counted."""
     path = tmp_path_factory.mktemp("verbs")
-    alleles = tiny_panel.alleles.reshape(60, 24, 2)
+    alleles = tiny_panel.alleles[:].reshape(60, 24, 2)
     write_genotypes(path / "panel.vcf.gz", tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, alleles, True)
     panel = ["--panel", path / "panel.safetensors"]
     roles = [*panel, "--roles", path / "roles.tsv"]

@@ -66,11 +66,11 @@ def large(monkeypatch):
 
 def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monkeypatch):
     reference, targets = large
-    cm, queries = reference.sites.cm, targets.alleles.astype(np.int8)
+    cm, queries = reference.sites.cm, targets.alleles[:].astype(np.int8)
     nobody = np.full((20, 1), -1)
-    near, features = neighbours.find_neighbours(reference.alleles, cm, queries, nobody, k=8)
+    near, features = neighbours.find_neighbours(reference.alleles[:], cm, queries, nobody, k=8)
     monkeypatch.setattr(candidates, "EXACT", 1000)
-    exact, exact_features = neighbours.find_neighbours(reference.alleles, cm, queries, nobody, k=8)
+    exact, exact_features = neighbours.find_neighbours(reference.alleles[:], cm, queries, nobody, k=8)
     assert near.dtype == exact.dtype
     assert (np.diff(near.astype(int), axis=2) > 0).all(), "in the order of the panel"
     shared = np.mean([len(set(a) & set(b)) / 8 for a, b in zip(near.reshape(-1, 8), exact.reshape(-1, 8), strict=True)])
@@ -94,7 +94,7 @@ def test_left_out_r2_is_zero_where_no_other_site_tells(large):
 def test_left_out_r2_of_a_large_panel_is_near_that_of_all_states(large, monkeypatch):
     reference, targets = large
     typed = np.ones(len(reference.sites), dtype=bool)
-    few = empirical_r2(reference, typed, targets.alleles, threads=2)
+    few = empirical_r2(reference, typed, targets.alleles[:], threads=2)
     monkeypatch.setattr(candidates, "EXACT", 1000)
     exact = empirical_r2(reference, typed, targets.alleles)
     known = np.isfinite(exact)

@@ -10,7 +10,8 @@ import pytest
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
-from ragimpute.imputation.engine import imputed_parts, window_folds
+from ragimpute.imputation.engine import Engine, imputed_parts
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Panel, Sites
@@ -40,8 +41,11 @@ def reference() -> Panel:
 
 def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
     """The single window of samples with these phasings."""
-    [(_, fold)] = window_folds(reference, [targets_of(phasing) for phasing in alleles], slice(0, len(reference.sites)))
-    return fold
+    engine = Engine(
+        reference, [targets_of(phasing) for phasing in alleles], back_ends.load_back_end(DEFAULT, "cpu", 1), WorkSize()
+    )
+    [window] = engine.windows()
+    return engine.fold(window)
 
 
 def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel) -> None:

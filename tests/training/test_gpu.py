@@ -26,7 +26,7 @@ def trained(name: str, device: str, amp: bool, panel, typed, compile_from: int =
     """Losses [steps] of a short training on `device`, and the validation samples' haplotype dosages."""
     found, fold, held_out = architecture(name), *(fold_of(panel, typed, part) for part in ("train", "validation"))
     data = [found.fold_data("small", part, segments(found, "small", part, 1)) for part in (fold, held_out)]
-    counts = panel.alleles.sum(axis=1, dtype=np.int64)
+    counts = panel.alleles[:].sum(axis=1, dtype=np.int64)
     trainer = Trainer(
         model=found.build("small", 1),
         spec=LossSpec.from_config({"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 2.5}),

@@ -131,7 +131,7 @@ def test_dosages_are_of_the_logits_divided(targets):
     batch = data.batch(np.arange(4), 0)
     with torch.no_grad():
         logits = model.eval()(batch.inputs).genotype_logits
-    counts = targets.reference.alleles.sum(axis=1)
+    counts = targets.reference.alleles[:].sum(axis=1)
     varied = (counts > 0) & (counts < targets.reference.alleles.shape[1]) & ~targets.typed
     chosen = varied[batch.sites] & (batch.sites < data.batch(np.arange(4), 1).sites.min())  # of this window alone
     sites = batch.sites[chosen]

@@ -22,7 +22,9 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
         is_typed = typed_mask(local.sites, typed)
         queries = typed.haplotypes().astype(np.int8)
         none_left_out = np.full((queries.shape[1], 1), -1, dtype=np.int64)  # targets are not in the reference
-        dosages = li_stephens_dosages(local.alleles, local.sites.cm, is_typed, queries, none_left_out, threads=threads)
+        dosages = li_stephens_dosages(
+            local.alleles[:], local.sites.cm, is_typed, queries, none_left_out, threads=threads
+        )
         return haplotypes_apart(typed, dosages, is_typed)
 
     return by_chromosome(reference, targets, on_chromosome)

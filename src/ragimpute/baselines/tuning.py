@@ -144,7 +144,7 @@ def scoring_task(panel: Panel, train: Sequence[str], validation: TargetGenotypes
     needed = typed.copy()
     needed[scored] = True
     kept = np.flatnonzero(needed)
-    thinned, truth = _at_sites(reference, kept), _at_sites(samples, kept)
+    thinned, truth = reference.take(kept), samples.take(kept)
     visible = replace(validation, index=np.searchsorted(kept, validation.index))
     typed_here = typed[kept]
     alleles = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2)
@@ -171,11 +171,6 @@ def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     errors = np.divide(drawn - gain, spread, out=np.zeros_like(drawn), where=spread > 0)
     largest = np.quantile(errors.max(axis=1), LEVEL)
     return gain - largest * spread
-
-
-def _at_sites(panel: Panel, index: np.ndarray) -> Panel:
-    alleles = np.ascontiguousarray(panel.alleles[index])
-    return Panel(panel.sites.take(index), panel.samples, alleles, panel.contigs)
 
 
 def correlation_sums(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) -> np.ndarray:

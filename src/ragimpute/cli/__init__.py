@@ -5,6 +5,7 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -78,6 +79,8 @@ def main() -> None:
     # end, took .4 s of the 2 s that `impute` needs for a few samples.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         ragimpute.main(prog_name="ragimpute")
     except InputError as error:
@@ -93,6 +96,11 @@ def main() -> None:
         if error.errno not in NO_PLACE:
             raise
         _fail(str(error))
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    """End as a shell expects it of a signal, through all `with` blocks: programs end, temporary files go."""
+    sys.exit(128 + number)
 
 
 def _fail(message: str) -> NoReturn:

@@ -7,6 +7,7 @@ import click
 
 from ragimpute.cli.options import (
     FILE,
+    MAP_HELP,
     OUT,
     device_option,
     map_option,
@@ -57,10 +58,18 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
 
 @click.command("impute")
-@reference_option
-@targets_option
-@click.option("--out", type=OUT, required=True, help="Imputed VCF.gz (or BCF), with index.")
-@map_option
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
+)
+@click.option("--targets", required=True, metavar="FILE", help="VCF or BCF of the samples to impute, phased or not.")
+@click.option("--out", required=True, metavar="FILE", help="Imputed VCF.gz (or BCF), with index; {chrom}: one of each.")
+@click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
+@click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
 @region_option
 @two_threads_option
 @seed_option
@@ -71,13 +80,15 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @exclude_option
 @device_option
 @memory_option
+@click.option("--restart", is_flag=True, help="Begin anew where an unfinished run has left OUT.parts.")
 @quiet_option("Print warnings and errors only.")
 @json_option
 def impute_command(
-    reference: Path,
-    targets: Path,
-    out: Path,
-    map_path: Path | None,
+    references: tuple[str, ...],
+    targets: str,
+    out: str,
+    map_path: str | None,
+    chromosomes: str | None,
     region: str | None,
     threads: int,
     seed: int,
@@ -88,6 +99,7 @@ def impute_command(
     exclude_samples: Path | None,
     device: str,
     memory_mb: int,
+    restart: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -102,10 +114,11 @@ def impute_command(
     from ragimpute.imputation.impute import impute
 
     result = impute(
-        reference=reference,
+        reference=references,
         targets=targets,
         genetic_map=map_path,
         out=out,
+        chromosomes=chromosomes,
         region=region,
         threads=threads,
         seed=seed,
@@ -116,14 +129,28 @@ def impute_command(
         exclude_samples=exclude_samples,
         device=device,
         memory_mb=memory_mb,
+        restart=restart,
     )
     if as_json:
         print_json(result.summary)
     elif not quiet:
-        from ragimpute.reporting.terminal import print_facts
+        _print_summary(result.summary)
 
-        facts = {name.replace("_", " "): str(fact) for name, fact in result.summary.items()}
-        print_facts(out.name, facts)
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    """The numbers of a run and, if there are several, of each chromosome."""
+    from ragimpute.reporting.terminal import print_facts, print_table
+
+    rows = summary["chromosomes"]
+    facts = {name.replace("_", " "): _shown(fact) for name, fact in summary.items() if name != "chromosomes"}
+    print_facts(Path(summary["out"]).name, facts)
+    if len(rows) > 1:
+        header = [name.replace("_", " ") for name in rows[0]]
+        print_table("by chromosome", header, [[_shown(value) for value in row.values()] for row in rows])
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:

@@ -30,9 +30,8 @@ phasings_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
-map_option = click.option(
-    "--map", "map_path", type=FILE, help="Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
-)
+MAP_HELP = "Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
+map_option = click.option("--map", "map_path", type=FILE, help=MAP_HELP)
 n_phasings_option = click.option(
     "--n-phasings",
     type=click.IntRange(1),

@@ -75,7 +75,7 @@ def mask_command(
 
     samples, table = Panel.load(panel), read_roles(roles)
     reference = reference_samples(table)
-    frequency = samples.of_samples(reference).alleles.mean(axis=1)
+    frequency = samples.of_samples(reference).frequency
     policy = AllelePolicy(swapped, flipped, ambiguous)
     found = read_genotypes(targets, samples.sites, target_samples(table), policy, frequency)
     chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])

@@ -1,7 +1,8 @@
 """Imputation with a trained network, window by window and in batches of samples, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from ragimpute.imputation.back_ends import BackEnd
 from ragimpute.imputation.batches import SampleBatches
 from ragimpute.imputation.left_out import correlation, left_out
-from ragimpute.imputation.windows import CORE_CM, Window, WorkSize, windows
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
 from ragimpute.panel.store import Panel
+from ragimpute.panel.windows import Window, windows
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -39,44 +41,77 @@ def imputed_parts(
     Results do not depend on the number of samples or threads, nor, away from the ends of a chromosome, on the work's
     `core_cm`.
     """
-    wanted = wanted or slice(0, len(reference.sites))
-    work = work or WorkSize()
-    given = targets[0].given  # [M, N, 2]
-    n_wanted = wanted.stop - wanted.start
-    for window, fold in window_folds(reference, targets, wanted, work.core_cm):
-        rows = targets[0].rows(window.start, window.stop)
-        done, in_window = window.first - wanted.start, window.last - window.first
+    engine = Engine(reference, targets, imputer, work or WorkSize(), threads, folder)
+    plan = engine.windows(wanted)
+    n_sites = sum(window.last - window.first for window in plan)
+    n_done = 0
+    for window in plan:
+        n_core = window.last - window.first
 
-        def report(share: float, done: int = done, in_window: int = in_window) -> None:
+        def report(share: float, n_done: int = n_done, n_core: int = n_core) -> None:
             if on_progress is not None:
-                on_progress((done + share * in_window) / n_wanted)
+                on_progress((n_done + share * n_core) / n_sites)
 
-        yield from _window_parts(window, fold, given[rows], imputer, work, threads, report, folder)
+        yield from engine.impute(window, report)
+        n_done += n_core
 
 
-def window_folds(
-    reference: Panel, targets: Sequence[TargetGenotypes], wanted: slice, core_cm: float = CORE_CM
-) -> Iterator[tuple[Window, Fold]]:
-    """The windows of the panel, in order, their cores cut to the sites `wanted`.
+@dataclass(frozen=True)
+class Engine:
+    """Imputes the windows of a panel, one by one; each is read from the panel when its turn comes."""
 
-    Each comes with all targets in all phasings beside the reference it looks at.
-    """
-    sites = reference.sites
-    typed = np.zeros(len(sites), dtype=bool)
-    typed[targets[0].index] = True
-    density = typed_per_cm(sites, typed)
-    haplotypes = several_phasings.haplotypes(targets)
-    samples = targets[0].samples * len(targets)
-    none_left_out = np.full((len(samples), 1), -1, dtype=np.int64)
-    for window in windows(sites.chrom, sites.cm, typed, core_cm):
-        first, last = max(window.first, wanted.start), min(window.last, wanted.stop)
-        if first >= last:
-            continue
-        local = reference.between(window.start, window.stop)
-        observed = haplotypes[targets[0].rows(window.start, window.stop)]
-        is_typed = typed[window.start : window.stop]
-        fold = Fold("targets", local, samples, is_typed, observed, None, none_left_out, len(targets), density)
-        yield replace(window, first=first, last=last), fold
+    reference: Panel
+    targets: Sequence[TargetGenotypes]  # one or several phasings of the same N samples, complete at their sites
+    imputer: BackEnd
+    work: WorkSize
+    threads: int = 1
+    folder: Path | None = None  # of temporary files; None: the system's
+
+    def windows(self, wanted: slice | None = None) -> list[Window]:
+        """The windows of the panel, in order, with the typed sites next to them, their cores cut to `wanted` (all).
+
+        Raises ValueError when a chromosome has no typed site.
+        """
+        chrom = self.reference.sites.chrom
+        wanted = wanted or slice(0, len(chrom))
+        typed_sites = self.targets[0].index
+        found = []
+        for window in windows(self.reference, self.work.core_cm):
+            first, last = max(window.first, wanted.start), min(window.last, wanted.stop)
+            if first < last:
+                nearby = typed_sites[chrom[typed_sites] == chrom[window.first]]
+                if not len(nearby):
+                    raise ValueError(f"chromosome {chrom[window.first]} has no typed site")
+                found.append(replace(window.reaching(nearby), first=first, last=last))
+        return found
+
+    @cached_property
+    def density(self) -> float:
+        """Typed sites per cM over all chromosomes of the panel."""
+        typed = np.zeros(len(self.reference.sites), dtype=bool)
+        typed[self.targets[0].index] = True
+        return typed_per_cm(self.reference.sites, typed)
+
+    def fold(self, window: Window) -> Fold:
+        """All targets in all phasings beside the panel's sites that `window` looks at."""
+        first = self.targets[0]
+        rows = first.rows(window.start, window.stop)
+        inside = np.arange(rows.start, rows.stop)
+        haplotypes = several_phasings.haplotypes([phasing.at(inside) for phasing in self.targets])
+        samples = first.samples * len(self.targets)
+        none_left_out = np.full((len(samples), 1), -1, dtype=np.int64)
+        local = self.reference.between(window.start, window.stop)
+        typed = np.zeros(len(local.sites), dtype=bool)
+        typed[first.index[rows] - window.start] = True
+        return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, len(self.targets), self.density)
+
+    def impute(self, window: Window, report: Callable[[float], None] = lambda share: None) -> Iterator[Imputed]:
+        """The parts of a window's core. `report` is told the share of it that is done."""
+        first = self.targets[0]
+        given = first.at(np.arange(len(first.index))[first.rows(window.start, window.stop)]).given
+        return _window_parts(
+            window, self.fold(window), given, self.imputer, self.work, self.threads, report, self.folder
+        )
 
 
 def _window_parts(

@@ -9,8 +9,9 @@ import pandas as pd
 
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.back_ends import KernelBackEnd
-from ragimpute.imputation.engine import window_folds
+from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
@@ -159,10 +160,10 @@ def _check_sample(targets: Path, sample: str) -> None:
 def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tuple[Fold, int]:
     """One sample in all its phasings, in the window of the panel's site `wanted`, and the site's place in it."""
     place = ready.typed.samples.index(sample)
-    for window, targets in window_folds(ready.panel, ready.phasings, ready.wanted):
-        if window.first <= wanted < window.last:
-            return several_phasings.first_phasings(targets, place, place + 1), wanted - window.start
-    raise ValueError(f"site {wanted} is in no window of {ready.wanted}")
+    engine = Engine(ready.panel, ready.phasings, ready.imputer, WorkSize())
+    [window] = engine.windows(slice(wanted, wanted + 1))
+    fold = several_phasings.first_phasings(engine.fold(window), place, place + 1)
+    return fold, wanted - window.start
 
 
 def _match_lengths(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

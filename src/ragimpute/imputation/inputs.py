@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.models import pretrained
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, prepare_panel, unused_sites
 from ragimpute.panel.from_vcf import read_panel as read_panel_vcf
-from ragimpute.panel.from_vcf import unused_sites
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.roles import read_names
 from ragimpute.panel.store import Panel, Sites
+from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.phasing import phase_repeatedly
 from ragimpute.vcf.source import Region
@@ -31,7 +32,6 @@ FilePath = str | os.PathLike
 DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
-FLANK = 2_000_000  # base pairs that are read at each end of a region: matches reach beyond it (docs/impute.md)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,18 +109,61 @@ class PreparedImputation:
 
 def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
     """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
+    panel, unread = panel_of(inputs)
+    matched = match_targets(inputs, panel, unread)
+    return matched.phased(phase_targets(inputs, matched))
+
+
+@dataclass(frozen=True)
+class MatchedInputs:
+    """A panel and the targets' genotypes at its sites, which may have to be phased."""
+
+    panel: Panel
+    typed: TargetGenotypes
+    imputer: "BackEnd"
+    model: Path
+    unused: pd.DataFrame
+    wanted: slice
+
+    def phased(self, phasings: list[TargetGenotypes]) -> PreparedImputation:
+        """The same with the targets' phasings."""
+        with_tables = [replace(one, dropped=self.typed.dropped, recoded=self.typed.recoded) for one in phasings]
+        return PreparedImputation(self.panel, with_tables, self.imputer, self.model, self.unused, self.wanted)
+
+
+def panel_of(inputs: ImputationInputs, prepared: Path | None = None) -> tuple[Panel, pd.DataFrame]:
+    """The panel of `inputs`, without the samples that are to be left out, and its unusable records.
+
+    `prepared` is a file for the panel of a VCF: written unless it is there, and then read window by window. None: such
+    a panel is in memory.
+    """
+    region = None if inputs.region is None else Region.parse(inputs.region)
+    genetic_map = None if inputs.genetic_map is None else GeneticMap.read(inputs.genetic_map)
+    whole = None if region is None else Region(region.chrom)  # windows are those of the whole chromosome
+    panel, unread = open_panel(inputs.reference, genetic_map, whole, prepared)
+    if inputs.exclude_samples is not None:
+        panel = without_samples(panel, inputs.exclude_samples)
+    return panel, unread
+
+
+def match_targets(
+    inputs: ImputationInputs, panel: Panel, unread: pd.DataFrame, targets_copy: Path | None = None
+) -> MatchedInputs:
+    """Read the targets at the sites of `panel`, say what was found, and load the weights.
+
+    `unread`: the panel's unusable records. `targets_copy`: a copy of the targets, with an index.
+    Raises NoTypedSites when no site is typed, InputError for unusable files.
+    """
     from ragimpute.imputation import back_ends
 
     region = None if inputs.region is None else Region.parse(inputs.region)
-    around = None if region is None else region.widened(FLANK)
-    genetic_map = None if inputs.genetic_map is None else GeneticMap.read(inputs.genetic_map)
-    panel, unread = open_panel(inputs.reference, genetic_map, around)
-    if inputs.exclude_samples is not None:
-        panel = without_samples(panel, inputs.exclude_samples)
     model = inputs.model or pretrained.choose_weights(panel.sites, panel.alleles.shape[1])
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
-    found = read_genotypes(inputs.targets, panel.sites, region=around)
+    chroms = np.unique(panel.sites.chrom)
+    only = Region(str(chroms[0])) if len(chroms) == 1 else None  # read by index, where there is one
+    with naming_files({str(targets_copy): str(inputs.targets)}):
+        found = read_genotypes(inputs.targets, panel.sites, region=only, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
@@ -128,12 +171,8 @@ def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
     if region is not None:
         unread = _within(unread, region)
         typed = replace(typed, dropped=_within(typed.dropped, region), recoded=_within(typed.recoded, region))
-        n_beside = len(panel.sites) - (wanted.stop - wanted.start)
-        megabases = FLANK // 1_000_000
-        logger.info("%d of the sites lie up to %d Mb beside the region and are not written", n_beside, megabases)
-    phasings = _phased(inputs, panel, typed, genetic_map)
     unused = pd.concat([unread, untyped], ignore_index=True)
-    return PreparedImputation(panel, phasings, imputer, model, unused, wanted)
+    return MatchedInputs(panel, typed, imputer, model, unused, wanted)
 
 
 def read_panel(
@@ -155,9 +194,15 @@ def read_panel(
 
 
 def open_panel(
-    reference: Path, genetic_map: GeneticMap | None = None, region: Region | None = None
+    reference: Path,
+    genetic_map: GeneticMap | None = None,
+    region: Region | None = None,
+    prepared: Path | None = None,
 ) -> tuple[Panel, pd.DataFrame]:
     """The reference panel at the sites of `region`, and its unusable records: chrom, pos, id, ref, alt, reason.
+
+    `prepared`: where the panel of a VCF is written to, and read from, instead of being in memory; its unusable records
+    lie beside it.
 
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions;
     `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
@@ -173,7 +218,12 @@ def open_panel(
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
         logger.warning("no genetic map: 1 cM per Mb is assumed everywhere")
-    return read_panel_vcf(reference, region, genetic_map)
+    if prepared is None:
+        return read_panel_vcf(reference, region, genetic_map)
+    listed = prepared.with_suffix(".dropped.tsv")
+    if not prepared.exists():
+        write_table(prepare_panel(reference, region, genetic_map, prepared), listed)
+    return Panel.load(prepared), read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str)).astype({"pos": int})
 
 
 def without_samples(panel: Panel, path: Path) -> Panel:
@@ -215,9 +265,7 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     listed = ", ".join(absent[:5])
     logger.warning("%d panel sites on %s are not imputed: no typed site there", int((~kept).sum()), listed)
     table = unused_sites(panel.sites.take(~kept), UNTYPED_CHROMOSOME)
-    alleles = np.ascontiguousarray(panel.alleles[kept])
-    ages = None if panel.ages is None else panel.ages[:, kept]
-    panel = replace(panel, sites=panel.sites.take(kept), alleles=alleles, ages=ages)
+    panel = panel.take(kept)
     place = np.cumsum(kept) - 1
     return panel, replace(typed, index=place[typed.index]), table
 
@@ -226,7 +274,7 @@ def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
     """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
     known = typed.known
     if not known.any():
-        raise InputError(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
+        raise NoTypedSites(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
     if not known.all():
         logger.info("%s: %d sites where all genotypes are missing are imputed", path, np.count_nonzero(~known))
     return typed.at(np.flatnonzero(known))
@@ -239,18 +287,16 @@ def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
     return records[region.holds(records["chrom"], records["pos"])]
 
 
-def _phased(
-    inputs: ImputationInputs, panel: Panel, typed: TargetGenotypes, genetic_map: GeneticMap | None
-) -> list[TargetGenotypes]:
+def phase_targets(inputs: ImputationInputs, matched: MatchedInputs) -> list[TargetGenotypes]:
     """The targets phased as often as the inputs say; errors of Beagle name the user's files."""
     in_beagle = {"reference.vcf.gz": str(inputs.reference), "targets.vcf.gz": str(inputs.targets)}
     if inputs.genetic_map is not None:
         in_beagle["map.plink"] = str(inputs.genetic_map)
     with naming_files(in_beagle):
         phasings = phase_repeatedly(
-            panel,
-            typed,
-            genetic_map or GeneticMap.of_sites(panel.sites),
+            matched.panel,
+            matched.typed,
+            GeneticMap.read(inputs.genetic_map) if inputs.genetic_map else GeneticMap.of_sites(matched.panel.sites),
             memory_mb=inputs.memory_mb,
             seed=inputs.seed,
             n_phasings=inputs.n_phasings,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.result_files import write_imputation
-from ragimpute.imputation.windows import WorkSize
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.roles import read_roles, reference_samples, target_samples
 from ragimpute.panel.store import Panel
 from ragimpute.targets.mask import read_typed

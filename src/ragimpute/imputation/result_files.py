@@ -1,14 +1,16 @@
 """Writing what was imputed: the VCF or BCF, and the tables of records that were left out or recoded beside it."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ragimpute.imputation.windows import WorkSize
+from ragimpute.imputation.work_size import WorkSize
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel
-from ragimpute.tables import write_table
+from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.format_kernel import FIELDS
 
@@ -49,10 +51,21 @@ def write_imputation(
 
 def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:
     """Write `records` beside `out` as OUT.KIND.tsv, suffix cut off; no file, and none left over, when there is none."""
-    stem = out.name.removesuffix(".vcf.gz").removesuffix(".bcf")
-    path = out.with_name(f"{stem}.{kind}.tsv")
+    path = _table_path(out, kind)
     if records.empty:
         path.unlink(missing_ok=True)
         return
     write_table(records, path)
     logger.info("%d %s records are listed in %s", len(records), kind, path)
+
+
+def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
+    """The tables of `write_records` beside all of `outs`; none is empty records. Column pos is int, the others str."""
+    columns = {**dict.fromkeys(DROPPED_COLUMNS, str), "pos": int}
+    tables = [read_table(path, columns) for path in (_table_path(out, kind) for out in outs) if path.exists()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({name: [] for name in columns})
+
+
+def _table_path(out: Path, kind: str) -> Path:
+    stem = out.name.removesuffix(".vcf.gz").removesuffix(".bcf")
+    return out.with_name(f"{stem}.{kind}.tsv")

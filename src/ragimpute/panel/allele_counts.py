@@ -23,7 +23,7 @@ def count_alleles(panel: Panel, roles: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({name: getattr(panel.sites, name) for name in COLUMNS[:4]})
     for prefix, fold in (("", None), ("train_", "train")):
         samples = panel.of_samples(reference_samples(roles, fold))
-        counts = allel.HaplotypeArray(samples.alleles.view(np.int8)).count_alleles(max_allele=1)
+        counts = allel.HaplotypeArray(samples.alleles[:].view(np.int8)).count_alleles(max_allele=1)
         table[f"{prefix}ac"] = np.asarray(counts[:, 1], dtype=np.int64)
         table[f"{prefix}an"] = np.asarray(counts.sum(axis=1), dtype=np.int64)
     return table

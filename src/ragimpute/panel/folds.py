@@ -162,7 +162,7 @@ def load_fold(
     reference = panel.of_samples([row.sample for row in seen_from])
     truth = None
     if name != "targets":
-        truth = panel.of_samples([row.sample for row in queries]).alleles
+        truth = panel.of_samples([row.sample for row in queries]).alleles[:]
         if name != "validation" or observed is None:
             observed = truth[typed]
     assert observed is not None

@@ -3,12 +3,17 @@
 import logging
 import os
 import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.store import Panel, Sites, strings
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
@@ -31,7 +36,7 @@ BLOCK = 1024  # records whose genotypes are checked at once
 def read_panel(
     path: str | os.PathLike, region: Region | str | None, genetic_map: GeneticMap
 ) -> tuple[Panel, pd.DataFrame]:
-    """Read the phased panel of a VCF, VCF.gz or BCF, with or without an index.
+    """Read the phased panel of a VCF, VCF.gz or BCF, with or without an index, into memory.
 
     Returns the panel and the dropped records, one row each: chrom, pos, id, ref, alt (comma-separated) and the reason:
     multiallelic, symbolic, no ALT allele, no genotypes, missing, haploid, polyploid, unphased (a heterozygote; phase
@@ -40,11 +45,53 @@ def read_panel(
     Raises InputError, naming file and record, when the file is unreadable or truncated, has no samples, is not sorted
     by position with each chromosome in one block, is haploid on the X chromosome, or when no site is kept.
     """
+    blocks: list[np.ndarray] = []
+    sites, header, dropped = _read_sites(path, region, genetic_map, blocks.append)
+    alleles = Haplotypes(np.concatenate(blocks), 2 * len(header.samples))
+    return Panel(sites, header.samples, alleles, header.contigs), dropped
+
+
+def prepare_panel(
+    path: str | os.PathLike,
+    region: Region | str | None,
+    genetic_map: GeneticMap,
+    out: str | os.PathLike,
+    describe: Callable[[Panel], np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """Write the panel that `read_panel` reads to the file `out`, without holding its alleles in memory.
+
+    `describe` gives the panel's ages [2, S] (`retrieval.allele_ages.allele_ages`). Returns the dropped records.
+    Raises InputError as `read_panel` does.
+    """
+    final = Path(out)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
+        content = Path(folder) / "alleles"
+        with open(content, "wb") as file:
+            sites, header, dropped = _read_sites(path, region, genetic_map, lambda bits: file.write(bits.data))
+        alleles = StoredHaplotypes(content, 0, len(sites), 2 * len(header.samples))
+        panel = Panel(sites, header.samples, alleles, header.contigs)
+        if describe is not None:
+            panel = replace(panel, ages=describe(panel))
+        panel.save_with_alleles(final, content)
+    return dropped
+
+
+def _read_sites(
+    path: str | os.PathLike,
+    region: Region | str | None,
+    genetic_map: GeneticMap,
+    keep: Callable[[np.ndarray], object],
+) -> tuple[Sites, Header, pd.DataFrame]:
+    """The kept sites, the header and the dropped records of a panel.
+
+    `keep` takes the packed alleles, block by block.
+    """
     region = Region.parse(region) if isinstance(region, str) else region
     header = read_header(path)
     if not header.samples:
         raise InputError(f"{path}: the panel has no samples (a sites-only VCF holds no haplotypes)")
-    collector = _Collector(path, len(header.samples))
+    collector = _Collector(path, len(header.samples), keep)
     for record in records(path, region):
         collector.add(record)
     collector.flush()
@@ -55,21 +102,20 @@ def read_panel(
         found = f"all {len(dropped)} records are unusable ({counts})" if len(dropped) else "it has no records"
         raise InputError(f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}")
     chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
-    chroms, positions = np.array(chrom), np.array(pos, dtype=np.int64)
-    sites = genetic_map.locate(
-        Sites(chroms, positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
-    )
+    positions = np.array(pos, dtype=np.int64)
+    unlocated = Sites(np.array(chrom), positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
+    sites = genetic_map.locate(unlocated)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
-    return Panel(sites, header.samples, np.concatenate(collector.alleles), header.contigs), dropped
+    return sites, header, dropped
 
 
 class _Collector:
-    """Kept rows and alleles in file order, with the genotypes of a block of records checked together."""
+    """Kept rows in file order; genotypes are checked, packed and handed on for a block of records together."""
 
-    def __init__(self, path: str | os.PathLike, n_samples: int) -> None:
+    def __init__(self, path: str | os.PathLike, n_samples: int, keep: Callable[[np.ndarray], object]) -> None:
         self.path = path
+        self.keep = keep  # takes packed alleles [B, ceil(2 N / 8)] uint8
         self.rows: list[tuple[str, int, str, str, str]] = []
-        self.alleles: list[np.ndarray] = []  # blocks [B, 2 N] uint8
         self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
         self._block = np.empty((BLOCK, n_samples, 3), dtype=np.int16)
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
@@ -112,7 +158,8 @@ class _Collector:
         unphased = ((first != second) & (phased == 0)).any(axis=1)
         outside = (block[..., :2].reshape(len(block), 2 * block.shape[1]) > 1).any(axis=1)
         keep = ~(missing | haploid | unphased | outside)
-        self.alleles.append(block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1]).astype(np.uint8))
+        alleles = block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1])
+        self.keep(np.packbits(alleles.astype(np.uint8), axis=1))
         flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
         for (number, row), (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
             if is_outside:

@@ -1,17 +1,21 @@
-"""The reference panel in memory and on disk: sites, samples and their phased alleles."""
+"""The reference panel, in memory or on disk: sites, samples and their phased alleles."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
+from ragimpute.panel.text_column import TextColumn
 
 KIND = "panel"
+TEXTS = ("chrom", "id", "ref", "alt")  # columns of sites
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,9 @@ class Sites:
 
     chrom: np.ndarray  # [S] str
     pos: np.ndarray  # [S] int64, 1-based as in VCF
-    id: np.ndarray  # [S] object (str), "." when absent
-    ref: np.ndarray  # [S] object (str)
-    alt: np.ndarray  # [S] object (str)
+    id: np.ndarray | TextColumn  # [S] object (str), "." when absent
+    ref: np.ndarray | TextColumn  # [S] object (str)
+    alt: np.ndarray | TextColumn  # [S] object (str)
     cm: np.ndarray  # [S] float64, genetic position in centimorgan
 
     def __len__(self) -> int:
@@ -37,22 +41,35 @@ class Sites:
         return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
+def join_sites(parts: "Sequence[Sites]") -> Sites:
+    """The sites of all parts, in their order."""
+    names = Sites.__dataclass_fields__
+    return Sites(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
 @dataclass(frozen=True)
 class Panel:
     """Phased samples at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""
 
     sites: Sites
     samples: tuple[str, ...]
-    alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
+    alleles: Haplotypes  # [S, H], H = 2 * len(samples); an array uint8 is packed
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
     # [2, S] float32: what the age of each minor allele shows by among these samples (retrieval.ages)
     ages: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alleles", Haplotypes.of(self.alleles))
+
     @cached_property
     def allele_count(self) -> np.ndarray:
         """How many haplotypes carry ALT: [S] int64."""
-        # as bits, which is three times as fast as the sum of the alleles
-        return np.bitwise_count(np.packbits(self.alleles, axis=1)).sum(axis=1, dtype=np.int64)
+        return self.alleles.counts()
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """Which share of the haplotypes carries ALT: [S] float64."""
+        return self.allele_count / self.alleles.shape[1]
 
     @property
     def minor_is_ref(self) -> np.ndarray:
@@ -66,45 +83,50 @@ class Panel:
         if unknown:
             raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
         haplotypes = haplotype_index(np.array([row[name] for name in names], dtype=np.int64))
-        return Panel(self.sites, tuple(names), np.ascontiguousarray(self.alleles[:, haplotypes]), self.contigs)
+        return Panel(self.sites, tuple(names), self.alleles.of_haplotypes(haplotypes), self.contigs)
 
     def between(self, start: int, stop: int) -> "Panel":
-        """The panel at its sites start .. stop - 1; the arrays are views."""
-        ages = None if self.ages is None else self.ages[:, start:stop]
-        return Panel(self.sites.take(slice(start, stop)), self.samples, self.alleles[start:stop], self.contigs, ages)
+        """The panel at its sites start .. stop - 1, in memory."""
+        return self.take(slice(start, stop))
+
+    def take(self, rows: np.ndarray | slice) -> "Panel":
+        """The panel at some of its sites, in memory."""
+        ages = None if self.ages is None else self.ages[:, rows]
+        return Panel(self.sites.take(rows), self.samples, self.alleles.take(rows), self.contigs, ages)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""
+        """Write the panel, alleles packed along the haplotypes (numpy.packbits, big-endian bits)."""
+        artefacts.save(path, KIND, {**self.columns(), "alleles": self.alleles.bits(slice(None))}, {})
+
+    def save_with_alleles(self, path: str | os.PathLike, content: Path) -> None:
+        """`save`, where the packed alleles are the bytes of the file `content`."""
+        shape = (len(self.sites), -(-self.alleles.shape[1] // 8))
+        artefacts.save_with_large(path, KIND, self.columns(), {}, "alleles", shape, content)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The arrays of the panel's file but the alleles."""
         sites = self.sites
-        arrays = {
-            name: artefacts.encode_strings(getattr(sites, name).tolist()) for name in ("chrom", "id", "ref", "alt")
-        }
-        arrays |= {"pos": sites.pos, "cm": sites.cm, "alleles": np.packbits(self.alleles, axis=1)}
+        texts = {name: getattr(sites, name).tolist() for name in TEXTS}
+        arrays = {name: artefacts.encode_strings(text) for name, text in texts.items()}
+        arrays |= {"pos": sites.pos, "cm": sites.cm}
         arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
         if self.ages is not None:
             arrays["ages"] = self.ages
-        artefacts.save(path, KIND, arrays, {})
+        return arrays
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Panel":
-        """Read a panel written by `save`."""
-        arrays = artefacts.load(path, KIND).arrays
-        text = {name: artefacts.decode_strings(arrays[name]) for name in ("chrom", "id", "ref", "alt")}
+        """Open a panel written by `save`. Its alleles stay in the file and are read where they are indexed."""
+        artefact, stored = artefacts.load_without(path, KIND, "alleles")
+        arrays = artefact.arrays
+        texts = {name: TextColumn(arrays[name]) for name in TEXTS}
         samples = tuple(artefacts.decode_strings(arrays["samples"]))
-        return cls(
-            Sites(
-                np.array(text["chrom"]),
-                arrays["pos"],
-                strings(text["id"]),
-                strings(text["ref"]),
-                strings(text["alt"]),
-                arrays["cm"],
-            ),
-            samples,
-            np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
-            tuple(artefacts.decode_strings(arrays["contigs"])),
-            arrays.get("ages"),
+        sites = Sites(
+            np.array(texts["chrom"].tolist()), arrays["pos"], texts["id"], texts["ref"], texts["alt"], arrays["cm"]
         )
+        alleles = StoredHaplotypes(path, stored.offset, len(sites), 2 * len(samples))
+        contigs = tuple(artefacts.decode_strings(arrays["contigs"]))
+        return cls(sites, samples, alleles, contigs, arrays.get("ages"))
 
 
 def strings(values: Sequence[str]) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ragimpute.panel.store import Panel, chromosome_bounds
+from ragimpute.panel.store import Panel
+from ragimpute.panel.windows import windows
 from ragimpute.retrieval import clustering, isolation, sharing
 from ragimpute.retrieval.first_carriers import first_carriers
 
@@ -13,13 +14,19 @@ def age_carriers(panel: Panel, threads: int) -> np.ndarray:
 
 
 def allele_ages(panel: Panel, threads: int) -> np.ndarray:
-    """What each allele of a whole panel shows of its age, whatever is typed: Panel.ages [2, S] float32."""
-    everybody, results = np.arange(len(panel.samples)), []
-    for start, stop in chromosome_bounds(panel.sites.chrom):
-        part = panel.between(start, stop)
+    """What each allele of a whole panel shows of its age, whatever is typed: Panel.ages [2, S] float32.
+
+    Window by window, so that the panel may stay on the disk.
+    """
+    everybody = np.arange(len(panel.samples))
+    ages = np.empty((2, len(panel.sites)), dtype=np.float32)
+    for window in windows(panel):
+        part = panel.between(window.start, window.stop)
         shared, isolated = each(part, age_carriers(part, threads), everybody, False, threads)
-        results.append(np.stack([shared[0], isolated[0]]))
-    return np.concatenate(results, axis=1)
+        core = slice(window.first - window.start, window.last - window.start)
+        ages[0, window.first : window.last] = shared[0][core]
+        ages[1, window.first : window.last] = isolated[0][core]
+    return ages
 
 
 def each(

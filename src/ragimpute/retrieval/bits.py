@@ -1,28 +1,48 @@
-"""Haplotypes as rows of bits: to compare them, or to take a few out of a large panel, an eighth of it is read."""
+"""Haplotypes as rows of bits: to compare them, or to take a few out of a large panel, an eighth of it is read.
+
+A panel is packed along its haplotypes, site by site (ragimpute.panel.haplotypes); here it is turned to rows that go
+along the sites.
+"""
 
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
 
 WORD = 64
 
 
-def pack_by_haplotype(alleles: np.ndarray, threads: int) -> np.ndarray:
+def pack_by_haplotype(alleles: np.ndarray | Haplotypes, threads: int) -> np.ndarray:
     """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
-    words = np.empty((-(-len(alleles) // WORD), alleles.shape[1]), np.uint64)
-    in_threads(_pack, threads, alleles, words)
+    packed = Haplotypes.of(alleles)
+    words = np.empty((-(-len(packed) // WORD), packed.shape[1]), np.uint64)
+    in_threads(_pack, threads, packed.bits(slice(None)), words)
     return np.ascontiguousarray(words.T)
 
 
 @njit(cache=True, nogil=True)
-def _pack(block, n_blocks, alleles, words):
+def _pack(block, n_blocks, packed, words):
+    row = np.empty(words.shape[1], np.uint8)
     for w in range(block, len(words), n_blocks):
         words[w] = np.uint64(0)
-        for m in range(WORD * w, min(WORD * (w + 1), len(alleles))):
-            shift, row, word = np.uint64(m - WORD * w), alleles[m], words[w]
+        for m in range(WORD * w, min(WORD * (w + 1), len(packed))):
+            unpack_row(packed[m], row)
+            shift, word = np.uint64(m - WORD * w), words[w]
             for h in range(len(row)):
                 word[h] |= np.uint64(row[h]) << shift
+
+
+@njit(cache=True, inline="always")
+def unpack_row(packed, row):
+    """Fill `row` [H] uint8 with the alleles of one site, `packed` [ceil(H / 8)] as numpy.packbits makes them."""
+    n_whole = len(row) // 8
+    for i in range(n_whole):
+        byte = packed[i]
+        for j in range(8):
+            row[8 * i + j] = (byte >> np.uint8(7 - j)) & np.uint8(1)
+    for h in range(8 * n_whole, len(row)):
+        row[h] = (packed[n_whole] >> np.uint8(7 - h % 8)) & np.uint8(1)
 
 
 @njit(cache=True, inline="always", nogil=True)

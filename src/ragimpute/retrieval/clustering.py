@@ -9,12 +9,14 @@ carriers among others, and nobody can be imputed well from them.
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.bits import unpack_row
 from ragimpute.retrieval.prefix_order import move
 
 
 @njit(cache=True, nogil=True)
-def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, counts, changes):
+def _count(block, n_blocks, typed, starts, packed, flipped, carriers, group, counts, changes):
     """Count counts [2, S, 2] in each direction: non-carriers among the carriers' neighbours, and all of them.
 
     starts [2, T + 2]: the sites whose order is that of step t are starts[t] .. starts[t + 1] - 1; changes [2, S, G, 2]:
@@ -23,7 +25,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, co
     n_typed, n_hap = typed.shape
     for direction in range(block, 2, n_blocks):
         order, place = np.arange(n_hap).astype(np.int32), np.empty(n_hap, np.int32)
-        ones = np.empty(n_hap, np.int32)
+        ones, row = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint8)
         for step in range(n_typed + 1):
             at = step if direction == 0 else n_typed - step  # typed sites before the sites whose turn it is
             first, stop = starts[direction, at], starts[direction, at + 1]
@@ -31,6 +33,9 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, co
                 for i in range(n_hap):
                     place[order[i]] = i
             for s in range(first, stop):
+                if carriers[s, 0] < 0:
+                    continue
+                unpack_row(packed[s], row)
                 for carrier in carriers[s]:
                     if carrier < 0:
                         break
@@ -39,7 +44,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, co
                         if not 0 <= i < n_hap:
                             continue
                         own, near = group[carrier], group[order[i]]
-                        other = np.int16(alleles[s, order[i]] == flipped[s])
+                        other = np.int16(row[order[i]] == flipped[s])
                         counts[direction, s, 0] += other
                         counts[direction, s, 1] += 1
                         if changes.shape[2] == 0:
@@ -51,7 +56,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, co
                             while 0 <= i < n_hap and group[order[i]] == near:
                                 i += towards
                             if 0 <= i < n_hap:
-                                changes[direction, s, near, 0] += np.int16(alleles[s, order[i]] == flipped[s])
+                                changes[direction, s, near, 0] += np.int16(row[order[i]] == flipped[s])
                             else:
                                 changes[direction, s, near, 1] -= 1
             if step < n_typed:
@@ -60,7 +65,7 @@ def _count(block, n_blocks, typed, starts, alleles, flipped, carriers, group, co
 
 def clustering(
     typed: np.ndarray,
-    alleles: np.ndarray,
+    alleles: np.ndarray | Haplotypes,
     flipped: np.ndarray,
     carriers: np.ndarray,
     before: np.ndarray,
@@ -71,19 +76,20 @@ def clustering(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log share of non-carriers among the neighbours of the carriers of each site's minor allele.
 
-    typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] uint8 and flipped [S] bool:
+    typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] and flipped [S] bool:
     carriers have ALT, where flipped REF; carriers [S, C] int32 as `first_carriers` returns them; before, after [S]
     int64: number of typed sites before each site, and index of the first one after it, both ascending; group [H] int64:
     label 0 .. G - 1 of samples left out together.
     Returns clustering [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that
     group's haplotypes. NaN where there is no carrier, or nobody else.
     """
+    packed = Haplotypes.of(alleles)
     edges = np.arange(len(typed) + 2)
     starts = np.stack([np.searchsorted(before, edges), np.searchsorted(after, edges)])
-    counts = np.zeros((2, len(alleles), 2), np.int16)
-    changes = np.zeros((2, len(alleles), int(group.max()) + 1 if leave_out else 0, 2), np.int16)
+    counts = np.zeros((2, len(packed), 2), np.int16)
+    changes = np.zeros((2, len(packed), int(group.max()) + 1 if leave_out else 0, 2), np.int16)
     group = np.asarray(group, dtype=np.int64)
-    in_threads(_count, threads, typed, starts, alleles, flipped, carriers, group, counts, changes)
+    in_threads(_count, threads, typed, starts, packed.bits(slice(None)), flipped, carriers, group, counts, changes)
     counted, changed = counts.sum(axis=0, dtype=np.int16), changes.sum(axis=0, dtype=np.int16)
     return _log_share(counted), _log_share(counted[:, None] + changed)
 

@@ -3,22 +3,25 @@
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.bits import unpack_row
 
 MOST = 64  # carriers of a site that are looked at: the first in a fixed random order
 ORDER_SEED = 0
 STRIDE = 128  # haplotypes
 
 
-def first_carriers(alleles: np.ndarray, flipped: np.ndarray, threads: int) -> np.ndarray:
+def first_carriers(alleles: np.ndarray | Haplotypes, flipped: np.ndarray, threads: int) -> np.ndarray:
     """The first MOST carriers of each site in a random order, always the same: haplotypes [S, C] int32, -1 fills up.
 
-    alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF.
+    alleles [S, H]; flipped [S] bool: carriers have ALT, where flipped REF.
     """
-    n_sites, n_hap = alleles.shape
+    packed = Haplotypes.of(alleles)
+    n_sites, n_hap = packed.shape
     order = np.random.default_rng(ORDER_SEED).permutation(n_hap)
     kept = np.full((n_sites, min(MOST, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, alleles, flipped, order, np.argsort(order), kept)
+    in_threads(_first_carriers, threads, packed.bits(slice(None)), flipped, order, np.argsort(order), kept)
     return kept
 
 
@@ -31,9 +34,11 @@ def _number(row, flipped):
 
 
 @njit(cache=True, nogil=True)
-def _first_carriers(block, n_blocks, alleles, flipped, order, rank, kept):
-    for s in range(block, len(alleles), n_blocks):
-        row, found = alleles[s], kept[s]
+def _first_carriers(block, n_blocks, packed, flipped, order, rank, kept):
+    row = np.empty(len(order), np.uint8)
+    for s in range(block, len(packed), n_blocks):
+        unpack_row(packed[s], row)
+        found = kept[s]
         n = 0
         if _number(row, flipped[s]) > len(found):
             for h in order:

@@ -10,8 +10,9 @@ order of the panel from both sides (the positional Burrows-Wheeler transform, Du
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.bits import pack_by_haplotype
+from ragimpute.retrieval.bits import pack_by_haplotype, unpack_row
 from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.sharing import shared_cm
 
@@ -21,18 +22,20 @@ NEAREST = 2  # others looked up on each side of a carrier, of different groups: 
 
 
 @njit(cache=True, nogil=True)
-def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
+def _nearest_others(block, n_blocks, packed, flipped, kept, group, nearest):
     """Fill `nearest` [S, C, 4, NEAREST]: the closest non-carriers above and below each kept carrier in both orders.
 
     They are of different groups: the second stands in where the first is left out; -1: none.
     """
-    n_sites, n_hap = alleles.shape
+    n_sites, n_hap = len(packed), len(group)
+    row = np.empty(n_hap, np.uint8)
     for direction in range(block, 2, n_blocks):
         order = np.arange(n_hap).astype(np.int32)
         place = np.empty(n_hap, np.int32)
         ones = np.empty(n_hap, np.int32)
         for step in range(n_sites):
             s = step if direction == 0 else n_sites - 1 - step
+            unpack_row(packed[s], row)
             if kept[s, 0] >= 0:
                 for i in range(n_hap):
                     place[order[i]] = i
@@ -46,12 +49,12 @@ def _nearest_others(block, n_blocks, alleles, flipped, kept, group, nearest):
                     i = place[carrier] + towards
                     while 0 <= i < n_hap and found < NEAREST:
                         h = order[i]
-                        if alleles[s, h] == flipped[s] and group[h] != first:
+                        if row[h] == flipped[s] and group[h] != first:
                             nearest[s, c, 2 * direction + side, found] = h
                             first = group[h]
                             found += 1
                         i += towards
-            move(order, alleles[s], ones)
+            move(order, row, ones)
 
 
 @njit(cache=True)
@@ -114,7 +117,7 @@ def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_
 
 
 def isolation(
-    alleles: np.ndarray,
+    alleles: np.ndarray | Haplotypes,
     flipped: np.ndarray,
     carriers: np.ndarray,
     cm: np.ndarray,
@@ -124,18 +127,18 @@ def isolation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with their nearest others.
 
-    alleles [S, H] uint8; flipped [S] bool: carriers have ALT, where flipped REF; carriers [S, C]
+    alleles [S, H]; flipped [S] bool: carriers have ALT, where flipped REF; carriers [S, C]
     int32 as `first_carriers` returns them; cm [S]; group [H] int64: label
     0 .. G - 1 of samples left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
     `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
     """
-    n_sites = len(alleles)
+    packed = Haplotypes.of(alleles)
     kept = np.ascontiguousarray(carriers[:, : MAX_CARRIERS + SPARE])
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
-    in_threads(_nearest_others, threads, alleles, flipped, kept, group, nearest)
-    result = np.empty(n_sites, np.float32)
-    left_out = np.empty((n_sites, int(group.max()) + 1 if leave_out else 0), np.float32)
-    bits, cm = pack_by_haplotype(alleles, threads), np.asarray(cm, np.float64)
+    in_threads(_nearest_others, threads, packed.bits(slice(None)), flipped, kept, group, nearest)
+    result = np.empty(len(packed), np.float32)
+    left_out = np.empty((len(packed), int(group.max()) + 1 if leave_out else 0), np.float32)
+    bits, cm = pack_by_haplotype(packed, threads), np.asarray(cm, np.float64)
     in_threads(_isolation, threads, bits, cm, kept, nearest, group, result, left_out)
     return result, left_out

@@ -8,6 +8,7 @@ side at their second mismatch (one mismatch is forgiven: a genotyping error or a
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval.bits import pack_by_haplotype
 
@@ -118,7 +119,7 @@ def _mutual_sharing(
 
 
 def mutual_sharing(
-    compared: np.ndarray,
+    compared: np.ndarray | Haplotypes,
     compared_cm: np.ndarray,
     carriers: np.ndarray,
     positions: np.ndarray,
@@ -130,7 +131,7 @@ def mutual_sharing(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
 
-    compared [M, H] uint8: alleles at the sites where haplotypes are compared, at compared_cm [M]; carriers [S, C] int32
+    compared [M, H]: alleles at the sites where haplotypes are compared, at compared_cm [M]; carriers [S, C] int32
     as `first_carriers` returns them; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared
     sites before each site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of samples left out
     together.

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from ragimpute.panel.store import Sites
 
 BASES = re.compile(r"[ACGTNacgtn]+\Z")
@@ -48,42 +50,56 @@ class SiteIndex:
     """The panel's sites by position and alleles."""
 
     def __init__(self, sites: Sites) -> None:
-        self._exact: dict[tuple[str, int, str, str], int] = {}
-        self._at: dict[tuple[str, int], list[tuple[str, str]]] = {}
-        for i, (chrom, pos, ref, alt) in enumerate(sites.keys()):
-            pair = ref.upper(), alt.upper()
-            self._exact[chrom, pos, *pair] = i
-            self._at.setdefault((chrom, pos), []).append(pair)
+        self._sites = sites
+        self._chromosomes = {chrom: self._by_position(chrom) for chrom in dict.fromkeys(sites.chrom.tolist())}
+
+    def _by_position(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
+        """The sites of a chromosome, in the order of their positions, and these: int64 [L] both."""
+        index = np.flatnonzero(self._sites.chrom == chrom)
+        index = index[np.argsort(self._sites.pos[index], kind="stable")]
+        return index, self._sites.pos[index]
+
+    def _at(self, chrom: str, pos: int) -> dict[tuple[str, str], int]:
+        """The sites at a position, by REF and ALT in capital letters."""
+        if chrom not in self._chromosomes:
+            return {}
+        index, positions = self._chromosomes[chrom]
+        found = {}
+        place = int(np.searchsorted(positions, pos))
+        while place < len(positions) and positions[place] == pos:
+            site = int(index[place])
+            found[self._sites.ref[site].upper(), self._sites.alt[site].upper()] = site
+            place += 1
+        return found
 
     def match(self, chrom: str, pos: int, ref: str, alts: list[str]) -> Match:
         """The site of a record, or why there is none."""
         ref, *alts = allele_key(ref, alts)
+        here = self._at(chrom, pos)
         if not alts:
-            return self._without_alt(chrom, pos, ref)
-        if len(alts) == 1:
-            site = self._exact.get((chrom, pos, ref, alts[0]))
-            if site is not None:
-                return Match(site, "", is_ambiguous(ref, alts[0]))
+            return _without_alt(here, ref)
+        pair = ref, alts[0]
+        if len(alts) == 1 and pair in here:
+            return Match(here[pair], "", is_ambiguous(*pair))
         reason = unusable_alleles(ref, alts)
         if reason:
             return Match(-1, reason)
-        if (chrom, pos) not in self._at:
+        if not here:
             return Match(-1, NOT_IN_REFERENCE)
-        found = [
-            (pair, relation) for pair, relation in _readings(ref, alts[0]).items() if (chrom, pos, *pair) in self._exact
-        ]
+        readings = _readings(*pair)
+        found = [other for other in readings if other in here]
         if len(found) != 1:
             return Match(-1, "alleles differ")
-        pair, relation = found[0]
-        return Match(self._exact[chrom, pos, *pair], relation, is_ambiguous(ref, alts[0]))
+        return Match(here[found[0]], readings[found[0]], is_ambiguous(*pair))
 
-    def _without_alt(self, chrom: str, pos: int, ref: str) -> Match:
-        """The single-nucleotide site of a record without ALT, as files of few samples have where all carry REF."""
-        here = self._at.get((chrom, pos), [])
-        if len(here) != 1 or ref not in here[0] or not set(here[0]) <= COMPLEMENT.keys():
-            return Match(-1, "no ALT allele")
-        pair = here[0]
-        return Match(self._exact[chrom, pos, *pair], "" if ref == pair[0] else SWAPPED, is_ambiguous(*pair))
+
+def _without_alt(here: dict[tuple[str, str], int], ref: str) -> Match:
+    """The single-nucleotide site of a record without ALT, as files of few samples have where all carry REF."""
+    pairs = list(here)
+    if len(pairs) != 1 or ref not in pairs[0] or not set(pairs[0]) <= COMPLEMENT.keys():
+        return Match(-1, "no ALT allele")
+    relation = "" if ref == pairs[0][0] else SWAPPED
+    return Match(here[pairs[0]], relation, is_ambiguous(*pairs[0]))
 
 
 def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, frequency: float) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
@@ -78,6 +78,7 @@ def read_genotypes(
     region: Region | None = None,
     require_match: bool = True,
     announce: bool = True,
+    records_of: str | os.PathLike | None = None,
 ) -> TargetGenotypes:
     """Read the genotypes of `samples` (all samples by default, in the order asked for) at the panel's `sites`.
 
@@ -87,7 +88,7 @@ def read_genotypes(
     reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
     allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
     Records outside `region` are passed over. What was found is logged unless `announce` is false, as for a temporary
-    file, which means nothing to a user.
+    file, which means nothing to a user. `records_of`: a copy of the file, with an index, that is read instead.
 
     Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
     chromosome, shares no chromosome with the panel or (with `require_match`) no site.
@@ -108,7 +109,8 @@ def read_genotypes(
     recoded: list[tuple] = []
     met: dict[str, None] = {}
     taken: set[int] = set()
-    for record in records(path, samples=None if samples is None else wanted):
+    source = records_of or path
+    for record in records(source, region, samples=None if samples is None else wanted):
         chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
         met[chrom] = None
         if region is not None and not region.holds(chrom, pos):
@@ -136,15 +138,17 @@ def read_genotypes(
         taken.add(site)
         index.append(site)
         rows.append(array[order].astype(np.int8))
+    if not met and region is not None:
+        met = dict.fromkeys(record.CHROM for record in records(source))
     if met and not chroms & met.keys():
-        raise InputError(
+        raise NoTypedSites(
             f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has "
             f"{_some(chroms)}{prefix_hint(met, chroms)}"
         )
     left_out = pd.DataFrame(dropped, columns=DROPPED_COLUMNS)
     fixed = pd.DataFrame(recoded, columns=DROPPED_COLUMNS)
     if require_match and not index:
-        raise InputError(
+        raise NoTypedSites(
             f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
             f"({_counts(left_out) or 'it has no records'})"
         )

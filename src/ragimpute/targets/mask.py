@@ -219,9 +219,9 @@ def read_phased(
 
 
 def _polymorphic_snv(panel: Panel, reference: Sequence[str]) -> np.ndarray:
-    alleles = panel.of_samples(reference).alleles
-    carriers = alleles.sum(axis=1, dtype=np.int64)
-    return is_snv(panel.sites) & (carriers > 0) & (carriers < alleles.shape[1])
+    chosen = panel.of_samples(reference)
+    carriers = chosen.allele_count
+    return is_snv(panel.sites) & (carriers > 0) & (carriers < chosen.alleles.shape[1])
 
 
 def _nothing_typed(listed: SiteList, sites: Sites, present: np.ndarray) -> str:

@@ -42,13 +42,11 @@ def phase(
         return targets
     sites = reference.sites.take(targets.index)
     typed = replace(
-        reference,
-        sites=sites,
-        alleles=np.ascontiguousarray(reference.alleles[targets.index]),
+        reference.take(targets.index),
         samples=tuple(f"ragimpute.reference.{i}" for i in range(len(reference.samples))),  # never a target's name
         ages=None,
     )
-    frequent = typed.alleles.mean(axis=1) >= 0.5  # [M]: what is missing where Beagle cannot work
+    frequent = 2 * typed.allele_count >= typed.alleles.shape[1]  # [M]: what is missing where Beagle cannot work
     alleles = np.where(targets.alleles < 0, frequent[:, None, None], targets.alleles).astype(np.int8)
     rows = np.flatnonzero(has_neighbours(sites))
     if len(rows) and not targets.at(rows).complete:
@@ -123,8 +121,8 @@ def _by_beagle(
     typed: Panel, targets: TargetGenotypes, rows: np.ndarray, genetic_map: GeneticMap, memory_mb: int, seed: int
 ) -> np.ndarray:
     """Alleles [R, N, 2] int8 of the targets at the typed sites `rows` [R], complete and phased."""
-    sites = typed.sites.take(rows)
-    local = replace(typed, sites=sites, alleles=np.ascontiguousarray(typed.alleles[rows]))
+    local = typed.take(rows)
+    sites = local.sites
     unphased = replace(targets.at(rows), index=np.arange(len(rows)))
     with tempfile.TemporaryDirectory(prefix="ragimpute-phase-") as name:
         folder = Path(name)
@@ -162,7 +160,7 @@ def write_inputs(
 ) -> None:
     """Write reference.vcf.gz, targets.vcf.gz (typed sites) and, given a map that is not uniform, map.plink."""
     sites, n = reference.sites, len(reference.samples)
-    alleles = reference.alleles.reshape(len(sites), n, 2)
+    alleles = reference.alleles[:].reshape(len(sites), n, 2)
     write_genotypes(folder / "reference.vcf.gz", sites, reference.contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
     write_genotypes(

@@ -29,12 +29,12 @@ def how_many(sites: Sites, targets: TargetGenotypes) -> int:
     return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else WHERE_SPARSE
 
 
-def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:
+def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGenotypes]) -> None:
     """Write all of `phasings`, P of the same N samples at the same M sites, as an artefact of KIND.
 
     Arrays: `alleles` [P, M, N, 2] int8; `index` [M] int64, the panel indices of the sites; `filled` [M, N] uint8, 1
     where the genotype was missing and phasing filled it in; `samples`, the names. The metadata has the SHA-256 of the
-    VCF `phased`, which holds the first phasing for users.
+    VCF `phased`, which holds the first phasing for users, if there is one.
     """
     first = phasings[0]
     filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
@@ -44,7 +44,8 @@ def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes])
         "filled": filled.astype(np.uint8),
         "samples": artefacts.encode_strings(first.samples),
     }
-    artefacts.save(path, KIND, arrays, {"phased_sha256": artefacts.file_digest(phased)})
+    metadata = {} if phased is None else {"phased_sha256": artefacts.file_digest(phased)}
+    artefacts.save(path, KIND, arrays, metadata)
 
 
 def load_phasings(path: Path, samples: Sequence[str], typed: np.ndarray) -> list[TargetGenotypes]:

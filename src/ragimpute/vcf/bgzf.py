@@ -5,6 +5,7 @@ depend on how many threads there are.
 """
 
 import os
+import shutil
 import struct
 import zlib
 from collections import deque
@@ -14,6 +15,7 @@ from concurrent.futures import Executor, Future
 from ragimpute.vcf.source import BGZF_END
 
 BLOCK = 0xFF00  # bytes before compression, as htslib cuts them
+COPIED = 1 << 22  # bytes at a time
 LEVEL = 3  # chosen by measurement: level 6 takes twice as long on dosages to save a tenth of the size
 _HEADER = struct.Struct("<4BI2BH2B2H")
 
@@ -22,6 +24,15 @@ def write_bgzf(
     path: str | os.PathLike, parts: Iterable[Callable[[], bytes | memoryview]], pool: Executor, ahead: int
 ) -> None:
     """Write as BGZF what `parts` return, in order; `pool` calls and compresses up to `ahead` + 1 of them at once."""
+    write_blocks(path, parts, pool, ahead)
+    with open(path, "ab") as handle:
+        handle.write(BGZF_END)
+
+
+def write_blocks(
+    path: str | os.PathLike, parts: Iterable[Callable[[], bytes | memoryview]], pool: Executor, ahead: int
+) -> None:
+    """`write_bgzf` without the end mark: a piece of a file, for `join_blocks`."""
     waiting: deque[Future[bytes]] = deque()
     with open(path, "wb") as handle:
         for part in parts:
@@ -30,6 +41,15 @@ def write_bgzf(
                 handle.write(waiting.popleft().result())
         for future in waiting:
             handle.write(future.result())
+
+
+def join_blocks(path: str | os.PathLike, start: bytes, pieces: Iterable[str | os.PathLike]) -> None:
+    """Write as BGZF the bytes `start` and, as they are, the files of `write_blocks`."""
+    with open(path, "wb") as handle:
+        handle.write(_compressed(lambda: start))
+        for piece in pieces:
+            with open(piece, "rb") as source:
+                shutil.copyfileobj(source, handle, COPIED)
         handle.write(BGZF_END)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel.store import Sites
+from ragimpute.panel.store import Sites, strings
 from ragimpute.targets.genotypes import _sample_order
 from ragimpute.vcf.source import read_header, records
 
@@ -23,6 +23,29 @@ class ImputedVcf:
     r2: np.ndarray  # [S] float32, the file's own estimate; NaN when absent
     er2: np.ndarray  # [S] float32, its leave-one-out r2; NaN when absent
     typed: np.ndarray  # [S] bool
+
+
+def read_sites(path: str | os.PathLike) -> Sites:
+    """The sites of a VCF that ragimpute wrote, in its order; their genetic positions are not known (NaN)."""
+    rows = [
+        (record.CHROM, record.POS, record.ID or ".", record.REF, record.ALT[0]) for record in records(path, samples=[])
+    ]
+    chrom, pos, ids, ref, alt = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    unknown = np.full(len(rows), np.nan)
+    return Sites(np.array(chrom), np.array(pos, dtype=np.int64), strings(ids), strings(ref), strings(alt), unknown)
+
+
+def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
+    """The same samples at the sites of all parts, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def joined(name: str) -> np.ndarray | None:
+        arrays = [getattr(part, name) for part in parts]
+        return None if any(array is None for array in arrays) else np.concatenate(arrays)
+
+    names = ("ds", "hds", "gp_both", "r2", "er2", "typed")
+    return ImputedVcf(parts[0].samples, *(joined(name) for name in names))  # type: ignore[arg-type]
 
 
 def read_imputed(

@@ -113,7 +113,7 @@ def records(
     import cyvcf2
 
     header = read_header(path)
-    index = next((suffix for suffix in (".tbi", ".csi") if _is_newer(f"{path}{suffix}", path)), None)
+    index = index_of(path)
     chroms = [] if _is_bcf(path) else _chromosomes(path, index)
     try:
         vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
@@ -171,6 +171,11 @@ def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
     """Contig -> length, of those ##contig lines that give one."""
     lengths = {contig_id(line): re.search(r"[<,]length=(\d+)", line) for line in lines}
     return {chrom: int(match[1]) for chrom, match in lengths.items() if match}
+
+
+def index_of(path: str | os.PathLike) -> str | None:
+    """The suffix of the index beside a file, which is no older than the file; None where there is none."""
+    return next((suffix for suffix in (".tbi", ".csi") if _is_newer(f"{path}{suffix}", path)), None)
 
 
 def _is_newer(index: str, path: str | os.PathLike) -> bool:

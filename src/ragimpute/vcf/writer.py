@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -70,13 +70,59 @@ def write_parts(
 ) -> None:
     """`write_imputed` for `parts` that cover consecutive sites, taken one by one, so that all need not be in memory."""
     check_request(path, fields)
-    ordered = sorted(fields, key=format_kernel.FIELDS.index)  # GT must come first
+    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    header = imputed_header(chroms, contigs, samples, source, fields)
+    chunks = _imputed_chunks(sites, samples, parts, fields)
+    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
+
+
+def write_piece(
+    path: str | os.PathLike,
+    sites: Sites,
+    samples: Sequence[str],
+    parts: Iterable[Imputed],
+    *,
+    fields: Sequence[str] = format_kernel.FIELDS,
+    threads: int = 1,
+) -> None:
+    """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`."""
+    with atomic_path(path) as temporary, ThreadPoolExecutor(max(1, threads)) as pool:
+        bgzf.write_blocks(temporary, _imputed_chunks(sites, samples, parts, fields), pool, ahead=2 * threads)
+
+
+def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: Iterable[str | os.PathLike]) -> None:
+    """Write the VCF.gz or BCF, with index, that has `header` and the records of `pieces` in their order.
+
+    `longest`: the largest coordinate that the index must address.
+    """
+    with _final_file(path, longest) as plain:
+        bgzf.join_blocks(plain, header, pieces)
+
+
+def imputed_header(
+    chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
+) -> bytes:
+    """The header of a file of imputed genotypes on the chromosomes `chroms`."""
+    lines = [*INFO_LINES, *(HEADER_LINES[field] for field in _ordered(fields))]
+    return _header(chroms, contigs, source, lines, samples)
+
+
+def _ordered(fields: Sequence[str]) -> list[str]:
+    """The FORMAT fields as they are written: GT must come first."""
+    return sorted(fields, key=format_kernel.FIELDS.index)
+
+
+def _imputed_chunks(
+    sites: Sites, samples: Sequence[str], parts: Iterable[Imputed], fields: Sequence[str]
+) -> Iterator[Chunk]:
+    """What makes the text of the records of all parts, some records each."""
+    ordered = _ordered(fields)
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
-    header = [*INFO_LINES, *(HEADER_LINES[field] for field in ordered)]
     words, lengths = format_kernel.decimal_table()
 
     def chunk(part: Imputed, place: int, start: int, stop: int) -> memoryview:
-        """Records of the sites start .. stop - 1 of `part`, whose first site is the panel's `place`."""
+        """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
         frequency = (numbers.a.mean(axis=1, dtype=np.float64) + numbers.b.mean(axis=1, dtype=np.float64)) / (2 * UNIT)
         r2 = minimac_r2(numbers.a, numbers.b) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
@@ -97,19 +143,16 @@ def write_parts(
         )
         return out[:size].data
 
-    def chunks() -> Iterator[Chunk]:
-        place = 0
-        for part in parts:
-            shape = (len(part.typed), len(samples))
-            if part.hds.shape != (*shape, 2) or part.both.shape != shape:
-                raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} samples")
-            for start, stop in _steps(*shape):
-                yield partial(chunk, part, place, start, stop)
-            place += shape[0]
-        if place != len(sites):
-            raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
-
-    _write(path, _header(sites, contigs, source, header, samples), sites, contigs, chunks(), threads)
+    place = 0
+    for part in parts:
+        shape = (len(part.typed), len(samples))
+        if part.hds.shape != (*shape, 2) or part.both.shape != shape:
+            raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} samples")
+        for start, stop in _steps(*shape):
+            yield partial(chunk, part, place, start, stop)
+        place += shape[0]
+    if place != len(sites):
+        raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
 
 
 def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
@@ -149,9 +192,11 @@ def write_genotypes(
         size = format_kernel.format_genotypes(out, prefixes, starts, block, np.ascontiguousarray(whole[start:stop]))
         return out[:size].data
 
-    header = _header(sites, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
+    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    header = _header(chroms, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
     chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
-    _write(path, header, sites, contigs, chunks, threads)
+    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
 def sites_at_a_time(n_samples: int) -> int:
@@ -166,27 +211,21 @@ def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, n_sites)
 
 
-def _write(
-    path: str | os.PathLike,
-    header: bytes,
-    sites: Sites,
-    contigs: Sequence[str],
-    chunks: Iterable[Chunk],
-    threads: int,
-) -> None:
-    """Compress header and chunks, index, and rename file and index together at the end."""
+@contextmanager
+def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
+    """Yield where a VCF.gz is to be written; index it, or make a BCF of it, and rename file and index at the end."""
     import pysam
 
     name = os.fspath(path)
     check_request(path, ("GT",))
     is_bcf = name.endswith(".bcf")
-    suffix = ".csi" if is_bcf or _longest(sites, contigs) > TBI_LIMIT else ".tbi"
-    with ExitStack() as stack, ThreadPoolExecutor(max(1, threads)) as pool:
+    suffix = ".csi" if is_bcf or longest > TBI_LIMIT else ".tbi"
+    with ExitStack() as stack:
         # renamed in the reverse order: after a kill in between, an old index is older than the file, and says so
         index = stack.enter_context(atomic_path(name + suffix))
         final = stack.enter_context(atomic_path(name))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
-        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
+        yield plain
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:
@@ -205,11 +244,13 @@ def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
     pysam.bcftools.index("-f", "-o", str(index), str(final), catch_stdout=False)
 
 
-def _header(sites: Sites, contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]) -> bytes:
+def _header(
+    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]
+) -> bytes:
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
     named = {contig_id(line) for line in contigs}
     lines += contigs
-    lines += [f"##contig=<ID={chrom}>" for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom not in named]
+    lines += [f"##contig=<ID={chrom}>" for chrom in chroms if chrom not in named]
     lines += fields
     lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
     return ("\n".join(lines) + "\n").encode()

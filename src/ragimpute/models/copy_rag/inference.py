@@ -27,6 +27,7 @@ from ragimpute.models.copy_rag.attention_kernels import (
 from ragimpute.panel.folds import Fold
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import fast_math
+from ragimpute.retrieval.bits import unpack_row
 from ragimpute.vcf.imputed import Imputed
 
 MASK = 2  # the token of an untyped allele
@@ -103,17 +104,19 @@ def _blocks(about: inputs.SiteInputs, untyped: np.ndarray, threads: int) -> tupl
     whole = np.minimum(np.arange(-(-len(first) // CHUNK) * CHUNK), len(first) - 1)
     first, last = first[whole], last[whole]
     sites = untyped[np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])]  # [M, BLOCK]
-    alleles = about.fold.reference.alleles
-    carriers = np.empty((len(sites), alleles.shape[1]), np.uint8)
-    in_threads(_fill_carriers, threads, alleles, about.flipped, sites, carriers)
+    packed = about.fold.reference.alleles
+    carriers = np.empty((len(sites), packed.shape[1]), np.uint8)
+    in_threads(_fill_carriers, threads, packed.bits(slice(None)), about.flipped, sites, carriers)
     return sites.reshape(-1), left[first], right[first], carriers
 
 
 @njit(cache=True, nogil=True)
-def _fill_carriers(block, n_blocks, alleles, flipped, sites, carriers):
+def _fill_carriers(block, n_blocks, packed, flipped, sites, carriers):
+    row = np.empty(carriers.shape[1], np.uint8)
     for m in range(block, len(sites), n_blocks):
         for i in range(sites.shape[1]):
-            row, minor_is_ref = alleles[sites[m, i]], np.uint8(flipped[sites[m, i]])
+            unpack_row(packed[sites[m, i]], row)
+            minor_is_ref = np.uint8(flipped[sites[m, i]])
             for h in range(len(row)):
                 bit = np.uint8((row[h] ^ minor_is_ref) << np.uint8(i))
                 carriers[m, h] = bit if i == 0 else carriers[m, h] | bit

@@ -1,0 +1,112 @@
+"""Which files belong to which chromosome: names with {chrom} in them, and several references."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragimpute.errors import InputError
+
+MARK = "{chrom}"
+LAST = {"X": 23, "X_par1": 23.1, "X_par2": 23.2, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
+NAME = r"[A-Za-z0-9_]+"
+
+
+@dataclass(frozen=True)
+class ChromosomeFiles:
+    """The files of one part of a genome."""
+
+    name: str  # the chromosome's in the files' names; without {chrom}, the reference's without its suffixes
+    reference: Path
+    targets: Path
+    genetic_map: Path | None
+
+
+def chromosome_files(
+    references: Sequence[str],
+    targets: str,
+    genetic_map: str | None = None,
+    chromosomes: str | None = None,
+) -> list[ChromosomeFiles]:
+    """The files of each chromosome, in the order of the genome.
+
+    Arguments:
+        references: panel files. One name with {chrom} stands for a file of each chromosome; several files, without
+            {chrom}, are imputed one after the other, in the order given.
+        targets: a file of all chromosomes, or a name with {chrom}.
+        genetic_map: likewise; None: no map.
+        chromosomes: those to impute, such as '1-22,X'; None: all whose reference exists. Needs {chrom} in `references`.
+
+    Raises InputError when a file is missing, no reference exists, or {chrom} stands where it means nothing.
+    """
+    patterns = [name for name in references if MARK in name]
+    if patterns and len(references) > 1:
+        raise InputError(f"--reference {patterns[0]}: a name with {MARK} stands for all chromosomes; give it alone")
+    if patterns:
+        names = list_chromosomes(chromosomes) if chromosomes else existing_chromosomes(patterns[0])
+        return [_of_chromosome(name, patterns[0], targets, genetic_map) for name in names]
+    for option, text in (("--targets", targets), ("--map", genetic_map)):
+        if text is not None and MARK in text:
+            raise InputError(f"{option} {text}: {MARK} must stand in --reference too")
+    if chromosomes is not None:
+        raise InputError(f"--chromosomes {chromosomes}: needs {MARK} in --reference")
+    found_map = None if genetic_map is None else _existing("--map", genetic_map)
+    found_targets = _existing("--targets", targets)
+    files = [_existing("--reference", name) for name in references]
+    return [ChromosomeFiles(_stem(path), path, found_targets, found_map) for path in files]
+
+
+def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | None) -> ChromosomeFiles:
+    return ChromosomeFiles(
+        name,
+        _existing("--reference", reference.replace(MARK, name)),
+        _existing("--targets", targets.replace(MARK, name)),
+        None if genetic_map is None else _existing("--map", genetic_map.replace(MARK, name)),
+    )
+
+
+def existing_chromosomes(pattern: str) -> list[str]:
+    """The chromosomes for which the file `pattern`, a name with {chrom}, exists. Raises InputError when none does."""
+    path = Path(pattern)
+    if MARK not in path.name:
+        raise InputError(f"{pattern}: {MARK} must stand in the file's name, not in a folder's")
+    fixed = [re.escape(part) for part in path.name.split(MARK)]
+    again = r"\1".join(fixed[1:])  # {chrom} may stand in the name several times
+    wanted = re.compile(f"{fixed[0]}({NAME}){again}")
+    matches = [wanted.fullmatch(other.name) for other in sorted(path.parent.glob("*"))]
+    names = [match[1] for match in matches if match]
+    if not names:
+        raise InputError(f"{pattern}: no such file for any chromosome")
+    return sorted(names, key=_place)
+
+
+def list_chromosomes(text: str) -> list[str]:
+    """The chromosomes of a list such as '1-22,X', each once, in the order given. Raises InputError for another text."""
+    names: list[str] = []
+    for part in text.split(","):
+        span = re.fullmatch(r"\s*(\d+)-(\d+)\s*", part)
+        if span and int(span[1]) <= int(span[2]):
+            names += [str(number) for number in range(int(span[1]), int(span[2]) + 1)]
+        elif re.fullmatch(rf"\s*{NAME}\s*", part):
+            names.append(part.strip())
+        else:
+            raise InputError(f"--chromosomes {text!r}: write names and spans with commas, such as 1-22,X")
+    return list(dict.fromkeys(names))
+
+
+def _place(name: str) -> tuple[float, str]:
+    """Where a chromosome stands in the genome."""
+    plain = name.removeprefix("chr")
+    number = float(plain) if plain.isdigit() else LAST.get(plain, 100.0)
+    return number, name
+
+
+def _existing(option: str, name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(f"{option} {name}: no such file")
+    return path
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"(\.vcf|\.bcf|\.gz|\.safetensors)+$", "", path.name)

@@ -1,0 +1,96 @@
+"""The finished pieces of an output that is not complete, kept beside it: the same command goes on from there."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ragimpute.artefacts import atomic_path
+from ragimpute.errors import InputError
+from ragimpute.imputation.chromosome_files import MARK
+
+REQUEST = "request.json"
+
+
+class Pieces:
+    """The folder OUT.parts ({chrom} and suffix cut off), made when this is opened and removed by `remove`."""
+
+    def __init__(self, out: str, request: Mapping[str, Any], restart: bool) -> None:
+        """`request`: all that decides on the result, JSON. `restart`: pieces of an earlier run are thrown away.
+
+        Raises InputError when the folder has pieces of another request.
+        """
+        self.folder = parts_folder(out)
+        wanted = json.dumps(request, indent=1, sort_keys=True)
+        made_for = self.folder / REQUEST
+        if restart and self.folder.exists():
+            shutil.rmtree(self.folder)
+        if self.folder.exists():
+            found = made_for.read_text(encoding="utf-8") if made_for.exists() else None
+            if found is not None and found != wanted:
+                differing = _difference(json.loads(found), json.loads(wanted))
+                raise InputError(
+                    f"{self.folder}: holds what an unfinished run with other inputs or options left ({differing}); "
+                    "give --restart to begin anew, or the same command to go on"
+                )
+            if found is None:  # stopped before it had begun, or not ours
+                self._refuse_strange()
+            self._remove_unfinished()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(made_for) as temporary:
+            temporary.write_text(wanted, encoding="utf-8")
+
+    def path(self, name: str) -> Path:
+        """Where the piece `name` lies, or will lie."""
+        return self.folder / name
+
+    def save_json(self, name: str, content: Any) -> None:
+        """Keep `content` as the piece `name`."""
+        with atomic_path(self.path(name)) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+
+    def load_json(self, name: str) -> Any:
+        """The content of a piece of `save_json`, None where there is none."""
+        path = self.path(name)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def remove(self) -> None:
+        """Remove the folder: the output is complete."""
+        shutil.rmtree(self.folder)
+
+    def _refuse_strange(self) -> None:
+        strange = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
+        if strange:
+            raise InputError(
+                f"{self.folder}: is there and holds {strange[0]}, which no run of ragimpute has left; move it away"
+            )
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a run that was killed was writing: names that begin with a dot."""
+        for path in self.folder.glob(".*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def parts_folder(out: str) -> Path:
+    """The folder of an output's pieces: `out` without {chrom} and suffix, and .parts."""
+    path = Path(out)
+    stem = re.sub(r"\.(vcf\.gz|bcf|pgen)$", "", path.name)
+    stem = stem.replace(MARK, "")
+    return path.with_name(f"{stem}.parts")
+
+
+def file_state(path: Path) -> dict[str, Any]:
+    """What tells one state of a file from another: its name, size and time of change."""
+    status = path.stat()
+    return {"path": str(path.absolute()), "size": status.st_size, "changed": status.st_mtime_ns}
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The names of the entries that differ."""
+    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+    return ", ".join(names)

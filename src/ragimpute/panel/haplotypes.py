@@ -1,0 +1,105 @@
+"""The alleles of a panel's haplotypes, eight to a byte: in memory, or in a file that is read where it is indexed."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+BLOCK_BYTES = 1 << 26  # of alleles, unpacked, at a time
+Rows = Any  # what numpy takes as an index of sites: an integer, a slice, integers, a boolean mask
+
+
+class Haplotypes:
+    """Alleles in {0, 1} of H haplotypes at S sites.
+
+    `haplotypes[rows]` and `haplotypes[rows, columns]` are uint8 arrays, as if this were a numpy array [S, H].
+    """
+
+    def __init__(self, bits: np.ndarray, number: int) -> None:
+        """`bits` [S, ceil(H / 8)] uint8 as numpy.packbits makes them along the haplotypes; `number`: H."""
+        self._bits = bits
+        self.shape = (len(bits), number)
+
+    @classmethod
+    def of(cls, alleles: "np.ndarray | Haplotypes") -> "Haplotypes":
+        """Pack alleles [S, H]; what is packed already is taken as it is."""
+        if isinstance(alleles, Haplotypes):
+            return alleles
+        return cls(np.packbits(alleles, axis=1), alleles.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Rows) -> np.ndarray:
+        if not isinstance(key, tuple):
+            return np.unpackbits(self.bits(key), axis=-1, count=self.shape[1])
+        rows, columns = key
+        if isinstance(rows, slice) and rows == slice(None) and len(self) * self.shape[1] > BLOCK_BYTES:
+            return self.of_haplotypes(columns)[:]  # not all of them unpacked at once
+        return self[rows][..., columns]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+    def bits(self, rows: Rows) -> np.ndarray:
+        """The packed alleles of some sites: [.., ceil(H / 8)] uint8."""
+        return self._bits[rows]
+
+    def take(self, rows: Rows) -> "Haplotypes":
+        """The same haplotypes at some sites, in memory."""
+        return Haplotypes(self.bits(rows), self.shape[1])
+
+    def of_haplotypes(self, columns: np.ndarray) -> "Haplotypes":
+        """The haplotypes `columns` [J], in that order, at all sites."""
+        bits = np.empty((len(self), -(-len(columns) // 8)), dtype=np.uint8)
+        for rows in self.blocks():
+            bits[rows] = np.packbits(self[rows][:, columns], axis=1)
+        return Haplotypes(bits, len(columns))
+
+    def counts(self) -> np.ndarray:
+        """How many haplotypes carry allele 1 at each site: [S] int64."""
+        found = np.empty(len(self), dtype=np.int64)
+        for rows in self.blocks():
+            found[rows] = np.bitwise_count(self.bits(rows)).sum(axis=1, dtype=np.int64)
+        return found
+
+    def blocks(self) -> list[slice]:
+        """All sites, so many at a time that their alleles take BLOCK_BYTES."""
+        step = max(1, BLOCK_BYTES // max(1, self.shape[1]))
+        return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
+
+
+class StoredHaplotypes(Haplotypes):
+    """Haplotypes that stay in a file. `columns` chooses among those of the file; None: all of them."""
+
+    def __init__(
+        self, path: str | os.PathLike, offset: int, n_sites: int, number: int, columns: np.ndarray | None = None
+    ) -> None:
+        """The file holds `bits` of `number` haplotypes at `n_sites` sites from byte `offset` on, site by site."""
+        self._path, self._offset, self._number, self._columns = path, offset, number, columns
+        self._row_bytes = -(-number // 8)
+        self.shape = (n_sites, number if columns is None else len(columns))
+
+    def bits(self, rows: Rows) -> np.ndarray:
+        index = np.arange(len(self))[rows]
+        flat = np.atleast_1d(index).reshape(-1)
+        found = np.empty((len(flat), self._row_bytes), dtype=np.uint8)
+        with open(self._path, "rb") as file:
+            for start, stop in _runs(flat):
+                file.seek(self._offset + int(flat[start]) * self._row_bytes)
+                if file.readinto(found[start:stop].data) < found[start:stop].size:
+                    raise OSError(f"{self._path}: the file has become shorter while it was read")
+        if self._columns is not None:
+            alleles = np.unpackbits(found, axis=-1, count=self._number)
+            found = np.packbits(alleles[:, self._columns], axis=1)
+        return found.reshape(*index.shape, found.shape[-1])
+
+    def of_haplotypes(self, columns: np.ndarray) -> "StoredHaplotypes":
+        chosen = columns if self._columns is None else self._columns[columns]
+        return StoredHaplotypes(self._path, self._offset, len(self), self._number, np.asarray(chosen))
+
+
+def _runs(index: np.ndarray) -> list[tuple[int, int]]:
+    """Where consecutive numbers start and stop in `index` [R]."""
+    edges = np.flatnonzero(np.r_[True, np.diff(index) != 1, True]) if len(index) else np.array([0])
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

@@ -1,0 +1,244 @@
+"""A genome in one command: a file for each chromosome, pieces that are gone on from."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.imputation import genome
+from ragimpute.imputation.impute import impute
+from ragimpute.imputation.pieces import parts_folder
+from ragimpute.models.pretrained import DEFAULT
+from ragimpute.vcf.writer import write_genotypes
+from two_chromosomes import TARGETS, World, query
+
+EXACT = {"model": DEFAULT, "device": "cpu", "threads": 1}
+
+
+def write_alleles(path: Path, world: World, rows: np.ndarray, columns: slice, names: tuple[str, ...]) -> None:
+    """Phased genotypes of some sites and samples of the world's panel."""
+    alleles = world.panel.alleles[rows][:, columns].reshape(len(rows), -1, 2).astype(np.int8)
+    write_genotypes(path, world.panel.sites.take(rows), world.panel.contigs, names, alleles, True)
+
+
+@pytest.fixture(scope="module")
+def files(world) -> dict[str, str]:
+    """The panel as one file for each chromosome, the phased targets as one file of both."""
+    names = world.panel.samples[:-TARGETS]
+    for chrom in ("20", "21"):
+        rows = np.flatnonzero(world.panel.sites.chrom == chrom)
+        write_alleles(world.folder / f"panel.chr{chrom}.vcf.gz", world, rows, slice(None, -2 * TARGETS), names)
+    folder = world.folder
+    return {"reference": f"{folder}/panel.chr{{chrom}}.vcf.gz", "targets": f"{folder}/phased.vcf.gz"}
+
+
+@pytest.fixture(scope="module")
+def both(world, files) -> Path:
+    """Both chromosomes in one file."""
+    path = world.folder / "both.vcf.gz"
+    impute(**files, out=path, **EXACT)
+    return path
+
+
+FORMAT = "%CHROM\t%POS\t%REF\t%ALT[\t%GT:%DS:%HDS:%GP]\n"
+
+
+def test_one_file_of_all_chromosomes_is_that_of_one_reference_file(world, both, plain) -> None:
+    assert query(both, "%LINE") == query(plain, "%LINE")
+    assert not parts_folder(str(both)).exists()
+
+
+def test_a_chromosome_alone_is_the_same(world, files, both) -> None:
+    for chrom in ("20", "21"):
+        path = world.folder / f"alone.{chrom}.vcf.gz"
+        impute(**files, chromosomes=chrom, out=path, **EXACT)
+        assert query(path, "%LINE") == query(both, "%LINE", "-r", chrom)
+
+
+def test_targets_without_an_index_give_the_same(world, files, both) -> None:
+    plain = world.folder / "plain.vcf"
+    subprocess.run(["bcftools", "view", "--no-version", "-o", plain, files["targets"]], check=True)
+    path = world.folder / "of_plain.vcf.gz"
+    impute(reference=files["reference"], targets=plain, out=path, **EXACT)
+    assert query(path, "%LINE") == query(both, "%LINE")
+    without_contigs = world.folder / "without.vcf"
+    kept = [line for line in plain.read_text().splitlines(True) if not line.startswith("##contig")]
+    without_contigs.write_text("".join(kept))
+    impute(reference=files["reference"], targets=without_contigs, out=path, **EXACT)
+    assert query(path, "%LINE") == query(both, "%LINE")
+
+
+def test_a_file_for_each_chromosome(world, files, both) -> None:
+    out = f"{world.folder}/each.chr{{chrom}}.vcf.gz"
+    result = impute(**files, out=out, **EXACT)
+    rows = [query(Path(out.replace("{chrom}", chrom)), "%LINE") for chrom in ("20", "21")]
+    assert rows[0] + rows[1] == query(both, "%LINE")
+    assert result.dosages.shape == (len(world.typed), TARGETS)
+    assert result.sites["chrom"].tolist() == world.panel.sites.chrom.tolist()
+
+
+def test_several_references_are_imputed_one_after_the_other(world, files, both) -> None:
+    names = [files["reference"].replace("{chrom}", chrom) for chrom in ("20", "21")]
+    path = world.folder / "several.vcf.gz"
+    arguments = ["impute", "--targets", files["targets"], "--out", str(path), "--model", str(DEFAULT)]
+    for name in names:
+        arguments += ["--reference", name]
+    done = CliRunner().invoke(ragimpute, [*arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert query(path, "%LINE") == query(both, "%LINE")
+
+
+def test_two_regions_joined_are_the_chromosome(world, files, both) -> None:
+    sites = world.panel.sites
+    end = int(sites.pos[(sites.chrom == "20").nonzero()[0][700]])
+    found = []
+    for number, region in enumerate((f"20:1-{end}", f"20:{end + 1}-80000000")):
+        path = world.folder / f"region{number}.vcf.gz"
+        impute(**files, chromosomes="20", region=region, out=path, **EXACT)
+        found += query(path, FORMAT)
+    assert found == query(both, FORMAT, "-r", "20")
+
+
+def test_two_batches_of_samples_beside_each_other_are_the_whole(world, files, both) -> None:
+    rows = np.flatnonzero(world.typed)
+    columns = []
+    for number, (start, stop) in enumerate(((0, 2), (2, TARGETS))):
+        chosen = slice(2 * (start - TARGETS), 2 * (stop - TARGETS) or None)
+        names = world.panel.samples[-TARGETS:][start:stop]
+        targets = world.folder / f"batch{number}.vcf.gz"
+        write_alleles(targets, world, rows, chosen, names)
+        path = world.folder / f"batch{number}.imputed.vcf.gz"
+        impute(reference=files["reference"], targets=targets, out=path, **EXACT)
+        columns.append([row[4:] for row in query(path, FORMAT)])
+    together = [first + second for first, second in zip(*columns, strict=True)]
+    assert together == [row[4:] for row in query(both, FORMAT)]
+
+
+def test_the_summary_has_a_row_for_each_chromosome(world, files, both) -> None:
+    arguments = ["impute", "--reference", files["reference"], "--targets", files["targets"], "--model", str(DEFAULT)]
+    done = CliRunner().invoke(ragimpute, [*arguments, "--out", str(world.folder / "s.vcf.gz"), "--json", "--quiet"])
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert [row["chromosome"] for row in summary["chromosomes"]] == ["20", "21"]
+    r2 = np.array([float(row[0]) for row in query(both, "%INFO/R2\n", "-i", "IMPUTED=1")])
+    assert summary["mean_R2"] == pytest.approx(r2.mean(), abs=1e-4)
+    assert summary["R2_above_0.3"] == pytest.approx((r2 >= 0.3).sum(), abs=2)
+    assert summary["imputed_sites"] == len(r2) == sum(row["imputed_sites"] for row in summary["chromosomes"])
+
+
+def test_a_chromosome_without_typed_sites_is_left_out_and_listed(world, files, both, caplog) -> None:
+    targets = world.folder / "only20.vcf.gz"
+    rows = np.flatnonzero(world.typed & (world.panel.sites.chrom == "20"))
+    write_alleles(targets, world, rows, slice(-2 * TARGETS, None), world.panel.samples[-TARGETS:])
+    path = world.folder / "only20.imputed.vcf.gz"
+    result = impute(reference=files["reference"], targets=targets, out=path, **EXACT)
+    assert "only20.vcf.gz: no chromosome in common" in caplog.text
+    assert query(path, FORMAT) == query(both, FORMAT, "-r", "20")
+    assert set(result.dropped["chrom"]) == {"21"}
+    assert len(result.dropped) == (world.panel.sites.chrom == "21").sum()
+
+
+def test_no_typed_site_anywhere_is_an_error(world, files, tmp_path) -> None:
+    for name in ("22", "23"):
+        rows = np.flatnonzero(world.panel.sites.chrom == "21")
+        write_alleles(
+            tmp_path / f"p.{name}.vcf.gz", world, rows, slice(None, -2 * TARGETS), world.panel.samples[:-TARGETS]
+        )
+    rows = np.flatnonzero(world.typed & (world.panel.sites.chrom == "20"))
+    write_alleles(tmp_path / "t.vcf.gz", world, rows, slice(-2 * TARGETS, None), world.panel.samples[-TARGETS:])
+    with pytest.raises(InputError, match=r"t\.vcf\.gz: no site of any chromosome is typed"):
+        impute(reference=f"{tmp_path}/p.{{chrom}}.vcf.gz", targets=tmp_path / "t.vcf.gz", out=tmp_path / "o.vcf.gz")
+
+
+class Stopped(Exception):
+    """Stands for a run that is killed."""
+
+
+def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:
+    path = world.folder / "resumed.vcf.gz"
+    written = genome.write_piece
+    made: list[str] = []
+
+    def stop_after(most: int):
+        def write(piece: Path, *arguments, **options) -> None:
+            if len(made) == most:
+                raise Stopped
+            written(piece, *arguments, **options)
+            made.append(piece.name)
+
+        return write
+
+    options = {**EXACT, "core_cm": 8.0}
+    whole = world.folder / "whole.vcf.gz"
+    impute(**files, out=whole, **options)
+    for most in (1, 3, 5):
+        monkeypatch.setattr(genome, "write_piece", stop_after(most))
+        with pytest.raises(Stopped):
+            impute(**files, out=path, **options)
+        assert not path.exists()
+        assert parts_folder(str(path)).is_dir()
+    with pytest.raises(InputError, match=r"resumed\.parts: .*\(options\); give --restart"):
+        impute(**files, out=path, **options, seed=7)
+    (parts_folder(str(path)) / ".half").write_text("what a run was writing when it was killed")
+    monkeypatch.setattr(genome, "write_piece", stop_after(1000))
+    impute(**files, out=path, **options)
+    assert path.read_bytes() == whole.read_bytes()
+    assert len(made) == len(set(made)), "no piece was made twice"
+    assert not parts_folder(str(path)).exists()
+
+
+def test_restart_begins_anew(world, files, monkeypatch) -> None:
+    path = world.folder / "anew.vcf.gz"
+    monkeypatch.setattr(genome, "_join", lambda *arguments: (_ for _ in ()).throw(Stopped))
+    with pytest.raises(Stopped):
+        impute(**files, out=path, **EXACT)
+    monkeypatch.undo()
+    impute(**files, out=path, **EXACT, seed=9, restart=True)
+    assert path.exists()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(world, files, tmp_path) -> None:
+    (tmp_path / "x.parts").mkdir()
+    (tmp_path / "x.parts" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match=r"x\.parts: is there and holds thesis\.txt"):
+        impute(**files, out=tmp_path / "x.vcf.gz", **EXACT)
+    assert (tmp_path / "x.parts" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path, number) -> None:
+    """Phasing is under way, in a temporary folder, when the signal comes."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "tmp").mkdir()
+    beagle = tmp_path / "bin" / "beagle"
+    beagle.write_text("#!/bin/sh\necho started > $STARTED\nexec sleep 60\n")
+    beagle.chmod(0o755)
+    started = tmp_path / "started"
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path / "tmp"),
+        "STARTED": str(started),
+    }
+    command = [sys.executable, "-m", "ragimpute", "impute", "--reference", files["reference"], "--chromosomes", "20"]
+    command += ["--targets", str(world.folder / "unphased.vcf.gz"), "--out", str(tmp_path / "o.vcf.gz")]
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not started.exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.1)
+    assert started.exists(), running.stderr.read() if running.stderr else ""
+    assert list((tmp_path / "tmp").iterdir())
+    running.send_signal(number)
+    assert running.wait(30) == 128 + number
+    assert list((tmp_path / "tmp").iterdir()) == []
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(beagle) not in listed
