@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_training import LOSSES
 
 from ragimpute.imputation.network_dosages import predict
 from ragimpute.models import segments
 from ragimpute.models.bert_rag.embedding import MASK
-from training_data import CPU, fold_of, small_trainer
+from training_data import CPU, LOSSES, fold_of, small_trainer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "add_an_architecture.md").read_text(encoding="utf-8")
 
@@ -50,7 +49,7 @@ def test_the_page_network_keeps_the_contract(vote_rag, tiny_panel, tiny_typed):
     length = len(batch.sites)
     assert outputs.genotype_logits.shape == (5, length, 4)
     assert outputs.before1.shape == outputs.after2.shape == (5, length, 8)
-    masked = outputs.before1[batch.inputs["tokens"][:, 0] == MASK]
+    masked = outputs.before1[batch.inputs.tokens[:, 0] == MASK]
     assert torch.equal(masked, masked[:1].expand_as(masked))
     assert torch.equal(outputs.hap1_logits, model.head(outputs.after1))
     truth1, truth2 = model.embed_truth(batch.inputs, batch.alleles)

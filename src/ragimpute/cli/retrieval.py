@@ -47,21 +47,22 @@ def retrieve_command(
     from ragimpute.errors import InputError
     from ragimpute.models import architecture as find_architecture
     from ragimpute.models import segments
-    from ragimpute.training.inputs import SEGMENTS, PreparedStudy
+    from ragimpute.panel.cohort import Cohort
+    from ragimpute.retrieval.segments_file import KIND
 
     found = find_architecture(architecture)
     if size not in found.sizes:
         raise InputError(f"--size {size}: {architecture} has {', '.join(found.sizes)}")
-    study = PreparedStudy.load(panel, roles, typed_path)
+    study = Cohort.load(panel, roles, typed_path)
     if fold_name == "targets":
         raise click.UsageError("--fold targets: `ragimpute predict` finds the neighbours of targets by itself")
     if fold_name == "validation":
         fold, provenance = study.fold(fold_name, validation), study.provenance(validation)
     else:
         fold, provenance = study.fold(fold_name), study.provenance()
-    arrays = segments(found, size, fold, threads)
+    arrays = segments(found, size, fold, threads).arrays()
     metadata = {"architecture": architecture, "size": size, "fold": fold_name, **provenance}
-    artefacts.save(out, SEGMENTS, arrays, metadata)
+    artefacts.save(out, KIND, arrays, metadata)
 
 
 @click.command("paint")
@@ -83,10 +84,10 @@ def paint_command(
     """
     start_logging()
     from ragimpute.artefacts import atomic_path
+    from ragimpute.panel.cohort import Cohort
     from ragimpute.retrieval import painting
-    from ragimpute.training.inputs import PreparedStudy
 
-    study = PreparedStudy.load(panel, roles, typed_path)
+    study = Cohort.load(panel, roles, typed_path)
     populations = {sample.sample: sample.population for sample in study.samples}
     fold = study.fold("targets", targets)
     chosen = painting.spread_over_populations({name: populations[name] for name in fold.samples}, samples)

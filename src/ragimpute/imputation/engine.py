@@ -8,6 +8,7 @@ import numpy as np
 from ragimpute.imputation.back_ends import BackEnd
 from ragimpute.imputation.left_out import correlation, left_out
 from ragimpute.imputation.windows import CORE_CM, Window, windows
+from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
 from ragimpute.panel.store import Panel
@@ -43,7 +44,7 @@ def imputed_parts(
         step = max(1, BATCH_GENOTYPES // (len(fold.typed_sites) * more_neighbours(fold) * fold.phasings))
         for start in range(0, n, step):
             part = several_phasings.first_phasings(fold, start, min(start + step, n))
-            imputed = imputer.impute(part, {**imputer.retrieve(part), **about_sites})
+            imputed = imputer.impute(part, Segments(imputer.retrieve(part), about_sites))
             parts.append(several_phasings.average(imputed, part))
             if on_progress is not None:
                 within = min(1.0, (start + step) / n)

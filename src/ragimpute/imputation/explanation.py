@@ -10,6 +10,7 @@ from ragimpute.errors import InputError
 from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.engine import window_folds
 from ragimpute.imputation.run import ImputationInputs, prepare
+from ragimpute.models.contract import Segments
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
 from ragimpute.targets import several_phasings
@@ -67,11 +68,11 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     fold, local = several_phasings.first_phasings(targets, place, place + 1), wanted - window.start
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
-    segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}
+    segments = Segments(ready.imputer.retrieve(fold), ready.imputer.describe_sites(fold))
     hds = several_phasings.average(ready.imputer.impute(fold, segments), fold).hds[local, 0]
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     sites, around = fold.reference.sites, fold.typed_sites[flanks]
-    lengths = segments["features"][:, flanks].astype(np.float64)  # [2, 2, K, F]
+    lengths = segments.neighbours.features[:, flanks].astype(np.float64)  # [2, 2, K, F]
     left_cm, right_cm = (
         np.maximum(np.exp(lengths[..., FEATURES.index(name)]) - MIN_CM, 0.0).reshape(carriers.shape)
         for name in ("log_left", "log_right")

@@ -5,10 +5,7 @@ study, seeds and baselines must *replace* the example's, and relative paths must
 """
 
 import copy
-import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,11 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, suggestion
 from ragimpute.study import row_problems
+from ragimpute.training.loss_settings import loss_problems
 
 REPLACED = ("panels", "masks", "study", "seeds", "baselines")
-TERM = re.compile(r'^@extra_term\("(\w+)"\)', re.MULTILINE)  # in losses.py
 PANEL_FILES = ("reference", "targets", "truth", "genetic_map", "samples")
 Problem = str
 
@@ -262,12 +259,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """`; did you mean X?` when one of `known` is close to `word`, else the list of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"
-
-
 def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     """Names that do not exist, entries given twice, masks that leave nothing to score, weights that do not fit."""
     problems = []
@@ -284,15 +275,8 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     for name, panel in panels.items():
         if panel["max_targets"] and isinstance(panel["targets"], dict):
             problems.append(f"panels.{name}.max_targets: the targets are held out; say how many in `holdout`")
-    terms = extra_terms()
     for name, loss in losses.items():
-        for term in sorted(loss["terms"].keys() - terms):
-            problems.append(f"losses.{name}.terms.{term}: no such term in losses.py{suggestion(term, terms)}")
-        if (loss["switch_threshold"] is None) != (loss["after_switch"] is None):
-            problems.append(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
-        for where, weights in ((name, loss), (f"{name}.after_switch", loss["after_switch"])):
-            if weights and weights["hap"] + weights["genotype"] == 0:
-                problems.append(f"losses.{where}: hap or genotype must be above 0")
+        problems += loss_problems(name, loss)
     for i, entry in enumerate(config["study"]):
         where = f"study[{i + 1}]"
         for key, known in (("mask", masks), ("loss", losses)):
@@ -302,11 +286,6 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     if not config["study"] and not config["baselines"]:
         problems.append("study, baselines: both are empty, so that there is nothing to run")
     return problems
-
-
-def extra_terms() -> list[str]:
-    """The terms of losses.py, read from its text: torch takes seconds to import, and need not be here."""
-    return TERM.findall(files("ragimpute").joinpath("training", "losses.py").read_text(encoding="utf-8"))
 
 
 def file_problems(config: Mapping[str, Any]) -> list[Problem]:

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from ragimpute.models.outputs import Batch, ImputationOutputs
-from ragimpute.training.losses import LossSpec, LossTerms
+from ragimpute.models.contract import Batch, ImputationOutputs
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import LossTerms
 
 
 def recon_ratio(terms: LossTerms) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
 from ragimpute.training.validation import evenly_spread_windows

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 
 SCHEDULE_STREAM = 1  # separates this use of the seed from the others
 

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.models.pretrained import TEMPERATURE
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer

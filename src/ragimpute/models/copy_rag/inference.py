@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from numba import njit
 
+from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag import site_inputs as inputs
 from ragimpute.models.copy_rag.attention_kernels import (
     AT_A_TIME,
@@ -34,16 +35,15 @@ CHUNK = 64  # blocks whose genotypes are computed together: what they need stays
 
 
 def kernel_dosages(
-    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1,
-    temperature: float = 1.0,
-) -> Imputed:  # fmt: skip
-    """The imputed genotypes of the samples of `fold`, none of whom is in its reference, at all S sites.
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: Segments, threads: int = 1, temperature: float = 1.0
+) -> Imputed:
+    """The imputed genotypes of the samples of `fold`, none of which is in its reference, at all S sites.
 
     `weights` are those of ragimpute.models.copy_rag.network.CopyRag by their names; `segments` as for its
     architecture. The logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a
     site with one allele in the whole reference gets that one.
     """
-    about = inputs.SiteInputs(fold, segments)
+    about = inputs.SiteInputs(fold, segments.sites)
     p = _contiguous(weights)
     sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed), threads)
     before, log_frequencies = _embed(p, about, sites)  # L = len(sites) from here on
@@ -61,8 +61,8 @@ def kernel_dosages(
     in_threads(
         _impute,
         threads,
-        segments["features"].view(np.uint16),
-        segments["neighbours"],
+        segments.neighbours.features.view(np.uint16),
+        segments.neighbours.haplotypes,
         *_first_layer(p),
         p["key.2.weight"],
         p["key.2.bias"],
@@ -125,23 +125,24 @@ def _chunks(x: np.ndarray) -> np.ndarray:
 
 
 def attention(
-    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], site: int
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: Segments, site: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whom each of the 2P haplotypes of `fold` would copy at the untyped site `site`, arguments as for `impute`.
+    """What each of the 2P haplotypes of `fold` would copy at the untyped site `site`; arguments of `kernel_dosages`.
 
     Returns flanks [2] int64, the typed sites to the left and to the right; carriers [2P, 2K] int64, the haplotypes
     retrieved at the one and then at the other; and their weight [2P, 2K] float32, the softmax of the network's
     attention scores, which sums to 1.
     """
-    about, sites, p = inputs.SiteInputs(fold, segments), np.array([site]), _contiguous(weights)
-    before, _ = _embed(p, about, sites)
+    about = inputs.SiteInputs(fold, segments.sites)
+    p = _contiguous(weights)
+    before, _ = _embed(p, about, np.array([site]))
     query = _query(p, before)[0]
-    n_hap, _, k = segments["neighbours"].shape
+    n_hap, _, k = segments.neighbours.haplotypes.shape
     flanks = np.array([about.left[site], about.right[site]])
     carriers, weight = np.empty((n_hap, 2 * k), np.int64), np.empty((n_hap, 2 * k), np.float32)
     _attention(
-        np.ascontiguousarray(segments["features"][:, flanks]).view(np.uint16),
-        np.ascontiguousarray(segments["neighbours"][:, flanks]),
+        np.ascontiguousarray(segments.neighbours.features[:, flanks]).view(np.uint16),
+        np.ascontiguousarray(segments.neighbours.haplotypes[:, flanks]),
         *_first_layer(p),
         p["key.2.weight"],
         p["key.2.bias"],
@@ -158,10 +159,11 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _embed(p: Mapping[str, np.ndarray], about: inputs.SiteInputs, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the network knows of `sites` [L] before it looks at anybody: [L, D], and log frequencies [L, 2]."""
-    site, log_maf, log_major = (x[0] for x in about.features(np.array([0]), sites))
-    before = p["token.weight"][MASK] + _embedded(p, np.nan_to_num(_normalised(site)))
-    return before, np.stack([log_maf, log_major], axis=1)
+    """What the network knows of `sites` [L] without any neighbour: [L, D], and log frequencies [L, 2]."""
+    known = about.features(np.array([0]), sites)
+    site = np.nan_to_num(_normalised(known.features[0]))
+    before = p["token.weight"][MASK] + _embedded(p, site)
+    return before, np.stack([known.log_maf[0], known.log_major[0]], axis=1)
 
 
 def _query(p: Mapping[str, np.ndarray], before: np.ndarray) -> np.ndarray:

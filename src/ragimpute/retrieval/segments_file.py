@@ -1,0 +1,3 @@
+"""The files of retrieved segments."""
+
+KIND = "segments"  # of the artefact
