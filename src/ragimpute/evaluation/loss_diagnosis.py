@@ -62,7 +62,9 @@ def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
 
 def quick_check_agrees(history: pd.DataFrame) -> float:
     """1.0 when one seed's first two epochs give the verdict of its whole history, 0.0 else; NaN for no verdict."""
-    early, whole = (verdict_of(monitor_means(rows)) for rows in (history[history["epoch"] <= QUICK_EPOCHS], history))
+    first_epochs = history[history["epoch"] <= QUICK_EPOCHS]
+    early = verdict_of(monitor_means(first_epochs))
+    whole = verdict_of(monitor_means(history))
     return float("nan") if whole.outcome == "unknown" else float(early.outcome == whole.outcome)
 
 
@@ -112,11 +114,13 @@ def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict
     switched = column(wide, "switched").dropna()
     change = switched.diff()
     jump = column(wide, "branch_jump")
+    n_changes = float((change.abs() > 0).sum()) if len(switched) else float("nan")
+    set_in = list(change.index[change > 0])  # steps
     out |= {
         "switched_share": float(switched.mean()),
-        "switches": float((change.abs() > 0).sum()) if len(switched) else float("nan"),
+        "switches": n_changes,
         "branch_jump": _geometric_mean(jump),
-        "recon_after_switch": _geometric_mean(_later(recon, list(change.index[change > 0]))),
+        "recon_after_switch": _geometric_mean(_later(recon, set_in)),
     }
     first_weights = column(wide, "switched") != 1
     for name in WATCHED:

@@ -268,8 +268,7 @@ class Trainer:
 def _scalars(terms: LossTerms) -> dict[str, Tensor]:
     """The per-step metrics of the history."""
     switched = terms.switched if isinstance(terms.switched, Tensor) else terms.total.new_tensor(float(terms.switched))
-    jump = {} if terms.branch_jump is None else {"branch_jump": terms.branch_jump}
-    return {
+    scalars = {
         "loss": terms.total,
         "loss_hap1": terms.hap1,
         "loss_hap2": terms.hap2,
@@ -279,9 +278,12 @@ def _scalars(terms: LossTerms) -> dict[str, Tensor]:
         "loss_normalised": terms.normalised,
         "recon_ratio": monitors.recon_ratio(terms),
         "switched": switched,
-        **jump,
-        **{f"loss_{name}": term for name, term in terms.extra.items()},
     }
+    if terms.branch_jump is not None:
+        scalars["branch_jump"] = terms.branch_jump
+    for name, term in terms.extra.items():
+        scalars[f"loss_{name}"] = term
+    return scalars
 
 
 def _to_floats(scalars: dict[str, Tensor]) -> dict[str, float]:

@@ -58,16 +58,19 @@ class LossSpec:
             raise InputError("\n".join(problems))
         given = {key: value for key, value in config.items() if value is not None}
         after = given.get("after_switch")
+        threshold = given.get("switch_threshold")
         weights = {**given, **given.get("terms", {})}
         extra = {term: float(weights[term]) for term in weights if term in EXTRA_TERMS and weights[term]}
+        gamma = float(given.get("gamma", cls.gamma))
+        temperature = float(given.get("temperature", cls.temperature))
         return cls(
             weights=_weights(given),
-            gamma=float(given.get("gamma", 0.0)),
-            recon_target=given.get("recon_target", "before"),
-            switch_threshold=None if after is None else float(given["switch_threshold"]),
+            gamma=gamma,
+            recon_target=given.get("recon_target", cls.recon_target),
+            switch_threshold=None if threshold is None else float(threshold),
             after_switch=None if after is None else _weights(after),
             extra=extra,
-            temperature=float(given.get("temperature", 0.1)),
+            temperature=temperature,
         )
 
 

@@ -163,18 +163,21 @@ def train_network(
             "device": device.type,
             "processes": processes.size,
         }
+        folds = [_fold_data(request, settings.size, part) for part in samples.train]
+        validation = _fold_data(request, settings.size, samples.validation)
+        signature = _signature(depends_on, request.architecture, settings)
         trainer = Trainer(
             model=model,
             spec=spec,
             settings=settings,
             seed=request.seed,
-            folds=[_fold_data(request, settings.size, part) for part in samples.train],
-            validation=_fold_data(request, settings.size, samples.validation),
+            folds=folds,
+            validation=validation,
             strata=samples.strata(),
             device=device,
             processes=processes,
             checkpoint_path=checkpoint,
-            signature=_signature(depends_on, request.architecture, settings),
+            signature=signature,
             log=log if first else _quiet,
         )
         trained = trainer.run()

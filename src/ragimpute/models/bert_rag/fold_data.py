@@ -77,14 +77,16 @@ class BertRagData:
         frequency[:, real] = (count / number).T
         position = np.zeros(self.window, dtype=np.float32)
         position[real] = fold.reference.sites.cm[inside] - fold.reference.sites.cm[start]
+        tokens = self._tokens(haplotypes, inside)
         mosaics, shares = self._retrieved(haplotypes, inside)
+        tensor = torch.from_numpy
         inputs = BertRagInputs(
-            tokens=torch.from_numpy(self._tokens(haplotypes, inside)),
-            mosaics=torch.from_numpy(mosaics),
-            shares=torch.from_numpy(shares),
-            position=torch.from_numpy(position),
-            frequency=torch.from_numpy(frequency),
-            padding=torch.from_numpy(sites < 0),
+            tokens=tensor(tokens),
+            mosaics=tensor(mosaics),
+            shares=tensor(shares),
+            position=tensor(position),
+            frequency=tensor(frequency),
+            padding=tensor(sites < 0),
         )
 
         polymorphic = ((count > 0) & (count < number)).T  # [B, l] or [1, l]
@@ -95,7 +97,7 @@ class BertRagData:
         if fold.truth is not None:
             truth = fold.truth[inside][:, haplotypes]  # [l, B, 2]
             alleles[..., real] = truth.transpose(1, 2, 0)
-        return Batch(inputs, sites, torch.from_numpy(alleles), torch.from_numpy(scored))
+        return Batch(inputs, sites, tensor(alleles), tensor(scored))
 
     def _tokens(self, haplotypes: np.ndarray, sites: slice) -> np.ndarray:
         """Tokens [B, 2, L] int64 of `haplotypes` [B, 2], L the padded window: typed alleles, else MASK or PAD."""

@@ -37,17 +37,21 @@ class CopyRagData:
         left, right = self.sites.left[sites], self.sites.right[sites]
         first = int(left[0])
         typed = slice(first, int(right[-1]) + 1)  # the T typed sites around the window
+        features = self.neighbours.features[haplotypes, typed]
+        neighbours = self.neighbours.haplotypes[haplotypes, typed]
+        minor, flipped = self.sites.carriers(sites), self.sites.flipped[sites]
         known = self.sites.features(samples, sites)
+        tensor = torch.from_numpy
         return CopyRagInputs(
-            features=torch.from_numpy(self.neighbours.features[haplotypes, typed]),
-            neighbours=torch.from_numpy(self.neighbours.haplotypes[haplotypes, typed]),
-            left=torch.from_numpy(left - first),
-            right=torch.from_numpy(right - first),
-            minor=torch.from_numpy(self.sites.carriers(sites)),
-            flipped=torch.from_numpy(self.sites.flipped[sites]),
-            site=torch.from_numpy(known.features),
-            log_maf=torch.from_numpy(known.log_maf),
-            log_major=torch.from_numpy(known.log_major),
+            features=tensor(features),
+            neighbours=tensor(neighbours),
+            left=tensor(left - first),
+            right=tensor(right - first),
+            minor=tensor(minor),
+            flipped=tensor(flipped),
+            site=tensor(known.features),
+            log_maf=tensor(known.log_maf),
+            log_major=tensor(known.log_major),
         )
 
     def _truth(self, haplotypes: np.ndarray, sites: np.ndarray) -> Tensor:

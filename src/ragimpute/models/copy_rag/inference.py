@@ -54,16 +54,24 @@ def kernel_dosages(
     calibration[:, 0] = calibration[:, 0].clip(-inputs.MOST_LOG_SCALE, inputs.MOST_LOG_SCALE)
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
     first = p["interaction.0.weight"]  # [J, D + 2]
-    fixed = 2 * (before + p["value.bias"]) @ first[:, :width].T + p["interaction.0.bias"]  # [L, J]
+    of_embedding, of_pair = first[:, :width], np.ascontiguousarray(first[:, width:])
+    fixed = 2 * (before + p["value.bias"]) @ of_embedding.T + p["interaction.0.bias"]  # [L, J]
+    folded = of_embedding @ p["value.weight"]  # [J, D]
+    query_blocks = np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width)
+    side_blocks = np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2)
+    halves = segments.neighbours.features.view(np.uint16)
+    key_weight, key_bias = _first_layer(p)
+    sharpness = np.float32(1 / temperature)  # 1 leaves the logits as they are, to the last bit
     n_sites, n_samples = len(fold.typed), fold.n_samples
     hds = np.empty((n_sites, n_samples, 2), dtype=np.float32)
     both = np.empty((n_sites, n_samples), dtype=np.float32)
     in_threads(
         _impute,
         threads,
-        segments.neighbours.features.view(np.uint16),
+        halves,
         segments.neighbours.haplotypes,
-        *_first_layer(p),
+        key_weight,
+        key_bias,
         p["key.2.weight"],
         p["key.2.bias"],
         sites,
@@ -71,16 +79,16 @@ def kernel_dosages(
         right,
         carriers,
         about.flipped,
-        np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width),
-        np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2),
+        query_blocks,
+        side_blocks,
         _chunks(unseen),
         _chunks(calibration),
         _chunks(fixed),
-        first[:, :width] @ p["value.weight"],  # [J, D]
-        np.ascontiguousarray(first[:, width:]),
+        folded,
+        of_pair,
         p["interaction.2.weight"],
         p["interaction.2.bias"],
-        np.float32(1 / temperature),  # 1 leaves the logits as they are, to the last bit
+        sharpness,
         hds,
         both,
     )
@@ -95,14 +103,19 @@ def _blocks(about: inputs.SiteInputs, untyped: np.ndarray, threads: int) -> tupl
     carries the minor allele of the block's site i.
     """
     left, right = about.left[untyped], about.right[untyped]
-    starts = np.flatnonzero((np.diff(left, prepend=-1) != 0) | (np.diff(right, prepend=-1) != 0))  # of each interval
+    changes = (np.diff(left, prepend=-1) != 0) | (np.diff(right, prepend=-1) != 0)
+    starts = np.flatnonzero(changes)  # of each interval
     sizes = np.diff(starts, append=len(untyped))
     n_blocks = -(-sizes // BLOCK)
-    number = np.arange(n_blocks.sum()) - np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)  # within the interval
-    first, last = np.repeat(starts, n_blocks) + BLOCK * number, np.repeat(starts + sizes - 1, n_blocks)
-    whole = np.minimum(np.arange(-(-len(first) // CHUNK) * CHUNK), len(first) - 1)
+    blocks_before = np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)
+    number = np.arange(n_blocks.sum()) - blocks_before  # within the interval
+    first = np.repeat(starts, n_blocks) + BLOCK * number
+    last = np.repeat(starts + sizes - 1, n_blocks)
+    n_whole = -(-len(first) // CHUNK) * CHUNK
+    whole = np.minimum(np.arange(n_whole), len(first) - 1)
     first, last = first[whole], last[whole]
-    sites = untyped[np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])]  # [M, BLOCK]
+    places = np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])
+    sites = untyped[places]  # [M, BLOCK]
     alleles = about.fold.reference.alleles
     carriers = np.empty((len(sites), alleles.shape[1]), np.uint8)
     in_threads(_fill_carriers, threads, alleles, about.flipped, sites, carriers)
@@ -121,7 +134,8 @@ def _fill_carriers(block, n_blocks, alleles, flipped, sites, carriers):
 
 def _chunks(x: np.ndarray) -> np.ndarray:
     """[L, C] as [chunks, C, CHUNK * BLOCK]."""
-    return np.ascontiguousarray(x.reshape(-1, CHUNK * BLOCK, x.shape[1]).transpose(0, 2, 1))
+    chunks = x.reshape(-1, CHUNK * BLOCK, x.shape[1])
+    return np.ascontiguousarray(chunks.transpose(0, 2, 1))
 
 
 def attention(
@@ -140,14 +154,19 @@ def attention(
     n_hap, _, k = segments.neighbours.haplotypes.shape
     flanks = np.array([about.left[site], about.right[site]])
     carriers, weight = np.empty((n_hap, 2 * k), np.int64), np.empty((n_hap, 2 * k), np.float32)
+    features = np.ascontiguousarray(segments.neighbours.features[:, flanks])
+    haplotypes = np.ascontiguousarray(segments.neighbours.haplotypes[:, flanks])
+    key_weight, key_bias = _first_layer(p)
+    width = before.shape[1]
     _attention(
-        np.ascontiguousarray(segments.neighbours.features[:, flanks]).view(np.uint16),
-        np.ascontiguousarray(segments.neighbours.haplotypes[:, flanks]),
-        *_first_layer(p),
+        features.view(np.uint16),
+        haplotypes,
+        key_weight,
+        key_bias,
         p["key.2.weight"],
         p["key.2.bias"],
-        query[: before.shape[1]],
-        query[before.shape[1] :],
+        query[:width],
+        query[width:],
         carriers,
         weight,
     )
@@ -213,8 +232,10 @@ def _keys(halves, first, weight1, bias1, weight2, bias2, features, columns, hidd
 def _attention(halves, neighbours, weight1, bias1, weight2, bias2, query, side, carriers, weight):
     n_hap, n_flanks, k, n_features = halves.shape
     n = n_flanks * k
-    features, columns = np.empty((n, n_features), np.float32), np.empty((n_features, n), np.float32)
-    hidden, wide = np.empty((len(bias1), n), np.float32), np.empty((len(bias2), n), np.float32)
+    features = np.empty((n, n_features), np.float32)
+    columns = np.empty((n_features, n), np.float32)
+    hidden = np.empty((len(bias1), n), np.float32)
+    wide = np.empty((len(bias2), n), np.float32)
     keys = np.empty((n_flanks, len(bias2), k), np.float32)
     both = np.empty((len(bias2), n), np.float32)
     for hap in range(n_hap):
@@ -285,13 +306,19 @@ def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, sh
             p[1, i] += last_weight[1, j] * value
             p[2, i] += last_weight[2, j] * value
     for i in range(n):
-        z1, z2 = (p[1, i] + logit[1, i] - p[0, i]) * sharpness, (p[1, i] + logit[0, i] - p[0, i]) * sharpness
+        z1 = (p[1, i] + logit[1, i] - p[0, i]) * sharpness
+        z2 = (p[1, i] + logit[0, i] - p[0, i]) * sharpness
         z3 = (p[2, i] + logit[0, i] + logit[1, i] - p[0, i]) * sharpness
         high = max(max(np.float32(0.0), z1), max(z2, z3))
-        p0, p1 = fast_math.exp(-high), fast_math.exp(z1 - high)
-        p2, p3 = fast_math.exp(z2 - high), fast_math.exp(z3 - high)
+        p0 = fast_math.exp(-high)
+        p1 = fast_math.exp(z1 - high)
+        p2 = fast_math.exp(z2 - high)
+        p3 = fast_math.exp(z3 - high)
         inverse = np.float32(1.0) / (p0 + p1 + p2 + p3)
-        p[0, i], p[1, i], p[2, i], p[3, i] = p0 * inverse, p1 * inverse, p2 * inverse, p3 * inverse
+        p[0, i] = p0 * inverse
+        p[1, i] = p1 * inverse
+        p[2, i] = p2 * inverse
+        p[3, i] = p3 * inverse
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
@@ -303,15 +330,24 @@ def _impute(
     depth, n_chunks, chunk = query.shape[-1], len(unseen), unseen.shape[-1]
     per_chunk = chunk // BLOCK
     rows = min(n_typed, AT_A_TIME) * k
-    features, columns = np.empty((rows, n_features), np.float32), np.empty((n_features, rows), np.float32)
-    hidden, wide = np.empty((len(bias1), rows), np.float32), np.empty((depth, rows), np.float32)
+    features = np.empty((rows, n_features), np.float32)
+    columns = np.empty((n_features, rows), np.float32)
+    hidden = np.empty((len(bias1), rows), np.float32)
+    wide = np.empty((depth, rows), np.float32)
     keys = np.empty((n_typed, depth, k), np.float32)
-    weight, inverse = np.empty((BLOCK, 2 * k), np.float32), np.empty(BLOCK, np.float32)
-    both, whom, bits = np.empty((depth, 2 * k), np.float32), np.empty(2 * k, np.int64), np.empty(2 * k, np.int32)
+    weight = np.empty((BLOCK, 2 * k), np.float32)
+    inverse = np.empty(BLOCK, np.float32)
+    both = np.empty((depth, 2 * k), np.float32)
+    copied = np.empty(2 * k, np.int64)  # the haplotypes of the 2K keys
+    bits = np.empty(2 * k, np.int32)
     mean = np.empty((depth, BLOCK), np.float32)
-    carried, others, top = np.empty(chunk, np.float32), np.empty(chunk, np.float32), np.empty(chunk, np.float32)
-    context, logit = np.empty((depth, chunk), np.float32), np.empty((2, chunk), np.float32)
-    pair, p = np.empty((len(folded), chunk), np.float32), np.empty((4, chunk), np.float32)
+    carried = np.empty(chunk, np.float32)
+    others = np.empty(chunk, np.float32)
+    top = np.empty(chunk, np.float32)
+    context = np.empty((depth, chunk), np.float32)
+    logit = np.empty((2, chunk), np.float32)
+    pair = np.empty((len(folded), chunk), np.float32)
+    p = np.empty((4, chunk), np.float32)
     for c in range(block, n_chunks, n_blocks):
         begin, end = c * per_chunk, (c + 1) * per_chunk
         # the typed sites that this chunk needs, at least as many as are computed together
@@ -327,9 +363,9 @@ def _impute(
                 )  # fmt: skip
                 for m in range(begin, end):
                     if m == begin or left[m] != left[m - 1] or right[m] != right[m - 1]:
-                        gather_rows(keys, neighbours[hap], left[m], right[m], both, whom)
+                        gather_rows(keys, neighbours[hap], left[m], right[m], both, copied)
                     for i in range(2 * k):
-                        bits[i] = carriers[m, whom[i]]
+                        bits[i] = carriers[m, copied[i]]
                     at = (m - begin) * BLOCK
                     part = slice(at, at + BLOCK)
                     _attend_block(
@@ -343,8 +379,10 @@ def _impute(
             for i in range(chunk):
                 s = sites[c * chunk + i]
                 if flipped[s]:
-                    hds[s, sample, 0], hds[s, sample, 1] = p[0, i] + p[1, i], p[0, i] + p[2, i]
+                    hds[s, sample, 0] = p[0, i] + p[1, i]
+                    hds[s, sample, 1] = p[0, i] + p[2, i]
                     both_alt[s, sample] = p[0, i]
                 else:
-                    hds[s, sample, 0], hds[s, sample, 1] = p[2, i] + p[3, i], p[1, i] + p[3, i]
+                    hds[s, sample, 0] = p[2, i] + p[3, i]
+                    hds[s, sample, 1] = p[1, i] + p[3, i]
                     both_alt[s, sample] = p[3, i]
