@@ -32,7 +32,7 @@ def fold_of(panel: Panel, typed: np.ndarray, name: str) -> Fold:
 
 
 def windows_of(fold: Fold, mosaics: int = 1) -> BertRagData:
-    return BertRagData(fold, retrieve_neighbours(fold, NEIGHBOURS, threads=1), WINDOW, mosaics)
+    return BertRagData(fold, retrieve_neighbours(fold, NEIGHBOURS, threads=1).arrays(), WINDOW, mosaics)
 
 
 def small_network(seed: int = 1, dropout: float = 0.1) -> BertRag:

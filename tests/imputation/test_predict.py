@@ -15,12 +15,13 @@ from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.network_dosages import predict
 from ragimpute.panel.allele_counts import count_alleles, write_frequencies
+from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.roles import write_roles
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.targets.mask import write_typed
-from ragimpute.training.inputs import PreparedStudy, load_model
+from ragimpute.training.inputs import load_model
 from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from training_data import CPU, samples_of, small_network, windows_of
@@ -140,7 +141,7 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
         *("predict", *study, "--targets", files / "phased.vcf.gz", "--model", files / "first", "--calibrate"),
         *("--device", "cpu", "--out", files / "calibrated.vcf.gz"),
     )
-    study_of_files = PreparedStudy.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
+    study_of_files = Cohort.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
     fold = study_of_files.fold("targets", files / "phased.vcf.gz")
     imputer = back_ends.load_back_end(files / "first", "cpu", 1, calibrated=True)
     assert imputer.temperature == history.set_index("metric").loc["temperature", "value"] != 1

@@ -58,7 +58,7 @@ def test_padding_is_marked_and_changes_nothing(tiny_panel, tiny_typed):
 
 def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    neighbours = retrieve_neighbours(fold, 5, threads=1)["neighbours"]
+    neighbours = retrieve_neighbours(fold, 5, threads=1).neighbours
     own = np.arange(2 * fold.n_samples) // 2
     assert (neighbours // 2 != own[:, None, None]).all()
 
@@ -138,7 +138,7 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
 
 def test_segments_of_other_samples_are_refused(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    segments = retrieve_neighbours(fold, 2, threads=1)
+    segments = retrieve_neighbours(fold, 2, threads=1).arrays()
     for other in (lambda array: array[:-2], lambda array: array[:, :-1]):  # fewer haplotypes, or typed sites
         with pytest.raises(InputError, match="run retrieve again"):
             BertRagData(fold, {name: other(array) for name, array in segments.items()}, WINDOW, 1)

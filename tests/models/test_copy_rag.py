@@ -10,8 +10,8 @@ from mosaic import mosaic_panel
 from ragimpute.imputation.network_dosages import predict
 from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_rag import inference
+from ragimpute.models.copy_rag.architecture import CopyRagArchitecture
 from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_torch
-from ragimpute.models.copy_rag.data import CopyRagArchitecture
 from ragimpute.models.copy_rag.keys import copy_keys
 from ragimpute.models.copy_rag.network import MASK
 from ragimpute.panel.folds import SampleRole, load_fold

@@ -8,10 +8,11 @@ import pytest
 
 from ragimpute import artefacts
 from ragimpute.models import architecture, pretrained
+from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import SampleRole
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.retrieval import candidates
-from ragimpute.training.inputs import PreparedStudy, load_pretrained
+from ragimpute.training.inputs import load_pretrained
 
 EXACT = candidates.EXACT
 
@@ -48,6 +49,6 @@ def test_a_study_has_the_weights_of_its_reference_samples(monkeypatch: pytest.Mo
     monkeypatch.setattr(candidates, "EXACT", 6)
     samples = [SampleRole(f"P{i}", "reference" if i < 3 else "target", "") for i in range(4)]
     panel = Panel(site_at("1", 2_000_000), tuple(sample.sample for sample in samples), np.zeros((1, 8), np.uint8), ())
-    study = PreparedStudy(tmp_path, tmp_path, tmp_path, panel, samples)
+    study = Cohort(tmp_path, tmp_path, tmp_path, panel, samples)
     loaded = load_pretrained(architecture("copy_rag").build("small", 1), study)
     assert loaded == artefacts.file_digest(pretrained.DEFAULT)

@@ -104,9 +104,9 @@ def two_chromosomes() -> Panel:
 def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
     panel = two_chromosomes()
     fold = fold_of(panel, np.arange(100) % 5 == 2, "validation")
-    segments = retrieve_neighbours(fold, 6, threads=1)
-    dosage = evidence.mean_by_posterior(fold, segments, chunk=50)
-    data = BertRagData(fold, segments, window=20, mosaics=1)
+    found = retrieve_neighbours(fold, 6, threads=1)
+    dosage = evidence.mean_by_posterior(fold, found, chunk=50)
+    data = BertRagData(fold, found.arrays(), window=20, mosaics=1)
     for window, (start, end) in enumerate(data.bounds):
         shares = data.batch(np.arange(fold.n_samples), window).inputs["shares"][:, :, : end - start].numpy()
         mean = shares[..., : len(RATES)].mean(axis=-1)  # [B, 2, L]
@@ -116,11 +116,11 @@ def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
 def test_the_mean_by_posterior_does_not_depend_on_chunks_or_threads():
     panel = two_chromosomes()
     fold = fold_of(panel, np.arange(100) % 5 == 2, "validation")
-    segments = retrieve_neighbours(fold, 6, threads=1)
-    expected = evidence.mean_by_posterior(fold, segments, chunk=10)
+    found = retrieve_neighbours(fold, 6, threads=1)
+    expected = evidence.mean_by_posterior(fold, found, chunk=10)
     assert expected.std() > 0.1
     for options in ({"chunk": 25}, {"chunk": 50, "threads": 2}, {"chunk": 256}):  # the last one spans both chromosomes
-        np.testing.assert_array_equal(evidence.mean_by_posterior(fold, segments, **options), expected)
+        np.testing.assert_array_equal(evidence.mean_by_posterior(fold, found, **options), expected)
 
 
 def test_the_best_have_the_largest_sums_of_posteriors():

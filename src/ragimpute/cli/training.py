@@ -115,6 +115,7 @@ def train_command(
     from ragimpute.models import architecture as find_architecture
     from ragimpute.models.pretrained import TEMPERATURE
     from ragimpute.panel.allele_counts import read_frequencies
+    from ragimpute.panel.cohort import Cohort
     from ragimpute.study.code_digest import digest, of_other_architectures
     from ragimpute.training import inputs, probe, temperature
     from ragimpute.training.device import choose_device, describe
@@ -131,7 +132,7 @@ def train_command(
     spec = LossSpec.from_config(loss, loss_name)
     where = choose_device(device, threads)
     click.echo(describe(where), err=True)
-    study = inputs.PreparedStudy.load(panel, roles, typed_path)
+    study = Cohort.load(panel, roles, typed_path)
     counts = read_frequencies(frequencies, study.panel.sites)
     loaded = [inputs.load_segments(path, study, architecture, settings.size, ("train", "random")) for path in segments]
     held_out = inputs.load_segments(
@@ -296,7 +297,7 @@ def _train(
         **settings["alleles"],
         seed=data_seed,
         out=typed,
-        targets_out=folder / "t.vcf.gz",
+        typed_genotypes=folder / "t.vcf.gz",
     )
     ctx.invoke(panel_verbs.frequencies_command, **shared, out=counts)
     shared |= {"typed_path": typed, "architecture": architecture, "threads": threads}

@@ -68,7 +68,7 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
     segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}
-    hds = several_phasings.average(ready.imputer.impute(fold, segments), fold).hds[local, 0]
+    hds = several_phasings.mean_of_fold(ready.imputer.impute(fold, segments), fold).hds[local, 0]
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     sites, around = fold.reference.sites, fold.typed_sites[flanks]
     lengths = segments["features"][:, flanks].astype(np.float64)  # [2, 2, K, F]

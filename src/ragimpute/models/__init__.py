@@ -1,4 +1,4 @@
-"""The architectures, by name. Each is imported when it is asked for, because torch is slow to import."""
+"""The architectures, by name. Each is imported when it is asked for; torch, slow to import, only for its network."""
 
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,11 @@ ARCHITECTURES = ("bert_rag", "copy_rag")
 def architecture(name: str) -> "Architecture":
     """The architecture called `name`. Raises InputError when there is none."""
     if name == "bert_rag":
-        from ragimpute.models.bert_rag.network import BertRagArchitecture
+        from ragimpute.models.bert_rag.architecture import BertRagArchitecture
 
         return BertRagArchitecture()
     if name == "copy_rag":
-        from ragimpute.models.copy_rag.data import CopyRagArchitecture
+        from ragimpute.models.copy_rag.architecture import CopyRagArchitecture
 
         return CopyRagArchitecture()
     raise InputError(f"unknown architecture {name!r}; known are {', '.join(ARCHITECTURES)}")

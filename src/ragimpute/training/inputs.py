@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +15,18 @@ from ragimpute.errors import InputError
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models import pretrained
 from ragimpute.models.outputs import FoldData
-from ragimpute.panel.folds import Fold, SampleRole, load_fold
-from ragimpute.panel.roles import read_roles
-from ragimpute.panel.store import Panel
-from ragimpute.targets.mask import read_phased, read_typed
+from ragimpute.panel.cohort import Cohort
+from ragimpute.panel.folds import Fold
+from ragimpute.retrieval.segments_file import KIND as SEGMENTS
 from ragimpute.training.settings import TrainingSettings
 
-SEGMENTS, MODEL = "segments", pretrained.KIND
+MODEL = pretrained.KIND
 FINE_TUNING_RATE = 0.25  # of the learning rate from scratch
-
-
-@dataclass(frozen=True)
-class PreparedStudy:
-    """A panel with roles and typed sites, from their files."""
-
-    panel_path: Path
-    roles_path: Path
-    typed_path: Path
-    panel: Panel
-    samples: list[SampleRole]
-
-    @classmethod
-    def load(cls, panel: Path, roles: Path, typed: Path) -> "PreparedStudy":
-        """Raises InputError when a file is missing, damaged or of another panel."""
-        samples = [SampleRole(*row) for row in read_roles(roles).itertuples(index=False)]
-        return cls(panel, roles, typed, Panel.load(panel), samples)
-
-    def fold(self, name: str, phased: Path | None = None) -> Fold:
-        """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.
-
-        Fold targets needs it. Fold validation has the panel's phase without it; training folds always have that.
-        """
-        column = name if name.startswith("random") else "typed"
-        typed = read_typed(self.typed_path, self.panel.sites, column)
-        if name == "targets" and phased is None:
-            raise InputError("fold targets needs --targets, the phased typed genotypes of the samples to impute")
-        if phased is None:
-            return load_fold(self.panel, self.samples, {column: typed}, name)
-        names = [sample.sample for sample in self.samples if sample.fold == name]
-        found = read_phased(phased, self.panel.sites, names, self.typed_path)
-        return load_fold(self.panel, self.samples, {column: typed}, name, found.haplotypes(), names)
-
-    def provenance(self, validation: Path | None = None) -> dict[str, str]:
-        """SHA-256 of the files that a training depends on, for the metadata of what comes from them.
-
-        `validation` is the VCF that fold validation was made with, if any.
-        """
-        paths = {"panel": self.panel_path, "roles": self.roles_path, "typed": self.typed_path}
-        if validation is not None:
-            paths["validation"] = validation
-        return {f"{name}_sha256": artefacts.file_digest(path) for name, path in paths.items()}
 
 
 def load_segments(
     path: Path,
-    study: PreparedStudy,
+    study: Cohort,
     architecture: str,
     size: str,
     folds: tuple[str, ...],
@@ -94,7 +51,7 @@ def load_segments(
     return segments
 
 
-def fold_data(study: PreparedStudy, fold: Fold, segments: artefacts.Artefact) -> FoldData:
+def fold_data(study: Cohort, fold: Fold, segments: artefacts.Artefact) -> FoldData:
     """The architecture's view of `fold`."""
     metadata = segments.metadata
     return find_architecture(metadata["architecture"]).fold_data(metadata["size"], fold, segments.arrays)
@@ -116,7 +73,7 @@ def from_pretrained(settings: TrainingSettings, weights: str) -> TrainingSetting
     return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
 
 
-def load_pretrained(model: nn.Module, study: PreparedStudy) -> str:
+def load_pretrained(model: nn.Module, study: Cohort) -> str:
     """Load the pretrained weights for the reference of `study` into `model`; returns the SHA-256 of their file."""
     n_reference = sum(sample.role == "reference" for sample in study.samples)
     path = pretrained.choose_weights(study.panel.sites, 2 * n_reference)

@@ -6,24 +6,15 @@ weighted shares that carry ALT, is embedded beside them, and an AF-gated residua
 after = x + s * MLP([x, rag, shares]) * sigmoid(gate(AF)), with s learnt from .1. Every head reads `after` alone.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ragimpute.models.bert_rag.data import BertRagData
 from ragimpute.models.bert_rag.embedding import PAD, SiteEmbedding
 from ragimpute.models.outputs import ImputationOutputs
-from ragimpute.panel.folds import Fold
 from ragimpute.retrieval.evidence import WEIGHTS
-from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
 
-SIZES: dict[str, dict[str, Any]] = {
-    "small": {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": NEIGHBOURS, "mosaics": 1},
-    "full": {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4},
-}
-OF_NETWORK = ("width", "blocks", "heads")  # the others are of its data
 LEAST_SHARE = 1e-3  # shares are this far from 0 and from 1 before their log odds are taken
 ODDS_SCALE = 3.0  # log odds are divided by it, which brings them to the scale of the other inputs
 
@@ -125,40 +116,3 @@ class BertRag(nn.Module):
         """`before1, before2` [B, L, D] as if the true alleles [B, 2, L] were the tokens."""
         embedded = self.embedding(alleles.masked_fill(inputs["padding"], PAD))
         return embedded[:, 0], embedded[:, 1]
-
-
-class BertRagArchitecture:
-    """The `bert_rag` entry of the registry."""
-
-    name = "bert_rag"
-    sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
-    training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 10, "steps_per_epoch": 30, "batch_samples": 16, "learning_rate": 8e-3},
-        "full": {
-            "epochs": 60,
-            "steps_per_epoch": 500,
-            "batch_samples": 32,
-            "learning_rate": 5e-4,
-            "patience": 10,
-            "compile_from": 2000,
-        },
-    }
-
-    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """Nothing: what this network knows of a site is its position and frequency."""
-        return {}
-
-    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """The neighbours of the fold's haplotypes, as `retrieve_neighbours` returns them."""
-        return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
-
-    def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> BertRagData:
-        """The fold's samples cut into windows."""
-        return BertRagData(fold, segments, self.sizes[size]["window"], self.sizes[size]["mosaics"])
-
-    def build(self, size: str, seed: int) -> BertRag:
-        """A network with weights drawn from `seed` alone; the global random state is left as it was."""
-        config = {name: self.sizes[size][name] for name in OF_NETWORK}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return BertRag(**config)

@@ -1,41 +1,12 @@
-"""What copy_rag needs of a fold: retrieval into segments, and the windows of untyped sites that the network sees."""
-
-from typing import Any, ClassVar
+"""What copy_rag sees of a fold: windows of untyped sites."""
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ragimpute.models.copy_rag import site_inputs
-from ragimpute.models.copy_rag.network import CopyRag
-from ragimpute.models.copy_rag.site_inputs import SIZES, SiteInputs
+from ragimpute.models.copy_rag.site_inputs import SiteInputs
 from ragimpute.models.outputs import Batch
 from ragimpute.panel.folds import Fold
-
-
-class CopyRagArchitecture:
-    """The registry entry of copy_rag; see ragimpute.models.contract."""
-
-    name = site_inputs.NAME
-    sizes: ClassVar[dict[str, dict[str, Any]]] = {name: {**size, "window": 2048} for name, size in SIZES.items()}
-    training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 6, "steps_per_epoch": 80, "learning_rate": 8e-3, "evaluation_windows": 4},
-        "full": {"epochs": 20, "steps_per_epoch": 200, "learning_rate": 4e-3, "evaluation_windows": 0},
-    }
-
-    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        return site_inputs.neighbour_features(size, fold, threads)
-
-    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        return site_inputs.describe_sites(fold, threads)
-
-    def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> "CopyRagData":
-        return CopyRagData(fold, segments, self.sizes[size]["window"])
-
-    def build(self, size: str, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return CopyRag(*(SIZES[size][name] for name in ("width", "hidden", "site_hidden")))
 
 
 class CopyRagData:

@@ -78,7 +78,7 @@ def more_neighbours(fold: Fold) -> int:
 def neighbour_features(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
     """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
     k = SIZES[size]["neighbours"] * more_neighbours(fold)
-    return retrieve_neighbours(fold, k, threads)
+    return retrieve_neighbours(fold, k, threads).arrays()
 
 
 def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
@@ -95,14 +95,16 @@ def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # samples of the fold are in the reference: each is left out in turn
-    carriers = allele_ages.age_carriers(fold.reference, threads)
-    sharing, clustering = (
-        describe(fold.reference, fold.typed_sites, carriers, group, inside, threads)
-        for describe in (allele_ages.carriers_sharing, allele_ages.clustered)
-    )
-    if fold.reference.ages is not None and not inside:
-        return {"carriers": np.stack([sharing[0], *fold.reference.ages, clustering[0]])}
-    results = [sharing, *allele_ages.each(fold.reference, carriers, group, inside, threads), clustering]
+    reference = fold.reference
+    drawn = allele_ages.panel_carriers(reference, threads)
+    sharing = allele_ages.panel_sharing(reference, fold.typed_sites, drawn, group, inside, threads)
+    clustering = allele_ages.panel_clustering(reference, fold.typed_sites, drawn, group, inside, threads)
+    if reference.ages is not None and not inside:
+        return {"carriers": np.stack([sharing[0], *reference.ages, clustering[0]])}
+    all_sites = np.arange(len(reference.sites))
+    sharing_at_all = allele_ages.panel_sharing(reference, all_sites, drawn, group, inside, threads)
+    isolation = allele_ages.panel_isolation(reference, drawn, group, inside, threads)
+    results = [sharing, sharing_at_all, isolation, clustering]
     arrays = {"carriers": np.stack([everybody for everybody, _ in results])}
     if inside:
         arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
