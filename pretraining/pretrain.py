@@ -20,7 +20,8 @@ from ragimpute.panel.folds import Fold
 from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel
-from ragimpute.targets.mask import is_snv, read_site_list
+from ragimpute.targets.mask import is_snv
+from ragimpute.targets.site_list import read_site_list
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
 from ragimpute.training.loss_settings import LossSpec

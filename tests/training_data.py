@@ -7,7 +7,6 @@ import torch
 
 from ragimpute.models.bert_rag.fold_data import BertRagData
 from ragimpute.models.bert_rag.network import BertRag
-from ragimpute.models.contract import RetrievedNeighbours
 from ragimpute.panel.folds import Fold, SampleRole, load_fold
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
@@ -47,13 +46,8 @@ def fold_of(panel: Panel, typed: np.ndarray, name: str) -> Fold:
     return load_fold(panel, samples_of(panel), {"typed": typed}, name)
 
 
-def neighbours_of(fold: Fold, number: int = NEIGHBOURS) -> RetrievedNeighbours:
-    found = retrieve_neighbours(fold, number, threads=1)
-    return RetrievedNeighbours(found["neighbours"], found["features"])
-
-
 def windows_of(fold: Fold, mosaics: int = 1) -> BertRagData:
-    return BertRagData(fold, neighbours_of(fold), WINDOW, mosaics)
+    return BertRagData(fold, retrieve_neighbours(fold, NEIGHBOURS, threads=1), WINDOW, mosaics)
 
 
 def small_network(seed: int = 1, dropout: float = 0.1) -> BertRag:

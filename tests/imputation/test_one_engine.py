@@ -41,11 +41,11 @@ def by_rules(world, incomplete, tmp_path_factory):
     shared = ("--panel", panel, "--roles", roles)
     masked = folder / "targets.vcf.gz"
     call(
-        *("mask", *shared, "--sites", "targets", "--targets", incomplete, "--out", typed, "--targets-out", masked),
+        *("mask", *shared, "--sites", "targets", "--targets", incomplete, "--out", typed, "--typed-genotypes", masked),
         *("--dropped", folder / "dropped.tsv"),
     )
     several = ("--phasings", folder / "phasings")
-    call("phase", *shared, "--targets", masked, "--out", folder / "phased.vcf.gz", *several)
+    call("phase", *shared, "--typed-genotypes", masked, "--out", folder / "phased.vcf.gz", *several)
     call(
         *("predict", *shared, "--typed", typed, "--targets", folder / "phased.vcf.gz", *several),
         *("--model", DEFAULT, "--device", "cpu", "--out", folder / "imputed.vcf.gz"),

@@ -11,13 +11,12 @@ from ragimpute.models import architecture
 from ragimpute.models.bert_rag.embedding import MASK, PAD
 from ragimpute.models.bert_rag.fold_data import UNKNOWN, BertRagData, window_bounds
 from ragimpute.models.bert_rag.network import BertRag
-from ragimpute.models.contract import RetrievedNeighbours
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.store import Panel
-from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
+from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, FoldNeighbours, retrieve_neighbours
 from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.losses import compute
-from training_data import WINDOW, fold_of, neighbours_of, small_network, windows_of
+from training_data import WINDOW, fold_of, small_network, windows_of
 
 
 def test_windows_cover_every_site_once_and_keep_chromosomes_apart():
@@ -60,7 +59,7 @@ def test_padding_is_marked_and_changes_nothing(tiny_panel, tiny_typed):
 
 def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    neighbours = retrieve_neighbours(fold, 5, threads=1)["neighbours"]
+    neighbours = retrieve_neighbours(fold, 5, threads=1).neighbours
     own = np.arange(2 * fold.n_samples) // 2
     assert (neighbours // 2 != own[:, None, None]).all()
 
@@ -141,9 +140,9 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
 
 def test_segments_of_other_samples_are_refused(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    found = neighbours_of(fold, 2)
+    found = retrieve_neighbours(fold, 2, threads=1)
     for part in (np.s_[:-2], np.s_[:, :-1]):  # fewer haplotypes, or typed sites
-        other = RetrievedNeighbours(found.haplotypes[part], found.features[part])
+        other = FoldNeighbours(found.neighbours[part], found.features[part])
         with pytest.raises(InputError, match="run retrieve again"):
             BertRagData(fold, other, WINDOW, 1)
     with pytest.raises(InputError, match="2 neighbours were retrieved, 3 are needed"):

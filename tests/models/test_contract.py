@@ -9,23 +9,24 @@ from torch import Tensor
 
 from ragimpute.errors import InputError
 from ragimpute.models import ARCHITECTURES, architecture
-from ragimpute.models.contract import NetworkInputs, RetrievedNeighbours, Segments, SiteDescription
+from ragimpute.models.contract import NetworkInputs, Segments, SiteDescription
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 
 
 def test_segments_come_back_from_the_arrays_of_their_file():
-    neighbours = RetrievedNeighbours(np.arange(8).reshape(2, 2, 2), np.ones((2, 2, 2, 7), np.float16))
+    retrieved = FoldNeighbours(np.arange(8).reshape(2, 2, 2), np.ones((2, 2, 2, 7), np.float16))
     carriers = np.ones((4, 5), np.float32)
     for sites, names in (
         (SiteDescription(), ["neighbours", "features"]),
         (SiteDescription(carriers), ["neighbours", "features", "carriers"]),
         (SiteDescription(carriers, carriers[:, :, None]), ["neighbours", "features", "carriers", "left_out"]),
     ):
-        segments = Segments(neighbours, sites)
+        segments = Segments(retrieved, sites)
         assert list(segments.arrays()) == names
         again = Segments.from_arrays(segments.arrays())
         assert all(again.arrays()[name] is array for name, array in segments.arrays().items())
     with pytest.raises(InputError, match="no array features"):
-        Segments.from_arrays({"neighbours": neighbours.haplotypes})
+        Segments.from_arrays({"neighbours": retrieved.neighbours})
 
 
 @dataclass(frozen=True)

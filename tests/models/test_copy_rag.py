@@ -109,12 +109,12 @@ def test_shuffled_neighbours_score_no_better_than_frequency():
     shuffled = []
     for fold, segments in zip(folds, real, strict=True):
         n_hap = fold.reference.alleles.shape[1]
-        found = segments.neighbours.haplotypes
+        found = segments.retrieved.neighbours
         random = generator.integers(n_hap, size=found.shape).astype(found.dtype)
         own = fold.excluded_haplotypes(np.arange(fold.n_samples)).repeat(2, axis=0)  # [N, 2]
         for excluded in own.T:  # a random draw must not hit the sample itself
             random = np.where(random == excluded[:, None, None], (random + 2) % n_hap, random)
-        shuffled.append(replace(segments, neighbours=replace(segments.neighbours, haplotypes=random)))
+        shuffled.append(replace(segments, retrieved=replace(segments.retrieved, neighbours=random)))
     learnt, frequency = train_and_score(folds, real)
     blind, _ = train_and_score(folds, shuffled)
     assert learnt > frequency + 0.1

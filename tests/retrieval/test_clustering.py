@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ragimpute.retrieval.clustering import clustering
-from ragimpute.retrieval.first_carriers import first_carriers
+from ragimpute.retrieval.drawn_carriers import draw_carriers
 
 SITES, HAPLOTYPES = 120, 24
 
@@ -23,7 +23,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def clustered(alleles, typed, flipped, group, leave_out=False, threads=1):
     sites = np.arange(len(alleles))
     before, after = np.searchsorted(typed, sites), np.searchsorted(typed, sites, side="right")
-    carriers = first_carriers(alleles, flipped, threads)
+    carriers = draw_carriers(alleles, flipped, threads)
     return clustering(alleles[typed], alleles, flipped, carriers, before, after, group, leave_out, threads)
 
 

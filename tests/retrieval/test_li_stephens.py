@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ragimpute.retrieval import li_stephens, neighbours, selection, sharing
-from ragimpute.retrieval.first_carriers import first_carriers
+from ragimpute.retrieval.drawn_carriers import draw_carriers
 
 
 def mosaic(rng, n_sites, n_hap):
@@ -230,7 +230,7 @@ def test_mutual_sharing_equals_the_definition_and_leaves_groups_out():
     minor = (rng.random((150, 12)) < 0.3).astype(np.uint8)
     m = np.arange(150)
     group = np.array([0, 0, 1, 1, 2, 2, 1, 1, 3, 3, 4, 4])  # a sample of two rows, and a family of two samples
-    carriers = first_carriers(minor, np.zeros(150, bool), threads=1)
+    carriers = draw_carriers(minor, np.zeros(150, bool), threads=1)
     shared, left_out = sharing.mutual_sharing(alleles, cm, carriers, cm, m, m + 1, group, leave_out=True)
     for s in (0, 1, 63, 64, 65, 149, 100):
         carriers = np.flatnonzero(minor[s])

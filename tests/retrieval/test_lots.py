@@ -10,7 +10,7 @@ from mosaic import mosaic_panel
 from ragimpute.models.bert_rag.fold_data import BertRagData
 from ragimpute.panel.folds import Fold
 from ragimpute.retrieval import evidence, neighbours, selection
-from training_data import neighbours_of
+from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
 
 LEAST_P = 1e-3  # the smaller index for all ties, as it was once, has a p of 0
 SITES, QUERIES = 20, 300
@@ -79,8 +79,8 @@ def test_mosaics_of_bert_rag_favour_no_haplotype():
     observed = np.random.default_rng(2).integers(0, 2, (int(typed.sum()), 2 * QUERIES)).astype(np.uint8)
     names = tuple(f"Q{i}" for i in range(QUERIES))
     fold = Fold("targets", reference, names, typed, observed, None, np.full((QUERIES, 1), -1))
-    data = BertRagData(fold, neighbours_of(fold, 8), window=60, mosaics=2)
-    copied = data.batch(np.arange(QUERIES), 0).inputs.mosaics.numpy()  # [B, 2, R, L]
+    data = BertRagData(fold, retrieve_neighbours(fold, 8, threads=1), window=60, mosaics=2)
+    copied = data.batch(np.arange(QUERIES), 0).inputs["mosaics"].numpy()  # [B, 2, R, L]
     # a mark is read where all five of its sites have the same nearest typed site, so in the last stretch alone
     marks = sum(copied[..., 55 + bit] << bit for bit in range(5))  # [B, 2, R]
     for rank in range(2):

@@ -1,8 +1,9 @@
 """docs/add_an_architecture.md does what it says: its network is trained, imputes and keeps the contract."""
 
 import re
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,10 +22,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def vote_rag():
-    module, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names: dict = {"__name__": "vote_rag"}
-    exec(module, names)
-    return SimpleNamespace(**names).VoteRagArchitecture()
+    """The page's architecture, its two modules imported as if they lay in ragimpute.models.vote_rag."""
+    network, architecture, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    package = "ragimpute.models.vote_rag"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, code in ((package, ""), (f"{package}.network", network), (f"{package}.architecture", architecture)):
+            module = ModuleType(name)
+            patch.setitem(sys.modules, name, module)
+            exec(code, vars(module))
+        yield vars(module)["VoteRagArchitecture"]()
 
 
 def data_of(vote_rag, fold):

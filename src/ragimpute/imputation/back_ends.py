@@ -10,9 +10,10 @@ import numpy as np
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.models import pretrained
-from ragimpute.models.contract import RetrievedNeighbours, Segments, SiteDescription
+from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.models.copy_rag import site_inputs
 from ragimpute.panel.folds import Fold
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.training.gpu import has_gpu
 from ragimpute.vcf.imputed import Imputed
 
@@ -27,7 +28,7 @@ class BackEnd(Protocol):
         """One line for the log: what computes, and where."""
         ...
 
-    def retrieve(self, fold: Fold) -> RetrievedNeighbours:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         """The neighbours of the fold's samples, with their features."""
         ...
 
@@ -52,7 +53,7 @@ class KernelBackEnd:
     def describe(self) -> str:
         return f"computing on cpu ({self.threads} threads)"
 
-    def retrieve(self, fold: Fold) -> RetrievedNeighbours:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         return site_inputs.neighbour_features(self.size, fold, self.threads)
 
     def describe_sites(self, fold: Fold) -> SiteDescription:
@@ -86,7 +87,7 @@ class TorchBackEnd:
 
         return describe(self.device)
 
-    def retrieve(self, fold: Fold) -> RetrievedNeighbours:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         return self.architecture.retrieve(self.size, fold, self.threads)
 
     def describe_sites(self, fold: Fold) -> SiteDescription:

@@ -45,7 +45,7 @@ def imputed_parts(
         for start in range(0, n, step):
             part = several_phasings.first_phasings(fold, start, min(start + step, n))
             imputed = imputer.impute(part, Segments(imputer.retrieve(part), about_sites))
-            parts.append(several_phasings.average(imputed, part))
+            parts.append(several_phasings.mean_of_fold(imputed, part))
             if on_progress is not None:
                 within = min(1.0, (start + step) / n)
                 done = window.first - wanted.start + within * (window.last - window.first)

@@ -69,10 +69,10 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and nobody was copied")
     segments = Segments(ready.imputer.retrieve(fold), ready.imputer.describe_sites(fold))
-    hds = several_phasings.average(ready.imputer.impute(fold, segments), fold).hds[local, 0]
+    hds = several_phasings.mean_of_fold(ready.imputer.impute(fold, segments), fold).hds[local, 0]
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     sites, around = fold.reference.sites, fold.typed_sites[flanks]
-    lengths = segments.neighbours.features[:, flanks].astype(np.float64)  # [2, 2, K, F]
+    lengths = segments.retrieved.features[:, flanks].astype(np.float64)  # [2, 2, K, F]
     left_cm, right_cm = (
         np.maximum(np.exp(lengths[..., FEATURES.index(name)]) - MIN_CM, 0.0).reshape(carriers.shape)
         for name in ("log_left", "log_right")

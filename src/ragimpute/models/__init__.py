@@ -28,5 +28,5 @@ def segments(architecture: "Architecture", size: str, fold: "Fold", threads: int
     """What `architecture.fold_data` needs of a whole fold: its samples' neighbours and the description of its sites."""
     from ragimpute.models.contract import Segments
 
-    neighbours = architecture.retrieve(size, fold, threads)
-    return Segments(neighbours, architecture.describe_sites(fold, threads))
+    retrieved = architecture.retrieve(size, fold, threads)
+    return Segments(retrieved, architecture.describe_sites(fold, threads))

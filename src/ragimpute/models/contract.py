@@ -15,22 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
     from ragimpute.panel.folds import Fold
-
-ARRAYS = ("neighbours", "features", "carriers", "left_out")  # of a segments file
-
-
-@dataclass(frozen=True)
-class RetrievedNeighbours:
-    """The reference haplotypes that match each query haplotype best at each typed site."""
-
-    haplotypes: np.ndarray  # [2P, T, K] int16 or int32 in [0, H)
-    features: np.ndarray  # [2P, T, K, F] float16, ragimpute.retrieval.neighbours.FEATURES
 
 
 @dataclass(frozen=True)
@@ -46,22 +37,23 @@ class SiteDescription:
 class Segments:
     """All that `fold_data` needs beside the fold itself."""
 
-    neighbours: RetrievedNeighbours
-    sites: SiteDescription = field(default_factory=SiteDescription)
+    retrieved: FoldNeighbours  # of the fold's samples
+    described: SiteDescription = field(default_factory=SiteDescription)  # of the fold's sites
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of a segments file by their names in it (ARRAYS); those that are None are left out."""
-        values = (self.neighbours.haplotypes, self.neighbours.features, self.sites.carriers, self.sites.left_out)
-        return {name: array for name, array in zip(ARRAYS, values, strict=True) if array is not None}
+        """The arrays of a segments file by their names in it; those that are None are left out."""
+        described = {"carriers": self.described.carriers, "left_out": self.described.left_out}
+        known = {name: array for name, array in described.items() if array is not None}
+        return {**self.retrieved.arrays(), **known}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Undo `arrays`. Raises InputError when the neighbours or their features are missing."""
-        missing = [name for name in ARRAYS[:2] if name not in arrays]
+        missing = [name for name in ("neighbours", "features") if name not in arrays]
         if missing:
             raise InputError(f"the segments have no array {', '.join(missing)}; run `ragimpute retrieve` again")
-        neighbours = RetrievedNeighbours(arrays["neighbours"], arrays["features"])
-        return cls(neighbours, SiteDescription(arrays.get("carriers"), arrays.get("left_out")))
+        retrieved = FoldNeighbours(arrays["neighbours"], arrays["features"])
+        return cls(retrieved, SiteDescription(arrays.get("carriers"), arrays.get("left_out")))
 
 
 @dataclass(frozen=True)
@@ -138,7 +130,7 @@ class Architecture(Protocol):
     sizes: ClassVar[dict[str, dict[str, Any]]]
     training: ClassVar[dict[str, dict[str, Any]]]
 
-    def retrieve(self, size: str, fold: Fold, threads: int) -> RetrievedNeighbours:
+    def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
         """The neighbours of the fold's samples with their features, own sample left out."""
         ...
 

@@ -1,4 +1,4 @@
-"""A panel with the roles of its samples and its typed sites, from their files."""
+"""The cohort of a study: a panel with its samples' roles and the typed sites, read from their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,36 +6,41 @@ from pathlib import Path
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.folds import Fold, SampleRole, load_fold
-from ragimpute.panel.roles import read_roles
+from ragimpute.panel.roles import COLUMNS, read_roles
 from ragimpute.panel.store import Panel
 from ragimpute.targets.mask import read_phased, read_typed
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """A panel with roles and typed sites, from their files."""
+    """A panel, the roles of its samples and of the targets, and which sites are typed."""
 
     panel_path: Path
     roles_path: Path
     typed_path: Path
     panel: Panel
-    samples: list[SampleRole]
+    samples: list[SampleRole]  # one for each row of roles.tsv, in its order
 
     @classmethod
     def load(cls, panel: Path, roles: Path, typed: Path) -> "Cohort":
-        """Raises InputError when a file is missing, damaged or of another panel."""
-        samples = [SampleRole(*row) for row in read_roles(roles).itertuples(index=False)]
+        """Read panel.safetensors and roles.tsv; typed.tsv is read when a fold is asked for.
+
+        Raises InputError when a file is missing or damaged.
+        """
+        table = read_roles(roles)[COLUMNS]
+        samples = [SampleRole(*row) for row in table.itertuples(index=False)]
         return cls(panel, roles, typed, Panel.load(panel), samples)
 
     def fold(self, name: str, phased: Path | None = None) -> Fold:
         """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.
 
         Fold targets needs it. Fold validation has the panel's phase without it; training folds always have that.
+        Raises InputError when a file is of another panel, and as `load_fold` does.
         """
         column = name if name.startswith("random") else "typed"
         typed = read_typed(self.typed_path, self.panel.sites, column)
         if name == "targets" and phased is None:
-            raise InputError("fold targets needs --targets, the phased typed genotypes of the samples to impute")
+            raise InputError("fold targets needs the phased typed genotypes of the samples to impute")
         if phased is None:
             return load_fold(self.panel, self.samples, {column: typed}, name)
         names = [sample.sample for sample in self.samples if sample.fold == name]

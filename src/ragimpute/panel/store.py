@@ -12,6 +12,7 @@ from ragimpute import artefacts
 from ragimpute.errors import InputError
 
 KIND = "panel"
+TEXT_COLUMNS = ("chrom", "id", "ref", "alt")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Sites:
 
     def take(self, index: np.ndarray | slice) -> "Sites":
         """The sites at `index` (integers, a boolean mask or a slice), in that order."""
-        return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+        columns = {name: getattr(self, name)[index] for name in self.__dataclass_fields__}
+        return Sites(**columns)
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,34 @@ class Panel:
     samples: tuple[str, ...]
     alleles: np.ndarray  # [S, H] uint8 in {0, 1}, H = 2 * len(samples)
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
-    # [2, S] float32: what the age of each minor allele shows by among these samples (retrieval.ages)
+    # [2, S] float32: what the samples show of the age of each minor allele (ragimpute.retrieval.allele_ages)
     ages: np.ndarray | None = None
+
+    @property
+    def n_haplotypes(self) -> int:
+        """How many haplotypes the panel has, two for each sample."""
+        return self.alleles.shape[1]
 
     @cached_property
     def allele_count(self) -> np.ndarray:
-        """How many haplotypes carry ALT: [S] int64."""
+        """How many haplotypes carry ALT: [S] int64. All code that needs allele counts takes them from here."""
         # as bits, which is three times as fast as the sum of the alleles
         return np.bitwise_count(np.packbits(self.alleles, axis=1)).sum(axis=1, dtype=np.int64)
 
     @property
+    def allele_frequency(self) -> np.ndarray:
+        """The share of haplotypes that carry ALT: [S] float64."""
+        return self.allele_count / self.n_haplotypes
+
+    @property
+    def polymorphic(self) -> np.ndarray:
+        """Where [S] bool both alleles occur."""
+        return (self.allele_count > 0) & (self.allele_count < self.n_haplotypes)
+
+    @property
     def minor_is_ref(self) -> np.ndarray:
         """Where [S] bool the less frequent allele is REF."""
-        return 2 * self.allele_count > self.alleles.shape[1]
+        return 2 * self.allele_count > self.n_haplotypes
 
     def of_samples(self, names: Sequence[str]) -> "Panel":
         """The panel of `names` only, in that order, without ages. Raises InputError when a name is unknown."""
@@ -65,46 +82,40 @@ class Panel:
         unknown = [name for name in names if name not in row]
         if unknown:
             raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
-        haplotypes = haplotype_index(np.array([row[name] for name in names], dtype=np.int64))
-        return Panel(self.sites, tuple(names), np.ascontiguousarray(self.alleles[:, haplotypes]), self.contigs)
+        chosen = np.array([row[name] for name in names], dtype=np.int64)
+        alleles = np.ascontiguousarray(self.alleles[:, haplotype_index(chosen)])
+        return Panel(self.sites, tuple(names), alleles, self.contigs)
 
     def between(self, start: int, stop: int) -> "Panel":
         """The panel at its sites start .. stop - 1; the arrays are views."""
-        ages = None if self.ages is None else self.ages[:, start:stop]
-        return Panel(self.sites.take(slice(start, stop)), self.samples, self.alleles[start:stop], self.contigs, ages)
+        part = slice(start, stop)
+        ages = None if self.ages is None else self.ages[:, part]
+        return Panel(self.sites.take(part), self.samples, self.alleles[part], self.contigs, ages)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles bit-packed along the haplotypes (numpy.packbits, big-endian bits)."""
-        sites = self.sites
-        arrays = {
-            name: artefacts.encode_strings(getattr(sites, name).tolist()) for name in ("chrom", "id", "ref", "alt")
-        }
-        arrays |= {"pos": sites.pos, "cm": sites.cm, "alleles": np.packbits(self.alleles, axis=1)}
-        arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
+        arrays = {}
+        for name in TEXT_COLUMNS:
+            arrays[name] = artefacts.encode_strings(getattr(self.sites, name).tolist())
+        arrays["pos"] = self.sites.pos
+        arrays["cm"] = self.sites.cm
+        arrays["alleles"] = np.packbits(self.alleles, axis=1)
+        arrays["samples"] = artefacts.encode_strings(self.samples)
+        arrays["contigs"] = artefacts.encode_strings(self.contigs)
         if self.ages is not None:
             arrays["ages"] = self.ages
         artefacts.save(path, KIND, arrays, {})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Panel":
-        """Read a panel written by `save`."""
+        """Read a panel written by `save`. Raises InputError when the file is none."""
         arrays = artefacts.load(path, KIND).arrays
-        text = {name: artefacts.decode_strings(arrays[name]) for name in ("chrom", "id", "ref", "alt")}
+        chrom, ids, ref, alt = (artefacts.decode_strings(arrays[name]) for name in TEXT_COLUMNS)
+        sites = Sites(np.array(chrom), arrays["pos"], strings(ids), strings(ref), strings(alt), arrays["cm"])
         samples = tuple(artefacts.decode_strings(arrays["samples"]))
-        return cls(
-            Sites(
-                np.array(text["chrom"]),
-                arrays["pos"],
-                strings(text["id"]),
-                strings(text["ref"]),
-                strings(text["alt"]),
-                arrays["cm"],
-            ),
-            samples,
-            np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples)),
-            tuple(artefacts.decode_strings(arrays["contigs"])),
-            arrays.get("ages"),
-        )
+        alleles = np.unpackbits(arrays["alleles"], axis=1, count=2 * len(samples))
+        contigs = tuple(artefacts.decode_strings(arrays["contigs"]))
+        return cls(sites, samples, alleles, contigs, arrays.get("ages"))
 
 
 def strings(values: Sequence[str]) -> np.ndarray:
@@ -114,10 +125,12 @@ def strings(values: Sequence[str]) -> np.ndarray:
 
 def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
     """Where the sites of each chromosome start and stop, in the order of `chrom` [S]."""
-    edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
+    begins = chrom[1:] != chrom[:-1]
+    edges = np.flatnonzero(np.r_[True, begins, True])
     return list(pairwise(edges.tolist()))
 
 
 def haplotype_index(samples: np.ndarray) -> np.ndarray:
     """Indices [2P] of the haplotypes of samples [P], the two of each sample side by side."""
-    return (2 * samples[:, None] + np.arange(2)).reshape(-1)
+    pairs = 2 * samples[:, None] + np.arange(2)
+    return pairs.reshape(-1)

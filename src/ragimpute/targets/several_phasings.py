@@ -14,7 +14,7 @@ import numpy as np
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold, typed_per_cm
-from ragimpute.panel.store import Sites, chromosome_bounds
+from ragimpute.panel.store import Sites, chromosome_bounds, haplotype_index
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
@@ -22,17 +22,19 @@ KIND = "phasings"
 WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference samples
 
 
-def how_many(sites: Sites, targets: TargetGenotypes) -> int:
+def number_of_phasings(sites: Sites, targets: TargetGenotypes) -> int:
     """How many phasings of `targets` are worth their time: one where typed sites are dense or all came phased."""
     typed = np.zeros(len(sites), dtype=bool)
     typed[targets.index] = True
-    return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else WHERE_SPARSE
+    is_dense = typed_per_cm(sites, typed) >= SPARSE_PER_CM
+    return 1 if is_dense or targets.complete else WHERE_SPARSE
 
 
 def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes]) -> None:
     """Write all but the first of `phasings`, which is in the VCF `phased`, and which genotypes phasing filled in."""
     first = phasings[0]
-    alleles = np.array([other.alleles for other in phasings[1:]], dtype=np.int8).reshape(-1, *first.alleles.shape)
+    others = [phasing.alleles for phasing in phasings[1:]]
+    alleles = np.array(others, dtype=np.int8).reshape(-1, *first.alleles.shape)
     filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
     metadata = {"phased_sha256": artefacts.file_digest(phased), "samples": json.dumps(first.samples)}
     artefacts.save(path, KIND, {"alleles": alleles, "filled": filled.astype(np.uint8)}, metadata)
@@ -41,8 +43,8 @@ def save_phasings(path: Path, phased: Path, phasings: Sequence[TargetGenotypes])
 def load_phasings(path: Path, phased: Path, first: TargetGenotypes) -> list[TargetGenotypes]:
     """`first`, read from the VCF `phased`, and the others in `path`. Raises InputError when they are of another VCF."""
     found = artefacts.load(path, KIND)
-    of_this = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
-    if not of_this or json.loads(found.metadata["samples"]) != list(first.samples):
+    is_of_vcf = found.metadata.get("phased_sha256") == artefacts.file_digest(phased)
+    if not is_of_vcf or json.loads(found.metadata["samples"]) != list(first.samples):
         raise InputError(f"{path}: not of the samples and phase in {phased}; run `ragimpute phase` again")
     first = replace(first, filled=found.arrays["filled"] == 1)
     return [first, *(replace(first, alleles=alleles) for alleles in found.arrays["alleles"])]
@@ -55,17 +57,15 @@ def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
 
 def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     """The fold with its samples start .. stop - 1 only, in all their phasings."""
-    first = fold.n_samples // fold.phasings * np.arange(fold.phasings)  # of each phasing
+    n = fold.n_samples // fold.phasings
+    first = n * np.arange(fold.phasings)  # row of the first sample in each phasing
     rows = (first[:, None] + np.arange(start, stop)).reshape(-1)
-    return replace(
-        fold,
-        samples=fold.samples[start:stop] * fold.phasings,
-        observed=np.ascontiguousarray(fold.observed[:, (2 * rows[:, None] + [0, 1]).reshape(-1)]),
-        excluded=fold.excluded[rows],
-    )
+    samples = fold.samples[start:stop] * fold.phasings
+    observed = np.ascontiguousarray(fold.observed[:, haplotype_index(rows)])
+    return replace(fold, samples=samples, observed=observed, excluded=fold.excluded[rows])
 
 
-def average(imputed: Imputed, fold: Fold) -> Imputed:
+def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
     """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
     `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N].
@@ -108,14 +108,16 @@ def mean(
     del first
     for p in range(1, len(alleles)):
         other = of_phasing(p)
-        swapped = exchanged(sites, typed_sites, alleles[0], alleles[p])[..., None]
+        is_exchanged = exchanged(sites, typed_sites, alleles[0], alleles[p])
+        swapped = is_exchanged[..., None]  # [S, N, 1]
         np.add(hds, other.hds, out=hds, where=~swapped)
         np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
         both += other.both
         del other
     hds /= np.float32(len(alleles))
     both /= np.float32(len(alleles))
-    hds[typed_sites], both[typed_sites] = given_hds, given_both
+    hds[typed_sites] = given_hds
+    both[typed_sites] = given_both
     return Imputed(samples, hds, both, typed)
 
 
@@ -126,11 +128,14 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
     decides, in cM.
     """
     swapped = np.zeros((len(sites), first.shape[1]), dtype=bool)
-    het = (first[..., 0] != first[..., 1]) & (other[..., 0] != other[..., 1])  # [T, N]
+    het_in_first = first[..., 0] != first[..., 1]
+    het_in_other = other[..., 0] != other[..., 1]
+    het = het_in_first & het_in_other  # [T, N]
     opposite = het & (first[..., 0] != other[..., 0])
     for start, stop in chromosome_bounds(sites.chrom):
         cm = sites.cm[start:stop]
-        rows = slice(*np.searchsorted(typed_sites, (start, stop)))
+        begin, end = np.searchsorted(typed_sites, (start, stop))
+        rows = slice(begin, end)
         typed_cm = sites.cm[typed_sites[rows]]
         for sample in np.flatnonzero(opposite[rows].any(axis=0)):
             hets = np.flatnonzero(het[rows, sample])
@@ -140,4 +145,5 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
 
 def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
-    return values[np.searchsorted((at[1:] + at[:-1]) / 2, wanted)]
+    middles = (at[1:] + at[:-1]) / 2
+    return values[np.searchsorted(middles, wanted)]

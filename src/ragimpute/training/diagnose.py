@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,17 @@ from ragimpute.errors import InputError, suggestion
 from ragimpute.evaluation.loss_diagnosis import ReconVerdict, monitor_means, verdict_of
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models import segments
-from ragimpute.panel import roles
 from ragimpute.panel.folds import SampleRole, load_fold
 from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.role_assignment import assign_roles, parse_holdout, read_target_names
+from ragimpute.panel.roles import read_samples
 from ragimpute.panel.store import Panel
-from ragimpute.targets import mask as masks
 from ragimpute.targets.alleles import AllelePolicy
-from ragimpute.targets.genotypes import read_genotypes
+from ragimpute.targets.mask import make_mask
+from ragimpute.targets.site_list import parse_sites
 from ragimpute.training.fold_segments import FoldSegments
 from ragimpute.training.train import TrainingRequest, TrainingSamples, train_network
-from ragimpute.vcf.source import read_header
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,11 @@ def _samples_of_mask(config: Mapping[str, Any], mask_name: str, request: Trainin
     """The training and validation samples of a mask's panel, their neighbours found; what the workflow's rules do."""
     mask = config["masks"][mask_name]
     panel_settings = config["panels"][mask["panel"]]
-    map_path = panel_settings["genetic_map"]
-    genetic_map = GeneticMap.read(map_path) if map_path else GeneticMap.uniform()
+    genetic_map = GeneticMap.from_option(panel_settings["genetic_map"])
     panel, _ = read_panel(panel_settings["reference"], panel_settings["region"], genetic_map)
-    table = _assign_roles(config, panel_settings, panel)
-    typed = _typed_sites(config, mask, panel_settings, panel, table)
-    samples = [SampleRole(*row) for row in table.itertuples(index=False)]
+    roles = _assign_roles(config, panel_settings, panel)
+    typed = _typed_sites(config, mask, panel_settings, panel, roles)
+    samples = [SampleRole(*row) for row in roles.itertuples(index=False)]
     found, size = find_architecture(request.architecture), request.settings().size
     folds = []
     for name in ("train", "validation"):
@@ -94,18 +92,17 @@ def _assign_roles(config: Mapping[str, Any], panel_settings: Mapping[str, Any], 
     """The samples' roles, as `ragimpute assign-roles` gives them."""
     targets = panel_settings["targets"]
     described = panel_settings["samples"]
-    chosen, held_out = None, None
+    names, holdout = None, None
     if isinstance(targets, dict):
-        holdout = targets["holdout"]
-        held_out = roles.read_names(holdout) if isinstance(holdout, str) else float(holdout)
+        holdout = parse_holdout(str(targets["holdout"]))
     else:
-        chosen = roles.evenly_spread(read_header(targets).samples, panel_settings["max_targets"])
-    return roles.assign_roles(
+        names = read_target_names(targets, panel_settings["max_targets"])
+    return assign_roles(
         panel,
         np.random.default_rng(config["data_seed"]),
-        targets=chosen,
-        holdout=held_out,
-        samples=roles.read_samples(described) if described else None,
+        targets=names,
+        holdout=holdout,
+        samples=read_samples(described) if described else None,
         validation_fraction=config["training"]["validation_fraction"],
     )
 
@@ -115,15 +112,12 @@ def _typed_sites(
     mask: Mapping[str, Any],
     panel_settings: Mapping[str, Any],
     panel: Panel,
-    table: pd.DataFrame,
+    roles: pd.DataFrame,
 ) -> np.ndarray:
     """The typed sites [S] bool, as `ragimpute mask` chooses them."""
     is_holdout = isinstance(panel_settings["targets"], dict)
-    path = Path(panel_settings["reference"] if is_holdout else panel_settings["targets"])
-    reference = roles.reference_samples(table)
-    frequency = panel.of_samples(reference).alleles.mean(axis=1)
-    policy = AllelePolicy(**panel_settings["alleles"])
-    found = read_genotypes(path, panel.sites, roles.target_samples(table), policy, frequency)
+    targets = panel_settings["reference"] if is_holdout else panel_settings["targets"]
     sites = mask["sites"] if isinstance(mask["sites"], str) else str(mask["sites"]["fraction"])
-    rng = np.random.default_rng([config["data_seed"], 0])
-    return masks.typed_sites(panel, reference, found, masks.parse_spec(sites), rng)
+    policy = AllelePolicy(**panel_settings["alleles"])
+    made = make_mask(panel, roles, targets, parse_sites(sites), policy, seed=config["data_seed"])
+    return made.typed

@@ -8,8 +8,7 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites
-from ragimpute.targets.genotypes import _sample_order
-from ragimpute.vcf.source import read_header, records
+from ragimpute.vcf.source import read_header, records, sample_order
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def read_imputed(
     """
     header = read_header(path)
     wanted = tuple(header.samples if samples is None else samples)
-    order = _sample_order(path, header.samples, wanted)
+    order = sample_order(path, header.samples, wanted)
     if not header.formats & {"DS", "HDS"}:
         raise InputError(f"{path}: FORMAT has neither DS nor HDS: this is not an imputed VCF")
     has_hds, has_gp = "HDS" in header.formats, "GP" in header.formats

@@ -5,9 +5,9 @@ torch is imported when a network or a fold's data is asked for, and not before.
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ragimpute.models.contract import RetrievedNeighbours, Segments, SiteDescription
+from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.panel.folds import Fold
-from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
+from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, FoldNeighbours, retrieve_neighbours
 
 if TYPE_CHECKING:
     from ragimpute.models.bert_rag.fold_data import BertRagData
@@ -36,10 +36,9 @@ class BertRagArchitecture:
         },
     }
 
-    def retrieve(self, size: str, fold: Fold, threads: int) -> RetrievedNeighbours:
+    def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
         """The neighbours of the fold's haplotypes, as `retrieve_neighbours` finds them."""
-        found = retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
-        return RetrievedNeighbours(found["neighbours"], found["features"])
+        return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
 
     def describe_sites(self, fold: Fold, threads: int) -> SiteDescription:
         """Nothing: what this network knows of a site is its position and frequency."""
@@ -50,7 +49,7 @@ class BertRagArchitecture:
         from ragimpute.models.bert_rag.fold_data import BertRagData
 
         settings = self.sizes[size]
-        return BertRagData(fold, segments.neighbours, settings["window"], settings["mosaics"])
+        return BertRagData(fold, segments.retrieved, settings["window"], settings["mosaics"])
 
     def build(self, size: str, seed: int) -> "BertRag":
         """A network with weights drawn from `seed` alone; the global random state is left as it was."""

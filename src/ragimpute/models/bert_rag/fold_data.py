@@ -12,11 +12,11 @@ import torch
 from ragimpute.errors import InputError
 from ragimpute.models.bert_rag.embedding import MASK, PAD
 from ragimpute.models.bert_rag.network import BertRagInputs
-from ragimpute.models.contract import Batch, RetrievedNeighbours
+from ragimpute.models.contract import Batch
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import chromosome_bounds
 from ragimpute.retrieval import evidence
-from ragimpute.retrieval.fold_neighbours import flanks, local_flanks
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours, flanks, local_flanks
 
 UNKNOWN = 0.5  # the share that padding has
 
@@ -33,19 +33,19 @@ def window_bounds(chrom: np.ndarray, window: int) -> np.ndarray:
 class BertRagData:
     """A fold's samples in windows of consecutive panel sites (a ragimpute.models.contract.FoldData)."""
 
-    def __init__(self, fold: Fold, neighbours: RetrievedNeighbours, window: int, mosaics: int) -> None:
+    def __init__(self, fold: Fold, retrieved: FoldNeighbours, window: int, mosaics: int) -> None:
         """Cut `fold` into windows of at most `window` sites; of the neighbours, `mosaics` haplotypes are made.
 
         Raises InputError when the neighbours do not fit the fold or are fewer than `mosaics`.
         """
         self.fold = fold
-        self.neighbours = neighbours
+        self.retrieved = retrieved
         self.window = window
         self.mosaics = mosaics
         self.bounds = window_bounds(fold.reference.sites.chrom, window)
         self.n_samples = fold.n_samples
         self.n_windows = len(self.bounds)
-        n_haplotypes, n_typed, n_neighbours = neighbours.haplotypes.shape
+        n_haplotypes, n_typed, n_neighbours = retrieved.neighbours.shape
         expected = (2 * self.n_samples, len(fold.typed_sites))
         if (n_haplotypes, n_typed) != expected:
             raise InputError(
@@ -114,8 +114,8 @@ class BertRagData:
         """Mosaics [B, 2, R, L] int64 and shares [B, 2, L, W] float32 of `haplotypes` [B, 2], L the padded window."""
         queries, length = haplotypes.reshape(-1), sites.stop - sites.start
         local, typed = local_flanks(self._beside, sites)
-        neighbours = self.neighbours.haplotypes[queries, typed]  # [N, t, K]
-        features = self.neighbours.features[queries, typed]  # [N, t, K, F]
+        neighbours = self.retrieved.neighbours[queries, typed]  # [N, t, K]
+        features = self.retrieved.features[queries, typed]  # [N, t, K, F]
         alleles = self.fold.reference.alleles[sites]  # [l, H]
 
         best = evidence.best_neighbours(features, self._lots[queries], typed.start, self.mosaics)  # [N, t, R]

@@ -5,9 +5,10 @@ torch is imported when a network or a fold's data is asked for, and not before.
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ragimpute.models.contract import RetrievedNeighbours, Segments, SiteDescription
+from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.models.copy_rag import site_inputs
 from ragimpute.panel.folds import Fold
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 
 if TYPE_CHECKING:
     from ragimpute.models.copy_rag.fold_data import CopyRagData
@@ -28,7 +29,7 @@ class CopyRagArchitecture:
         "full": {"epochs": 20, "steps_per_epoch": 200, "learning_rate": 4e-3, "evaluation_windows": 0},
     }
 
-    def retrieve(self, size: str, fold: Fold, threads: int) -> RetrievedNeighbours:
+    def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
         """The neighbours of the fold's haplotypes; more of them for targets of sparse arrays."""
         return site_inputs.neighbour_features(size, fold, threads)
 

@@ -17,8 +17,8 @@ class CopyRagData:
         """Cut the untyped sites of `fold` into windows of at most `window` sites."""
         self.fold = fold
         self.n_samples = fold.n_samples
-        self.neighbours = segments.neighbours
-        self.sites = SiteInputs(fold, segments.sites)
+        self.retrieved = segments.retrieved
+        self.sites = SiteInputs(fold, segments.described)
         untyped = np.flatnonzero(~fold.typed)
         self.windows = [untyped[start : start + window] for start in range(0, len(untyped), window)]
         self.n_windows = len(self.windows)
@@ -37,8 +37,8 @@ class CopyRagData:
         left, right = self.sites.left[sites], self.sites.right[sites]
         first = int(left[0])
         typed = slice(first, int(right[-1]) + 1)  # the T typed sites around the window
-        features = self.neighbours.features[haplotypes, typed]
-        neighbours = self.neighbours.haplotypes[haplotypes, typed]
+        features = self.retrieved.features[haplotypes, typed]
+        neighbours = self.retrieved.neighbours[haplotypes, typed]
         minor, flipped = self.sites.carriers(sites), self.sites.flipped[sites]
         known = self.sites.features(samples, sites)
         tensor = torch.from_numpy

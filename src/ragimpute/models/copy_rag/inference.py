@@ -43,7 +43,7 @@ def kernel_dosages(
     architecture. The logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a
     site with one allele in the whole reference gets that one.
     """
-    about = inputs.SiteInputs(fold, segments.sites)
+    about = inputs.SiteInputs(fold, segments.described)
     p = _contiguous(weights)
     sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed), threads)
     before, log_frequencies = _embed(p, about, sites)  # L = len(sites) from here on
@@ -59,7 +59,7 @@ def kernel_dosages(
     folded = of_embedding @ p["value.weight"]  # [J, D]
     query_blocks = np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width)
     side_blocks = np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2)
-    halves = segments.neighbours.features.view(np.uint16)
+    halves = segments.retrieved.features.view(np.uint16)
     key_weight, key_bias = _first_layer(p)
     sharpness = np.float32(1 / temperature)  # 1 leaves the logits as they are, to the last bit
     n_sites, n_samples = len(fold.typed), fold.n_samples
@@ -69,7 +69,7 @@ def kernel_dosages(
         _impute,
         threads,
         halves,
-        segments.neighbours.haplotypes,
+        segments.retrieved.neighbours,
         key_weight,
         key_bias,
         p["key.2.weight"],
@@ -147,15 +147,15 @@ def attention(
     retrieved at the one and then at the other; and their weight [2P, 2K] float32, the softmax of the network's
     attention scores, which sums to 1.
     """
-    about = inputs.SiteInputs(fold, segments.sites)
+    about = inputs.SiteInputs(fold, segments.described)
     p = _contiguous(weights)
     before, _ = _embed(p, about, np.array([site]))
     query = _query(p, before)[0]
-    n_hap, _, k = segments.neighbours.haplotypes.shape
+    n_hap, _, k = segments.retrieved.neighbours.shape
     flanks = np.array([about.left[site], about.right[site]])
     carriers, weight = np.empty((n_hap, 2 * k), np.int64), np.empty((n_hap, 2 * k), np.float32)
-    features = np.ascontiguousarray(segments.neighbours.features[:, flanks])
-    haplotypes = np.ascontiguousarray(segments.neighbours.haplotypes[:, flanks])
+    features = np.ascontiguousarray(segments.retrieved.features[:, flanks])
+    haplotypes = np.ascontiguousarray(segments.retrieved.neighbours[:, flanks])
     key_weight, key_bias = _first_layer(p)
     width = before.shape[1]
     _attention(

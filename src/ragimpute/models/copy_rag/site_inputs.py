@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.models.contract import RetrievedNeighbours, SiteDescription
+from ragimpute.models.contract import SiteDescription
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold
 from ragimpute.retrieval import allele_ages, neighbours
-from ragimpute.retrieval.fold_neighbours import flanks, join_chromosomes, retrieve_neighbours
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours, flanks, join_chromosomes, retrieve_neighbours
 
 NAME = "copy_rag"
 SIZES = {
@@ -80,11 +80,10 @@ def more_neighbours(fold: Fold) -> int:
     return min(MOST_TIMES, max(1, times))
 
 
-def neighbour_features(size: str, fold: Fold, threads: int) -> RetrievedNeighbours:
+def neighbour_features(size: str, fold: Fold, threads: int) -> FoldNeighbours:
     """The neighbours of each query haplotype: K of the size, times `more_neighbours`."""
     k = SIZES[size]["neighbours"] * more_neighbours(fold)
-    found = retrieve_neighbours(fold, k, threads)
-    return RetrievedNeighbours(found["neighbours"], found["features"])
+    return retrieve_neighbours(fold, k, threads)
 
 
 def describe_sites(fold: Fold, threads: int) -> SiteDescription:
@@ -103,21 +102,22 @@ def _describe_chromosome(fold: Fold, threads: int) -> SiteDescription:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # samples of the fold are in the reference: each is left out in turn
-    carriers = allele_ages.age_carriers(fold.reference, threads)
-    sharing, clustering = (
-        describe(fold.reference, fold.typed_sites, carriers, group, inside, threads)
-        for describe in (allele_ages.carriers_sharing, allele_ages.clustered)
-    )
-    if fold.reference.ages is not None and not inside:
-        return SiteDescription(np.stack([sharing[0], *fold.reference.ages, clustering[0]]))
-    ages = allele_ages.each(fold.reference, carriers, group, inside, threads)
-    results = [sharing, *ages, clustering]
-    of_all = np.stack([of_all for of_all, _ in results])
+    reference = fold.reference
+    drawn = allele_ages.panel_carriers(reference, threads)
+    sharing = allele_ages.panel_sharing(reference, fold.typed_sites, drawn, group, inside, threads)
+    clustering = allele_ages.panel_clustering(reference, fold.typed_sites, drawn, group, inside, threads)
+    if reference.ages is not None and not inside:
+        return SiteDescription(np.stack([sharing[0], *reference.ages, clustering[0]]))
+    all_sites = np.arange(len(reference.sites))
+    sharing_at_all = allele_ages.panel_sharing(reference, all_sites, drawn, group, inside, threads)
+    isolation = allele_ages.panel_isolation(reference, drawn, group, inside, threads)
+    results = [sharing, sharing_at_all, isolation, clustering]
+    carriers = np.stack([of_all for of_all, _ in results])
     if not inside:
-        return SiteDescription(of_all)
+        return SiteDescription(carriers)
     group_of_sample = group[np.maximum(own, 0)]  # [P]
     left_out = np.stack([left_out[:, group_of_sample] for _, left_out in results])
-    return SiteDescription(of_all, left_out)
+    return SiteDescription(carriers, left_out)
 
 
 def leave_out_groups(fold: Fold) -> np.ndarray:
