@@ -101,7 +101,7 @@ def train_command(
 
     A temperature, fitted on the validation samples, is stored with it for `ragimpute predict --calibrate`.
 
-    For one seed all losses start from the same weights and see the same batches. On one machine the result is the same
+    For one seed all losses start from the same weights and get the same batches. On one machine the result is the same
     to the last bit, whether the training was interrupted or not; another number of threads may change the last digits.
 
     Several GPUs, or machines: torchrun --nproc-per-node 4 -m ragimpute train ..; each process takes a share of a step's
@@ -162,7 +162,7 @@ def diagnose_loss_command(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Train LOSS for a moment and say whether its reconstruction term disturbs, is saturated, or can stay.
+    """Train LOSS for a few steps and say whether its reconstruction term disturbs, is saturated, or can stay.
 
     Reads the panel, finds neighbours and trains in memory; nothing is written. The figures are means over the last
     epoch. Two minutes on two cores on the example.

@@ -37,7 +37,7 @@ def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
     else. NaN gives `unknown`.
     """
     if not np.isfinite(recon_mean) or not np.isfinite(hap_mean):
-        return ReconVerdict("unknown", "no reconstruction loss was seen")
+        return ReconVerdict("unknown", "the history has no reconstruction loss")
     if recon_mean > hap_mean:
         return ReconVerdict("disturbs", "it may disturb: lower the weight of reconstruction to 0.05")
     if recon_mean < SATURATED:
@@ -47,10 +47,10 @@ def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
 
 def batch_shares(ratios: np.ndarray) -> tuple[float, float]:
     """The shares of batches [n] whose ratio of reconstruction to haplotype loss is > 1 and < 0.1; NaN without any."""
-    seen = ratios[np.isfinite(ratios)]
-    if not len(seen):
+    known = ratios[np.isfinite(ratios)]
+    if not len(known):
         return float("nan"), float("nan")
-    return float(np.mean(seen > DOMINATES)), float(np.mean(seen < NEGLIGIBLE))
+    return float(np.mean(known > DOMINATES)), float(np.mean(known < NEGLIGIBLE))
 
 
 def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:

@@ -135,7 +135,7 @@ class Architecture(Protocol):
         ...
 
     def describe_sites(self, fold: Fold, threads: int) -> SiteDescription:
-        """What the fold's reference says of each site, the same for all samples that are not in it."""
+        """The description of each site by the fold's reference, the same for all samples that are not in it."""
         ...
 
     def fold_data(self, size: str, fold: Fold, segments: Segments) -> FoldData:

@@ -48,7 +48,7 @@ class TrainedNetwork:
 
 @dataclass
 class Trainer:
-    """Trains `model` in place. All randomness comes from `seed`; two losses of one seed see the same of it.
+    """Trains `model` in place. All randomness comes from `seed`; two losses of one seed draw the same numbers.
 
     `signature` names everything that the result depends on: a checkpoint of another signature is not resumed. `folds`
     are the training folds, the study's mask first; with `epochs` 0, which only scores the initial weights, there may be
@@ -110,7 +110,7 @@ class Trainer:
         self._start()
         if settings.epochs == 0:  # nothing to train: the initial weights are the result
             self._finish_epoch()
-        with self._heed_sigterm(), self._display() as display:
+        with self._stop_at_sigterm(), self._display() as display:
             batches = self.source.steps(self._step, settings.total_steps, ahead=self.device.type == "cuda")
             while self._step < settings.total_steps and not self._patience_is_out():
                 scalars = self._train_step(*self._next(batches))
@@ -249,7 +249,7 @@ class Trainer:
         self.history.rows = [tuple(row) for row in state["history"]]
 
     @contextmanager
-    def _heed_sigterm(self) -> Iterator[None]:
+    def _stop_at_sigterm(self) -> Iterator[None]:
         """Turn SIGTERM (what schedulers send before they kill) into a checkpoint after the current step."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -114,7 +114,7 @@ def _weight_problems(where: str, given: Mapping[str, Any]) -> list[str]:
 
 
 def _negative_numbers(where: str, given: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
-    """The keys whose values are no numbers of at least 0."""
+    """A problem for each of `keys` whose value is not a number of at least 0."""
     wrong = [key for key in keys if key in given and not (_is_number(given[key]) and given[key] >= 0)]
     return [f"{where}.{key}: {given[key]!r} must be a number of at least 0" for key in wrong]
 

@@ -1,4 +1,4 @@
-"""Which samples and window each step sees: a function of the seed and the step's number, and of nothing else.
+"""Which samples and window each step takes: a function of the seed and the step's number, and of nothing else.
 
 So the order is the same for all losses of one seed, is not moved by validation, and needs no state to resume.
 """

@@ -26,7 +26,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     patience: int = 0  # epochs without a better val_r2 before stopping; 0: never
     evaluation_windows: int = 16  # windows, evenly spread, of the evaluation after each epoch; 0: all
-    kept_epoch: str = "best"  # whose weights are kept: best, by val_r2; last
+    kept_epoch: str = "best"  # the epoch whose weights are kept: best, by val_r2; last
     monitor_every: int = 10  # steps between the gradient monitors; 0: never
     amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
     compile_from: int = 0  # steps from which torch.compile's half a minute pays on CUDA; 0: it never does

@@ -56,13 +56,15 @@ class TrainingRequest:
         return LossSpec.from_config(self.loss, self.loss_name)
 
     def metadata(self) -> dict[str, str]:
-        """What a model's file says of its training."""
+        """The metadata of the model's file that the request decides."""
+        loss = json.dumps(self.loss, sort_keys=True)
+        training = json.dumps(self.training, sort_keys=True)
         return {
             "architecture": self.architecture,
             "size": self.settings().size,
             "loss_name": self.loss_name,
-            "loss": json.dumps(self.loss, sort_keys=True),
-            "training": json.dumps(self.training, sort_keys=True),
+            "loss": loss,
+            "training": training,
             "seed": str(self.seed),
             "weights": self.weights,
         }
@@ -142,8 +144,8 @@ def train_network(
     """Train and keep the epoch with the best validation dosage r2; then fit a temperature, and a probe on `after`.
 
     `provenance` names what the samples come from; it goes into the metadata. A training that was stopped goes on from
-    its `checkpoint` when all that the result depends on is the same. `log` is told of the progress. Several processes
-    that torchrun has started share the samples of each step; None is returned in all but the first.
+    its `checkpoint` when all that the result depends on is the same. `log` gets lines about the progress. Several
+    processes that torchrun has started share the samples of each step; None is returned in all but the first.
 
     Raises InputError for settings or a loss that cannot be, for cuda where it is absent, and for a loss that is not
     finite; Interrupted after SIGTERM, with the checkpoint saved.

@@ -13,7 +13,7 @@ class TrainingDisplay:
     def __init__(
         self, total: int, done: int, steps_per_epoch: int, log: Callable[[str], None], bar: bool = True
     ) -> None:
-        """`done` of `total` steps are done. Without `bar`, and without a terminal, `log` is told of each epoch."""
+        """`done` of `total` steps are done. Without `bar`, and without a terminal, `log` gets a line for each epoch."""
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
         self._log, self._total, self._steps_per_epoch = log, total, steps_per_epoch

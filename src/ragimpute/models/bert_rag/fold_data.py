@@ -71,9 +71,9 @@ class BertRagData:
         sites = np.full(self.window, -1, dtype=np.int64)
         sites[real] = np.arange(start, end)
 
-        seen = samples[:1] if self._alike else samples
-        count, number = fold.left_out_count(seen, inside)  # [l, B], [B]
-        frequency = np.zeros((len(seen), self.window), dtype=np.float32)
+        counted_for = samples[:1] if self._alike else samples
+        count, number = fold.left_out_count(counted_for, inside)  # [l, B], [B]
+        frequency = np.zeros((len(counted_for), self.window), dtype=np.float32)
         frequency[:, real] = (count / number).T
         position = np.zeros(self.window, dtype=np.float32)
         position[real] = fold.reference.sites.cm[inside] - fold.reference.sites.cm[start]

@@ -63,7 +63,7 @@ class BertRag(nn.Module):
     """The network.
 
     One haplotype head serves both haplotypes, because which of a sample's haplotypes is called the first is
-    arbitrary; the genotype head sees both haplotypes side by side.
+    arbitrary; the genotype head reads both haplotypes side by side.
     """
 
     def __init__(self, width: int, blocks: int, heads: int, dropout: float = 0.1) -> None:

@@ -202,7 +202,7 @@ def mean_block(weight, both, inverse, context):
 def attend(weight, top, both, carriers, alleles, carries, context):
     """Log-sum-exps of carriers and others, EMPTY when there are none; `context` [D] becomes the weighted mean key.
 
-    weight [2K]: exp(score - top); carriers [2K]: the keys' haplotypes; alleles [H]: who carries; carries: scratch.
+    weight [2K]: exp(score - top); carriers [2K]: the keys' haplotypes; alleles [H]: 1 for carriers; carries: scratch.
     """
     depth, n = both.shape
     for i in range(n):

@@ -1,4 +1,4 @@
-"""copy_rag: a copying network. It does not invent alleles; it decides whom to copy.
+"""copy_rag: a copying network. It invents no alleles; it decides which reference haplotypes to copy.
 
 A key is a retrieved haplotype with its features; a query is an untyped site: its frequency, its distance to the two
 flanking typed sites, its allele's age (carriers' mutual sharing) and how well typed sites tag it (carriers'

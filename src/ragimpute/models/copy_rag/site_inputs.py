@@ -1,4 +1,4 @@
-"""What copy_rag sees of a fold: the retrieved neighbours with their features, and what is known of each site.
+"""What copy_rag reads of a fold: the retrieved neighbours with their features, and what is known of each site.
 
 Plain numpy, so that imputing on a CPU need not import torch.
 """
@@ -73,7 +73,7 @@ def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], si
 
 
 def more_neighbours(fold: Fold) -> int:
-    """How many times the size's K neighbours the samples of `fold` get: 1 for those with truth, who are trained on."""
+    """How many times the size's K neighbours the samples of `fold` get: 1 for samples with truth, of training."""
     if fold.truth is not None:
         return 1
     times = math.ceil(SPARSE_PER_CM / fold.typed_per_cm)
