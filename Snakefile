@@ -36,11 +36,14 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
-# Snakemake's default limit of 100 jobs a second (version 9.27.1) starts a timer at each round of scheduling, and each timer
-# starts a round: with hundreds of jobs scheduling takes half a core. Jobs take seconds here, so there is no limit unless
-# somebody asks for another one.
+# Snakemake 9.27.1 starts at most 100 jobs a second by default, and watches that by a timer at each round of scheduling,
+# which starts the next round: with hundreds of jobs, scheduling takes half a core. Jobs take seconds here, so the limit is
+# taken away unless another one is asked for. No option does that: `--max-jobs-per-timespan 0/1s` starts no job at all, and a
+# longer timespan delays the end of each run by as much, because Python waits for the timers. Hence these two attributes,
+# which are no part of Snakemake's documentation; where a version lacks them, the limit stays.
 onstart:
-    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    settings = getattr(workflow, "scheduling_settings", None)
+    limit = getattr(settings, "max_jobs_per_timespan", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 

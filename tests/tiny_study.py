@@ -70,10 +70,10 @@ class Study:
         }
 
     @contextmanager
-    def edited(self, path: Path, text: str) -> Iterator[None]:
-        """`path` of the copy with `text` in it; afterwards as it was, times included."""
+    def edited(self, path: Path, content: str | bytes) -> Iterator[None]:
+        """`path` of the copy with `content` in it; afterwards as it was, times included."""
         before, stat = path.read_bytes(), path.stat()
-        path.write_text(text)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -96,20 +97,73 @@ def test_each_rule_leaves_its_log_and_benchmark(tiny: Study) -> None:
         assert {"read_panel", "phase", "retrieve", "train", "predict", "baseline", "evaluate", "report"} <= found
 
 
+A_STATEMENT = "\nassert True\n"  # runs when a module is imported, and so counts with whatever is used of the module
+
+# what is edited -> a module, a pattern, and what each match of it becomes
+WITHOUT_EFFECT = {
+    "a help text": ("cli/training.py", 'help="', 'help="Now: '),
+    "a help text of a shared option": ("cli/options.py", 'help="', 'help="Now: '),
+    "an option of another verb": (
+        "cli/training.py",
+        r'^@click.command\("diagnose-loss"\)$',
+        r'\g<0>\n@click.option("--x")',
+    ),
+    "a message": ("models/__init__.py", r'raise InputError\(f"', r"\g<0>Now: "),
+    "a docstring": ("models/__init__.py", '^    """', r"\g<0>Now: "),
+    "a comment": ("training/losses.py", r"\Z", "# now\n"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", list(WITHOUT_EFFECT))
+def test_an_edit_that_changes_no_result_leaves_nothing_to_do(tiny: Study, what: str) -> None:
+    name, pattern, new = WITHOUT_EFFECT[what]
+    path = tiny.checkout / "src" / "ragimpute" / name
+    text, count = re.subn(pattern, new, path.read_text(), flags=re.MULTILINE)
+    assert count, f"{name} has no {pattern!r}"
+    with tiny.edited(path, text):
+        assert tiny.would_run() == Counter()
+
+
 @pytest.mark.slow
 def test_editing_plotting_code_redraws_figures_and_does_not_train(tiny: Study) -> None:
-    figures = tiny.checkout / "src" / "ragimpute" / "reporting" / "figures.py"
-    with tiny.edited(figures, figures.read_text() + "\n# another colour\n"):
+    figures = tiny.checkout / "src" / "ragimpute" / "reporting" / "plot.py"
+    with tiny.edited(figures, figures.read_text() + A_STATEMENT):
         jobs = tiny.would_run()
     assert jobs == Counter(plot=1, report=1)
 
 
 @pytest.mark.slow
 def test_editing_one_architecture_trains_that_one_again(tiny: Study) -> None:
-    network = tiny.checkout / "src" / "ragimpute" / "models" / "copy_rag.py"
-    with tiny.edited(network, network.read_text() + "\n# another layer\n"):
+    network = tiny.checkout / "src" / "ragimpute" / "models" / "copy_rag" / "network.py"
+    with tiny.edited(network, network.read_text() + A_STATEMENT):
         done = tiny.snakemake("--dry-run").stdout
     assert set(re.findall(r"output: results/models/tiny_omni/(\w+)\.", done)) == {"copy_rag"}
+
+
+@pytest.mark.slow
+def test_replacing_pretrained_weights_runs_the_rows_that_use_them_again(tiny: Study, tmp_path: Path) -> None:
+    content = yaml.safe_load((tiny.checkout / "tests" / "studies" / "tiny.yaml").read_text())
+    row = {"mask": "tiny_omni", "architecture": "copy_rag", "loss": "cross_entropy"}
+    content["study"] = [{**row, "weights": weights} for weights in ("scratch", "pretrained", "fine_tuned")]
+    config = tiny.checkout / "tests" / "studies" / "weights.yaml"
+    config.write_text(yaml.safe_dump(content))
+    study = Study(tiny.checkout, tmp_path / "run")
+    shutil.copytree(tiny.folder, study.folder)
+    methods = [f"copy_rag.cross_entropy{suffix}" for suffix in ("", ".pretrained", ".fine_tuned")]
+    vcfs = [f"results/imputed/tiny_omni/{method}/seed1.vcf.gz" for method in methods]
+    done = study.snakemake(*vcfs, config=str(config))
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "Nothing to be done" in study.snakemake("--dry-run", *vcfs, config=str(config)).stdout
+
+    folder = tiny.checkout / "src" / "ragimpute" / "models" / "pretrained"
+    other = (folder / "copy_rag_large_panels.safetensors").read_bytes()
+    with study.edited(folder / "copy_rag_without_chr20.safetensors", other):
+        done = study.snakemake("--dry-run", *vcfs, config=str(config))
+    again = re.findall(r"output: results/models/tiny_omni/([\w.]+)/seed1.safetensors", done.stdout)
+    assert sorted(again) == sorted(methods[1:])
+    again = re.findall(r"output: results/imputed/tiny_omni/([\w.]+)/seed1.vcf.gz,", done.stdout)
+    assert sorted(again) == sorted(methods[1:])
 
 
 @pytest.mark.slow

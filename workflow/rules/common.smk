@@ -11,16 +11,20 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from ragimpute.models.pretrained import FOLDER as PRETRAINED_FOLDER
 from ragimpute.study.code_digest import digest, of_other_architectures
-from ragimpute.study.configuration import ConfigError, load
+from ragimpute.study.configuration import ConfigError, load_configuration
 from ragimpute.reporting import FIGURES
 from ragimpute.study.runs import runs, truth_file
 from ragimpute.training.gpu import has_gpu
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
+# Snakemake documents the merged `config` only. It does not say which files and which --config it was merged from (and it
+# merges mappings that must replace each other), nor that this is a module. So three attributes that it does not document
+# are used, here and nowhere else: modifier.skip_configfile, overwrite_configfiles and config_settings.
 IS_MODULE = workflow.modifier.skip_configfile
 try:
-    CONFIG = load(
+    CONFIG = load_configuration(
         ROOT,
         [] if IS_MODULE else workflow.overwrite_configfiles,
         config if IS_MODULE else workflow.config_settings.config,
@@ -142,7 +146,7 @@ def given(option, key):
 
 
 def code(verb, module):
-    """Params function: a digest of the modules of src/ that `ragimpute verb` runs, so that an edit of them reruns the rule."""
+    """Params function: a digest of what `ragimpute verb` runs of src/, so that an edit of it runs the rule again."""
 
     def digest_for(wildcards):
         architecture = getattr(wildcards, "architecture", None)
@@ -256,6 +260,11 @@ def training_segments(wildcards):
         return []
     folder = f"results/segments/{RETRIEVAL}".format(**wildcards)
     return [f"{folder}/{fold}.safetensors" for fold in FOLDS]
+
+
+def pretrained_files(wildcards):
+    """All files of pretrained weights, of which `train` chooses one by the panel; none where it starts from scratch."""
+    return sorted(PRETRAINED_FOLDER.glob("*.safetensors")) if wildcards.weights else []
 
 
 def weights_option(wildcards):

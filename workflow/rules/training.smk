@@ -9,6 +9,7 @@ rule train:
         segments=training_segments,
         validation_segments=f"results/segments/{RETRIEVAL}/validation.safetensors",
         validation="results/masks/{mask}/validation.vcf.gz",
+        pretrained=pretrained_files,
     output:
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.history.tsv",

@@ -1,92 +1,172 @@
-"""Which modules of this package a verb runs, and a digest of them for the workflow to have as a parameter of its rules.
+"""Which definitions of this package a verb runs, and a digest of them, a parameter of the verb's rule.
 
-Snakemake does not see edits under src/. Imports are followed in the source text: those at the top of the verb's module
-and inside the verb's own function, then all imports of every module reached. Editing a figure's code thus redraws
-figures, and editing a loss trains again. (As inputs, a hundred modules of each of hundreds of jobs kept Snakemake's
-scheduler busy, which asks for the size of every input at every look: half a core in the loss study.)
+Snakemake does not see edits under src/. So names are followed through the syntax trees: from the function of the verb
+to every function, class and constant that it names (`name`, or `module.name`), and from these to all that they name.
+Editing a figure's code thus redraws figures, and editing a loss trains again. What counts:
+
+- of a class that is reached, all methods and base classes: names alone do not tell which method an object's is;
+- of a module of which anything is reached, the statements that run when it is imported, and functions whose decorator
+  may register them (`@extra_term`); the same of the packages around it;
+- defaults and types of the verb's options.
+
+What does not count: docstrings, comments, annotations of functions, help texts, the texts in exceptions, `click.echo`
+and log messages, imports, and what is not reached: options of other verbs, functions beside those that are used.
+
+Where names do not tell what is reached, more counts. A module that is used as a value (`getattr(module, name)`), or
+asked for a name that it does not define, counts whole. `importlib.import_module` makes the whole package count. An
+attribute that is read from an object (`getattr(table, name)`) belongs to a class, which counts whole already.
+
+It is a digest, because a hundred modules as inputs of each of hundreds of jobs kept Snakemake's scheduler busy, which
+asks for the size of every input at every look: half a core in the loss study.
 """
 
-import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ragimpute.study.syntax import Definition, ParsedModule, parse_module
+
 PACKAGE = "ragimpute"
 ROOT = Path(__file__).parents[1]
-# the dispatcher of the verbs and the version say nothing about any result
-LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli"})
+# The dispatcher of the verbs, the version, and this digest say nothing about any result.
+LEFT_OUT = frozenset({"ragimpute", "ragimpute.cli", "ragimpute.study.code_digest", "ragimpute.study.syntax"})
+AT_IMPORT = "at import"
 
 
 @cache
-def digest(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> str:
-    """SHA-256 of the modules that `modules_of` names, their names included."""
+def digest(verb: str, cli_module: str, without: tuple[str, ...] = (), root: Path = ROOT) -> str:
+    """SHA-256 of the definitions that `reached` finds, their names included; remembered by the process."""
     found = hashlib.sha256()
-    for path in map(Path, modules_of(verb, cli_module, without)):
-        found.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    for name, definition in sorted(reached(verb, cli_module, without, root).items()):
+        found.update(f"{name}\0{definition.text}\0".encode())
     return found.hexdigest()
 
 
-def modules_of(verb: str, cli_module: str, without: tuple[str, ...] = ()) -> list[str]:
-    """Paths of the modules that `verb`, a function of ragimpute.cli.`cli_module`, can reach, sorted.
+def reached(verb: str, cli_module: str, without: tuple[str, ...] = (), root: Path = ROOT) -> dict[str, Definition]:
+    """The definitions that `verb`, a function of ragimpute.cli.`cli_module`, can reach, by `module:name`.
 
     `without` names modules that are not followed: those that the verb reaches and, called as it is, does not run.
-    Raises FileNotFoundError when there is no such module, and KeyError when it has no such function.
+    `root` is the folder of the package. Raises FileNotFoundError when there is no such module, and KeyError when it has
+    no such function.
     """
-    start = f"{PACKAGE}.cli.{cli_module}"
-    tree = _tree(start)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    verb_function = functions[f"{verb.replace('-', '_')}_command"]
-    # other verbs live beside this one: their function bodies are not read, those of plain helpers are
-    others = [node for node in functions.values() if node is not verb_function and node.decorator_list]
-    found = {start}
-    queue = [name for node in tree.body if node not in others for name in _imports(node, start)]
-    while queue:
-        name = queue.pop()
-        if name not in found and name not in without:
-            found.add(name)
-            queue += _imported(name)
-    return sorted(str(_path(name)) for name in found - LEFT_OUT)
-
-
-def _path(name: str) -> Path:
-    path = ROOT.joinpath(*name.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return _Search(root, frozenset(without) | LEFT_OUT).from_verb(verb, f"{PACKAGE}.cli.{cli_module}")
 
 
 @cache
-def _tree(name: str) -> ast.Module:
-    return ast.parse(_path(name).read_text(encoding="utf-8"))
-
-
-@cache
-def _imported(name: str) -> tuple[str, ...]:
-    """What the module `name` imports anywhere; remembered, as a workflow asks for hundreds of jobs."""
-    return tuple(_imports(_tree(name), name))
-
-
-def _imports(tree: ast.AST, module: str) -> Iterator[str]:
-    """Modules of the package that are imported anywhere in `tree`, with the packages around them."""
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE:
-                yield from (
-                    parent for end in range(1, len(parts) + 1) if _path(parent := ".".join(parts[:end])).is_file()
-                )
-
-
-def of_other_architectures(architecture: str) -> tuple[str, ...]:
+def of_other_architectures(architecture: str, root: Path = ROOT) -> tuple[str, ...]:
     """Modules of `ragimpute.models` that belong to architectures other than `architecture`.
 
     Each architecture has a folder of its name.
     """
-    others = [path for path in (ROOT / "models").glob("*_rag") if path.name != architecture]
+    others = [path for path in (root / "models").glob("*_rag") if path.name != architecture]
     modules = [path for folder in others for path in folder.glob("*.py")]
     names = [f"{PACKAGE}.models.{path.parent.name}.{path.stem}".removesuffix(".__init__") for path in modules]
     return tuple(sorted(names))
+
+
+class _Search:
+    """Follows names from definition to definition through the modules under `root`."""
+
+    def __init__(self, root: Path, left_out: frozenset[str]) -> None:
+        self._root = root
+        self._left_out = left_out
+        self._modules: dict[str, ParsedModule | None] = {}
+        self._found: dict[str, Definition] = {}
+        self._begun: set[str] = set()
+        self._queue: list[tuple[str, Definition]] = []
+
+    def from_verb(self, verb: str, start: str) -> dict[str, Definition]:
+        """All that the verb's function in the module `start` reaches."""
+        module = self._module(start)
+        if module is None:
+            raise FileNotFoundError(f"no module {start} in {self._root}")
+        name = f"{verb.replace('-', '_')}_command"
+        self._add(start, name, module.definitions[name])
+        while self._queue:
+            where, definition = self._queue.pop()
+            self._follow(where, definition)
+        return self._found
+
+    def _path(self, name: str) -> Path:
+        path = self._root.joinpath(*name.split(".")[1:])
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+    def _module(self, name: str) -> ParsedModule | None:
+        """The module called `name`, None when there is none in this package or it is left out."""
+        if name not in self._modules:
+            path = self._path(name)
+            known = name.split(".")[0] == PACKAGE and name not in self._left_out and path.is_file()
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            self._modules[name] = parse_module(path.read_text(encoding="utf-8"), f"{package}.") if known else None
+        return self._modules[name]
+
+    def _add(self, module: str, name: str, definition: Definition) -> None:
+        key = f"{module}:{name}"
+        if key in self._found:
+            return
+        self._found[key] = definition
+        self._queue.append((module, definition))
+        self._begin(module)
+
+    def _begin(self, name: str) -> None:
+        """Add what runs when the module `name`, of which something is reached, is imported."""
+        if name in self._begun or not name:
+            return
+        self._begun.add(name)
+        self._begin(name.rpartition(".")[0])
+        module = self._module(name)
+        if module is not None:
+            for i, definition in enumerate(module.at_import):
+                self._add(name, f"{AT_IMPORT} {i}", definition)
+
+    def _add_whole(self, name: str) -> None:
+        """Add all definitions of the module `name`."""
+        module = self._module(name)
+        if module is not None:
+            for defined, definition in module.definitions.items():
+                self._add(name, defined, definition)
+
+    def _follow(self, where: str, definition: Definition) -> None:
+        """Add what a definition of the module `where` names."""
+        if definition.imports_by_text:
+            for name in self._all_modules():
+                self._add_whole(name)
+        for path in definition.names:
+            if path[0] in definition.imports:
+                self._add_imported(definition.imports[path[0]], path[1:])
+            else:
+                self._add_named(where, path)
+
+    def _add_named(self, where: str, path: tuple[str, ...]) -> None:
+        """Add what `path` means at the top level of the module `where`: nothing for a local or a built-in name."""
+        module = self._module(where)
+        if module is None:
+            return
+        if path[0] in module.definitions:
+            self._add(where, path[0], module.definitions[path[0]])
+        elif path[0] in module.imports:
+            self._add_imported(module.imports[path[0]], path[1:])
+
+    def _add_imported(self, source: tuple[str, str], rest: tuple[str, ...]) -> None:
+        """Add what is meant by `rest`, attribute by attribute, of an imported module or of a name in it."""
+        name, attribute = source
+        if name.split(".")[0] != PACKAGE:
+            return
+        path = (attribute, *rest) if attribute else rest
+        # Names of submodules come first: `from ragimpute import artefacts`, `models.pretrained.FOLDER`.
+        while path and self._path(f"{name}.{path[0]}").is_file():
+            name, path = f"{name}.{path[0]}", path[1:]
+        module = self._module(name)
+        if module is None:
+            return
+        if path and (path[0] in module.definitions or path[0] in module.imports):
+            self._add_named(name, path)
+            self._begin(name)
+        else:
+            self._add_whole(name)
+
+    def _all_modules(self) -> Iterator[str]:
+        for path in sorted(self._root.rglob("*.py")):
+            parts = path.relative_to(self._root).with_suffix("").parts
+            yield ".".join([PACKAGE, *parts]).removesuffix(".__init__")

@@ -8,14 +8,17 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ragimpute import __version__
-from ragimpute.artefacts import file_digest
+from ragimpute.artefacts import atomic_path, file_digest
 from ragimpute.external import SAYS_VERSION, program_version
+from ragimpute.study.configuration_paths import named_files
 
 LIBRARIES = (
     *("numpy", "scipy", "torch", "numba", "scikit-allel", "cyvcf2", "pysam", "pandas", "snakemake"),
@@ -29,21 +32,28 @@ def provenance_record(config: Mapping[str, Any]) -> dict[str, Any]:
     Values are those of the process that calls: under SLURM or conda, of that job's node or environment. Raises OSError
     when an input file cannot be read.
     """
+    seeds = {"training": list(config["seeds"]), "data": config["data_seed"], "evaluation": config["evaluation"]["seed"]}
+    settings = json.dumps(config, sort_keys=True).encode()
+    paths = sorted({path for _, path in named_files(config)})
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         "programs": programs(),
         "source_sha256": source_digest(),
-        "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-        "seeds": {
-            "training": list(config["seeds"]),
-            "data": config["data_seed"],
-            "evaluation": config["evaluation"]["seed"],
-        },
-        "inputs_sha256": {path: file_digest(path) for path in sorted(set(input_files(config)))},
+        "config_sha256": hashlib.sha256(settings).hexdigest(),
+        "seeds": seeds,
+        "inputs_sha256": {path: file_digest(path) for path in paths},
         "python": {"executable": sys.executable, "prefix": sys.prefix},
         "hardware": hardware(),
     }
+
+
+def write_provenance(config_path: Path, out: Path) -> None:
+    """Write the record of a run of the effective configuration at `config_path` (YAML) to `out` (JSON)."""
+    config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+    content = json.dumps(provenance_record(config), indent=2)
+    with atomic_path(out) as temporary:
+        temporary.write_text(f"{content}\n", encoding="utf-8")
 
 
 def versions() -> dict[str, str]:
@@ -72,27 +82,13 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def input_files(config: Mapping[str, Any]) -> Iterator[str]:
-    """Paths of the files that the panels and masks of `config` name."""
-    for panel in config["panels"].values():
-        targets = panel["targets"]
-        held_out = targets["holdout"] if isinstance(targets, Mapping) else targets
-        yield from _files([panel["reference"], held_out, panel["truth"], panel["genetic_map"], panel["samples"]])
-    for mask in config["masks"].values():
-        yield from _files([mask["sites"]])
-
-
-def _files(values: Iterable[Any]) -> Iterator[str]:
-    """Those of `values` that are paths: not fractions, and not the word `targets`."""
-    return (value for value in values if isinstance(value, str) and value != "targets")
-
-
 def hardware() -> dict[str, Any]:
     """Processor, usable cores, memory and NVIDIA GPUs (none where nvidia-smi is not there or fails)."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "memory_gb": round(memory / 1e9, 1),
         "gpus": _gpus(),
         "system": platform.platform(),
     }

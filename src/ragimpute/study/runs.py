@@ -41,15 +41,20 @@ def method_name(architecture: str, loss: str, weights: str, calibrated: bool = F
 
     Weights are named only when training did not start from scratch.
     """
-    parts = [architecture, loss, *([weights] if weights != "scratch" else []), *([CALIBRATED] if calibrated else [])]
+    parts = [architecture, loss]
+    if weights != "scratch":
+        parts.append(weights)
+    if calibrated:
+        parts.append(CALIBRATED)
     return ".".join(parts)
 
 
 def raw_method(method: str) -> str:
     """The trained method that `method` shares its training with: itself, without `.calibrated`."""
     parts = method.split(".")
-    # architecture.calibrated is a loss of that name
-    return ".".join(parts[:-1]) if len(parts) > 2 and parts[-1] == CALIBRATED else method
+    # of two parts, architecture.calibrated, the second is a loss of that name
+    is_calibrated = len(parts) > 2 and parts[-1] == CALIBRATED
+    return method.removesuffix(f".{CALIBRATED}") if is_calibrated else method
 
 
 def runs(config: Mapping[str, Any]) -> list[Run]:
@@ -60,22 +65,30 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
     Baselines, whose result no seed of training changes, run once on each mask of the study (on all masks when nothing
     is trained), as seed 0.
     """
-    trained = [run for row in config["study"] for run in _row_runs(row, row.get("seeds") or config["seeds"])]
-    masks = list(dict.fromkeys(row["mask"] for row in config["study"])) or list(config["masks"])
-    baselines = [Run(mask, baseline, 0) for mask in masks for baseline in config["baselines"]]
-    return list(dict.fromkeys([*trained, *baselines]))
+    found = []
+    for row in config["study"]:
+        seeds = row.get("seeds") or config["seeds"]
+        found += _row_runs(row, seeds)
+    masks = [row["mask"] for row in config["study"]] or list(config["masks"])
+    found += [Run(mask, baseline, 0) for mask in masks for baseline in config["baselines"]]
+    return list(dict.fromkeys(found))
 
 
 def _row_runs(row: Mapping[str, Any], seeds: Sequence[int]) -> list[Run]:
     """The runs of one row of the study."""
-    architecture, loss, weights, rate = row["architecture"], row["loss"], row["weights"], row.get("learning_rate")
+    architecture, loss, weights = row["architecture"], row["loss"], row["weights"]
     names = architecture, row.get("name") or loss, weights
     training = method_name(*names)
-    methods = [training, method_name(*names, calibrated=True)] if row.get("calibrate") else [training]
+    methods = [training]
+    if row.get("calibrate"):
+        methods.append(method_name(*names, calibrated=True))
+    if weights == "pretrained":
+        seeds = seeds[:1]
+    rate = row.get("learning_rate")
     return [
         Run(row["mask"], method, seed, architecture, loss, weights, training, rate)
         for method in methods
-        for seed in (seeds[:1] if weights == "pretrained" else seeds)
+        for seed in seeds
     ]
 
 
