@@ -108,7 +108,7 @@ def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
     dosage = evidence.mean_by_posterior(fold, found, chunk=50)
     data = BertRagData(fold, found, window=20, mosaics=1)
     for window, (start, end) in enumerate(data.bounds):
-        shares = data.batch(np.arange(fold.n_samples), window).inputs["shares"][:, :, : end - start].numpy()
+        shares = data.batch(np.arange(fold.n_samples), window).inputs.shares[:, :, : end - start].numpy()
         mean = shares[..., : len(RATES)].mean(axis=-1)  # [B, 2, L]
         np.testing.assert_allclose(dosage[start:end], mean.reshape(-1, end - start).T, atol=1e-6)
 
@@ -140,7 +140,7 @@ def test_a_mosaic_carries_the_best_neighbour_of_the_nearest_typed_site(tiny_pane
     cm = fold.reference.sites.cm
     compared = 0
     for window, (start, end) in enumerate(data.bounds):
-        mosaics = data.batch(np.arange(fold.n_samples), window).inputs["mosaics"].numpy()
+        mosaics = data.batch(np.arange(fold.n_samples), window).inputs.mosaics.numpy()
         for site in range(start, end):
             distance = np.abs(cm[fold.typed_sites] - cm[site])
             nearest = int(distance.argmin())

@@ -80,7 +80,7 @@ def test_mosaics_of_bert_rag_favour_no_haplotype():
     names = tuple(f"Q{i}" for i in range(QUERIES))
     fold = Fold("targets", reference, names, typed, observed, None, np.full((QUERIES, 1), -1))
     data = BertRagData(fold, retrieve_neighbours(fold, 8, threads=1), window=60, mosaics=2)
-    copied = data.batch(np.arange(QUERIES), 0).inputs["mosaics"].numpy()  # [B, 2, R, L]
+    copied = data.batch(np.arange(QUERIES), 0).inputs.mosaics.numpy()  # [B, 2, R, L]
     # a mark is read where all five of its sites have the same nearest typed site, so in the last stretch alone
     marks = sum(copied[..., 55 + bit] << bit for bit in range(5))  # [B, 2, R]
     for rank in range(2):

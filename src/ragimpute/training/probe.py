@@ -65,8 +65,8 @@ def probe_examples(
 def probe_r2(fitted_on: tuple[np.ndarray, np.ndarray], scored_on: tuple[np.ndarray, np.ndarray]) -> float:
     """Squared correlation of the probe's genotypes with the truth; 0 when they are constant.
 
-    The probe is fitted on the one set and scored on the other, each as `probe_examples` returns it. A genotype is the sum
-    of the probe over its two haplotypes, so that the phase of the truth does not matter.
+    The probe is fitted on the one set and scored on the other, each as `probe_examples` returns it. A genotype is the
+    sum of the probe over its two haplotypes, so that the phase of the truth does not matter.
     """
     embeddings, alleles = fitted_on
     x = embeddings.reshape(-1, embeddings.shape[-1])
