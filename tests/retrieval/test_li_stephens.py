@@ -193,9 +193,9 @@ origin = np.cumsum(rng.random((125, 300)) < 0.05, axis=0) + rng.integers(0, 12, 
 reference = np.take_along_axis(founders, origin % 12, axis=1)
 cm = np.cumsum(rng.exponential(0.002, 125))
 nobody = np.full((60, 1), -1)
-found = neighbours.retrieve(reference[:, 60:], cm, reference[:, :60].astype(np.int8), nobody, 32)
+found = neighbours.find_neighbours(reference[:, 60:], cm, reference[:, :60].astype(np.int8), nobody, 32)
 typed = np.arange(125) % 2 == 0
-dosage = li_stephens.impute(reference[:, 60:], cm, typed, reference[typed, :60].astype(np.int8), nobody)
+dosage = li_stephens.li_stephens_dosages(reference[:, 60:], cm, typed, reference[typed, :60].astype(np.int8), nobody)
 print(*(hashlib.sha256(array.tobytes()).hexdigest() for array in (*found, dosage)))
 """
 
