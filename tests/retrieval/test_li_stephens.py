@@ -195,7 +195,8 @@ cm = np.cumsum(rng.exponential(0.002, 125))
 none_excluded = np.full((60, 1), -1)
 found = neighbours.find_neighbours(reference[:, 60:], cm, reference[:, :60].astype(np.int8), none_excluded, 32)
 typed = np.arange(125) % 2 == 0
-dosage = li_stephens.li_stephens_dosages(reference[:, 60:], cm, typed, reference[typed, :60].astype(np.int8), none_excluded)
+queries = reference[typed, :60].astype(np.int8)
+dosage = li_stephens.li_stephens_dosages(reference[:, 60:], cm, typed, queries, none_excluded)
 print(*(hashlib.sha256(array.tobytes()).hexdigest() for array in (*found, dosage)))
 """
 
