@@ -18,7 +18,7 @@ from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
 CANDIDATES = 1024  # states of a query in a larger one
-NEAR = 24  # neighbours that a query sees on each side in each of the two orders
+NEAR = 24  # neighbours of a query that count on each side in each of the two orders
 SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
 PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
