@@ -28,15 +28,15 @@ def clustered(alleles, typed, flipped, group, leave_out=False, threads=1):
 
 
 def by_definition(alleles, typed, flipped, s) -> float:
-    others = everybody = 0
+    others = total = 0
     for beside in (typed[typed < s][::-1], typed[typed > s]):  # nearest first, to the left and to the right
         order = sorted(range(alleles.shape[1]), key=lambda h: alleles[beside, h].tolist())
         for i, h in enumerate(order):
             if alleles[s, h] != flipped[s]:
                 near = [order[j] for j in (i - 1, i + 1) if 0 <= j < len(order)]
                 others += sum(alleles[s, n] == flipped[s] for n in near)
-                everybody += len(near)
-    return np.log((others + 0.5) / (everybody + 1)) if everybody else np.nan
+                total += len(near)
+    return np.log((others + 0.5) / (total + 1)) if total else np.nan
 
 
 def test_clustering_equals_the_definition(drawn):

@@ -37,7 +37,7 @@ class Fold:
     reference: Panel  # at all S sites
     samples: tuple[str, ...]  # [P]
     typed: np.ndarray  # [S] bool
-    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the samples
+    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be used of the samples
     # [S, 2P] uint8, in the panel's phase, which `observed` of fold validation need not have; None for targets
     truth: np.ndarray | None
     excluded: np.ndarray  # [P, E] int64, reference samples left out for each query sample (own sample first); -1: none
@@ -59,7 +59,7 @@ class Fold:
         return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
 
     def left_out_count(self, samples: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Alternate-allele counts [L, B] and haplotype numbers [B] of the reference that `samples` [B] may see.
+        """Alternate-allele counts [L, B] and numbers of haplotypes [B] of the reference that serves `samples` [B].
 
         Both int64, at the panel sites `sites` [L]. The excluded samples' alleles are subtracted.
         """

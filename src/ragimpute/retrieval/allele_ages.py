@@ -35,18 +35,12 @@ def panel_sharing(
     panel: Panel, compared: np.ndarray, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`sharing.mutual_sharing` of every site, haplotypes being compared at the sites `compared` [M]."""
-    sites = np.arange(len(panel.alleles))
-    return sharing.mutual_sharing(
-        panel.alleles if len(compared) == len(sites) else panel.alleles[compared],
-        panel.sites.cm[compared],
-        drawn,
-        panel.sites.cm,
-        np.searchsorted(compared, sites),
-        np.searchsorted(compared, sites, side="right"),
-        np.repeat(group, 2),
-        leave_out,
-        threads,
-    )
+    alleles, cm = panel.alleles, panel.sites.cm
+    if len(compared) < len(alleles):  # a copy of all of them would be as large as the panel
+        alleles = alleles[compared]
+    before, after = _numbers_around(compared, len(panel.alleles))
+    groups = np.repeat(group, 2)
+    return sharing.mutual_sharing(alleles, cm[compared], drawn, cm, before, after, groups, leave_out, threads)
 
 
 def panel_isolation(
@@ -63,15 +57,16 @@ def panel_clustering(
     panel: Panel, typed_sites: np.ndarray, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`clustering.clustering` of every site, haplotypes being sorted by their alleles at `typed_sites` [T]."""
-    sites = np.arange(len(panel.alleles))
-    return clustering.clustering(
-        panel.alleles[typed_sites],
-        panel.alleles,
-        panel.minor_is_ref,
-        drawn,
-        np.searchsorted(typed_sites, sites),
-        np.searchsorted(typed_sites, sites, side="right"),
-        np.repeat(group, 2),
-        leave_out,
-        threads,
-    )
+    alleles, flipped = panel.alleles, panel.minor_is_ref
+    typed = alleles[typed_sites]
+    before, after = _numbers_around(typed_sites, len(alleles))
+    groups = np.repeat(group, 2)
+    return clustering.clustering(typed, alleles, flipped, drawn, before, after, groups, leave_out, threads)
+
+
+def _numbers_around(chosen: np.ndarray, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each site the number of `chosen` sites [M], ascending, before it, and the index of the first one after it."""
+    sites = np.arange(n_sites)
+    before = np.searchsorted(chosen, sites)
+    after = np.searchsorted(chosen, sites, side="right")
+    return before, after

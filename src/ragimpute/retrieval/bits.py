@@ -1,5 +1,7 @@
 """Haplotypes as rows of bits: to compare them, or to take a few out of a large panel, an eighth of it is read."""
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -10,7 +12,8 @@ WORD = 64
 
 def pack_by_haplotype(alleles: np.ndarray, threads: int) -> np.ndarray:
     """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
-    words = np.empty((-(-len(alleles) // WORD), alleles.shape[1]), np.uint64)
+    n_words = math.ceil(len(alleles) / WORD)
+    words = np.empty((n_words, alleles.shape[1]), np.uint64)
     in_threads(_pack, threads, alleles, words)
     return np.ascontiguousarray(words.T)
 

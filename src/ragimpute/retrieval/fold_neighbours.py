@@ -38,14 +38,11 @@ def retrieve_neighbours(fold: Fold, k: int, threads: int) -> FoldNeighbours:
 
 def chromosome_neighbours(fold: Fold, samples: np.ndarray, k: int, threads: int) -> FoldNeighbours:
     """The k neighbours of the haplotypes of `samples` [B] of a fold that is one chromosome."""
-    neighbours, features = find_neighbours(
-        fold.reference.alleles[fold.typed],
-        fold.reference.sites.cm[fold.typed],
-        fold.observed[:, haplotype_index(samples)].astype(np.int8),
-        np.repeat(fold.excluded_haplotypes(samples), 2, axis=0),
-        k,
-        threads,
-    )
+    alleles = fold.reference.alleles[fold.typed]
+    cm = fold.reference.sites.cm[fold.typed]
+    queries = fold.observed[:, haplotype_index(samples)].astype(np.int8)
+    excluded = np.repeat(fold.excluded_haplotypes(samples), 2, axis=0)
+    neighbours, features = find_neighbours(alleles, cm, queries, excluded, k, threads)
     return FoldNeighbours(neighbours, features)
 
 

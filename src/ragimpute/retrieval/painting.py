@@ -66,12 +66,15 @@ def paint_haplotypes(
     sites = part.reference.sites.take(part.typed)
     rows = []
     for query, best in enumerate(found.neighbours):
-        painted = {"sample": samples[query // 2], "haplotype": query % 2 + 1}
         for first, last, copied in _stretches(best):
-            sample = part.reference.samples[copied // 2]
-            neighbour = {"neighbour": sample, "neighbour_haplotype": copied % 2 + 1}
-            population = populations.get(sample, "NA")
-            rows.append({**painted, **_extent(sites, first, last), **neighbour, "population": population})
+            neighbour = part.reference.samples[copied // 2]
+            row = _extent(sites, first, last)
+            row["sample"] = samples[query // 2]
+            row["haplotype"] = query % 2 + 1
+            row["neighbour"] = neighbour
+            row["neighbour_haplotype"] = copied % 2 + 1
+            row["population"] = populations.get(neighbour, "NA")
+            rows.append(row)
     return pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "mask"])
 
 

@@ -69,13 +69,15 @@ class SiteIndex:
             return Match(-1, reason)
         if (chrom, pos) not in self._at:
             return Match(-1, NOT_IN_REFERENCE)
-        found = [
-            (pair, relation) for pair, relation in _readings(ref, alts[0]).items() if (chrom, pos, *pair) in self._exact
-        ]
+        found = []
+        for pair, relation in _readings(ref, alts[0]).items():
+            site = self._exact.get((chrom, pos, *pair))
+            if site is not None:
+                found.append((site, relation))
         if len(found) != 1:
             return Match(-1, "alleles differ")
-        pair, relation = found[0]
-        return Match(self._exact[chrom, pos, *pair], relation, is_ambiguous(ref, alts[0]))
+        site, relation = found[0]
+        return Match(site, relation, is_ambiguous(ref, alts[0]))
 
     def _without_alt(self, chrom: str, pos: int, ref: str) -> Match:
         """The single-nucleotide site of a record without ALT, as files of few samples have where all carry REF."""
@@ -83,7 +85,9 @@ class SiteIndex:
         if len(here) != 1 or ref not in here[0] or not set(here[0]) <= COMPLEMENT.keys():
             return Match(-1, "no ALT allele")
         pair = here[0]
-        return Match(self._exact[chrom, pos, *pair], "" if ref == pair[0] else SWAPPED, is_ambiguous(*pair))
+        site = self._exact[chrom, pos, *pair]
+        relation = "" if ref == pair[0] else SWAPPED
+        return Match(site, relation, is_ambiguous(*pair))
 
 
 def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, frequency: float) -> tuple[str, str]:
@@ -102,9 +106,10 @@ def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, 
                 return AMBIGUOUS, relation
             # letters the other way round mean the other strand when ALT is ALT, and letters as they are when it is REF
             relation = ("", FLIPPED)[bool(relation)] if odds > 0 else (BOTH, SWAPPED)[bool(relation)]
-    swap, flip = relation in SWAPS, relation in (FLIPPED, BOTH)
-    wrong = (swap and policy.swapped == "drop") or (flip and policy.flipped == "drop")
-    return relation if wrong else "", relation
+    drop_swapped = policy.swapped == "drop" and relation in SWAPS
+    drop_flipped = policy.flipped == "drop" and relation in (FLIPPED, BOTH)
+    reason = relation if drop_swapped or drop_flipped else ""
+    return reason, relation
 
 
 def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
@@ -122,7 +127,7 @@ def is_ambiguous(ref: str, alt: str) -> bool:
 
 
 def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
-    """What records at one position are told apart by: REF and each ALT, in letters of either case (VCF 4.3)."""
+    """REF and each ALT in capitals, by which records at one position differ; VCF 4.3 allows letters of either case."""
     return ref.upper(), *(alt.upper() for alt in alts)
 
 
@@ -146,5 +151,7 @@ def _readings(ref: str, alt: str) -> dict[tuple[str, str], str]:
         return {}
     readings = {(alt, ref): SWAPPED}
     if not is_ambiguous(ref, alt):
-        readings |= {(COMPLEMENT[ref], COMPLEMENT[alt]): FLIPPED, (COMPLEMENT[alt], COMPLEMENT[ref]): BOTH}
+        other_ref, other_alt = COMPLEMENT[ref], COMPLEMENT[alt]
+        readings[other_ref, other_alt] = FLIPPED
+        readings[other_alt, other_ref] = BOTH
     return readings

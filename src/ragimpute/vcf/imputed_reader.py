@@ -68,10 +68,9 @@ def read_imputed(
         typed[site] = info.get("TYPED") is not None
     if complete and not seen.all():
         first = int(np.argmin(seen))
+        absent = np.count_nonzero(~seen)
         where = f"{sites.chrom[first]}:{sites.pos[first]} {sites.ref[first]}>{sites.alt[first]}"
-        raise InputError(
-            f"{path}: {int((~seen).sum())} of the panel's {n_sites} sites are absent, the first is {where}"
-        )
+        raise InputError(f"{path}: {absent} of the panel's {n_sites} sites are absent, the first is {where}")
     return ImputedVcf(wanted, ds, hds, both, r2, er2, typed)
 
 
