@@ -1,6 +1,5 @@
 # What the rules share: the effective configuration, names, and small functions for inputs and options.
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
