@@ -14,15 +14,16 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ragimpute.models import architecture, segments
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.panel.folds import Fold, SampleRole, load_fold
 from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.training.device import autocast, choose_device, describe, to_device
-from ragimpute.training.inputs import training_settings
 from ragimpute.training.loop import Trainer
-from ragimpute.training.losses import LossSpec, compute
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import compute
+from ragimpute.training.settings import training_settings
 from ragimpute.training.validation import SiteStrata
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"

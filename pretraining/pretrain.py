@@ -15,16 +15,17 @@ from simulate import SAMPLES, array_sites, simulate
 
 from ragimpute import artefacts
 from ragimpute.models import architecture, segments
-from ragimpute.models.pretrained import DEFAULT
+from ragimpute.models.pretrained import DEFAULT, KIND
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel
-from ragimpute.targets.mask import is_snv, read_site_list
-from ragimpute.training import inputs
+from ragimpute.targets.mask import is_snv
+from ragimpute.targets.site_list import read_site_list
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
-from ragimpute.training.losses import LossSpec
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.settings import training_settings
 from ragimpute.training.validation import SiteStrata
 
 ARCHITECTURE, SIZE = "copy_rag", "small"
@@ -108,7 +109,7 @@ def main(
     held_out = fold_of(first.reference, first.typed, np.random.default_rng([seed, 3]))
     validation = found.fold_data(SIZE, held_out, segments(found, SIZE, held_out, threads))
     alleles = first.reference.alleles
-    settings = inputs.training_settings(
+    settings = training_settings(
         ARCHITECTURE, {"size": SIZE, "epochs": 10, "steps_per_epoch": steps // 10, "evaluation_windows": 4}
     )
     trainer = Trainer(
@@ -135,7 +136,7 @@ def main(
         "seed": str(seed),
         "torch": torch.__version__,
     }
-    artefacts.save(out, inputs.MODEL, weights, metadata)
+    artefacts.save(out, KIND, weights, metadata)
 
 
 if __name__ == "__main__":

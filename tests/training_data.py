@@ -5,19 +5,34 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ragimpute.models.bert_rag.data import BertRagData
+from ragimpute.models.bert_rag.fold_data import BertRagData
 from ragimpute.models.bert_rag.network import BertRag
 from ragimpute.panel.folds import Fold, SampleRole, load_fold
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
 from ragimpute.training.loop import Trainer
-from ragimpute.training.losses import LossSpec
+from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.validation import SiteStrata
 
 WINDOW = 25
 NEIGHBOURS = 6  # of each query at each typed site
 CPU = torch.device("cpu")
+LOSSES = {
+    "A": {
+        "hap": 0.2,
+        "genotype": 0.3,
+        "recon": 0.15,
+        "gamma": 5,
+        "switch_threshold": 0.01,
+        "after_switch": {"hap": 3, "genotype": 4, "recon": 0},
+    },
+    "B": {"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5},
+    "C": {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 5},
+    "D": {"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5, "recon_target": "truth"},
+    "E": {"hap": 0.3, "genotype": 0.3, "contrastive": 0.1, "gamma": 5},
+    "cross_entropy": {"hap": 0.3, "genotype": 0.4, "gamma": 0},
+}
 
 
 def samples_of(panel: Panel) -> list[SampleRole]:
@@ -60,3 +75,18 @@ def small_trainer(panel: Panel, typed: np.ndarray, loss: dict, seed: int = 1, **
         "log": lambda line: None,
     }
     return Trainer(**{**options, **changes})
+
+
+def attention_inputs(n=3, length=30, typed=8, width=8, k=6, n_hap=40):
+    """Query, side and key with gradients; left, right, neighbours and minor, as `copy_attention` takes them."""
+    generator = torch.Generator().manual_seed(1)
+
+    def random(*shape):
+        return torch.randn(*shape, generator=generator).requires_grad_()
+
+    left = torch.sort(torch.randint(0, typed - 1, (length,), generator=generator))[0]
+    neighbours = torch.randint(0, n_hap, (n, typed, k), generator=generator, dtype=torch.int32)
+    minor = (torch.rand(length, n_hap, generator=generator) < torch.rand(length, 1, generator=generator) * 0.2).byte()
+    minor[0] = 0  # nobody carries
+    floats = random(n, length, width), random(n, length, 2), random(n, typed, width, k)
+    return floats, (left, left + 1, neighbours, minor)

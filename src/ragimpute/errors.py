@@ -1,9 +1,9 @@
-"""The one exception that means "the user can mend this", and the error for a misspelt keyword."""
+"""The one exception that means "the user can mend this", and the wording of its message."""
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -17,6 +17,16 @@ class InputError(Exception):
     """
 
 
+class NoTypedSites(InputError):
+    """The targets have no genotype at any site of a panel."""
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """`; did you mean X?` when one of `known` is close to `word`, else the list of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"
+
+
 def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, whose TypeError for an unknown keyword names the one that was probably meant, or all of them."""
     known = list(inspect.signature(function).parameters)
@@ -25,13 +35,7 @@ def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
         for word in keywords:
             if word not in known:
-                close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-                raise TypeError(f"{function.__name__}() has no option {word!r}; {hint}")
+                raise TypeError(f"{function.__name__}() has no option {word!r}{suggestion(word, known)}")
         return function(*arguments, **keywords)
 
     return checked
-
-
-class NoTypedSites(InputError):
-    """The targets have no genotype at any site of a panel."""

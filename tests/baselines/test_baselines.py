@@ -21,7 +21,7 @@ from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes, read_truth
-from ragimpute.targets.phasing import as_targets, keep_given_phase, phase
+from ragimpute.targets.phasing import keep_given_phase, phase, phase_like_targets
 
 MAP = GeneticMap({"20": (np.array([9e5, 2e6]), np.array([1.0, 5.0]))})
 
@@ -209,7 +209,7 @@ def test_validation_samples_show_nothing_of_their_phase(study, monkeypatch):
     monkeypatch.setattr(
         "ragimpute.targets.phasing.phase", lambda panel, samples, *_, **__: given.append((panel, samples))
     )
-    as_targets(train, validation, unphased(targets), MAP)
+    phase_like_targets(train, validation, unphased(targets), MAP)
     [(panel, samples)] = given
     assert panel.samples == train.samples
     assert samples.samples == validation.samples
@@ -218,7 +218,7 @@ def test_validation_samples_show_nothing_of_their_phase(study, monkeypatch):
     np.testing.assert_array_equal(samples.alleles, expected)
     gap = dataclasses.replace(targets, alleles=targets.alleles.copy())
     gap.alleles[3, 2] = -1
-    kept = as_targets(train, validation, gap, MAP)
+    kept = phase_like_targets(train, validation, gap, MAP)
     assert len(given) == 1
     np.testing.assert_array_equal(kept.alleles.reshape(len(kept.index), -1), validation.alleles[targets.index])
 

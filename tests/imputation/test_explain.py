@@ -86,12 +86,12 @@ def test_attention_is_that_of_the_network(world):
     with torch.no_grad():
         site = network.embed(batch.inputs)[0, place]
         query_, side = (network.query(site) / len(site) ** 0.5).split([len(site), 2])
-        features = torch.from_numpy(arrays["features"][:, flanks].astype(np.float32))
+        features = torch.from_numpy(arrays.retrieved.features[:, flanks].astype(np.float32))
         keys = network.key((features - network.feature_mean) / network.feature_spread)  # [N, 2, K, D]
         scores = keys @ query_ + side[None, :, None]
     expected = scores.flatten(1).softmax(dim=1).numpy()
     np.testing.assert_allclose(weight, expected, rtol=2e-3, atol=1e-5)
-    np.testing.assert_array_equal(carriers, arrays["neighbours"][:, flanks].reshape(len(carriers), -1))
+    np.testing.assert_array_equal(carriers, arrays.retrieved.neighbours[:, flanks].reshape(len(carriers), -1))
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,11 @@ def imputed_by_rules(world, targets: Path, folder: Path) -> Path:
     shared = ("--panel", panel, "--roles", roles)
     masked = folder / "targets.vcf.gz"
     call(
-        *("mask", *shared, "--sites", "targets", "--targets", targets, "--out", typed, "--targets-out", masked),
+        *("mask", *shared, "--sites", "targets", "--targets", targets, "--out", typed, "--typed-genotypes", masked),
         *("--dropped", folder / "dropped.tsv"),
     )
     several = ("--phasings", folder / "phasings")
-    call("phase", *shared, "--targets", masked, "--out", folder / "phased.vcf.gz", *several)
+    call("phase", *shared, "--typed-genotypes", masked, "--out", folder / "phased.vcf.gz", *several)
     (folder / "phased.vcf.gz").unlink()  # for users: predict reads the phasings alone
     out = folder / "imputed.vcf.gz"
     call("predict", *shared, "--typed", typed, *several, "--model", DEFAULT, "--device", "cpu", "--out", out)

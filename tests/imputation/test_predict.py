@@ -14,13 +14,14 @@ from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.network_dosages import network_dosages
-from ragimpute.panel.allele_counts import count_alleles, write_frequencies
+from ragimpute.models.contract import Segments
+from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.roles import write_roles
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.targets.mask import write_typed
-from ragimpute.training.inputs import PreparedStudy, load_model
+from ragimpute.training.model_file import load_model
 from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
 from training_data import CPU, samples_of, small_network, windows_of
@@ -88,7 +89,6 @@ def files(tiny_panel, tiny_typed, tmp_path_factory):
     roles = pd.DataFrame(rows, columns=["sample", "role", "fold", "population", "family"])
     write_roles(roles, folder / "roles.tsv")
     write_typed(folder / "typed.tsv", reference.sites, tiny_typed, np.zeros((60, 0), dtype=bool))
-    write_frequencies(count_alleles(reference, roles), folder / "frequencies.tsv")
     alleles = tiny_panel.alleles[tiny_typed][:, -4:].reshape(-1, 2, 2).astype(np.int8)
     sites = reference.sites.take(np.flatnonzero(tiny_typed))
     write_genotypes(folder / "phased.vcf.gz", sites, reference.contigs, tiny_panel.samples[-2:], alleles, True)
@@ -105,10 +105,9 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
     for fold in ("train", "validation"):
         out = files / f"{fold}.safetensors"
         call("retrieve", *study, "--architecture", "bert_rag", "--fold", fold, "--out", out)
-    common = (*study, "--frequencies", files / "frequencies.tsv")
     for run in ("first", "second"):
         call(
-            *("train", *common, "--segments", files / "train.safetensors"),
+            *("train", *study, "--segments", files / "train.safetensors"),
             *("--validation-segments", files / "validation.safetensors", "--architecture", "bert_rag"),
             *("--loss-name", "recon_low", "--loss", LOSS, "--training", TRAINING, "--seed", 3, "--device", "cpu"),
             *("--checkpoint", files / f"{run}.checkpoint", "--out", files / run, "--history", files / f"{run}.tsv"),
@@ -140,11 +139,11 @@ def test_verbs_from_retrieval_to_vcf(files, tiny_panel, tiny_typed):
         *("predict", *study, "--phasings", files / "one", "--model", files / "first", "--calibrate"),
         *("--device", "cpu", "--out", files / "calibrated.vcf.gz"),
     )
-    study_of_files = PreparedStudy.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
+    study_of_files = Cohort.load(files / "panel", files / "roles.tsv", files / "typed.tsv")
     fold = study_of_files.fold("targets", files / "phased.vcf.gz")
     imputer = back_ends.load_back_end(files / "first", "cpu", 1, calibrated=True)
     assert imputer.temperature == history.set_index("metric").loc["temperature", "value"] != 1
-    expected_hds = imputer.impute(fold, imputer.retrieve(fold)).hds
+    expected_hds = imputer.impute(fold, Segments(imputer.retrieve(fold))).hds
     calibrated = read_imputed(files / "calibrated.vcf.gz", tiny_panel.sites)
     np.testing.assert_allclose(calibrated.hds, expected_hds, atol=6e-4)  # three digits are written
     assert np.abs(np.asarray(calibrated.ds) - np.asarray(found.ds)).max() > 0.001
@@ -178,7 +177,7 @@ def test_validation_samples_in_the_targets_state_go_through_training(files, tiny
 
     def train(*validation):
         call(
-            *("train", *study, *kind, "--frequencies", files / "frequencies.tsv", "--segments", files / "train_once"),
+            *("train", *study, *kind, "--segments", files / "train_once"),
             *("--validation-segments", seen, *validation, "--loss-name", "x", "--loss", LOSS, "--training", TRAINING),
             *("--device", "cpu", "--out", files / "seen", "--history", files / "seen.tsv"),
         )
@@ -202,7 +201,7 @@ def test_segments_of_another_mask_are_refused(files, tiny_panel, tiny_typed):
         )
     with pytest.raises(InputError, match="made for another typed"):
         call(
-            *("train", *study, "--typed", other, "--frequencies", files / "frequencies.tsv"),
+            *("train", *study, "--typed", other),
             *("--segments", files / "train_again", "--validation-segments", files / "validation_again"),
             *("--architecture", "bert_rag", "--loss-name", "x", "--loss", LOSS),
             *("--out", files / "m", "--history", files / "h"),

@@ -1,6 +1,6 @@
 """bert_rag: its windows, its named outputs, and what it may not see."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,13 +8,14 @@ import torch
 
 from ragimpute.errors import InputError
 from ragimpute.models import architecture
-from ragimpute.models.bert_rag.data import UNKNOWN, BertRagData, window_bounds
 from ragimpute.models.bert_rag.embedding import MASK, PAD
+from ragimpute.models.bert_rag.fold_data import UNKNOWN, BertRagData, window_bounds
 from ragimpute.models.bert_rag.network import BertRag
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.store import Panel
-from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
-from ragimpute.training.losses import LossSpec, compute
+from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, FoldNeighbours, retrieve_neighbours
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import compute
 from training_data import WINDOW, fold_of, small_network, windows_of
 
 
@@ -35,7 +36,7 @@ def test_named_outputs_and_their_shapes(tiny_panel, tiny_typed):
 def test_tokens_show_typed_alleles_and_nothing_else(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
     batch = windows_of(fold).batch(np.array([3, 0]), 1)
-    tokens, sites = batch.inputs["tokens"].numpy(), batch.sites
+    tokens, sites = batch.inputs.tokens.numpy(), batch.sites
     typed = tiny_typed[sites]
     assert (tokens[:, :, ~typed] == MASK).all()
     assert np.array_equal(tokens[0, :, typed], fold.truth[sites[typed]][:, [6, 7]])
@@ -48,17 +49,17 @@ def test_padding_is_marked_and_changes_nothing(tiny_panel, tiny_typed):
     real = batch.sites >= 0
     assert real.sum() == 10
     assert not batch.scored[:, :, ~real].any()
-    assert (batch.inputs["tokens"][:, :, ~real] == PAD).all()
+    assert (batch.inputs.tokens[:, :, ~real] == PAD).all()
     model = small_network().eval()
-    assert (batch.inputs["mosaics"][..., ~real] == PAD).all()
-    assert (batch.inputs["shares"][:, :, ~real] == UNKNOWN).all()
-    cut = {name: tensor[:, :, :10] if name == "shares" else tensor[..., :10] for name, tensor in batch.inputs.items()}
+    assert (batch.inputs.mosaics[..., ~real] == PAD).all()
+    assert (batch.inputs.shares[:, :, ~real] == UNKNOWN).all()
+    cut = replace(batch.inputs.each(lambda tensor: tensor[..., :10]), shares=batch.inputs.shares[:, :, :10])
     torch.testing.assert_close(model(batch.inputs).genotype_logits[:, :10], model(cut).genotype_logits)
 
 
 def test_retrieval_never_returns_the_samples_own_haplotypes(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    neighbours = retrieve_neighbours(fold, 5, threads=1)["neighbours"]
+    neighbours = retrieve_neighbours(fold, 5, threads=1).neighbours
     own = np.arange(2 * fold.n_samples) // 2
     assert (neighbours // 2 != own[:, None, None]).all()
 
@@ -73,20 +74,21 @@ def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs(tiny_panel, ti
             windows_of(fold_of(panel, tiny_typed, "train"), mosaics=2).batch(np.array([2]), window)
             for panel in (tiny_panel, changed)
         )
-        assert first.inputs.keys() == {"tokens", "mosaics", "shares", "position", "frequency", "padding"}
+        assert asdict(first.inputs).keys() == {"tokens", "mosaics", "shares", "position", "frequency", "padding"}
         assert not torch.equal(first.alleles, second.alleles)
         assert torch.equal(first.scored, second.scored)
-        for name, tensor in first.inputs.items():
-            assert torch.equal(tensor, second.inputs[name]), name
+        for name, tensor in asdict(first.inputs).items():
+            assert torch.equal(tensor, getattr(second.inputs, name)), name
         # what they carry there is seen by others, so that the comparison above could have failed
         others = [windows_of(fold_of(panel, tiny_typed, "train")).batch(np.arange(3, 9), window).inputs
                   for panel in (tiny_panel, changed)]  # fmt: skip
-        assert all(not torch.equal(others[0][name], others[1][name]) for name in ("shares", "frequency"))
+        for name in ("shares", "frequency"):
+            assert not torch.equal(getattr(others[0], name), getattr(others[1], name))
 
 
 def test_frequency_is_left_out_and_singletons_are_not_scored_in_their_carrier(tiny_panel, tiny_typed):
     batch = windows_of(fold_of(tiny_panel, tiny_typed, "train")).batch(np.array([0, 1]), 0)
-    assert batch.inputs["frequency"][1, 0] == 0
+    assert batch.inputs.frequency[1, 0] == 0
     assert batch.scored[:, :, 0].tolist() == [[True, True], [False, False]]
 
 
@@ -95,10 +97,10 @@ def test_more_mosaics_are_pooled_by_attention(tiny_panel, tiny_typed):
     batch = data.batch(np.arange(4), 0)
     model = small_network().eval()
     outputs = model(batch.inputs)
-    assert batch.inputs["mosaics"].shape == (4, 2, 3, WINDOW)
-    order = {**batch.inputs, "mosaics": batch.inputs["mosaics"].flip(2)}
+    assert batch.inputs.mosaics.shape == (4, 2, 3, WINDOW)
+    order = replace(batch.inputs, mosaics=batch.inputs.mosaics.flip(2))
     torch.testing.assert_close(model(order).genotype_logits, outputs.genotype_logits)  # a set, not a list
-    one = {**batch.inputs, "mosaics": batch.inputs["mosaics"][:, :, :1]}
+    one = replace(batch.inputs, mosaics=batch.inputs.mosaics[:, :, :1])
     assert not torch.allclose(model(one).genotype_logits, outputs.genotype_logits)
 
 
@@ -117,7 +119,7 @@ def test_truth_embedding_equals_before_where_the_allele_is_typed(tiny_panel, tin
 def test_what_is_retrieved_moves_the_result(tiny_panel, tiny_typed, name):
     batch = windows_of(fold_of(tiny_panel, tiny_typed, "train")).batch(np.arange(4), 0)
     model = small_network().eval()
-    flipped = {**batch.inputs, name: 1 - batch.inputs[name]}
+    flipped = replace(batch.inputs, **{name: 1 - getattr(batch.inputs, name)})
     assert not torch.allclose(model(flipped).hap1_logits, model(batch.inputs).hap1_logits)
     assert torch.equal(model(flipped).before1, model(batch.inputs).before1)
 
@@ -138,12 +140,13 @@ def test_sizes_are_those_of_the_design_and_seeds_decide_the_weights():
 
 def test_segments_of_other_samples_are_refused(tiny_panel, tiny_typed):
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    segments = retrieve_neighbours(fold, 2, threads=1)
-    for other in (lambda array: array[:-2], lambda array: array[:, :-1]):  # fewer haplotypes, or typed sites
+    found = retrieve_neighbours(fold, 2, threads=1)
+    for part in (np.s_[:-2], np.s_[:, :-1]):  # fewer haplotypes, or typed sites
+        other = FoldNeighbours(found.neighbours[part], found.features[part])
         with pytest.raises(InputError, match="run retrieve again"):
-            BertRagData(fold, {name: other(array) for name, array in segments.items()}, WINDOW, 1)
+            BertRagData(fold, other, WINDOW, 1)
     with pytest.raises(InputError, match="2 neighbours were retrieved, 3 are needed"):
-        BertRagData(fold, segments, WINDOW, 3)
+        BertRagData(fold, found, WINDOW, 3)
 
 
 def test_a_panel_without_other_samples_is_refused(tiny_panel: Panel, tiny_typed):

@@ -10,28 +10,16 @@ from mosaic import mosaic_panel
 from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import segments as segments_of
 from ragimpute.models.copy_rag import inference
+from ragimpute.models.copy_rag.architecture import CopyRagArchitecture
 from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_torch
-from ragimpute.models.copy_rag.data import CopyRagArchitecture
 from ragimpute.models.copy_rag.keys import copy_keys
 from ragimpute.models.copy_rag.network import MASK
 from ragimpute.panel.folds import SampleRole, load_fold
-from ragimpute.training.losses import LossSpec, compute
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import compute
+from training_data import attention_inputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def attention_inputs(n=3, length=30, typed=8, width=8, k=6, n_hap=40):
-    generator = torch.Generator().manual_seed(1)
-
-    def random(*shape):
-        return torch.randn(*shape, generator=generator).requires_grad_()
-
-    left = torch.sort(torch.randint(0, typed - 1, (length,), generator=generator))[0]
-    neighbours = torch.randint(0, n_hap, (n, typed, k), generator=generator, dtype=torch.int32)
-    minor = (torch.rand(length, n_hap, generator=generator) < torch.rand(length, 1, generator=generator) * 0.2).byte()
-    minor[0] = 0  # nobody carries
-    floats = random(n, length, width), random(n, length, 2), random(n, typed, width, k)
-    return floats, (left, left + 1, neighbours, minor)
 
 
 def test_fused_attention_and_its_gradient_equal_the_definition():
@@ -121,11 +109,12 @@ def test_shuffled_neighbours_score_no_better_than_frequency():
     shuffled = []
     for fold, segments in zip(folds, real, strict=True):
         n_hap = fold.reference.alleles.shape[1]
-        random = generator.integers(n_hap, size=segments["neighbours"].shape).astype(segments["neighbours"].dtype)
+        found = segments.retrieved.neighbours
+        random = generator.integers(n_hap, size=found.shape).astype(found.dtype)
         own = fold.excluded_haplotypes(np.arange(fold.n_samples)).repeat(2, axis=0)  # [N, 2]
         for excluded in own.T:  # a random draw must not hit the sample itself
             random = np.where(random == excluded[:, None, None], (random + 2) % n_hap, random)
-        shuffled.append({**segments, "neighbours": random})
+        shuffled.append(replace(segments, retrieved=replace(segments.retrieved, neighbours=random)))
     learnt, frequency = train_and_score(folds, real)
     blind, _ = train_and_score(folds, shuffled)
     assert learnt > frequency + 0.1
@@ -153,13 +142,14 @@ def test_a_samples_own_untyped_truth_reaches_none_of_their_inputs():
     same = np.asarray(seen[0][0].sites.flipped == seen[1][0].sites.flipped)[seen[0][1].sites]
     assert same.mean() > 0.8
     for name in ("features", "neighbours", "left", "right"):
-        torch.testing.assert_close(seen[0][1].inputs[name], seen[1][1].inputs[name], rtol=0, atol=0)
+        first, second = (getattr(batch.inputs, name) for _, batch in seen)
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
     for name in ("site", "log_maf", "log_major"):
-        first, second = (batch.inputs[name][:, same] for _, batch in seen)
+        first, second = (getattr(batch.inputs, name)[:, same] for _, batch in seen)
         torch.testing.assert_close(first, second, rtol=0, atol=0, equal_nan=True)
-    carried = [batch.inputs["minor"][same][:, np.delete(np.arange(2 * len(fold.samples)), [0, 1])] for _, batch in seen]
+    carried = [batch.inputs.minor[same][:, np.delete(np.arange(2 * len(fold.samples)), [0, 1])] for _, batch in seen]
     assert torch.equal(*carried)
-    assert not np.isin(seen[0][1].inputs["neighbours"].numpy(), [0, 1]).any(), "own haplotypes are never retrieved"
+    assert not np.isin(seen[0][1].inputs.neighbours.numpy(), [0, 1]).any(), "own haplotypes are never retrieved"
     assert (seen[0][1].alleles != seen[1][1].alleles).all(), "the truth did change"
 
 

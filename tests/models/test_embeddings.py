@@ -1,22 +1,23 @@
 """What the loss study rests on: `before`, `after`, and the targets of reconstruction in both networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
-from test_training import LOSSES
 from torch import Tensor, nn
 
 from ragimpute.models import architecture, segments
 from ragimpute.models.bert_rag.embedding import MASK
+from ragimpute.models.bert_rag.network import BertRagInputs
+from ragimpute.models.contract import Batch, FoldData
 from ragimpute.models.copy_rag.network import CopyRag
-from ragimpute.models.outputs import Batch, FoldData
 from ragimpute.panel.folds import Fold
-from ragimpute.training.losses import LossSpec, compute
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import compute
 from ragimpute.training.validation import genotype_dosage
-from training_data import fold_of, small_network, small_trainer, windows_of
+from training_data import LOSSES, fold_of, small_network, small_trainer, windows_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -59,8 +60,8 @@ def case(request) -> Case:
 
 def masked(batch: Batch) -> Tensor:
     """Which places [B, 2, L] the network sees no allele of; copy_rag's windows hold nothing else."""
-    tokens = batch.inputs.get("tokens")
-    return torch.ones_like(batch.scored) if tokens is None else tokens == MASK
+    inputs = batch.inputs
+    return inputs.tokens == MASK if isinstance(inputs, BertRagInputs) else torch.ones_like(batch.scored)
 
 
 def test_before_is_the_same_at_all_masked_sites(case, tiny_panel, tiny_typed):
@@ -130,9 +131,8 @@ def test_the_gradient_of_d_goes_through_its_target_unless_that_is_detached(case,
 def test_the_target_of_d_holds_the_label_and_nothing_of_the_site(case, tiny_panel, tiny_typed):
     batch = case.data(fold_of(tiny_panel, tiny_typed, "train")).batch(np.arange(6), 0)
     model = case.build().eval()
-    moved = dict(batch.inputs)
-    for name in case.site_inputs:
-        moved[name] = batch.inputs[name].flip(-1) + 1
+    changes = {name: getattr(batch.inputs, name).flip(-1) + 1 for name in case.site_inputs}
+    moved = replace(batch.inputs, **changes)
     target = torch.stack(model.embed_truth(batch.inputs, batch.alleles), dim=1)  # [B, 2, L, D]
     elsewhere = torch.stack(model.embed_truth(moved, batch.alleles), dim=1)
     assert torch.equal(target, elsewhere)

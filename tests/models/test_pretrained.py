@@ -11,7 +11,7 @@ from ragimpute.models import architecture, pretrained
 from ragimpute.panel.folds import SampleRole
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.retrieval import candidates
-from ragimpute.training.inputs import PreparedStudy, load_pretrained
+from ragimpute.training.model_file import load_pretrained
 
 EXACT = candidates.EXACT
 
@@ -43,11 +43,10 @@ def test_weights_of_large_panels_have_seen_no_real_panel() -> None:
     assert json.loads(artefacts.load(pretrained.LARGE, pretrained.KIND).metadata["real_regions"]) == []
 
 
-def test_a_study_has_the_weights_of_its_reference_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_study_has_the_weights_of_its_reference_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """A panel that is large with its held-out samples and not without them."""
     monkeypatch.setattr(candidates, "EXACT", 6)
     samples = [SampleRole(f"P{i}", "reference" if i < 3 else "target", "") for i in range(4)]
     panel = Panel(site_at("1", 2_000_000), tuple(sample.sample for sample in samples), np.zeros((1, 8), np.uint8), ())
-    study = PreparedStudy(tmp_path, tmp_path, tmp_path, panel, samples)
-    loaded = load_pretrained(architecture("copy_rag").build("small", 1), study)
+    loaded = load_pretrained(architecture("copy_rag").build("small", 1), panel, samples)
     assert loaded == artefacts.file_digest(pretrained.DEFAULT)

@@ -36,7 +36,7 @@ def folder(tiny_panel, tmp_path_factory):
     run("assign-roles", *panel, "--holdout", "0.25", "--seed", 2, "--out", path / "roles.tsv")
     run(
         *("mask", *roles, "--sites", "0.3", "--targets", path / "panel.vcf.gz", "--random-masks", 2, "--seed", 3),
-        *("--out", path / "typed.tsv", "--targets-out", path / "targets.vcf.gz"),
+        *("--out", path / "typed.tsv", "--typed-genotypes", path / "targets.vcf.gz"),
     )
     run("frequencies", *roles, "--out", path / "frequencies.tsv")
     return path
@@ -60,7 +60,7 @@ def test_only_typed_genotypes_of_targets_leave_the_mask(folder):
 def test_phase_and_baselines_from_the_command_line(folder):
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
     phased = ["--out", folder / "phased.vcf.gz", "--phasings", folder / "phasings", "--n-phasings", 1]
-    run("phase", *common, "--targets", folder / "targets.vcf.gz", *phased)
+    run("phase", *common, "--typed-genotypes", folder / "targets.vcf.gz", *phased)
     inputs = [*common, "--typed", folder / "typed.tsv", "--phasings", folder / "phasings"]
     (folder / "tuned.json").write_text(json.dumps({"parameters": {"ne": 150000, "err": 0.01, "cluster": 0.0005}}))
     panel = Panel.load(folder / "panel.safetensors")
@@ -81,7 +81,7 @@ def test_baselines_are_the_mean_over_phasings(folder, tmp_path):
     panel = Panel.load(folder / "panel.safetensors")
     common = ["--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv"]
     vcf = tmp_path / "phased.vcf.gz"
-    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", vcf)
+    run("phase", *common, "--typed-genotypes", folder / "targets.vcf.gz", "--out", vcf)
     first = read_genotypes(vcf, panel.sites)
     alleles = first.alleles.copy()
     alleles[len(alleles) // 2 :] = alleles[len(alleles) // 2 :, :, ::-1]
@@ -109,7 +109,7 @@ def test_validation_samples_are_phased_as_targets_are(folder, tmp_path, monkeypa
     names = roles.loc[roles["fold"] == "validation", "sample"].tolist()
     erased, again, kept = (tmp_path / f"{name}.vcf.gz" for name in ("erased", "again", "kept"))
     for out in (erased, again):
-        run("phase-validation", *common, "--targets", folder / "targets.vcf.gz", "--out", out)
+        run("phase-validation", *common, "--typed-genotypes", folder / "targets.vcf.gz", "--out", out)
     assert erased.read_bytes() == again.read_bytes()
     assert erased.with_name("erased.vcf.gz.tbi").exists()
     typed = read_genotypes(folder / "targets.vcf.gz", panel.sites)
@@ -120,14 +120,14 @@ def test_validation_samples_are_phased_as_targets_are(folder, tmp_path, monkeypa
     np.testing.assert_array_equal(found.alleles.sum(axis=2), true_phase.sum(axis=2))
     assert not np.array_equal(found.alleles, true_phase)
 
-    run("phase", *common, "--targets", folder / "targets.vcf.gz", "--out", tmp_path / "phased.vcf.gz")
+    run("phase", *common, "--typed-genotypes", folder / "targets.vcf.gz", "--out", tmp_path / "phased.vcf.gz")
     tuned = tmp_path / "tuned.json"
     monkeypatch.setattr("ragimpute.baselines.tuning.GRID", {"ne": (50_000,), "err": (0.01,), "cluster": (0.0005,)})
     run("tune-beagle", *common, "--typed", folder / "typed.tsv", "--validation", erased, "--out", tuned)
     assert json.loads(tuned.read_text())["n_samples"] == len(names)
 
     monkeypatch.setenv("PATH", "")  # no Beagle needed
-    run("phase-validation", *common, "--targets", tmp_path / "phased.vcf.gz", "--out", kept)
+    run("phase-validation", *common, "--typed-genotypes", tmp_path / "phased.vcf.gz", "--out", kept)
     np.testing.assert_array_equal(read_genotypes(kept, panel.sites, names).alleles, true_phase)
 
 
@@ -145,7 +145,7 @@ def test_a_wrong_mask_is_noticed(folder, tmp_path):
 
 
 def test_a_mask_that_leaves_nothing_to_score_is_refused_before_any_training(folder, tmp_path):
-    out = ["--out", tmp_path / "typed.tsv", "--targets-out", tmp_path / "targets.vcf.gz"]
+    out = ["--out", tmp_path / "typed.tsv", "--typed-genotypes", tmp_path / "targets.vcf.gz"]
     common = ["mask", "--panel", folder / "panel.safetensors", "--roles", folder / "roles.tsv", "--scored", *out]
     run(*common, "--sites", "0.3", "--targets", folder / "panel.vcf.gz")
     (tmp_path / "targets.vcf.gz").unlink()
@@ -170,7 +170,7 @@ def test_allele_policies_of_the_mask(folder, tmp_path):
         ("dropped", tmp_path / "swapped.vcf", ["--swapped", "drop"]),
     ):
         out = [tmp_path / f"{name}.{suffix}" for suffix in ("typed.tsv", "vcf.gz", "dropped.tsv", "recoded.tsv")]
-        names = ("--out", "--targets-out", "--dropped", "--recoded")
+        names = ("--out", "--typed-genotypes", "--dropped", "--recoded")
         run(*common, "--targets", file, *policy, *(word for pair in zip(names, out, strict=True) for word in pair))
         lists = [pd.read_csv(path, sep="\t")["id"].tolist() for path in out[2:]]
         read[name] = (read_genotypes(out[1], Panel.load(folder / "panel.safetensors").sites), lists)

@@ -66,7 +66,7 @@ def test_targets_use_all_reference_samples_and_their_typed_alleles_only(tiny_pan
     fold = load_fold(tiny_panel, samples, {"typed": tiny_typed}, "targets", observed, ["X", "Y"])
     assert fold.truth is None
     assert fold.reference.samples == tiny_panel.samples
-    with pytest.raises(InputError, match="--targets"):
+    with pytest.raises(InputError, match="phased typed genotypes of the target samples"):
         load_fold(tiny_panel, samples, {"typed": tiny_typed}, "targets")
 
 

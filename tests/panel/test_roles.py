@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragimpute.errors import InputError
-from ragimpute.panel.roles import assign_roles, read_roles, read_samples, reference_samples, target_samples, write_roles
+from ragimpute.panel.role_assignment import assign_roles
+from ragimpute.panel.roles import read_roles, read_samples, reference_samples, target_samples, write_roles
 
 
 def rng(seed=3):

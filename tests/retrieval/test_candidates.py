@@ -48,10 +48,10 @@ def test_queries_do_not_depend_on_those_in_memory_beside_them(monkeypatch):
     reference = (rng.random((80, 200)) < 0.3).astype(np.uint8)
     queries = reference[:, rng.integers(0, 200, 7)].astype(np.int8)
     queries[rng.random(queries.shape) < 0.05] = -1
-    cm, nobody = np.arange(80) / 100, np.full((7, 1), -1)
-    together = candidates.choose_candidates(reference, cm, queries, nobody)
+    cm, none_excluded = np.arange(80) / 100, np.full((7, 1), -1)
+    together = candidates.choose_candidates(reference, cm, queries, none_excluded)
     monkeypatch.setattr(candidates, "PAIRS", 3 * 200)
-    np.testing.assert_array_equal(candidates.choose_candidates(reference, cm, queries, nobody), together)
+    np.testing.assert_array_equal(candidates.choose_candidates(reference, cm, queries, none_excluded), together)
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def large(monkeypatch):
 def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monkeypatch):
     reference, targets = large
     cm, queries = reference.sites.cm, targets.alleles[:].astype(np.int8)
-    nobody = np.full((20, 1), -1)
-    near, features = neighbours.find_neighbours(reference.alleles[:], cm, queries, nobody, k=8)
+    none_excluded = np.full((20, 1), -1)
+    near, features = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
     monkeypatch.setattr(candidates, "EXACT", 1000)
-    exact, exact_features = neighbours.find_neighbours(reference.alleles[:], cm, queries, nobody, k=8)
+    exact, exact_features = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
     assert near.dtype == exact.dtype
     assert (np.diff(near.astype(int), axis=2) > 0).all(), "in the order of the panel"
     shared = np.mean([len(set(a) & set(b)) / 8 for a, b in zip(near.reshape(-1, 8), exact.reshape(-1, 8), strict=True)])

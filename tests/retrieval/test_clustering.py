@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ragimpute.retrieval.clustering import clustering
-from ragimpute.retrieval.first_carriers import first_carriers
+from ragimpute.retrieval.drawn_carriers import draw_carriers
 
 SITES, HAPLOTYPES = 120, 24
 
@@ -23,20 +23,20 @@ def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def clustered(alleles, typed, flipped, group, leave_out=False, threads=1):
     sites = np.arange(len(alleles))
     before, after = np.searchsorted(typed, sites), np.searchsorted(typed, sites, side="right")
-    carriers = first_carriers(alleles, flipped, threads)
+    carriers = draw_carriers(alleles, flipped, threads)
     return clustering(alleles[typed], alleles, flipped, carriers, before, after, group, leave_out, threads)
 
 
 def by_definition(alleles, typed, flipped, s) -> float:
-    others = everybody = 0
+    others = total = 0
     for beside in (typed[typed < s][::-1], typed[typed > s]):  # nearest first, to the left and to the right
         order = sorted(range(alleles.shape[1]), key=lambda h: alleles[beside, h].tolist())
         for i, h in enumerate(order):
             if alleles[s, h] != flipped[s]:
                 near = [order[j] for j in (i - 1, i + 1) if 0 <= j < len(order)]
                 others += sum(alleles[s, n] == flipped[s] for n in near)
-                everybody += len(near)
-    return np.log((others + 0.5) / (everybody + 1)) if everybody else np.nan
+                total += len(near)
+    return np.log((others + 0.5) / (total + 1)) if total else np.nan
 
 
 def test_clustering_equals_the_definition(drawn):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mosaic import mosaic_panel
-from ragimpute.models.bert_rag.data import BertRagData
+from ragimpute.models.bert_rag.fold_data import BertRagData
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval import evidence
@@ -104,11 +104,11 @@ def two_chromosomes() -> Panel:
 def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
     panel = two_chromosomes()
     fold = fold_of(panel, np.arange(100) % 5 == 2, "validation")
-    segments = retrieve_neighbours(fold, 6, threads=1)
-    dosage = evidence.mean_by_posterior(fold, segments, chunk=50)
-    data = BertRagData(fold, segments, window=20, mosaics=1)
+    found = retrieve_neighbours(fold, 6, threads=1)
+    dosage = evidence.mean_by_posterior(fold, found, chunk=50)
+    data = BertRagData(fold, found, window=20, mosaics=1)
     for window, (start, end) in enumerate(data.bounds):
-        shares = data.batch(np.arange(fold.n_samples), window).inputs["shares"][:, :, : end - start].numpy()
+        shares = data.batch(np.arange(fold.n_samples), window).inputs.shares[:, :, : end - start].numpy()
         mean = shares[..., : len(RATES)].mean(axis=-1)  # [B, 2, L]
         np.testing.assert_allclose(dosage[start:end], mean.reshape(-1, end - start).T, atol=1e-6)
 
@@ -116,11 +116,11 @@ def test_the_mean_by_posterior_is_that_of_the_shares_that_bert_rag_reads():
 def test_the_mean_by_posterior_does_not_depend_on_chunks_or_threads():
     panel = two_chromosomes()
     fold = fold_of(panel, np.arange(100) % 5 == 2, "validation")
-    segments = retrieve_neighbours(fold, 6, threads=1)
-    expected = evidence.mean_by_posterior(fold, segments, chunk=10)
+    found = retrieve_neighbours(fold, 6, threads=1)
+    expected = evidence.mean_by_posterior(fold, found, chunk=10)
     assert expected.std() > 0.1
     for options in ({"chunk": 25}, {"chunk": 50, "threads": 2}, {"chunk": 256}):  # the last one spans both chromosomes
-        np.testing.assert_array_equal(evidence.mean_by_posterior(fold, segments, **options), expected)
+        np.testing.assert_array_equal(evidence.mean_by_posterior(fold, found, **options), expected)
 
 
 def test_the_best_have_the_largest_sums_of_posteriors():
@@ -136,11 +136,11 @@ def test_a_mosaic_carries_the_best_neighbour_of_the_nearest_typed_site(tiny_pane
     """Site by site, from the whole fold's retrieval, with windows that cut between typed sites."""
     fold = fold_of(tiny_panel, tiny_typed, "train")
     data = windows_of(fold)
-    total = np.exp(data.features[..., : len(RATES)].astype(np.float32)).sum(axis=-1)  # [2P, T, K]
+    total = np.exp(data.retrieved.features[..., : len(RATES)].astype(np.float32)).sum(axis=-1)  # [2P, T, K]
     cm = fold.reference.sites.cm
     compared = 0
     for window, (start, end) in enumerate(data.bounds):
-        mosaics = data.batch(np.arange(fold.n_samples), window).inputs["mosaics"].numpy()
+        mosaics = data.batch(np.arange(fold.n_samples), window).inputs.mosaics.numpy()
         for site in range(start, end):
             distance = np.abs(cm[fold.typed_sites] - cm[site])
             nearest = int(distance.argmin())
@@ -148,7 +148,7 @@ def test_a_mosaic_carries_the_best_neighbour_of_the_nearest_typed_site(tiny_pane
                 continue
             for query in range(2 * fold.n_samples):
                 score = total[query, nearest]
-                best = data.neighbours[query, nearest][score == score.max()]  # several where they tie
+                best = data.retrieved.neighbours[query, nearest][score == score.max()]  # several where they tie
                 alleles = fold.reference.alleles[site, best]
                 assert mosaics[query // 2, query % 2, 0, site - start] in alleles
                 compared += len(set(alleles.tolist())) == 1

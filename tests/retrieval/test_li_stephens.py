@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ragimpute.retrieval import li_stephens, neighbours, selection, sharing
-from ragimpute.retrieval.first_carriers import first_carriers
+from ragimpute.retrieval.drawn_carriers import draw_carriers
 
 
 def mosaic(rng, n_sites, n_hap):
@@ -140,9 +140,9 @@ def test_missing_alleles_say_nothing_about_neighbours():
     queries = reference[:, :2].astype(np.int8)
     queries[[0, 7, 8, 29], 1] = -1
     kept = queries[:, 1] >= 0
-    nobody = np.array([[0], [1]])
-    _, features = neighbours.find_neighbours(reference, cm, queries, nobody, k=11)
-    _, without = neighbours.find_neighbours(reference[kept], cm[kept], queries[kept][:, 1:], nobody[1:], k=11)
+    none_excluded = np.array([[0], [1]])
+    _, features = neighbours.find_neighbours(reference, cm, queries, none_excluded, k=11)
+    _, without = neighbours.find_neighbours(reference[kept], cm[kept], queries[kept][:, 1:], none_excluded[1:], k=11)
     n_rates = len(neighbours.RATES)
     np.testing.assert_allclose(features[1, kept, :, :n_rates], without[0, :, :, :n_rates], atol=0.02)
 
@@ -192,10 +192,11 @@ founders = rng.integers(0, 2, (125, 12), dtype=np.uint8)
 origin = np.cumsum(rng.random((125, 300)) < 0.05, axis=0) + rng.integers(0, 12, 300)
 reference = np.take_along_axis(founders, origin % 12, axis=1)
 cm = np.cumsum(rng.exponential(0.002, 125))
-nobody = np.full((60, 1), -1)
-found = neighbours.find_neighbours(reference[:, 60:], cm, reference[:, :60].astype(np.int8), nobody, 32)
+none_excluded = np.full((60, 1), -1)
+found = neighbours.find_neighbours(reference[:, 60:], cm, reference[:, :60].astype(np.int8), none_excluded, 32)
 typed = np.arange(125) % 2 == 0
-dosage = li_stephens.li_stephens_dosages(reference[:, 60:], cm, typed, reference[typed, :60].astype(np.int8), nobody)
+queries = reference[typed, :60].astype(np.int8)
+dosage = li_stephens.li_stephens_dosages(reference[:, 60:], cm, typed, queries, none_excluded)
 print(*(hashlib.sha256(array.tobytes()).hexdigest() for array in (*found, dosage)))
 """
 
@@ -230,7 +231,7 @@ def test_mutual_sharing_equals_the_definition_and_leaves_groups_out():
     minor = (rng.random((150, 12)) < 0.3).astype(np.uint8)
     m = np.arange(150)
     group = np.array([0, 0, 1, 1, 2, 2, 1, 1, 3, 3, 4, 4])  # a sample of two rows, and a family of two samples
-    carriers = first_carriers(minor, np.zeros(150, bool), threads=1)
+    carriers = draw_carriers(minor, np.zeros(150, bool), threads=1)
     shared, left_out = sharing.mutual_sharing(alleles, cm, carriers, cm, m, m + 1, group, leave_out=True)
     for s in (0, 1, 63, 64, 65, 149, 100):
         carriers = np.flatnonzero(minor[s])

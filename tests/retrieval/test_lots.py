@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chisquare
 
 from mosaic import mosaic_panel
-from ragimpute.models.bert_rag.data import BertRagData
+from ragimpute.models.bert_rag.fold_data import BertRagData
 from ragimpute.panel.folds import Fold
 from ragimpute.retrieval import evidence, neighbours, selection
 from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
@@ -17,7 +17,7 @@ SITES, QUERIES = 20, 300
 
 
 def tied(n_hap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """`n_hap` equal reference haplotypes, their map, random queries, and nobody left out."""
+    """`n_hap` equal reference haplotypes, their map, random queries, and none left out."""
     generator = np.random.default_rng(1)
     reference = np.repeat(generator.integers(0, 2, (SITES, 1), dtype=np.uint8), n_hap, axis=1)
     cm = np.cumsum(generator.exponential(0.02, SITES))
@@ -40,8 +40,8 @@ def test_retrieval_favours_no_haplotype(k):
 @pytest.mark.parametrize(("n_hap", "k"), [(40, 8), (64, 32), (37, 5)])
 def test_the_best_of_the_retrieved_favour_no_haplotype(n_hap, k):
     """Also where the numbers of haplotypes and of neighbours share factors: the two draws must not go together."""
-    reference, cm, queries, nobody = tied(n_hap)
-    found, features = neighbours.find_neighbours(reference, cm, queries, nobody, k)
+    reference, cm, queries, none_excluded = tied(n_hap)
+    found, features = neighbours.find_neighbours(reference, cm, queries, none_excluded, k)
     best = evidence.best_neighbours(features, evidence.query_lots(queries), 0, 2)
     for rank in range(2):
         haplotypes = np.take_along_axis(found, best[:, :, rank, None], axis=2)
@@ -80,7 +80,7 @@ def test_mosaics_of_bert_rag_favour_no_haplotype():
     names = tuple(f"Q{i}" for i in range(QUERIES))
     fold = Fold("targets", reference, names, typed, observed, None, np.full((QUERIES, 1), -1))
     data = BertRagData(fold, retrieve_neighbours(fold, 8, threads=1), window=60, mosaics=2)
-    copied = data.batch(np.arange(QUERIES), 0).inputs["mosaics"].numpy()  # [B, 2, R, L]
+    copied = data.batch(np.arange(QUERIES), 0).inputs.mosaics.numpy()  # [B, 2, R, L]
     # a mark is read where all five of its sites have the same nearest typed site, so in the last stretch alone
     marks = sum(copied[..., 55 + bit] << bit for bit in range(5))  # [B, 2, R]
     for rank in range(2):
@@ -88,11 +88,11 @@ def test_mosaics_of_bert_rag_favour_no_haplotype():
 
 
 def test_a_lot_depends_neither_on_the_batch_nor_on_the_thread():
-    reference, cm, queries, nobody = tied(40)
-    whole = neighbours.find_neighbours(reference, cm, queries, nobody, 5, threads=1)
-    two = neighbours.find_neighbours(reference, cm, queries, nobody, 5, threads=2)
+    reference, cm, queries, none_excluded = tied(40)
+    whole = neighbours.find_neighbours(reference, cm, queries, none_excluded, 5, threads=1)
+    two = neighbours.find_neighbours(reference, cm, queries, none_excluded, 5, threads=2)
     some = np.array([7, 250, 31])
-    part = neighbours.find_neighbours(reference, cm, queries[:, some], nobody[some], 5)
+    part = neighbours.find_neighbours(reference, cm, queries[:, some], none_excluded[some], 5)
     for array, same, alone in zip(whole, two, part, strict=True):
         assert np.array_equal(array, same)
         assert np.array_equal(array[some], alone)

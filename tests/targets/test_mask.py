@@ -11,6 +11,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.targets import mask
 from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.site_list import parse_sites
 from vcf_text import write_vcf
 
 
@@ -29,7 +30,9 @@ def make_targets(index) -> TargetGenotypes:
 
 
 def typed(spec, index=range(6), seed=1):
-    chosen = mask.typed_sites(make_panel(), ["a", "b"], make_targets(list(index)), spec, np.random.default_rng(seed))
+    chosen = mask.choose_typed(
+        make_panel().of_samples(["a", "b"]), make_targets(list(index)), spec, np.random.default_rng(seed)
+    )
     return np.flatnonzero(chosen).tolist()
 
 
@@ -44,7 +47,7 @@ def typed(spec, index=range(6), seed=1):
 def test_listed_positions_type_the_snvs_that_the_targets_have(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
-    spec = mask.parse_spec(str(path))
+    spec = parse_sites(str(path))
     assert typed(spec) == [2, 3, 5]  # both alleles of position 300, not the indel at 200
     assert typed(spec, index=[0, 3, 4]) == [3]
 
@@ -52,14 +55,14 @@ def test_listed_positions_type_the_snvs_that_the_targets_have(tmp_path, name, te
 def test_a_bed_is_zero_based_and_may_be_compressed(tmp_path):
     path = tmp_path / "array.bed.gz"
     path.write_bytes(gzip.compress(b"20\t100\t101\n20\t399\t400\n"))
-    assert typed(mask.parse_spec(str(path))) == [4]
+    assert typed(parse_sites(str(path))) == [4]
 
 
 def test_a_bed_by_another_name_is_refused(tmp_path):
     path = tmp_path / "array.txt"
     path.write_text("20 199 200\n")
     with pytest.raises(InputError, match=r"array.txt:1: looks like BED"):
-        mask.parse_spec(str(path))
+        parse_sites(str(path))
 
 
 def test_a_small_fraction_types_one_site():
@@ -68,7 +71,7 @@ def test_a_small_fraction_types_one_site():
 
 def test_a_vcf_lists_positions_too(tmp_path):
     path = write_vcf(tmp_path / "array.vcf", ["s"], ["20 100 A C 0/1", "20 500 T C 0/1"])
-    assert typed(mask.parse_spec(str(path))) == [0, 5]
+    assert typed(parse_sites(str(path))) == [0, 5]
 
 
 def test_targets_types_every_site_they_share_with_the_panel():
@@ -86,18 +89,18 @@ def test_nothing_typed_says_what_was_listed_and_what_the_panel_covers(tmp_path):
     path = tmp_path / "array.txt"
     path.write_text("chr20 100\nchr20 300\n")
     with pytest.raises(InputError, match=r"2 positions listed on chr20; the panel covers 20:100-500"):
-        typed(mask.parse_spec(str(path)))
+        typed(parse_sites(str(path)))
     path.write_text("20 200\n")
     with pytest.raises(InputError, match="none is a SNV present in the targets"):
-        typed(mask.parse_spec(str(path)))
+        typed(parse_sites(str(path)))
     path.write_text("20 100\n20 x\n")
     with pytest.raises(InputError, match=r"array.txt:2: expected 'chrom position'"):
-        mask.parse_spec(str(path))
+        parse_sites(str(path))
     for bad in ("0", "1.5"):
         with pytest.raises(InputError, match="between 0 and 1"):
-            typed(mask.parse_spec(bad))
+            typed(parse_sites(bad))
     with pytest.raises(InputError, match="no such file"):
-        mask.parse_spec("absent.txt")
+        parse_sites("absent.txt")
 
 
 def test_only_typed_genotypes_remain_and_erased_phase_tells_nothing():
@@ -113,10 +116,10 @@ def test_only_typed_genotypes_remain_and_erased_phase_tells_nothing():
 def test_random_masks_are_as_large_as_the_typed_set_and_polymorphic():
     panel = make_panel()
     chosen = np.array([True, False, True, False, False, True])
-    masks = mask.random_masks(panel, ["a", "b"], chosen, 3, np.random.default_rng(2))
+    masks = mask.draw_masks(panel.of_samples(["a", "b"]), chosen, 3, np.random.default_rng(2))
     assert masks.sum(axis=0).tolist() == [3, 3, 3]
     assert not masks[[1, 4]].any()
-    again = mask.random_masks(panel, ["a", "b"], chosen, 3, np.random.default_rng(2))
+    again = mask.draw_masks(panel.of_samples(["a", "b"]), chosen, 3, np.random.default_rng(2))
     np.testing.assert_array_equal(masks, again)
 
 
@@ -128,8 +131,8 @@ def test_each_chromosome_gets_a_typed_site():
     chosen = np.array([True, False, False, False, False, False])
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        fraction = mask.typed_sites(panel, ["a", "b"], make_targets(list(range(6))), 0.01, rng)
-        random = mask.random_masks(panel, ["a", "b"], chosen, 1, rng)[:, 0]
+        fraction = mask.choose_typed(panel.of_samples(["a", "b"]), make_targets(list(range(6))), 0.01, rng)
+        random = mask.draw_masks(panel.of_samples(["a", "b"]), chosen, 1, rng)[:, 0]
         for drawn in (fraction, random):
             assert drawn[5]
             assert drawn.sum() <= 2
@@ -144,5 +147,5 @@ def test_the_table_is_tied_to_its_panel(tmp_path):
     moved = dataclasses.replace(panel.sites, pos=panel.sites.pos + 1)
     with pytest.raises(InputError, match="not the panel's 6 sites"):
         mask.read_typed(tmp_path / "typed.tsv", moved)
-    with pytest.raises(InputError, match="no column 'random2'"):
+    with pytest.raises(InputError, match="column 'random2' is missing"):
         mask.read_typed(tmp_path / "typed.tsv", panel.sites, "random2")

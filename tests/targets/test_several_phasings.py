@@ -64,7 +64,7 @@ def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -
     hds[TYPED, 0], hds[TYPED, 1] = FIRST, OTHER
     hds[1], hds[2] = [[0.2, 0.4], [0.4, 0.8]], [[0.9, 0.1], [0.3, 0.7]]
     both = hds[..., 0] * hds[..., 1]
-    mean = several_phasings.average(Imputed(fold.samples, hds, both, TYPED), fold)
+    mean = several_phasings.mean_of_fold(Imputed(fold.samples, hds, both, TYPED), fold)
     assert mean.samples == ("T0",)
     np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
     np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # as they are
@@ -116,10 +116,10 @@ def test_some_samples_keep_all_their_phasings(reference: Panel) -> None:
 def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Panel) -> None:
     phased = targets_of(FIRST[:, None])
     unphased = replace(phased, phased=np.zeros_like(phased.phased))
-    assert several_phasings.how_many(reference.sites, phased) == 1
-    assert several_phasings.how_many(reference.sites, unphased) == several_phasings.WHERE_SPARSE
+    assert several_phasings.number_of_phasings(reference.sites, phased) == 1
+    assert several_phasings.number_of_phasings(reference.sites, unphased) == several_phasings.WHERE_SPARSE
     dense = replace(reference.sites, cm=CM / 10_000)
-    assert several_phasings.how_many(dense, unphased) == 1
+    assert several_phasings.number_of_phasings(dense, unphased) == 1
 
 
 def test_the_file_holds_all_phasings_with_samples_and_sites(tmp_path: Path) -> None:

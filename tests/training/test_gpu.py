@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from test_copy_rag import attention_inputs
 
 from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import architecture, segments
 from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_torch
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
-from ragimpute.training.losses import LossSpec
+from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.validation import SiteStrata
-from training_data import fold_of
+from training_data import attention_inputs, fold_of
 
 pytestmark = [
     pytest.mark.gpu,

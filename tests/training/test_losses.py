@@ -1,19 +1,19 @@
 """Each loss against numbers worked by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn import functional
 
 from ragimpute.errors import InputError
-from ragimpute.models.outputs import Batch, ImputationOutputs
+from ragimpute.models.contract import Batch, ImputationOutputs, NetworkInputs
+from ragimpute.training.extra_terms import EXTRA_TERMS, extra_term
+from ragimpute.training.loss_settings import LossSpec, loss_problems
 from ragimpute.training.losses import (
-    EXTRA_TERMS,
-    LossSpec,
     active_weights,
     compute,
-    extra_term,
     focal_loss,
     info_nce,
     reconstruction_loss,
@@ -45,7 +45,7 @@ def example(samples: int = 8, sites: int = 3, width: int = 4, gap: float = 0.5, 
     scored = torch.rand(samples, 2, sites, generator=g) < 0.7
     scored[:, :, 0] = True
     outputs = ImputationOutputs(hap[0], hap[1], genotype, before[0], before[1], after[0], after[1])
-    return outputs, Batch({}, torch.arange(sites).numpy(), alleles, scored)
+    return outputs, Batch(NetworkInputs(), torch.arange(sites).numpy(), alleles, scored)
 
 
 def test_focal_loss_by_hand():
@@ -217,7 +217,8 @@ def test_contrastive_adds_a_tenth_of_info_nce():
 def test_genotype_counts_where_both_haplotypes_are_scored():
     outputs, batch = example(samples=1, sites=2)
     scored = torch.tensor([[[True, True], [True, False]]])
-    terms = compute(LossSpec.from_config(CROSS_ENTROPY), outputs, Batch({}, batch.sites, batch.alleles, scored))
+    batch = replace(batch, scored=scored)
+    terms = compute(LossSpec.from_config(CROSS_ENTROPY), outputs, batch)
     target = 2 * batch.alleles[0, 0, 0] + batch.alleles[0, 1, 0]
     by_hand = functional.cross_entropy(outputs.genotype_logits[0, :1], target[None])
     assert terms.genotype.item() == pytest.approx(by_hand.item())
@@ -241,9 +242,20 @@ def test_a_new_loss_is_one_function_and_one_entry():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"hapl": 1, "genotype": 1}, "unknown key hapl"),
-        ({"hap": -1, "genotype": 1}, "weights"),
+        ({"hapl": 1, "genotype": 1}, "losses.mine.hapl: unknown key; did you mean 'hap'"),
+        ({"hap": -1, "genotype": 1}, "losses.mine.hap: -1 must be a number of at least 0"),
+        ({"hap": "1", "genotype": 1}, "losses.mine.hap: '1' must be a number"),
         ({"hap": 0, "genotype": 0, "recon": 1}, "above 0"),
+        ({"hap": 1, "temperature": 0}, "losses.mine.temperature: 0 must be a number above 0"),
+        ({"hap": 1, "terms": {"contrastive": -1}}, "losses.mine.terms.contrastive: -1 must be"),
+        (
+            {"hap": 1, "switch_threshold": 0.01, "after_switch": {"hap": 0}},
+            "losses.mine.after_switch: hap or genotype must be above 0",
+        ),
+        (
+            {"hap": 1, "switch_threshold": 0.01, "after_switch": {"hap": 1, "gamma": 2}},
+            "losses.mine.after_switch.gamma: unknown key",
+        ),
         ({"hap": 1, "genotype": 1, "switch_threshold": 0.01}, "need each other"),
         ({"hap": 1, "genotype": 1, "recon_target": "after"}, "recon_target"),
         ({"hap": 1, "genotype": 1, "gamma": -1}, "gamma"),
@@ -253,3 +265,14 @@ def test_bad_entries_are_refused_by_name(config, message):
     with pytest.raises(InputError, match=message) as error:
         LossSpec.from_config(config, "mine")
     assert "losses.mine" in str(error.value)
+
+
+def test_all_problems_of_an_entry_are_told_at_once():
+    problems = loss_problems("mine", {"hap": -1, "genotype": 1, "gamma": -2, "recon_target": "befor", "recn": 1})
+    assert problems == [
+        "losses.mine.recn: unknown key; did you mean 'recon'?",
+        "losses.mine.hap: -1 must be a number of at least 0",
+        "losses.mine.gamma: -2 must be a number of at least 0",
+        "losses.mine.recon_target: unknown value 'befor'; did you mean 'before'?",
+    ]
+    assert loss_problems("mine", {"hap": 1, "recon": None, "after_switch": None}) == []

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ragimpute.models.outputs import Batch, ImputationOutputs
-from ragimpute.training.losses import LossSpec, compute
+from ragimpute.models.contract import Batch, ImputationOutputs
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import compute
 from ragimpute.training.monitors import cosine, gradient_monitors, gradient_share, variance
 from ragimpute.training.validation import SiteStrata, dosage_sums, evenly_spread_windows, genotype_dosage, r2_and_f1
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_training import LOSSES
 
 from ragimpute.errors import InputError
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Interrupted
 from ragimpute.training.processes import Processes, joined_processes
-from training_data import CPU, small_network, small_trainer
+from training_data import CPU, LOSSES, small_network, small_trainer
 
 SIZE, STOP_AFTER = 2, 5
 PAIRED = ("A", "D", "E")  # a switch that all must take together, a second pass, a term across samples

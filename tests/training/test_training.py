@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,23 +18,7 @@ from ragimpute.training.loop import Interrupted
 from ragimpute.training.schedule import Schedule, learning_rate
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.validation import validate
-from training_data import CPU, fold_of, small_network, small_trainer, windows_of
-
-LOSSES = {
-    "A": {
-        "hap": 0.2,
-        "genotype": 0.3,
-        "recon": 0.15,
-        "gamma": 5,
-        "switch_threshold": 0.01,
-        "after_switch": {"hap": 3, "genotype": 4, "recon": 0},
-    },
-    "B": {"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5},
-    "C": {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 5},
-    "D": {"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5, "recon_target": "truth"},
-    "E": {"hap": 0.3, "genotype": 0.3, "contrastive": 0.1, "gamma": 5},
-    "cross_entropy": {"hap": 0.3, "genotype": 0.4, "gamma": 0},
-}
+from training_data import CPU, LOSSES, fold_of, small_network, small_trainer, windows_of
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +110,8 @@ def test_batches_made_ahead_are_those_made_in_turn(tiny_panel, tiny_typed):
     for (samples, batch), (others, other) in zip(in_turn, ahead, strict=True):
         assert np.array_equal(samples, others)
         assert torch.equal(batch.alleles, other.alleles)
-        assert all(torch.equal(batch.inputs[name], other.inputs[name]) for name in batch.inputs)
+        pairs = zip(astuple(batch.inputs), astuple(other.inputs), strict=True)
+        assert all(torch.equal(one, another) for one, another in pairs)
 
 
 def test_an_error_in_a_batch_made_ahead_is_raised_where_it_is_taken(tiny_panel, tiny_typed):

@@ -52,7 +52,7 @@ def test_the_panel(tiny_panel: Panel, tmp_path) -> None:
 
 def test_segments(tiny_panel: Panel, tiny_typed: np.ndarray) -> None:
     fold = fold_of(tiny_panel, tiny_typed, "train")
-    found = [segments(architecture(name), "small", fold, 1) for name in ("copy_rag", "bert_rag")]
+    found = [segments(architecture(name), "small", fold, 1).arrays() for name in ("copy_rag", "bert_rag")]
     assert_as_described("Segments", *found)
 
 

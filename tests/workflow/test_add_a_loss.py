@@ -1,5 +1,7 @@
 """docs/add_a_loss.md does what it says: its function and its entries are taken from the page and trained."""
 
+import __future__
+
 import re
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import yaml
 
 from ragimpute.errors import InputError
 from ragimpute.study import configuration
-from ragimpute.training import losses
-from ragimpute.training.losses import EXTRA_TERMS, LossSpec
+from ragimpute.training import extra_terms
+from ragimpute.training.extra_terms import EXTRA_TERMS
+from ragimpute.training.loss_settings import LossSpec
 from training_data import small_trainer
 
 ROOT = Path(__file__).parents[2]
@@ -22,16 +25,16 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
+def recipe(tmp_path):
     """The page's term, registered, and a configuration file with its entries."""
     (code,) = blocks("python")
     weights, term = (yaml.safe_load(block) for block in blocks("yaml"))
     entries = weights | {"losses": weights["losses"] | term["losses"]}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(entries))
-    exec(code, vars(losses).copy())
-    known = [*configuration.extra_terms(), *configuration.TERM.findall(code)]  # as if the code were in losses.py
-    monkeypatch.setattr(configuration, "extra_terms", lambda: known)
+    # as if the code were in extra_terms.py, which does not evaluate annotations
+    compiled = compile(code, "add_a_loss.md", "exec", flags=__future__.annotations.compiler_flag)
+    exec(compiled, vars(extra_terms).copy())
     yield configuration.load_configuration(ROOT, [path])
     del EXTRA_TERMS["confidence"]
 
@@ -57,5 +60,7 @@ def test_the_recipe_with_weights_alone_is_in_the_study(recipe):
 
 
 def test_a_term_that_is_not_there_is_named():
-    with pytest.raises(InputError, match=r"losses.mine.terms: no term confidense .* known are contrastive"):
+    with pytest.raises(
+        InputError, match=r"losses.mine.terms.confidense: no such term in extra_terms.py; known are contrastive"
+    ):
         LossSpec.from_config({"hap": 1, "genotype": 1, "terms": {"confidense": 1.0}}, "mine")

@@ -1,18 +1,18 @@
 """docs/add_an_architecture.md does what it says: its network is trained, imputes and keeps the contract."""
 
 import re
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from test_training import LOSSES
 
 from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models import segments
 from ragimpute.models.bert_rag.embedding import MASK
-from training_data import CPU, fold_of, small_trainer
+from training_data import CPU, LOSSES, fold_of, small_trainer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "add_an_architecture.md").read_text(encoding="utf-8")
 
@@ -22,10 +22,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def vote_rag():
-    module, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names: dict = {"__name__": "vote_rag"}
-    exec(module, names)
-    return SimpleNamespace(**names).VoteRagArchitecture()
+    """The page's architecture, its two modules imported as if they lay in ragimpute.models.vote_rag."""
+    network, architecture, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    package = "ragimpute.models.vote_rag"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, code in ((package, ""), (f"{package}.network", network), (f"{package}.architecture", architecture)):
+            module = ModuleType(name)
+            patch.setitem(sys.modules, name, module)
+            exec(code, vars(module))
+        yield vars(module)["VoteRagArchitecture"]()
 
 
 def data_of(vote_rag, fold):
@@ -50,7 +55,7 @@ def test_the_page_network_keeps_the_contract(vote_rag, tiny_panel, tiny_typed):
     length = len(batch.sites)
     assert outputs.genotype_logits.shape == (5, length, 4)
     assert outputs.before1.shape == outputs.after2.shape == (5, length, 8)
-    masked = outputs.before1[batch.inputs["tokens"][:, 0] == MASK]
+    masked = outputs.before1[batch.inputs.tokens[:, 0] == MASK]
     assert torch.equal(masked, masked[:1].expand_as(masked))
     assert torch.equal(outputs.hap1_logits, model.head(outputs.after1))
     truth1, truth2 = model.embed_truth(batch.inputs, batch.alleles)

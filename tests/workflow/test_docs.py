@@ -116,10 +116,14 @@ def follow_the_recipes(folder: Path) -> None:
     """Make the edits of the code that the pages on a new loss and a new architecture ask for."""
     package, schema = folder / "src" / "ragimpute", folder / "workflow" / "schemas" / "config.schema.yaml"
     (term,) = blocks("docs/add_a_loss.md", "python")
-    module, registration = blocks("docs/add_an_architecture.md", "python")
+    network, architecture, registration = blocks("docs/add_an_architecture.md", "python")
     settings = blocks("docs/add_an_architecture.md", "yaml")[0]
-    insert(package / "training" / "losses.py", "def active_weights(", before=term)
-    (package / "models" / "vote_rag.py").write_text(module)
+    terms = package / "training" / "extra_terms.py"
+    terms.write_text(f"{terms.read_text()}\n\n{term}")
+    vote_rag = package / "models" / "vote_rag"
+    vote_rag.mkdir()
+    for name, text in (("__init__.py", ""), ("network.py", network), ("architecture.py", architecture)):
+        (vote_rag / name).write_text(text)
     insert(package / "models" / "__init__.py", ")\n\n\ndef architecture(", before=', "vote_rag"')
     insert(package / "models" / "__init__.py", '    raise InputError(f"unknown architecture', before=registration)
     insert(schema, "copy_rag]", before="vote_rag, ")

@@ -1,6 +1,5 @@
 # What the rules share: the effective configuration, names, and small functions for inputs and options.
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from ragimpute.study.code_digest import digest, of_other_architectures
 from ragimpute.study.configuration import ConfigError, load_configuration
 from ragimpute.reporting import FIGURES
 from ragimpute.study.runs import runs, truth_file
+from ragimpute.training.gpu import has_gpu
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
 # Snakemake documents the merged `config` only. It does not say which files and which --config it was merged from (and it
@@ -296,6 +296,5 @@ def grow_with_input(amount, for_each_mb):
 def gpus():
     """GPUs of a job that runs a network: 1 when the configuration asks for one or this machine has one."""
     return int(
-        CONFIG["device"] == "cuda"
-        or (CONFIG["device"] == "auto" and Path(os.sep, "dev", "nvidia0").exists())
+        CONFIG["device"] == "cuda" or (CONFIG["device"] == "auto" and has_gpu())
     )

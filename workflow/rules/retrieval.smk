@@ -39,7 +39,7 @@ rule paint:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        targets="results/masks/{mask}/phased.vcf.gz",
+        phased="results/masks/{mask}/phased.vcf.gz",
     output:
         painting="results/masks/{mask}/painting.tsv",
     log:
@@ -57,5 +57,5 @@ rule paint:
         code=code("paint", "retrieval"),
     shell:
         "ragimpute paint --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " --targets {input.targets:q} --mask-name {wildcards.mask:q} --threads {threads}"
+        " --phased {input.phased:q} --mask-name {wildcards.mask:q} --threads {threads}"
         " --out {output.painting:q} > {log:q} 2>&1"

@@ -33,7 +33,7 @@ rule mask:
     shell:
         "ragimpute mask --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
         " --sites {params.sites:q} --random-masks {params.random_masks:q} --phase {params.phase:q}"
-        " {params.scored:q} {params.alleles:q} --seed {params.seed:q} --out {output.typed:q} --targets-out {output.targets:q}"
+        " {params.scored:q} {params.alleles:q} --seed {params.seed:q} --out {output.typed:q} --typed-genotypes {output.targets:q}"
         " --dropped {output.dropped:q} --recoded {output.recoded:q} > {log:q} 2>&1"
 
 
@@ -64,7 +64,7 @@ rule phase:
         n_phasings=option("--n-phasings", CONFIG["phasings"]),
         seed=CONFIG["data_seed"],
     shell:
-        "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
+        "ragimpute phase --panel {input.panel:q} --roles {input.roles:q} --typed-genotypes {input.targets:q}"
         " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q} {params.n_phasings:q}"
         " --out {output.phased:q} --phasings {output.phasings:q} > {log:q} 2>&1"
 
@@ -96,6 +96,6 @@ rule phase_validation:
         map=given("--map", "map"),
         seed=CONFIG["data_seed"],
     shell:
-        "ragimpute phase-validation --panel {input.panel:q} --roles {input.roles:q} --targets {input.targets:q}"
+        "ragimpute phase-validation --panel {input.panel:q} --roles {input.roles:q} --typed-genotypes {input.targets:q}"
         " {params.map:q} --memory-mb {resources.mem_mb} --seed {params.seed:q}"
         " --out {output.validation:q} > {log:q} 2>&1"

@@ -6,7 +6,6 @@ rule train:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        frequencies=panel_file("frequencies.tsv"),
         segments=training_segments,
         validation_segments=f"results/segments/{RETRIEVAL}/validation.safetensors",
         validation="results/masks/{mask}/validation.vcf.gz",
@@ -40,7 +39,7 @@ rule train:
         ),
     shell:
         "on_gpus {resources.gpu:q} ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
-        " --frequencies {input.frequencies:q} {params.segments:q} --validation-segments {input.validation_segments:q}"
+        " {params.segments:q} --validation-segments {input.validation_segments:q}"
         " --validation {input.validation:q}"
         " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {params.loss_name:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"

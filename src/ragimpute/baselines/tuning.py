@@ -85,7 +85,7 @@ def tune_beagle(
 ) -> dict:
     """Impute the validation samples against the train fold with each setting of GRID and with Beagle's defaults.
 
-    `validation` has their genotypes at the typed sites, phased as the targets are (`phasing.as_targets`): what is best
+    `validation` has their genotypes at the typed sites, phased as the targets are (`phase_like_targets`): what is best
     for haplotypes in the panel's phase is not what is best for inferred ones. A setting's score is the pooled dosage r2
     at untyped sites polymorphic in the train fold (a random MAX_SCORED of them; Beagle's model uses typed sites only,
     so the others would cost time and change nothing). The defaults stay unless a setting is surely better

@@ -11,7 +11,7 @@ from ragimpute.check.findings import LEVELS, Finding, Level
 from ragimpute.check.survey import survey
 from ragimpute.vcf.source import Region
 
-COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to know anybody by
+COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to recognise a sample
 
 
 def check_inputs(

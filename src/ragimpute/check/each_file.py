@@ -54,7 +54,10 @@ def targets(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", seen.path, "no-usable-site", "no record is biallelic with diploid genotypes")
         return
     share = seen.missing / usable
-    poor = [f"{name} {part:.0%}" for name, part in zip(seen.header.samples, share, strict=True) if part > MISSING_SHARE]
+    poor = []
+    for name, part in zip(seen.header.samples, share, strict=True):
+        if part > MISSING_SHARE:
+            poor.append(f"{name} {part:.0%}")
     if poor:
         message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(poor)}"
         yield Finding("warning", seen.path, "missing-samples", message)
@@ -109,10 +112,10 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", seen.path, "no-records", "no records (in the region, if one was given)")
         return
     on_x = table["chrom"].str.removeprefix("chr").isin(X_NAMES)
-    for reason, rows, advice in (
-        *((reason, table["reason"] == reason, "correct or remove them") for reason in INVALID),
-        ("haploid", (table["reason"] == "haploid") & on_x, "of X only the pseudoautosomal regions can be imputed"),
-    ):
+    haploid_on_x = (table["reason"] == "haploid") & on_x
+    invalid = [(reason, table["reason"] == reason, "correct or remove them") for reason in INVALID]
+    invalid.append(("haploid", haploid_on_x, "of X only the pseudoautosomal regions can be imputed"))
+    for reason, rows, advice in invalid:
         if rows.any():
             first = table[rows].iloc[0]
             message = f"{reason}: {int(rows.sum())} records, the first at {first.chrom}:{first.pos}; {advice}"

@@ -1,10 +1,14 @@
 """Findings of the input check, and how they are worded."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+
+from ragimpute.tables import write_table
 
 Level = Literal["error", "warning", "info"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
@@ -22,6 +26,14 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.level}: {self.file}: {self.message}"
+
+
+def write_findings(findings: Sequence[Finding], path: str | os.PathLike) -> None:
+    """Write the findings as TSV (COLUMNS), files by their names alone: the same table wherever the files lie."""
+    rows = []
+    for finding in findings:
+        rows.append((finding.level, Path(finding.file).name, finding.code, finding.message))
+    write_table(pd.DataFrame(rows, columns=COLUMNS), path)
 
 
 def first_five(names: Iterable[object]) -> str:

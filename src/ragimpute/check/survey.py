@@ -94,12 +94,11 @@ def survey(
                 dosage, phased = _dosage(array)
                 missing += dosage < 0
                 het = dosage == 1
-                counts = (
-                    int(dosage[dosage > 0].sum()),
-                    int(np.count_nonzero(dosage >= 0)),
-                    int(np.count_nonzero(het)),
-                    int(np.count_nonzero(het & ~phased)),
-                )
+                alt_count = int(dosage[dosage > 0].sum())
+                n_complete = int(np.count_nonzero(dosage >= 0))
+                n_het = int(np.count_nonzero(het))
+                n_unphased = int(np.count_nonzero(het & ~phased))
+                counts = (alt_count, n_complete, n_het, n_unphased)
                 if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
                     dosages[len(rows)] = dosage
             rows.append((chrom, pos, ref, ",".join(alts) or ".", reason, *counts))
@@ -117,7 +116,8 @@ def without_path(error: InputError, path: str | os.PathLike) -> str:
 
 def _dosage(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ALT alleles [N] int8 (-1: incomplete) and phase [N] bool of `genotypes` [N, 2 or 3]."""
-    if array.shape[1] == 2:  # '.' for everyone
+    if array.shape[1] == 2:  # '.' for all samples
         return np.full(len(array), -1, dtype=np.int8), np.zeros(len(array), dtype=bool)
     incomplete = (array[:, :2] < 0).any(axis=1)
-    return np.where(incomplete, -1, array[:, 0] + array[:, 1]).astype(np.int8), array[:, 2] == 1
+    dosage = np.where(incomplete, -1, array[:, 0] + array[:, 1])
+    return dosage.astype(np.int8), array[:, 2] == 1

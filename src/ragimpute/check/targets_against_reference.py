@@ -73,7 +73,8 @@ def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
 def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
     """How many records match, and whether so few, or so many with other alleles, that the builds must differ."""
     within = table[table["relation"] != "outside the reference"]
-    n, matched = len(within), int((within["site"] >= 0).sum())
+    n = len(within)
+    matched = int((within["site"] >= 0).sum())
     others = int((within["relation"] == "alleles differ").sum())
     share = matched / n if n else 0.0
     reasons = table.loc[table["site"] < 0, "relation"]
@@ -99,9 +100,8 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
     if alike:
         swapped = int((matched["ambiguous"] & (matched["relation"] != "")).sum())
         message = f"{alike} A/T and C/G sites look the same on both strands"
-        message += (
-            f"; {swapped} of them, with swapped alleles, are dropped unless judged by frequency" if swapped else ""
-        )
+        if swapped:
+            message += f"; {swapped} of them, with swapped alleles, are dropped unless judged by frequency"
         yield Finding("info", path, "ambiguous", message)
 
 
@@ -111,12 +111,14 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     known = ours["n_complete"].to_numpy() >= MIN_SAMPLES
     if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_SAMPLES:
         return
-    p = (ours["alt_count"].to_numpy()[known]) / (2 * ours["n_complete"].to_numpy()[known])
-    p = np.where(matched["relation"].isin(SWAPS).to_numpy()[known], 1 - p, p)
-    q = (theirs["alt_count"].to_numpy() / (2 * theirs["n_complete"].to_numpy()))[known]
+    is_swapped = matched["relation"].isin(SWAPS).to_numpy()
+    ours_p, theirs_p = _alt_frequency(ours), _alt_frequency(theirs)
+    p = np.where(is_swapped, 1 - ours_p, ours_p)[known]
+    q = theirs_p[known]
     if min(p.std(), q.std()) == 0:
         return
-    r, far = float(np.corrcoef(p, q)[0, 1]), np.abs(p - q) > FAR
+    r = float(np.corrcoef(p, q)[0, 1])
+    far = np.abs(p - q) > FAR
     message = f"allele frequencies correlate with the reference's by {r:.3f} over {len(p)} sites"
     message += f"; {int(far.sum())} differ by more than {FAR}" if far.any() else ""
     if r < MIN_CORRELATION:
@@ -126,28 +128,32 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
         yield Finding("info", samples.path, "frequencies", message)
 
 
+def _alt_frequency(table: pd.DataFrame) -> np.ndarray:
+    """The frequency of ALT [R] float64 among the complete genotypes of the records of a survey; NaN without any."""
+    count = table["alt_count"].to_numpy()
+    number = 2 * table["n_complete"].to_numpy()
+    return np.divide(count, number, out=np.full(len(table), np.nan), where=number > 0)
+
+
 def _same_samples(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
-    """Samples of the targets who are in the reference, by their names or by their genotypes."""
+    """Samples of the targets that are in the reference, by their names or by their genotypes."""
     shared = [name for name in samples.header.samples if name in set(panel.header.samples)]
     if shared:
         message = (
             f"{len(shared)} samples are also in the reference by name: {first_five(shared)}; they will copy themselves"
         )
         yield Finding(leak, samples.path, "same-names", message)
-    pairs = [
-        (samples.dosages[record], panel.dosages[site], relation in SWAPS)
-        for record, site, relation in zip(matched.index, matched["site"], matched["relation"], strict=True)
-        if record in samples.dosages and site in panel.dosages
-    ]
-    if len(pairs) < MIN_SHARED:
+    ours, theirs = _shared_dosages(panel, samples, matched)
+    if len(ours) < MIN_SHARED:
         return
-    ours = np.stack([np.where(swap & (dosage >= 0), 2 - dosage, dosage) for dosage, _, swap in pairs])
-    theirs = np.stack([dosage for _, dosage, _ in pairs])
-    same = np.zeros((ours.shape[1], theirs.shape[1]), dtype=np.float32)
+    same = np.zeros((ours.shape[1], theirs.shape[1]), dtype=np.float32)  # sites with equal genotypes
     for genotype in (0, 1, 2):
-        same += (ours == genotype).astype(np.float32).T @ (theirs == genotype).astype(np.float32)
+        with_ours = (ours == genotype).astype(np.float32)
+        with_theirs = (theirs == genotype).astype(np.float32)
+        same += with_ours.T @ with_theirs
     compared = (ours >= 0).sum(axis=0)
-    alike = (same >= SAME_SHARE * compared[:, None]) & (compared[:, None] >= MIN_SHARED)
+    is_enough = compared >= MIN_SHARED
+    alike = (same >= SAME_SHARE * compared[:, None]) & is_enough[:, None]
     hets = (ours == 1).sum(axis=0)
     sure: list[str] = []
     unsure: list[str] = []
@@ -163,3 +169,20 @@ def _same_samples(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: L
             f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {first_five(unsure)}"
         )
         yield Finding("warning", samples.path, "duplicate-samples", message)
+
+
+def _shared_dosages(panel: Survey, samples: Survey, matched: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """ALT alleles [K, N] and [K, R] int8, -1 missing, of the N targets and R reference samples at K matched sites.
+
+    The matched sites whose dosages both surveys have kept; those of targets with swapped alleles are turned round.
+    """
+    ours, theirs = [], []
+    for record, site, relation in zip(matched.index, matched["site"], matched["relation"], strict=True):
+        if record not in samples.dosages or site not in panel.dosages:
+            continue
+        dosage = samples.dosages[record]
+        if relation in SWAPS:
+            dosage = np.where(dosage >= 0, 2 - dosage, dosage)
+        ours.append(dosage)
+        theirs.append(panel.dosages[site])
+    return np.array(ours), np.array(theirs)

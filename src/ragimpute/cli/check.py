@@ -14,7 +14,7 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 @click.option("--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute.")
 @map_option
 @region_option
-@click.option("--held-out", is_flag=True, help="The targets are samples of the reference who will leave it.")
+@click.option("--held-out", is_flag=True, help="The targets are samples of the reference that will leave it.")
 @click.option(
     "--leak",
     type=click.Choice(["error", "warning"]),
@@ -42,11 +42,8 @@ def check_command(
     """
     from dataclasses import asdict
 
-    import pandas as pd
-
-    from ragimpute.artefacts import atomic_path
     from ragimpute.check.all_checks import check_inputs
-    from ragimpute.check.findings import COLUMNS
+    from ragimpute.check.findings import write_findings
     from ragimpute.vcf.source import Region
 
     within = Region.parse(region) if region else None
@@ -58,10 +55,7 @@ def check_command(
         for finding in shown:
             click.echo(str(finding))
     if out is not None:
-        table = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)
-        table["file"] = [Path(name).name for name in table["file"]]  # the same table wherever the files lie
-        with atomic_path(out) as temporary:
-            table.to_csv(temporary, sep="\t", index=False)
+        write_findings(findings, out)
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
         count = "1 error" if errors == 1 else f"{errors} errors"

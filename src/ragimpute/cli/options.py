@@ -14,7 +14,6 @@ typed_option = click.option(
     "--typed", "typed_path", type=FILE, required=True, help="The table from `ragimpute mask --out`."
 )
 architecture_option = click.option("--architecture", required=True, help="bert_rag or copy_rag.")
-frequencies_option = click.option("--frequencies", type=FILE, required=True, help="Allele counts (TSV).")
 validation_option = click.option(
     "--validation",
     type=FILE,

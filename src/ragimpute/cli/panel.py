@@ -21,7 +21,7 @@ from ragimpute.cli.options import (
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
 @map_option
 @region_option
-@click.option("--describe", is_flag=True, help="Also find what `impute` needs to know of each allele, once for all.")
+@click.option("--describe", is_flag=True, help="Compute the ages of the alleles too, which `impute` needs.")
 @threads_option
 @click.option("--out", type=OUT, required=True, help="The panel (safetensors).")
 @click.option("--dropped", type=OUT, required=True, help="TSV of the records that were not kept, with the reason.")
@@ -40,21 +40,9 @@ def read_panel_command(
     split multiallelic records beforehand (bcftools norm -m -any) if you want them imputed.
     """
     start_logging()
-    from ragimpute.artefacts import atomic_path
-    from ragimpute.panel.from_vcf import read_panel as read
-    from ragimpute.panel.genetic_map import GeneticMap
+    from ragimpute.panel.preparation import prepare_panel
 
-    genetic_map = GeneticMap.read(map_path) if map_path else GeneticMap.uniform()
-    panel, table = read(reference, region, genetic_map)
-    with atomic_path(dropped) as temporary:
-        table.to_csv(temporary, sep="\t", index=False)
-    if describe:
-        from dataclasses import replace
-
-        from ragimpute.retrieval.allele_ages import allele_ages
-
-        panel = replace(panel, ages=allele_ages(panel, threads))
-    panel.save(out)
+    prepare_panel(reference, map_path, out, dropped, region=region, describe=describe, threads=threads)
 
 
 @click.command("assign-roles")
@@ -76,7 +64,7 @@ def assign_roles_command(
     seed: int,
     out: Path,
 ) -> None:
-    """Decide who is reference, who is validation and who is to be imputed.
+    """Decide which samples are the reference, which of these are for validation, and which are to be imputed.
 
     Families of the samples table stay together. Validation samples choose between models; targets only ever give the
     final figures.
@@ -84,39 +72,23 @@ def assign_roles_command(
     start_logging()
     import numpy as np
 
-    from ragimpute.errors import InputError
-    from ragimpute.panel import roles
+    from ragimpute.panel.role_assignment import assign_roles, parse_holdout, read_target_names
+    from ragimpute.panel.roles import read_samples, write_roles
     from ragimpute.panel.store import Panel
-    from ragimpute.vcf.source import read_header
 
     if (targets is None) == (holdout is None):
         raise click.UsageError("give either --targets or --holdout")
     if max_targets is not None and targets is None:
         raise click.UsageError("--max-targets chooses among --targets")
-    held_out: float | list[str] | None = None
-    if holdout is not None:
-        if Path(holdout).is_file():
-            held_out = roles.read_names(holdout)
-        else:
-            try:
-                held_out = float(holdout)
-            except ValueError:
-                raise InputError(f"--holdout {holdout}: neither an existing file nor a fraction") from None
-    names = read_header(targets).samples if targets else None
-    if targets and not names:
-        raise InputError(f"{targets}: the file has no samples")
-    chosen = roles.evenly_spread(names, max_targets) if names else None
-    if names and chosen and len(chosen) < len(names):
-        click.echo(f"{targets}: {len(chosen)} of {len(names)} samples are imputed (--max-targets)", err=True)
-    table = roles.assign_roles(
+    table = assign_roles(
         Panel.load(panel),
         np.random.default_rng(seed),
-        targets=chosen,
-        holdout=held_out,
-        samples=roles.read_samples(samples) if samples else None,
+        targets=None if targets is None else read_target_names(targets, max_targets),
+        holdout=None if holdout is None else parse_holdout(holdout),
+        samples=None if samples is None else read_samples(samples),
         validation_fraction=validation_fraction,
     )
-    roles.write_roles(table, out)
+    write_roles(table, out)
 
 
 @click.command("frequencies")
@@ -130,4 +102,5 @@ def frequencies_command(panel: Path, roles: Path, out: Path) -> None:
     from ragimpute.panel.roles import read_roles
     from ragimpute.panel.store import Panel
 
-    write_frequencies(count_alleles(Panel.load(panel), read_roles(roles)), out)
+    counts = count_alleles(Panel.load(panel), read_roles(roles))
+    write_frequencies(counts, out)

@@ -18,6 +18,13 @@ from ragimpute.cli.options import (
     start_logging,
 )
 
+typed_genotypes_option = click.option(
+    "--typed-genotypes",
+    type=FILE,
+    required=True,
+    help="The targets at the typed sites, from `ragimpute mask --typed-genotypes`.",
+)
+
 
 @click.command("mask")
 @panel_option
@@ -34,7 +41,9 @@ from ragimpute.cli.options import (
 @allele_options
 @seed_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt typed random1.. (0/1), all panel sites.")
-@click.option("--targets-out", type=OUT, required=True, help="VCF.gz of the target samples at typed sites only.")
+@click.option(
+    "--typed-genotypes", type=OUT, required=True, help="VCF.gz of the target samples' genotypes at typed sites only."
+)
 @click.option("--dropped", type=OUT, help="TSV of target records that were not used, with the reason.")
 @click.option("--recoded", type=OUT, help="TSV of target records used with swapped or flipped alleles.")
 def mask_command(
@@ -43,14 +52,14 @@ def mask_command(
     sites: str,
     targets: Path,
     random_masks: int,
-    phase: str | None,
+    phase: Literal["keep", "erase"] | None,
     scored: bool,
     swapped: Literal["fix", "drop"],
     flipped: Literal["fix", "drop"],
     ambiguous: Literal["keep", "frequency", "drop"],
     seed: int,
     out: Path,
-    targets_out: Path,
+    typed_genotypes: Path,
     dropped: Path | None,
     recoded: Path | None,
 ) -> None:
@@ -60,49 +69,31 @@ def mask_command(
     other genotypes of the targets are withheld from phasing, imputation and baselines.
     """
     start_logging()
-    import numpy as np
-    import pandas as pd
-
-    from ragimpute.artefacts import atomic_path
-    from ragimpute.errors import InputError
-    from ragimpute.panel.from_vcf import ALL_MISSING, unused_sites
-    from ragimpute.panel.roles import read_roles, reference_samples, target_samples
+    from ragimpute.panel.roles import read_roles
     from ragimpute.panel.store import Panel
-    from ragimpute.targets import mask as masks
     from ragimpute.targets.alleles import AllelePolicy
-    from ragimpute.targets.genotypes import read_genotypes
-    from ragimpute.vcf.writer import write_genotypes
+    from ragimpute.targets.mask import make_mask
+    from ragimpute.targets.site_list import parse_sites
 
-    samples, table = Panel.load(panel), read_roles(roles)
-    reference = reference_samples(table)
-    frequency = samples.of_samples(reference).frequency
-    policy = AllelePolicy(swapped, flipped, ambiguous)
-    found = read_genotypes(targets, samples.sites, target_samples(table), policy, frequency)
-    chosen, drawn = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
-    typed = masks.typed_sites(samples, reference, found, masks.parse_spec(sites), chosen)
-    if scored and not masks.leaves_truth(typed, found, frequency):
-        raise InputError(
-            f"{targets}: nothing to score: at sites that vary in the reference it has no genotype but the "
-            f"{int(typed.sum())} typed ones; name a file with more of them as the panel's truth, or say sites: targets"
-        )
-    is_holdout = set(found.samples) <= set(samples.samples)
-    visible = masks.select_sites(found, typed, erase_phase=phase == "erase" or (phase is None and is_holdout))
-    extra = masks.random_masks(samples, reference, typed, random_masks, drawn)
-    unknown = unused_sites(samples.sites.take(found.index[~found.known]), ALL_MISSING)
-    unused = pd.concat([found.dropped, unknown], ignore_index=True) if len(unknown) else found.dropped
-    for path, records in ((dropped, unused), (recoded, found.recoded)):
-        if path is not None:
-            with atomic_path(path) as temporary:
-                records.to_csv(temporary, sep="\t", index=False)
-    kept = samples.sites.take(visible.index)
-    write_genotypes(targets_out, kept, samples.contigs, visible.samples, visible.alleles, visible.phased)
-    masks.write_typed(out, samples.sites, typed, extra)
+    samples = Panel.load(panel)
+    mask = make_mask(
+        samples,
+        read_roles(roles),
+        targets,
+        parse_sites(sites),
+        AllelePolicy(swapped, flipped, ambiguous),
+        phase=phase,
+        random_masks=random_masks,
+        scored=scored,
+        seed=seed,
+    )
+    mask.write(samples, out, typed_genotypes, dropped, recoded)
 
 
 @click.command("phase")
 @panel_option
 @roles_option
-@click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
+@typed_genotypes_option
 @map_option
 @memory_option
 @seed_option
@@ -112,7 +103,7 @@ def mask_command(
 def phase_command(
     panel: Path,
     roles: Path,
-    targets: Path,
+    typed_genotypes: Path,
     map_path: Path | None,
     memory_mb: int,
     seed: int,
@@ -126,38 +117,37 @@ def phase_command(
     makes of other seeds, too: networks and baselines average over them.
     """
     start_logging()
-    from ragimpute.panel.roles import read_roles, reference_samples, target_samples
+    from ragimpute.panel.genetic_map import GeneticMap
+    from ragimpute.panel.roles import read_roles
     from ragimpute.panel.store import Panel
-    from ragimpute.targets import several_phasings
-    from ragimpute.targets.genotypes import read_genotypes
-    from ragimpute.targets.phasing import phase as once
-    from ragimpute.targets.phasing import phase_repeatedly
-    from ragimpute.vcf.writer import write_genotypes
+    from ragimpute.targets.phasing import phase_targets, write_phased
+    from ragimpute.targets.several_phasings import save_phasings
 
-    samples, table = Panel.load(panel), read_roles(roles)
-    found = read_genotypes(targets, samples.sites, target_samples(table))
-    reference = samples.of_samples(reference_samples(table))
-    genetic_map = _genetic_map(map_path)
-    if phasings_path is None:
-        done = [once(reference, found, genetic_map, memory_mb=memory_mb, seed=seed)]
-    else:
-        done = phase_repeatedly(reference, found, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
-    first = done[0]
-    write_genotypes(out, samples.sites.take(first.index), samples.contigs, first.samples, first.alleles, True)
+    samples = Panel.load(panel)
+    done = phase_targets(
+        samples,
+        read_roles(roles),
+        typed_genotypes,
+        GeneticMap.from_option(map_path),
+        memory_mb=memory_mb,
+        seed=seed,
+        n_phasings=1 if phasings_path is None else n_phasings,
+    )
+    write_phased(out, samples, done[0])
     if phasings_path is not None:
-        several_phasings.save_phasings(phasings_path, out, done)
+        save_phasings(phasings_path, out, done)
 
 
 @click.command("phase-validation")
 @panel_option
 @roles_option
-@click.option("--targets", type=FILE, required=True, help="Typed genotypes from `ragimpute mask --targets-out`.")
+@typed_genotypes_option
 @map_option
 @memory_option
 @seed_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz of the validation samples' phased typed genotypes.")
 def phase_validation_command(
-    panel: Path, roles: Path, targets: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path
+    panel: Path, roles: Path, typed_genotypes: Path, map_path: Path | None, memory_mb: int, seed: int, out: Path
 ) -> None:
     """Write the validation samples' typed genotypes in the state that the targets are in when they are imputed.
 
@@ -165,25 +155,18 @@ def phase_validation_command(
     by Beagle against the train fold alone, once.
     """
     start_logging()
-    from ragimpute.panel.roles import read_roles, reference_samples, target_samples
+    from ragimpute.panel.genetic_map import GeneticMap
+    from ragimpute.panel.roles import read_roles
     from ragimpute.panel.store import Panel
-    from ragimpute.targets.genotypes import read_genotypes
-    from ragimpute.targets.phasing import as_targets
-    from ragimpute.vcf.writer import write_genotypes
+    from ragimpute.targets.phasing import phase_validation, write_phased
 
-    samples, table = Panel.load(panel), read_roles(roles)
-    done = as_targets(
-        samples.of_samples(reference_samples(table, "train")),
-        samples.of_samples(reference_samples(table, "validation")),
-        read_genotypes(targets, samples.sites, target_samples(table)),
-        _genetic_map(map_path),
+    samples = Panel.load(panel)
+    done = phase_validation(
+        samples,
+        read_roles(roles),
+        typed_genotypes,
+        GeneticMap.from_option(map_path),
         memory_mb=memory_mb,
         seed=seed,
     )
-    write_genotypes(out, samples.sites.take(done.index), samples.contigs, done.samples, done.alleles, True)
-
-
-def _genetic_map(path: Path | None):
-    from ragimpute.panel.genetic_map import GeneticMap
-
-    return GeneticMap.read(path) if path else GeneticMap.uniform()
+    write_phased(out, samples, done)

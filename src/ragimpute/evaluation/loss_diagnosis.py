@@ -37,7 +37,7 @@ def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
     else. NaN gives `unknown`.
     """
     if not np.isfinite(recon_mean) or not np.isfinite(hap_mean):
-        return ReconVerdict("unknown", "no reconstruction loss was seen")
+        return ReconVerdict("unknown", "the history has no reconstruction loss")
     if recon_mean > hap_mean:
         return ReconVerdict("disturbs", "it may disturb: lower the weight of reconstruction to 0.05")
     if recon_mean < SATURATED:
@@ -47,10 +47,10 @@ def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
 
 def batch_shares(ratios: np.ndarray) -> tuple[float, float]:
     """The shares of batches [n] whose ratio of reconstruction to haplotype loss is > 1 and < 0.1; NaN without any."""
-    seen = ratios[np.isfinite(ratios)]
-    if not len(seen):
+    known = ratios[np.isfinite(ratios)]
+    if not len(known):
         return float("nan"), float("nan")
-    return float(np.mean(seen > DOMINATES)), float(np.mean(seen < NEGLIGIBLE))
+    return float(np.mean(known > DOMINATES)), float(np.mean(known < NEGLIGIBLE))
 
 
 def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
@@ -62,7 +62,9 @@ def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
 
 def quick_check_agrees(history: pd.DataFrame) -> float:
     """1.0 when one seed's first two epochs give the verdict of its whole history, 0.0 else; NaN for no verdict."""
-    early, whole = (verdict_of(monitor_means(rows)) for rows in (history[history["epoch"] <= QUICK_EPOCHS], history))
+    first_epochs = history[history["epoch"] <= QUICK_EPOCHS]
+    early = verdict_of(monitor_means(first_epochs))
+    whole = verdict_of(monitor_means(history))
     return float("nan") if whole.outcome == "unknown" else float(early.outcome == whole.outcome)
 
 
@@ -112,11 +114,13 @@ def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict
     switched = column(wide, "switched").dropna()
     change = switched.diff()
     jump = column(wide, "branch_jump")
+    n_changes = float((change.abs() > 0).sum()) if len(switched) else float("nan")
+    set_in = list(change.index[change > 0])  # steps
     out |= {
         "switched_share": float(switched.mean()),
-        "switches": float((change.abs() > 0).sum()) if len(switched) else float("nan"),
+        "switches": n_changes,
         "branch_jump": _geometric_mean(jump),
-        "recon_after_switch": _geometric_mean(_later(recon, list(change.index[change > 0]))),
+        "recon_after_switch": _geometric_mean(_later(recon, set_in)),
     }
     first_weights = column(wide, "switched") != 1
     for name in WATCHED:

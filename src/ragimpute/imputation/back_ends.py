@@ -1,6 +1,5 @@
 """A trained network, ready to impute a fold: on a CPU copy_rag's fused kernel, else the network itself in torch."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,11 @@ import numpy as np
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.models import pretrained
+from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.models.copy_rag import site_inputs
 from ragimpute.panel.folds import Fold
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
+from ragimpute.training.gpu import has_gpu
 from ragimpute.vcf.imputed import Imputed
 
 if TYPE_CHECKING:
@@ -26,15 +28,15 @@ class BackEnd(Protocol):
         """One line for the log: what computes, and where."""
         ...
 
-    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         """The neighbours of the fold's samples, with their features."""
         ...
 
-    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+    def describe_sites(self, fold: Fold) -> SiteDescription:
         """What the fold's reference says of each site."""
         ...
 
-    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+    def impute(self, fold: Fold, segments: Segments) -> Imputed:
         """The fold's samples at all sites, given the arrays of both."""
         ...
 
@@ -51,20 +53,18 @@ class KernelBackEnd:
     def describe(self) -> str:
         return f"computing on cpu ({self.threads} threads)"
 
-    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         return site_inputs.neighbour_features(self.size, fold, self.threads)
 
-    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+    def describe_sites(self, fold: Fold) -> SiteDescription:
         return site_inputs.describe_sites(fold, self.threads)
 
-    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+    def impute(self, fold: Fold, segments: Segments) -> Imputed:
         from ragimpute.models.copy_rag import inference
 
         return inference.kernel_dosages(self.weights, fold, segments, self.threads, self.temperature)
 
-    def attention(
-        self, fold: Fold, segments: dict[str, np.ndarray], site: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def attention(self, fold: Fold, segments: Segments, site: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which haplotypes the fold's haplotypes copy at one untyped site: see `copy_rag.inference.attention`."""
         from ragimpute.models.copy_rag import inference
 
@@ -87,13 +87,13 @@ class TorchBackEnd:
 
         return describe(self.device)
 
-    def retrieve(self, fold: Fold) -> dict[str, np.ndarray]:
+    def retrieve(self, fold: Fold) -> FoldNeighbours:
         return self.architecture.retrieve(self.size, fold, self.threads)
 
-    def describe_sites(self, fold: Fold) -> dict[str, np.ndarray]:
+    def describe_sites(self, fold: Fold) -> SiteDescription:
         return self.architecture.describe_sites(fold, self.threads)
 
-    def impute(self, fold: Fold, segments: dict[str, np.ndarray]) -> Imputed:
+    def impute(self, fold: Fold, segments: Segments) -> Imputed:
         from ragimpute.imputation.network_dosages import network_dosages
 
         data = self.architecture.fold_data(self.size, fold, segments)
@@ -109,13 +109,13 @@ def load_back_end(path: Path, device: str, threads: int, calibrated: bool = Fals
     artefact = artefacts.load(path, pretrained.KIND)
     temperature = _temperature(path, artefact.metadata) if calibrated else 1.0
     size = artefact.metadata.get("size", "")
-    no_gpu = device == "cpu" or (device == "auto" and not os.path.exists("/dev/nvidiactl"))
+    no_gpu = device == "cpu" or (device == "auto" and not has_gpu())
     if no_gpu and artefact.metadata.get("architecture") == site_inputs.NAME and size in site_inputs.SIZES:
         site_inputs.check_weights(path, artefact.arrays, size)
         return KernelBackEnd(artefact.arrays, size, threads, temperature)
     from ragimpute.models import architecture
     from ragimpute.training.device import choose_device
-    from ragimpute.training.inputs import load_model
+    from ragimpute.training.model_file import load_model
 
     model, metadata = load_model(path)
     found = architecture(metadata["architecture"])

@@ -11,6 +11,7 @@ from ragimpute.imputation.back_ends import BackEnd
 from ragimpute.imputation.batches import SampleBatches
 from ragimpute.imputation.left_out import correlation, left_out
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
 from ragimpute.panel.store import Panel
@@ -132,8 +133,8 @@ def _window_parts(
     with SampleBatches(len(bounds), folder) as batches:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
-            segments = {**imputer.retrieve(batch), **about_sites}
-            imputed = several_phasings.average(imputer.impute(batch, segments), batch)
+            segments = Segments(imputer.retrieve(batch), about_sites)
+            imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments), batch)
             both = imputed.both[window.core, :, None]
             batches.add(np.concatenate([imputed.hds[window.core], both], axis=2))
             del segments, imputed, both

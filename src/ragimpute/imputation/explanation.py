@@ -12,6 +12,7 @@ from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.models.contract import Segments
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
@@ -107,11 +108,11 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     fold, local = _fold_of_sample(ready, sample, wanted)
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
-    segments = {**ready.imputer.retrieve(fold), **ready.imputer.describe_sites(fold)}
-    imputed = several_phasings.average(ready.imputer.impute(fold, segments), fold)
+    segments = Segments(ready.imputer.retrieve(fold), ready.imputer.describe_sites(fold))
+    imputed = several_phasings.mean_of_fold(ready.imputer.impute(fold, segments), fold)
     first, second = imputed.hds[local, 0].tolist()
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
-    left_cm, right_cm = _match_lengths(segments["features"][:, flanks])
+    left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
     flank_sites = fold.typed_sites[flanks]
     tables = []
     for hap in range(2):

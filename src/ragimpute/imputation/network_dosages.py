@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.panel.folds import Fold
 from ragimpute.training.device import autocast, to_device
 from ragimpute.vcf.imputed import Imputed

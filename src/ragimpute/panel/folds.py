@@ -11,11 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel.store import Panel, Sites, chromosome_bounds
+from ragimpute.panel.store import Panel, Sites, chromosome_bounds, haplotype_index
 
-SPARSE_PER_CM = (
-    300  # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/methods.md)
-)
+# typed sites per cM below which much remains uncertain; chosen on reference samples (docs/methods.md)
+SPARSE_PER_CM = 300
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 
 
@@ -38,7 +37,7 @@ class Fold:
     reference: Panel  # at all S sites
     samples: tuple[str, ...]  # [P]
     typed: np.ndarray  # [S] bool
-    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be seen of the samples
+    observed: np.ndarray  # [T, 2P] uint8, alleles at the typed sites: all that may be used of the samples
     # [S, 2P] uint8, in the panel's phase, which `observed` of fold validation need not have; None for targets
     truth: np.ndarray | None
     excluded: np.ndarray  # [P, E] int64, reference samples left out for each query sample (own sample first); -1: none
@@ -60,21 +59,21 @@ class Fold:
         return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
 
     def left_out_count(self, samples: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Alternate-allele counts [L, B] and haplotype numbers [B] of the reference that `samples` [B] may see.
+        """Alternate-allele counts [L, B] and numbers of haplotypes [B] of the reference that serves `samples` [B].
 
         Both int64, at the panel sites `sites` [L]. The excluded samples' alleles are subtracted.
         """
-        excluded = self.excluded[samples]
-        count = np.repeat(self.reference.allele_count[sites][:, None], len(samples), axis=1)
-        number = np.full(len(samples), self.reference.alleles.shape[1], dtype=np.int64)
-        for column in range(excluded.shape[1]):
-            sample = excluded[:, column]
-            present = sample >= 0
-            if present.any():
-                alleles = self.reference.alleles[sites]
-                own = alleles[:, 2 * sample[present]].astype(np.int64) + alleles[:, 2 * sample[present] + 1]
-                count[:, present] -= own
-                number[present] -= 2
+        everywhere = self.reference.allele_count[sites]
+        count = np.repeat(everywhere[:, None], len(samples), axis=1)
+        number = np.full(len(samples), self.reference.n_haplotypes, dtype=np.int64)
+        for left_out in self.excluded[samples].T:
+            present = left_out >= 0
+            if not present.any():
+                continue
+            own = haplotype_index(left_out[present])
+            alleles = self.reference.alleles[sites]
+            count[:, present] -= allele_pairs_sum(alleles[:, own])
+            number[present] -= 2
         return count, number
 
     def chromosomes(self) -> "list[Fold]":
@@ -88,10 +87,11 @@ class Fold:
             if not typed.any():
                 chrom = self.reference.sites.chrom[start]
                 raise InputError(f"chromosome {chrom} of the panel has no typed site; limit the panel by its region")
-            rows = slice(*np.searchsorted(self.typed_sites, (start, stop)))
+            first, end = np.searchsorted(self.typed_sites, (start, stop))
+            observed = self.observed[first:end]
             truth = None if self.truth is None else self.truth[start:stop]
             local = self.reference.between(start, stop)
-            parts.append(replace(self, reference=local, typed=typed, observed=self.observed[rows], truth=truth))
+            parts.append(replace(self, reference=local, typed=typed, observed=observed, truth=truth))
         return parts
 
     def scored(self, samples: np.ndarray, sites: np.ndarray) -> np.ndarray:
@@ -101,18 +101,27 @@ class Fold:
         that the left-out haplotypes carry the allele.
         """
         count, number = self.left_out_count(samples, sites)
-        return (~self.typed[sites][:, None] & (count > 0) & (count < number)).T
+        polymorphic = (count > 0) & (count < number)
+        untyped = ~self.typed[sites]
+        return (untyped[:, None] & polymorphic).T
 
     def excluded_haplotypes(self, samples: np.ndarray) -> np.ndarray:
         """Reference haplotypes [B, 2E] int64 that may not be retrieved for `samples` [B]; -1: none."""
         excluded = self.excluded[samples]
-        haplotypes = np.repeat(2 * excluded, 2, axis=1) + np.tile([0, 1], excluded.shape[1])
-        return np.where(np.repeat(excluded, 2, axis=1) < 0, -1, haplotypes)
+        haplotypes = haplotype_index(excluded.reshape(-1)).reshape(len(samples), -1)
+        return np.maximum(haplotypes, -1)  # sample -1 would have the haplotypes -2 and -1
+
+
+def allele_pairs_sum(alleles: np.ndarray) -> np.ndarray:
+    """Genotypes [L, P] uint8, the number of ALT alleles, of haplotypes' alleles [L, 2P] uint8."""
+    return alleles[:, 0::2] + alleles[:, 1::2]
 
 
 def typed_per_cm(sites: Sites, typed: np.ndarray) -> float:
     """Typed sites [S] bool per cM between the first and the last site of each chromosome; inf without any length."""
-    length = sum(float(sites.cm[stop - 1] - sites.cm[start]) for start, stop in chromosome_bounds(sites.chrom))
+    length = 0.0
+    for start, stop in chromosome_bounds(sites.chrom):
+        length += float(sites.cm[stop - 1] - sites.cm[start])
     return float(typed.sum() / length) if length > 0 else float("inf")
 
 
@@ -129,8 +138,8 @@ def load_fold(
     `masks` holds the columns `typed`, `random1`, .. of typed.tsv, each [S] bool. Training and validation samples are
     imputed from the train fold's reference samples; targets from all reference samples. For targets, `observed`
     [T, 2P] are the phased typed alleles of `target_samples`. For validation they are the alleles of the validation
-    samples in the order of `roles`, phased as targets are; without them the panel's phase is seen. The truth has the
-    panel's phase either way: validation scores are of genotype dosages, to which phase does not matter.
+    samples in the order of `roles`, phased as targets are; without them `observed` has the panel's phase. The truth has
+    the panel's phase either way: validation scores are of genotype dosages, to which phase does not matter.
 
     Raises InputError for an unknown fold, an empty fold, targets whose alleles were not given, or validation samples
     whose alleles are not their genotypes in the panel.
@@ -141,47 +150,52 @@ def load_fold(
     typed = np.asarray(masks[mask], dtype=bool)
     if len(typed) != len(panel.sites):
         raise InputError(f"typed.tsv has {len(typed)} rows but the panel has {len(panel.sites)} sites; make it again")
-    by_name = {row.sample: row for row in roles}
-    references = [row for row in roles if row.role == "reference"]
-    train = [row for row in references if row.fold == "train"]
-    if name == "targets":
-        if observed is None or target_samples is None:
-            raise InputError("fold targets needs the phased typed genotypes of the target samples (--targets)")
-        queries = [by_name.get(sample, SampleRole(sample, "target", "targets")) for sample in target_samples]
-        seen_from = references
-    elif name == "validation":
-        queries, seen_from = [row for row in references if row.fold == "validation"], train
-    elif name == "train" or name.startswith("random"):
-        queries, seen_from = train, train
-    else:
-        raise InputError(f"unknown fold {name!r}; known are train, random1.., validation and targets")
-    if not queries or not seen_from:
-        raise InputError(
-            f"fold {name} has {len(queries)} samples and {len(seen_from)} reference samples; check roles.tsv"
-        )
-    reference = panel.of_samples([row.sample for row in seen_from])
+    if name == "targets" and (observed is None or target_samples is None):
+        raise InputError("fold targets needs the phased typed genotypes of the target samples")
+    queries, copied = _queries_and_reference(roles, name, target_samples or ())
+    if not queries or not copied:
+        raise InputError(f"fold {name} has {len(queries)} samples and {len(copied)} reference samples; check roles.tsv")
+    samples = tuple(row.sample for row in queries)
+    reference = panel.of_samples([row.sample for row in copied])
     truth = None
     if name != "targets":
-        truth = panel.of_samples([row.sample for row in queries]).alleles[:]
+        truth = panel.of_samples(samples).alleles[:]
         if name != "validation" or observed is None:
             observed = truth[typed]
     assert observed is not None
-    if observed.shape != (int(typed.sum()), 2 * len(queries)):
-        raise InputError(
-            f"the typed genotypes have shape {observed.shape}, expected ({int(typed.sum())}, {2 * len(queries)})"
-        )
-    if truth is not None and not np.array_equal(_genotypes(observed), _genotypes(truth[typed])):
+    _check_observed(name, observed, typed, truth, len(queries))
+    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, copied))
+
+
+def _queries_and_reference(
+    roles: Sequence[SampleRole], name: str, target_samples: Sequence[str]
+) -> tuple[list[SampleRole], list[SampleRole]]:
+    """The query samples of fold `name` and the reference samples that they are imputed from."""
+    references = [row for row in roles if row.role == "reference"]
+    train = [row for row in references if row.fold == "train"]
+    if name == "targets":
+        by_name = {row.sample: row for row in roles}
+        targets = [by_name.get(sample, SampleRole(sample, "target", "targets")) for sample in target_samples]
+        return targets, references
+    if name == "validation":
+        return [row for row in references if row.fold == "validation"], train
+    if name == "train" or name.startswith("random"):
+        return train, train
+    raise InputError(f"unknown fold {name!r}; known are train, random1.., validation and targets")
+
+
+def _check_observed(
+    name: str, observed: np.ndarray, typed: np.ndarray, truth: np.ndarray | None, n_samples: int
+) -> None:
+    """Raise InputError unless `observed` has the shape [T, 2P] and the genotypes of `truth` [S, 2P], if any."""
+    expected = (int(typed.sum()), 2 * n_samples)
+    if observed.shape != expected:
+        raise InputError(f"the typed genotypes have shape {observed.shape}, expected {expected}")
+    if truth is not None and not np.array_equal(allele_pairs_sum(observed), allele_pairs_sum(truth[typed])):
         raise InputError(
             f"fold {name}: the typed genotypes are not those of its samples in the panel; run "
             "`ragimpute phase-validation` again with this panel and these roles"
         )
-    samples = tuple(row.sample for row in queries)
-    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, seen_from))
-
-
-def _genotypes(alleles: np.ndarray) -> np.ndarray:
-    """Allele counts [T, P] of alleles [T, 2P]."""
-    return alleles[:, 0::2] + alleles[:, 1::2]
 
 
 def exclusions(queries: Sequence[SampleRole], reference: Sequence[SampleRole]) -> np.ndarray:
@@ -194,8 +208,10 @@ def exclusions(queries: Sequence[SampleRole], reference: Sequence[SampleRole]) -
     lists = []
     for row in queries:
         own = [place[row.sample]] if row.sample in place else []
-        lists.append(own + [i for i in families.get(row.family, []) if i not in own])
-    table = np.full((len(lists), max(1, max(map(len, lists), default=1))), -1, dtype=np.int64)
+        relatives = [i for i in families.get(row.family, []) if i not in own]
+        lists.append(own + relatives)
+    width = max([1, *map(len, lists)])
+    table = np.full((len(lists), width), -1, dtype=np.int64)
     for i, members in enumerate(lists):
         table[i, : len(members)] = members
     return table

@@ -22,15 +22,13 @@ logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
 ALL_MISSING = "all genotypes missing"
+BLOCK = 1024  # records whose genotypes are checked at once
 
 
 def unused_sites(sites: Sites, reason: str) -> pd.DataFrame:
     """Rows of a table of dropped records (DROPPED_COLUMNS) for `sites`."""
     columns = {name: getattr(sites, name) for name in DROPPED_COLUMNS if name != "reason"}
     return pd.DataFrame(columns).assign(reason=reason)
-
-
-BLOCK = 1024  # records whose genotypes are checked at once
 
 
 def read_panel(
@@ -95,16 +93,14 @@ def _read_sites(
     for record in records(path, region):
         collector.add(record)
     collector.flush()
-    dropped = pd.DataFrame([row for _, row in sorted(collector.dropped)], columns=DROPPED_COLUMNS)
+    in_file_order = [row for _, row in sorted(collector.dropped)]
+    dropped = pd.DataFrame(in_file_order, columns=DROPPED_COLUMNS)
     if not collector.rows:
-        where = f" in region {region}" if region else ""
-        counts = ", ".join(f"{n} {reason}" for reason, n in dropped["reason"].value_counts().items())
-        found = f"all {len(dropped)} records are unusable ({counts})" if len(dropped) else "it has no records"
-        raise InputError(f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}")
+        raise InputError(_no_site_message(path, region, dropped, header))
     chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
     positions = np.array(pos, dtype=np.int64)
-    unlocated = Sites(np.array(chrom), positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
-    sites = genetic_map.locate(unlocated)
+    unmapped = Sites(np.array(chrom), positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
+    sites = genetic_map.locate(unmapped)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     return sites, header, dropped
 
@@ -133,19 +129,17 @@ class _Collector:
         if not reason and key in self._here:
             reason = "duplicate"
         array = None if reason else genotypes(record)
-        if not reason and array is None:
-            reason = "no genotypes"
-        elif array is not None and array.shape[1] != 3:
-            reason = "missing" if array.shape[1] == 2 and (array[:, 0] < 0).all() else "haploid"
-            reason = "polyploid" if array.shape[1] > 3 else reason
+        reason = reason or _not_diploid(array)
         if reason == "haploid":
             refuse_haploid(self.path, chrom, pos)
+        name = record.ID or "."
         if reason or array is None:
-            self.dropped.append((self._count, (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".", reason)))
+            row = (chrom, pos, name, ref, ",".join(alts) or ".", reason)
+            self.dropped.append((self._count, row))
             return
         self._here.add(key)
         self._block[len(self._pending)] = array
-        self._pending.append((self._count, (chrom, pos, record.ID or ".", ref, alts[0])))
+        self._pending.append((self._count, (chrom, pos, name, ref, alts[0])))
         if len(self._pending) == BLOCK:
             self.flush()
 
@@ -156,10 +150,10 @@ class _Collector:
         missing = ((first == -1) | (second == -1)).any(axis=1)
         haploid = (second == -2).any(axis=1) & ~missing
         unphased = ((first != second) & (phased == 0)).any(axis=1)
-        outside = (block[..., :2].reshape(len(block), 2 * block.shape[1]) > 1).any(axis=1)
+        alleles = block[..., :2].reshape(len(block), 2 * block.shape[1])  # [B, 2 N]
+        outside = (alleles > 1).any(axis=1)
         keep = ~(missing | haploid | unphased | outside)
-        alleles = block[keep][..., :2].reshape(np.count_nonzero(keep), 2 * block.shape[1])
-        self.keep(np.packbits(alleles.astype(np.uint8), axis=1))
+        self.keep(np.packbits(alleles[keep].astype(np.uint8), axis=1))
         flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
         for (number, row), (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
             if is_outside:
@@ -193,6 +187,28 @@ class _Collector:
         self._chrom, self._pos = chrom, pos
 
 
+def _not_diploid(array: np.ndarray | None) -> str:
+    """Why the genotypes of a record [N, ploidy + 1] are not two alleles for each sample, or ''."""
+    if array is None:
+        return "no genotypes"
+    if array.shape[1] > 3:
+        return "polyploid"
+    if array.shape[1] < 3:
+        return "missing" if (array[:, 0] < 0).all() else "haploid"
+    return ""
+
+
+def _no_site_message(path: str | os.PathLike, region: Region | None, dropped: pd.DataFrame, header: Header) -> str:
+    """What to say of a file in which no record was kept."""
+    where = f" in region {region}" if region else ""
+    found = "it has no records"
+    if len(dropped):
+        reasons = dropped["reason"].value_counts()
+        counts = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        found = f"all {len(dropped)} records are unusable ({counts})"
+    return f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}"
+
+
 def _chrom_hint(header: Header, region: Region | None) -> str:
     """Advice for a region whose chromosome is named otherwise in the file."""
     if region is None:
@@ -200,4 +216,5 @@ def _chrom_hint(header: Header, region: Region | None) -> str:
     listed = re.findall(r"ID=([^,>]+)", "\n".join(header.contigs))
     if region.chrom in listed or not listed:
         return ""
-    return f"; its header names the chromosomes {', '.join(listed[:5])}{'...' if len(listed) > 5 else ''}"
+    more = "..." if len(listed) > 5 else ""
+    return f"; its header names the chromosomes {', '.join(listed[:5])}{more}"

@@ -22,9 +22,8 @@ LAYOUTS = "PLINK 'chrom id cM position', SHAPEIT 'pos chr cM' or HapMap 'Chromos
 class GeneticMap:
     """Map points of each chromosome; without any (`uniform`) every chromosome has 1 cM per Mb."""
 
-    points: Mapping[
-        str, tuple[np.ndarray, np.ndarray]
-    ]  # chrom -> positions [P] float64, cM [P] float64, both increasing
+    # chrom -> positions [P] float64, cM [P] float64, both increasing
+    points: Mapping[str, tuple[np.ndarray, np.ndarray]]
     path: str = ""  # for messages; "" for the uniform map
 
     @classmethod
@@ -32,6 +31,11 @@ class GeneticMap:
         """The map of 1 cM per Mb, for any chromosome."""
         logger.info("no genetic map given: assuming 1 cM per Mb")
         return cls({})
+
+    @classmethod
+    def from_option(cls, path: str | os.PathLike | None) -> "GeneticMap":
+        """What `--map` means: the map in the file `path`, or the uniform one for None."""
+        return cls.uniform() if path is None else cls.read(path)
 
     @classmethod
     def of_sites(cls, sites: Sites) -> "GeneticMap":
@@ -42,7 +46,9 @@ class GeneticMap:
         for start, stop in chromosome_bounds(sites.chrom):
             pos, first = np.unique(sites.pos[start:stop], return_index=True)
             cm = sites.cm[start:stop][first]
-            points[str(sites.chrom[start])] = (pos.astype(float), cm if cm[-1] > cm[0] else pos / BASES_PER_CM)
+            if cm[-1] <= cm[0]:
+                cm = pos / BASES_PER_CM
+            points[str(sites.chrom[start])] = (pos.astype(float), cm)
         return cls(points, "the prepared panel")
 
     @classmethod
@@ -53,24 +59,17 @@ class GeneticMap:
         that decrease within a chromosome.
         """
         lines = _lines(path)
-        chrom_column, pos_column, cm_column, width, header = _layout(path, lines)
+        layout = _layout(path, lines)
         points: dict[str, tuple[list[float], list[float]]] = {}
         for number, line in enumerate(lines, start=1):
             fields = line.split()
-            if not fields or number <= header:
+            if not fields or number <= layout.header_lines:
                 continue
-            if len(fields) < width:
-                raise InputError(f"{path}:{number}: {len(fields)} columns where {width} are expected")
-            try:
-                pos, cm = float(fields[pos_column]), float(fields[cm_column])
-            except ValueError:
-                raise InputError(f"{path}:{number}: position or cM is not a number: {line.strip()[:80]!r}") from None
-            positions, cms = points.setdefault(fields[chrom_column], ([], []))
-            if not (np.isfinite(pos) and np.isfinite(cm)):
-                raise InputError(f"{path}:{number}: position or cM is not finite")
+            chrom, pos, cm = _point(f"{path}:{number}", fields, layout)
+            positions, cms = points.setdefault(chrom, ([], []))
             if positions and pos <= positions[-1]:
                 raise InputError(
-                    f"{path}:{number}: position {fields[pos_column]} does not follow {positions[-1]:.0f}; "
+                    f"{path}:{number}: position {fields[layout.pos]} does not follow {positions[-1]:.0f}; "
                     "sort the map by position and remove repeated positions"
                 )
             if cms and cm < cms[-1]:
@@ -79,10 +78,12 @@ class GeneticMap:
             cms.append(cm)
         if not points:
             raise InputError(f"{path}: no map points; expected {LAYOUTS}")
-        for chrom, (positions, _) in points.items():
+        arrays = {}
+        for chrom, (positions, cms) in points.items():
             if len(positions) < 2:
                 raise InputError(f"{path}: chromosome {chrom} has one map point only; at least two are needed")
-        return cls({chrom: (np.array(pos), np.array(cm)) for chrom, (pos, cm) in points.items()}, os.fspath(path))
+            arrays[chrom] = (np.array(positions), np.array(cms))
+        return cls(arrays, os.fspath(path))
 
     @property
     def is_uniform(self) -> bool:
@@ -100,7 +101,9 @@ class GeneticMap:
         bases, cms = self._chromosome(chrom)
         rate = (cms[-1] - cms[0]) / (bases[-1] - bases[0])
         inside = np.interp(pos, bases, cms)
-        return inside + rate * (np.minimum(pos - bases[0], 0) + np.maximum(pos - bases[-1], 0))
+        before = np.minimum(pos - bases[0], 0)
+        beyond = np.maximum(pos - bases[-1], 0)
+        return inside + rate * (before + beyond)
 
     def locate(self, sites: Sites) -> Sites:
         """The `sites` with the genetic positions of this map."""
@@ -115,7 +118,8 @@ class GeneticMap:
         frames = []
         for chrom in chroms:
             bases, cms = self._chromosome(chrom)
-            frames.append(pd.DataFrame({"chrom": chrom, "id": ".", "cm": cms, "pos": bases.astype(np.int64)}))
+            columns = {"chrom": chrom, "id": ".", "cm": cms, "pos": bases.astype(np.int64)}
+            frames.append(pd.DataFrame(columns))
         with artefacts.atomic_path(path) as temporary:  # positions may be fractions: Beagle refuses one that repeats
             table = pd.concat(frames).drop_duplicates(["chrom", "pos"])
             table.to_csv(temporary, sep=" ", header=False, index=False)
@@ -125,7 +129,8 @@ class GeneticMap:
         frames = []
         for chrom in chroms:
             bases, cms = self._chromosome(chrom)
-            frames.append(pd.DataFrame({"#chrom": chrom, "pos": bases.astype(np.int64), "cm": cms}))
+            columns = {"#chrom": chrom, "pos": bases.astype(np.int64), "cm": cms}
+            frames.append(pd.DataFrame(columns))
         with artefacts.atomic_path(path) as temporary:
             pd.concat(frames).to_csv(temporary, sep="\t", index=False)
 
@@ -161,17 +166,47 @@ def _lines(path: str | os.PathLike) -> list[str]:
         raise InputError(f"{path}: not a readable genetic map ({error})") from None
 
 
-def _layout(path: str | os.PathLike, lines: list[str]) -> tuple[int, int, int, int, int]:
-    """Columns of chromosome, position and cM, the number of columns, and how many lines to skip as the header."""
-    number, first = next(((n, line) for n, line in enumerate(lines, start=1) if line.strip()), (1, ""))
+@dataclass(frozen=True)
+class _Layout:
+    """Where a line of a map has what."""
+
+    chrom: int  # column, from 0
+    pos: int
+    cm: int
+    width: int  # number of columns
+    header_lines: int  # lines before the first map point
+
+
+def _layout(path: str | os.PathLike, lines: list[str]) -> _Layout:
+    """The layout of a map, by its first line that is not blank."""
+    number, first = 1, ""
+    for n, line in enumerate(lines, start=1):
+        if line.strip():
+            number, first = n, line
+            break
     names = [field.lower().lstrip("#") for field in first.split()]
     if names[:3] == ["pos", "chr", "cm"]:
-        return 1, 0, 2, 3, number
+        return _Layout(chrom=1, pos=0, cm=2, width=3, header_lines=number)
     if len(names) == 4 and names[0] in ("chromosome", "chr", "chrom") and names[1].startswith("position"):
-        return 0, 1, 3, 4, number
+        return _Layout(chrom=0, pos=1, cm=3, width=4, header_lines=number)
     if len(names) == 4 and _is_number(names[2]) and _is_number(names[3]):
-        return 0, 3, 2, 4, 0
+        return _Layout(chrom=0, pos=3, cm=2, width=4, header_lines=0)
     raise InputError(f"{path}:{number}: unknown genetic map layout {first.strip()[:80]!r}; expected {LAYOUTS}")
+
+
+def _point(where: str, fields: list[str], layout: _Layout) -> tuple[str, float, float]:
+    """Chromosome, position and cM of the `fields` of a line; `where` names it in errors."""
+    if len(fields) < layout.width:
+        raise InputError(f"{where}: {len(fields)} columns where {layout.width} are expected")
+    try:
+        pos = float(fields[layout.pos])
+        cm = float(fields[layout.cm])
+    except ValueError:
+        line = " ".join(fields)[:80]
+        raise InputError(f"{where}: position or cM is not a number: {line!r}") from None
+    if not (np.isfinite(pos) and np.isfinite(cm)):
+        raise InputError(f"{where}: position or cM is not finite")
+    return fields[layout.chrom], pos, cm
 
 
 def _is_number(text: str) -> bool:

@@ -15,7 +15,7 @@ from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.text_column import TextColumn
 
 KIND = "panel"
-TEXTS = ("chrom", "id", "ref", "alt")  # columns of sites
+TEXT_COLUMNS = ("chrom", "id", "ref", "alt")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Sites:
 
     def take(self, index: np.ndarray | slice) -> "Sites":
         """The sites at `index` (integers, a boolean mask or a slice), in that order."""
-        return Sites(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+        columns = {name: getattr(self, name)[index] for name in self.__dataclass_fields__}
+        return Sites(**columns)
 
 
 def join_sites(parts: "Sequence[Sites]") -> Sites:
@@ -55,26 +56,36 @@ class Panel:
     samples: tuple[str, ...]
     alleles: Haplotypes  # [S, H], H = 2 * len(samples); an array uint8 is packed
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
-    # [2, S] float32: what the age of each minor allele shows by among these samples (retrieval.ages)
+    # [2, S] float32: what the samples show of the age of each minor allele (ragimpute.retrieval.allele_ages)
     ages: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alleles", Haplotypes.of(self.alleles))
 
+    @property
+    def n_haplotypes(self) -> int:
+        """How many haplotypes the panel has, two for each sample."""
+        return self.alleles.shape[1]
+
     @cached_property
     def allele_count(self) -> np.ndarray:
-        """How many haplotypes carry ALT: [S] int64."""
+        """How many haplotypes carry ALT: [S] int64. All code that needs allele counts takes them from here."""
         return self.alleles.counts()
 
     @property
-    def frequency(self) -> np.ndarray:
-        """Which share of the haplotypes carries ALT: [S] float64."""
-        return self.allele_count / self.alleles.shape[1]
+    def allele_frequency(self) -> np.ndarray:
+        """The share of haplotypes that carry ALT: [S] float64."""
+        return self.allele_count / self.n_haplotypes
+
+    @property
+    def polymorphic(self) -> np.ndarray:
+        """Where [S] bool both alleles occur."""
+        return (self.allele_count > 0) & (self.allele_count < self.n_haplotypes)
 
     @property
     def minor_is_ref(self) -> np.ndarray:
         """Where [S] bool the less frequent allele is REF."""
-        return 2 * self.allele_count > self.alleles.shape[1]
+        return 2 * self.allele_count > self.n_haplotypes
 
     def of_samples(self, names: Sequence[str]) -> "Panel":
         """The panel of `names` only, in that order, without ages. Raises InputError when a name is unknown."""
@@ -106,7 +117,7 @@ class Panel:
     def columns(self) -> dict[str, np.ndarray]:
         """The arrays of the panel's file but the alleles."""
         sites = self.sites
-        texts = {name: getattr(sites, name).tolist() for name in TEXTS}
+        texts = {name: getattr(sites, name).tolist() for name in TEXT_COLUMNS}
         arrays = {name: artefacts.encode_strings(text) for name, text in texts.items()}
         arrays |= {"pos": sites.pos, "cm": sites.cm}
         arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
@@ -119,7 +130,7 @@ class Panel:
         """Open a panel written by `save`. Its alleles stay in the file and are read where they are indexed."""
         artefact, stored = artefacts.load_without(path, KIND, "alleles")
         arrays = artefact.arrays
-        texts = {name: TextColumn(arrays[name]) for name in TEXTS}
+        texts = {name: TextColumn(arrays[name]) for name in TEXT_COLUMNS}
         samples = tuple(artefacts.decode_strings(arrays["samples"]))
         sites = Sites(
             np.array(texts["chrom"].tolist()), arrays["pos"], texts["id"], texts["ref"], texts["alt"], arrays["cm"]
@@ -136,10 +147,12 @@ def strings(values: Sequence[str]) -> np.ndarray:
 
 def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
     """Where the sites of each chromosome start and stop, in the order of `chrom` [S]."""
-    edges = np.flatnonzero(np.r_[True, chrom[1:] != chrom[:-1], True])
+    begins = chrom[1:] != chrom[:-1]
+    edges = np.flatnonzero(np.r_[True, begins, True])
     return list(pairwise(edges.tolist()))
 
 
 def haplotype_index(samples: np.ndarray) -> np.ndarray:
     """Indices [2P] of the haplotypes of samples [P], the two of each sample side by side."""
-    return (2 * samples[:, None] + np.arange(2)).reshape(-1)
+    pairs = 2 * samples[:, None] + np.arange(2)
+    return pairs.reshape(-1)

@@ -1,76 +1,76 @@
-"""What a panel shows of its alleles: their age by the carriers' mutual sharing and isolation, and their clustering."""
+"""What a panel shows of the age of its minor alleles: how long their carriers share haplotypes, and how they cluster.
+
+The measures of `sharing`, `isolation` and `clustering` for a `Panel`. Each takes `drawn`, the carriers that stand for
+all of a site's (`panel_carriers`), and `group` [R] int64, the label of each sample: those that are left out together
+share one. Each returns what the whole panel shows, [S] float32, and the same with each group left out in turn, [S, G]
+float32, or [S, 0] unless `leave_out`.
+"""
 
 import numpy as np
 
 from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import windows
 from ragimpute.retrieval import clustering, isolation, sharing
-from ragimpute.retrieval.first_carriers import first_carriers
-
-
-def age_carriers(panel: Panel, threads: int) -> np.ndarray:
-    """The carriers that stand for each site's minor allele: [S, C] int32, see `first_carriers`."""
-    return first_carriers(panel.alleles, panel.minor_is_ref, threads)
+from ragimpute.retrieval.drawn_carriers import draw_carriers
 
 
 def allele_ages(panel: Panel, threads: int) -> np.ndarray:
-    """What each allele of a whole panel shows of its age, whatever is typed: Panel.ages [2, S] float32.
+    """Sharing at all sites and isolation, which do not depend on what is typed: Panel.ages [2, S] float32.
 
     Window by window, so that the panel may stay on the disk.
     """
-    everybody = np.arange(len(panel.samples))
+    samples = np.arange(len(panel.samples))
     ages = np.empty((2, len(panel.sites)), dtype=np.float32)
     for window in windows(panel):
         part = panel.between(window.start, window.stop)
-        shared, isolated = each(part, age_carriers(part, threads), everybody, False, threads)
-        core = slice(window.first - window.start, window.last - window.start)
-        ages[0, window.first : window.last] = shared[0][core]
-        ages[1, window.first : window.last] = isolated[0][core]
+        drawn = panel_carriers(part, threads)
+        shared, _ = panel_sharing(part, np.arange(len(part.sites)), drawn, samples, False, threads)
+        isolated, _ = panel_isolation(part, drawn, samples, False, threads)
+        ages[0, window.first : window.last] = shared[window.core]
+        ages[1, window.first : window.last] = isolated[window.core]
     return ages
 
 
-def each(
-    panel: Panel, carriers: np.ndarray, group: np.ndarray, inside: bool, threads: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Sharing at all sites, and isolation: each with the same when a group is left out, if samples are `inside`."""
-    alleles, cm, groups = panel.alleles, panel.sites.cm, np.repeat(group, 2)
-    return [
-        carriers_sharing(panel, np.arange(len(alleles)), carriers, group, inside, threads),
-        isolation.isolation(alleles, panel.minor_is_ref, carriers, cm, groups, leave_out=inside, threads=threads),
-    ]
+def panel_carriers(panel: Panel, threads: int) -> np.ndarray:
+    """The carriers that stand for all of each site's minor allele: [S, C] int32, see `draw_carriers`."""
+    return draw_carriers(panel.alleles, panel.minor_is_ref, threads)
 
 
-def carriers_sharing(
-    panel: Panel, compared: np.ndarray, carriers: np.ndarray, group: np.ndarray, inside: bool, threads: int
+def panel_sharing(
+    panel: Panel, compared: np.ndarray, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sharing of the carriers of every site, compared at the sites `compared` [M]."""
-    sites = np.arange(len(panel.alleles))
-    return sharing.mutual_sharing(
-        panel.alleles if len(compared) == len(sites) else panel.alleles[compared],
-        panel.sites.cm[compared],
-        carriers,
-        panel.sites.cm,
-        np.searchsorted(compared, sites),
-        np.searchsorted(compared, sites, side="right"),
-        np.repeat(group, 2),
-        inside,
-        threads,
+    """`sharing.mutual_sharing` of every site, haplotypes being compared at the sites `compared` [M]."""
+    alleles = panel.alleles.take(compared)
+    cm = panel.sites.cm
+    before, after = _numbers_around(compared, len(panel.alleles))
+    groups = np.repeat(group, 2)
+    return sharing.mutual_sharing(alleles, cm[compared], drawn, cm, before, after, groups, leave_out, threads)
+
+
+def panel_isolation(
+    panel: Panel, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`isolation.isolation` of every site."""
+    groups = np.repeat(group, 2)
+    return isolation.isolation(
+        panel.alleles, panel.minor_is_ref, drawn, panel.sites.cm, groups, leave_out=leave_out, threads=threads
     )
 
 
-def clustered(
-    panel: Panel, typed_sites: np.ndarray, carriers: np.ndarray, group: np.ndarray, inside: bool, threads: int
+def panel_clustering(
+    panel: Panel, typed_sites: np.ndarray, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clustering of the carriers of every site among haplotypes sorted by their alleles at `typed_sites` [T]."""
-    sites = np.arange(len(panel.alleles))
-    return clustering.clustering(
-        panel.alleles[typed_sites],
-        panel.alleles,
-        panel.minor_is_ref,
-        carriers,
-        np.searchsorted(typed_sites, sites),
-        np.searchsorted(typed_sites, sites, side="right"),
-        np.repeat(group, 2),
-        inside,
-        threads,
-    )
+    """`clustering.clustering` of every site, haplotypes being sorted by their alleles at `typed_sites` [T]."""
+    alleles, flipped = panel.alleles, panel.minor_is_ref
+    typed = alleles[typed_sites]
+    before, after = _numbers_around(typed_sites, len(alleles))
+    groups = np.repeat(group, 2)
+    return clustering.clustering(typed, alleles, flipped, drawn, before, after, groups, leave_out, threads)
+
+
+def _numbers_around(chosen: np.ndarray, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each site the number of `chosen` sites [M], ascending, before it, and the index of the first one after it."""
+    sites = np.arange(n_sites)
+    before = np.searchsorted(chosen, sites)
+    after = np.searchsorted(chosen, sites, side="right")
+    return before, after

@@ -4,6 +4,8 @@ A panel is packed along its haplotypes, site by site (ragimpute.panel.haplotypes
 along the sites.
 """
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -16,7 +18,8 @@ WORD = 64
 def pack_by_haplotype(alleles: np.ndarray | Haplotypes, threads: int) -> np.ndarray:
     """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
     packed = Haplotypes.of(alleles)
-    words = np.empty((-(-len(packed) // WORD), packed.shape[1]), np.uint64)
+    n_words = math.ceil(len(packed) / WORD)
+    words = np.empty((n_words, packed.shape[1]), np.uint64)
     in_threads(_pack, threads, packed.bits(slice(None)), words)
     return np.ascontiguousarray(words.T)
 

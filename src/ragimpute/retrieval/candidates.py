@@ -7,6 +7,8 @@ depend on how many are looked for. IMPUTE5 selects states likewise (Rubinacci, D
 16:e1009049).
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numba import njit
 
@@ -16,7 +18,7 @@ from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
 CANDIDATES = 1024  # states of a query in a larger one
-NEAR = 24  # neighbours that a query sees on each side in each of the two orders
+NEAR = 24  # neighbours of a query that count on each side in each of the two orders
 SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
 PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
@@ -24,14 +26,15 @@ CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: co
 
 
 def stretches(cm: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """Cuts typed sites at `cm` [T] into stretches of CORE_CM within margins: (start, first, last, stop) of each.
+    """Cut typed sites at `cm` [T] into stretches of CORE_CM within margins: (start, first, last, stop) of each.
 
     Sites start .. stop - 1 are looked at; the results of first .. last - 1 are kept.
     """
     number = max(1, int(np.ceil((cm[-1] - cm[0]) / CORE_CM)))
-    bounds = np.searchsorted(cm, np.linspace(cm[0], cm[-1], number + 1)[1:-1]).tolist()
+    inner_ends = np.linspace(cm[0], cm[-1], number + 1)[1:-1]
+    bounds = np.searchsorted(cm, inner_ends).tolist()
     found = []
-    for first, last in zip([0, *bounds], [*bounds, len(cm)], strict=True):
+    for first, last in pairwise([0, *bounds, len(cm)]):
         if first < last:
             start = int(np.searchsorted(cm, cm[first] - MARGIN_CM))
             stop = int(np.searchsorted(cm, cm[last - 1] + MARGIN_CM, side="right"))
@@ -109,11 +112,12 @@ def choose_candidates(
     reference [T, H] uint8, cm [T], queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may
     not copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time.
     """
-    n_query, step = queries.shape[1], max(1, PAIRS // reference.shape[1])
-    parts = [
-        _choose(reference, cm, queries[:, start : start + step], excluded[start : start + step], threads)
-        for start in range(0, max(n_query, 1), step)
-    ]
+    n_query = queries.shape[1]
+    step = max(1, PAIRS // reference.shape[1])
+    parts = []
+    for start in range(0, max(n_query, 1), step):
+        some = slice(start, start + step)
+        parts.append(_choose(reference, cm, queries[:, some], excluded[some], threads))
     return np.concatenate(parts)
 
 
@@ -126,9 +130,11 @@ def _choose(
     # ties by a fixed lot: files are often sorted by population, and the first of the file are no fair choice
     lot = n_hap - 1 - np.random.default_rng(TIE_SEED).permutation(n_hap)
     drawn = np.argsort(lot)
+    _, first_of_each = np.unique(cm // SPACING_CM, return_index=True)
     asked = np.zeros(len(cm), dtype=bool)
-    asked[np.unique(cm // SPACING_CM, return_index=True)[1]] = True
+    asked[first_of_each] = True
     in_threads(_vote, threads, reference, asked, np.ascontiguousarray(queries.T), excluded, lot, votes)
-    best = np.empty((n_query, min(CANDIDATES, n_hap - excluded.shape[1])), np.int32)
+    n_best = min(CANDIDATES, n_hap - excluded.shape[1])
+    best = np.empty((n_query, n_best), np.int32)
     in_threads(_select, threads, votes, excluded, lot, drawn, best)
     return best

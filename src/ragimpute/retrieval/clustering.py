@@ -3,7 +3,7 @@
 In positional prefix order (the positional Burrows-Wheeler transform, Durbin 2014, Bioinformatics 30:1266) those stand
 next to each other that match longest. Where an allele follows the genealogy that the typed sites show, the neighbours
 of its carriers carry it, too. Genotyping errors, recurrent mutations and calls that depend on the sample scatter
-carriers among others, and nobody can be imputed well from them.
+carriers among others, and no sample can be imputed well from them.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from ragimpute.retrieval.prefix_order import move
 
 
 @njit(cache=True, nogil=True)
-def _count(block, n_blocks, typed, starts, packed, flipped, carriers, group, counts, changes):
+def _count(block, n_blocks, typed, starts, packed, flipped, drawn, group, counts, changes):
     """Count counts [2, S, 2] in each direction: non-carriers among the carriers' neighbours, and all of them.
 
     starts [2, T + 2]: the sites whose order is that of step t are starts[t] .. starts[t + 1] - 1; changes [2, S, G, 2]:
@@ -33,10 +33,10 @@ def _count(block, n_blocks, typed, starts, packed, flipped, carriers, group, cou
                 for i in range(n_hap):
                     place[order[i]] = i
             for s in range(first, stop):
-                if carriers[s, 0] < 0:
+                if drawn[s, 0] < 0:
                     continue
                 unpack_row(packed[s], row)
-                for carrier in carriers[s]:
+                for carrier in drawn[s]:
                     if carrier < 0:
                         break
                     for towards in (-1, 1):
@@ -67,7 +67,7 @@ def clustering(
     typed: np.ndarray,
     alleles: np.ndarray | Haplotypes,
     flipped: np.ndarray,
-    carriers: np.ndarray,
+    drawn: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
     group: np.ndarray,
@@ -77,25 +77,29 @@ def clustering(
     """Log share of non-carriers among the neighbours of the carriers of each site's minor allele.
 
     typed [T, H] uint8: alleles at the sites that haplotypes are sorted by; alleles [S, H] and flipped [S] bool:
-    carriers have ALT, where flipped REF; carriers [S, C] int32 as `first_carriers` returns them; before, after [S]
-    int64: number of typed sites before each site, and index of the first one after it, both ascending; group [H] int64:
-    label 0 .. G - 1 of samples left out together.
+    carriers have ALT, where flipped REF; drawn [S, C] int32: the carriers that stand for all, as `draw_carriers`
+    returns them; before, after [S] int64: number of typed sites before each site, and index of the first one after it,
+    both ascending; group [H] int64: label 0 .. G - 1 of samples left out together.
     Returns clustering [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that
-    group's haplotypes. NaN where there is no carrier, or nobody else.
+    group's haplotypes. NaN where there is no carrier, or no other haplotype.
     """
     packed = Haplotypes.of(alleles)
     edges = np.arange(len(typed) + 2)
     starts = np.stack([np.searchsorted(before, edges), np.searchsorted(after, edges)])
     counts = np.zeros((2, len(packed), 2), np.int16)
-    changes = np.zeros((2, len(packed), int(group.max()) + 1 if leave_out else 0, 2), np.int16)
+    n_groups = int(group.max()) + 1 if leave_out else 0
+    changes = np.zeros((2, len(packed), n_groups, 2), np.int16)
     group = np.asarray(group, dtype=np.int64)
-    in_threads(_count, threads, typed, starts, packed.bits(slice(None)), flipped, carriers, group, counts, changes)
-    counted, changed = counts.sum(axis=0, dtype=np.int16), changes.sum(axis=0, dtype=np.int16)
+    in_threads(_count, threads, typed, starts, packed.bits(slice(None)), flipped, drawn, group, counts, changes)
+    counted = counts.sum(axis=0, dtype=np.int16)
+    changed = changes.sum(axis=0, dtype=np.int16)
     return _log_share(counted), _log_share(counted[:, None] + changed)
 
 
 def _log_share(counts: np.ndarray) -> np.ndarray:
-    """Log share [..] float32 of others among all in counts [.., 2]; half a neighbour more keeps it finite."""
-    others, everybody = counts[..., 0].astype(np.float32), counts[..., 1].astype(np.float32)
+    """Log share [..] float32 of non-carriers among all in counts [.., 2]; half a neighbour more keeps it finite."""
+    others = counts[..., 0].astype(np.float32)
+    total = counts[..., 1].astype(np.float32)
     with np.errstate(invalid="ignore"):
-        return np.where(everybody > 0, np.log((others + 0.5) / (everybody + 1)), np.float32(np.nan)).astype(np.float32)
+        share = np.log((others + 0.5) / (total + 1))
+    return np.where(total > 0, share, np.float32(np.nan)).astype(np.float32)

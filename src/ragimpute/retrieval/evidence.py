@@ -10,7 +10,7 @@ from numba import njit
 
 from ragimpute.panel.folds import Fold
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval.fold_neighbours import Flanks, flanks, local_flanks
+from ragimpute.retrieval.fold_neighbours import Flanks, FoldNeighbours, flanks, local_flanks
 from ragimpute.retrieval.neighbours import RATES
 from ragimpute.retrieval.selection import query_lot, site_lot
 
@@ -68,19 +68,21 @@ def alternate_shares(
     return out
 
 
-def mean_by_posterior(fold: Fold, segments: dict[str, np.ndarray], threads: int = 1, chunk: int = 256) -> np.ndarray:
+def mean_by_posterior(fold: Fold, found: FoldNeighbours, threads: int = 1, chunk: int = 256) -> np.ndarray:
     """Haplotype dosages [S, 2P] float32 of the neighbours alone: the mean of their shares by posterior, over the rates.
 
-    segments: those of `retrieve_neighbours`. The mean over all of WEIGHTS is worse (docs/methods.md).
+    found: as `retrieve_neighbours` returns it. The mean over all of WEIGHTS is worse (docs/methods.md).
     """
-    beside, n_sites = flanks(fold), len(fold.typed)
+    beside = flanks(fold)
+    n_sites = len(fold.typed)
     dosage = np.empty((n_sites, 2 * fold.n_samples), dtype=np.float32)
     for start in range(0, n_sites, chunk):
         sites = slice(start, min(start + chunk, n_sites))
         local, typed = local_flanks(beside, sites)
-        weights = neighbour_weights(segments["features"][:, typed])[:, :, : len(RATES)]
+        weights = neighbour_weights(found.features[:, typed])
+        by_posterior = weights[:, :, : len(RATES)]
         alleles = fold.reference.alleles[sites]
-        shares = alternate_shares(segments["neighbours"][:, typed], weights, local, alleles, threads)
+        shares = alternate_shares(found.neighbours[:, typed], by_posterior, local, alleles, threads)
         dosage[sites] = shares.mean(axis=2).T
     return dosage
 

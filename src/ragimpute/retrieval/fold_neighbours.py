@@ -5,29 +5,45 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.panel.folds import Fold
-from ragimpute.panel.store import chromosome_bounds
-from ragimpute.retrieval import neighbours
+from ragimpute.panel.store import chromosome_bounds, haplotype_index
+from ragimpute.retrieval.neighbours import find_neighbours
 
-NEIGHBOURS = 32  # that bert_rag and the baseline copy_nearest see of each query at each typed site
+NEIGHBOURS = 32  # that bert_rag and the baseline copy_nearest get of each query at each typed site
 
 
-def retrieve_neighbours(fold: Fold, k: int, threads: int) -> dict[str, np.ndarray]:
-    """Arrays `neighbours` [2P, T, k] int16 or int32 and `features` [2P, T, k, F] float16 of each query haplotype.
+@dataclass(frozen=True)
+class FoldNeighbours:
+    """The K reference haplotypes that each query haplotype most plausibly copies at each of T typed sites."""
 
-    They are those of `neighbours.retrieve`, chromosome by chromosome; what the fold leaves out is left out.
+    neighbours: np.ndarray  # [2P, T, K] int16 or int32, haplotypes of the fold's reference
+    features: np.ndarray  # [2P, T, K, F] float16, FEATURES of ragimpute.retrieval.neighbours
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by the names that they have in a file of segments."""
+        return {"neighbours": self.neighbours, "features": self.features}
+
+
+def retrieve_neighbours(fold: Fold, k: int, threads: int) -> FoldNeighbours:
+    """The k neighbours of each haplotype of the fold, chromosome by chromosome.
+
+    They are those of `neighbours.find_neighbours`; what the fold leaves out of the reference is left out.
     """
-    parts = [
-        neighbours.find_neighbours(
-            part.reference.alleles[part.typed],
-            part.reference.sites.cm[part.typed],
-            part.observed.astype(np.int8),
-            np.repeat(part.excluded_haplotypes(np.arange(part.n_samples)), 2, axis=0),
-            k,
-            threads,
-        )
-        for part in fold.chromosomes()
-    ]
-    return {name: join_chromosomes([part[i] for part in parts], 1) for i, name in enumerate(("neighbours", "features"))}
+    everyone = np.arange(fold.n_samples)
+    parts = [chromosome_neighbours(part, everyone, k, threads) for part in fold.chromosomes()]
+    return FoldNeighbours(
+        join_chromosomes([part.neighbours for part in parts], 1),
+        join_chromosomes([part.features for part in parts], 1),
+    )
+
+
+def chromosome_neighbours(fold: Fold, samples: np.ndarray, k: int, threads: int) -> FoldNeighbours:
+    """The k neighbours of the haplotypes of `samples` [B] of a fold that is one chromosome."""
+    alleles = fold.reference.alleles[fold.typed]
+    cm = fold.reference.sites.cm[fold.typed]
+    queries = fold.observed[:, haplotype_index(samples)].astype(np.int8)
+    excluded = np.repeat(fold.excluded_haplotypes(samples), 2, axis=0)
+    neighbours, features = find_neighbours(alleles, cm, queries, excluded, k, threads)
+    return FoldNeighbours(neighbours, features)
 
 
 def join_chromosomes(parts: list[np.ndarray], axis: int) -> np.ndarray:
@@ -46,19 +62,24 @@ class Flanks:
 
 def flanks(fold: Fold) -> Flanks:
     """The flanking typed sites of all sites of the fold."""
-    cm, typed_cm = fold.reference.sites.cm, fold.reference.sites.cm[fold.typed_sites]
+    cm = fold.reference.sites.cm
+    typed_cm = cm[fold.typed_sites]
     before = np.cumsum(fold.typed) - 1  # -1: none
-    left, right = np.empty_like(before), np.empty_like(before)
+    left = np.empty_like(before)
+    right = np.empty_like(before)
     for start, stop in chromosome_bounds(fold.reference.sites.chrom):
         first, end = np.searchsorted(fold.typed_sites, (start, stop))
         left[start:stop] = np.maximum(before[start:stop], first)
         right[start:stop] = np.minimum(before[start:stop] + 1, end - 1)
     gap = typed_cm[right] - typed_cm[left]
-    share = np.where(gap > 0, (cm - typed_cm[left]) / np.where(gap > 0, gap, 1.0), 0.0)
+    share = np.zeros(len(cm))
+    np.divide(cm - typed_cm[left], gap, out=share, where=gap > 0)
     return Flanks(left, right, np.clip(share, 0.0, 1.0).astype(np.float32))
 
 
 def local_flanks(beside: Flanks, sites: slice) -> tuple[Flanks, slice]:
     """The flanks of `sites`, on one chromosome, and the typed sites from which their indices then count."""
-    typed = slice(int(beside.left[sites.start]), int(beside.right[sites.stop - 1]) + 1)
-    return Flanks(beside.left[sites] - typed.start, beside.right[sites] - typed.start, beside.share[sites]), typed
+    first = int(beside.left[sites.start])
+    last = int(beside.right[sites.stop - 1])
+    local = Flanks(beside.left[sites] - first, beside.right[sites] - first, beside.share[sites])
+    return local, slice(first, last + 1)

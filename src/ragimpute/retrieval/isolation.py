@@ -1,5 +1,4 @@
-"""How far the carriers of an allele stand from everybody else: how long they share haplotypes with their nearest
-non-carriers.
+"""How isolated the carriers of an allele are: how long they share haplotypes with their nearest non-carriers.
 
 The mutation lies on the branch between the carriers' common ancestor and their common ancestor with the nearest others.
 Mutual sharing (ragimpute.retrieval.sharing) tells the age of the first, isolation that of the second; a singleton has
@@ -119,7 +118,7 @@ def _isolation(block, n_blocks, bits, cm, kept, nearest, group, isolation, left_
 def isolation(
     alleles: np.ndarray | Haplotypes,
     flipped: np.ndarray,
-    carriers: np.ndarray,
+    drawn: np.ndarray,
     cm: np.ndarray,
     group: np.ndarray,
     leave_out: bool,
@@ -127,18 +126,20 @@ def isolation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with their nearest others.
 
-    alleles [S, H]; flipped [S] bool: carriers have ALT, where flipped REF; carriers [S, C]
-    int32 as `first_carriers` returns them; cm [S]; group [H] int64: label
-    0 .. G - 1 of samples left out together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless
-    `leave_out`): the same without that group's haplotypes. NaN where there is no carrier or nobody else.
+    alleles [S, H]; flipped [S] bool: carriers have ALT, where flipped REF; drawn [S, C] int32: the carriers that
+    stand for all, as `draw_carriers` returns them; cm [S]; group [H] int64: label 0 .. G - 1 of samples left out
+    together. Returns isolation [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without
+    that group's haplotypes. NaN where there is no carrier or no other haplotype.
     """
     packed = Haplotypes.of(alleles)
-    kept = np.ascontiguousarray(carriers[:, : MAX_CARRIERS + SPARE])
+    kept = np.ascontiguousarray(drawn[:, : MAX_CARRIERS + SPARE])
     nearest = np.full((*kept.shape, 4, NEAREST), -1, np.int32)
     group = np.asarray(group, dtype=np.int64)
     in_threads(_nearest_others, threads, packed.bits(slice(None)), flipped, kept, group, nearest)
     result = np.empty(len(packed), np.float32)
-    left_out = np.empty((len(packed), int(group.max()) + 1 if leave_out else 0), np.float32)
-    bits, cm = pack_by_haplotype(packed, threads), np.asarray(cm, np.float64)
+    n_groups = int(group.max()) + 1 if leave_out else 0
+    left_out = np.empty((len(packed), n_groups), np.float32)
+    bits = pack_by_haplotype(packed, threads)
+    cm = np.asarray(cm, np.float64)
     in_threads(_isolation, threads, bits, cm, kept, nearest, group, result, left_out)
     return result, left_out

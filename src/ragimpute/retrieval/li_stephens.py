@@ -23,7 +23,8 @@ MIN_SWITCH = 1e-6  # keeps every state above float32's denormal range when sites
 
 def switch_probability(cm: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """Probability [R, T - 1] float32 of a jump between neighbouring typed sites at `cm` [T], at `rates` [R] per cM."""
-    jump = -np.expm1(-np.asarray(rates)[:, None] * np.diff(cm)[None, :])
+    expected = np.asarray(rates)[:, None] * np.diff(cm)[None, :]  # [R, T - 1] jumps
+    jump = -np.expm1(-expected)
     return np.maximum(jump, MIN_SWITCH).astype(np.float32)
 
 
@@ -160,20 +161,26 @@ def li_stephens_dosages(
     the panel that a query may not copy, -1 pads). Between typed sites the copying probabilities are interpolated
     linearly in centimorgan, as Beagle does (Browning, Zhou & Browning 2018, AJHG 103:338).
     """
+    n_typed = int(typed.sum())
     left, weight = flanking_pair(panel_cm, typed)
+    bounds = np.searchsorted(left, np.arange(n_typed + 1))  # sites bounds[t] .. bounds[t + 1] - 1 follow typed site t
+    switch = switch_probability(panel_cm[typed], np.array([rate]))
+    reference = np.ascontiguousarray(panel[typed])
+    per_query = np.ascontiguousarray(queries.T)
+    excluded = np.asarray(excluded, dtype=np.int64)
     dosage = np.empty((len(panel), queries.shape[1]), np.float32)
     in_threads(
         _impute,
         threads,
-        np.ascontiguousarray(panel[typed]),
-        np.ascontiguousarray(queries.T),
-        np.asarray(excluded, dtype=np.int64),
-        switch_probability(panel_cm[typed], np.array([rate])),
+        reference,
+        per_query,
+        excluded,
+        switch,
         error,
         panel,
-        np.searchsorted(left, np.arange(int(typed.sum()) + 1)),
+        bounds,
         weight,
-        segment_length(int(typed.sum())),
+        segment_length(n_typed),
         dosage,
     )
     return dosage
@@ -190,20 +197,19 @@ def left_out_dosages(
 ) -> np.ndarray:
     """Haplotype dosages [T, Q] of each typed allele as if that one had not been observed, all others as they are.
 
-    reference [T, H] uint8, cm [T], the rest as for `impute`. A site's own emission takes two values, one for those who
-    carry ALT and one for the others: dividing it out of the posterior (the idea of Minimac's LooRsq and ER2, Das et al.
-    2016, Nature Genetics 48:1284) needs no more than the posterior weight of the carriers.
+    reference [T, H] uint8, cm [T], the rest as for `li_stephens_dosages`. A site's own emission takes two values, one
+    for haplotypes with ALT and one for the others: dividing it out of the posterior (the idea of Minimac's LooRsq and
+    ER2, Das et al. 2016, Nature Genetics 48:1284) needs no more than the posterior weight of ALT.
     """
-    everything = np.ones(len(reference), dtype=bool)
-    weight = (
-        li_stephens_dosages(reference, cm, everything, queries, excluded, rate, error, threads)
-        .astype(np.float64)
-        .clip(0, 1)
-    )
+    all_typed = np.ones(len(reference), dtype=bool)
+    dosages = li_stephens_dosages(reference, cm, all_typed, queries, excluded, rate, error, threads)
+    weight = dosages.astype(np.float64).clip(0, 1)
     known = queries >= 0
-    carriers = weight / np.where(known, np.where(queries == 1, 1 - error, error), 1.0)
-    others = (1 - weight) / np.where(known, np.where(queries == 1, error, 1 - error), 1.0)
-    return carriers / (carriers + others)
+    emission_of_alt = np.where(queries == 1, 1 - error, error)
+    emission_of_ref = np.where(queries == 1, error, 1 - error)
+    alt = weight / np.where(known, emission_of_alt, 1.0)
+    ref = (1 - weight) / np.where(known, emission_of_ref, 1.0)
+    return alt / (alt + ref)
 
 
 def flanking_pair(cm: np.ndarray, typed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -215,5 +221,6 @@ def flanking_pair(cm: np.ndarray, typed: np.ndarray) -> tuple[np.ndarray, np.nda
     left = np.maximum(np.cumsum(typed) - 1, 0)
     right = np.minimum(left + 1, len(positions) - 1)
     gap = positions[right] - positions[left]
-    weight = np.where(gap > 0, (cm - positions[left]) / np.where(gap > 0, gap, 1.0), 0.0)
+    weight = np.zeros(len(cm))
+    np.divide(cm - positions[left], gap, out=weight, where=gap > 0)
     return left.astype(np.int64), np.clip(weight, 0.0, 1.0).astype(np.float32)

@@ -108,11 +108,11 @@ def _retrieve(
         for t in range(n_typed - 1, -1, -1):
             s, i = t // segment, t % segment
             if t == n_typed - 1 or i == segment - 1:
-                start, before = s * segment, miss_starts[s]
+                first, before = s * segment, miss_starts[s]
                 if s < n_segments - 1:
-                    forward(reference, queries[q], excluded[q], switch, error, start, starts[s], emission, table)
+                    forward(reference, queries[q], excluded[q], switch, error, first, starts[s], emission, table)
                 for j in range(i + 1):
-                    _update_misses(emission[j], start + j, before[0], before[1], misses[j, 0], misses[j, 1])
+                    _update_misses(emission[j], first + j, before[0], before[1], misses[j, 0], misses[j, 1])
                     before = misses[j]
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
             _update_misses_in_place(emission[i], t, ahead[0], ahead[1])
@@ -126,9 +126,11 @@ def _retrieve(
                 h = chosen[c]
                 for r in range(n_rates):
                     values[c, r] = product[r, h] * inverse[r] + np.float32(MIN_POSTERIOR)
-                for m in range(2):
-                    values[c, n_rates + 2 * m] = cm[t] - cm[max(misses[i, m, h], 0)] + np.float32(MIN_CM)
-                    values[c, n_rates + 2 * m + 1] = cm[min(ahead[m, h], n_typed - 1)] - cm[t] + np.float32(MIN_CM)
+                for m in range(2):  # without a mismatch, and with one
+                    start, end = max(misses[i, m, h], 0), min(ahead[m, h], n_typed - 1)
+                    column = n_rates + 2 * m
+                    values[c, column] = cm[t] - cm[start] + np.float32(MIN_CM)
+                    values[c, column + 1] = cm[end] - cm[t] + np.float32(MIN_CM)
             log_to_half(values.reshape(-1), halves[q, t])
             if chosen_states.size:
                 for c in range(k):
@@ -151,25 +153,29 @@ def find_neighbours(
     where k' <= k is what every query can have.
     """
     n_typed, n_hap = reference.shape
-    k = min(k, n_hap - int((excluded >= 0).sum(axis=1).max()))
+    n_excluded = (excluded >= 0).sum(axis=1)  # [Q]
+    k = min(k, n_hap - int(n_excluded.max()))
     n_query = queries.shape[1]
-    neighbours = np.empty((n_query, n_typed, k), np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32)
+    index_type = np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32
+    neighbours = np.empty((n_query, n_typed, k), index_type)
     features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
     if n_hap <= candidates.EXACT:
         _fill(reference, None, cm, queries, excluded, neighbours, features, threads)
         return neighbours, features
-    nobody = np.full_like(excluded, -1)  # whom a query may not copy is no candidate
+    none = np.full_like(excluded, -1)  # haplotypes that a query may not copy are no candidates
     stretches = candidates.stretches(cm)
     for start, first, last, stop in stretches:
         part = slice(start, stop)
         states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
-        near, about = neighbours, features
-        if len(stretches) > 1:
-            near, about = (np.empty((n_query, stop - start, *x.shape[2:]), x.dtype) for x in (neighbours, features))
-        _fill(reference[part], states, cm[part], queries[part], nobody, near, about, threads)
-        if len(stretches) > 1:
-            neighbours[:, first:last] = near[:, first - start : last - start]
-            features[:, first:last] = about[:, first - start : last - start]
+        if len(stretches) == 1:
+            _fill(reference, states, cm, queries, none, neighbours, features, threads)
+            break
+        near = np.empty((n_query, stop - start, k), neighbours.dtype)
+        described = np.empty((n_query, stop - start, k, len(FEATURES)), features.dtype)
+        _fill(reference[part], states, cm[part], queries[part], none, near, described, threads)
+        core = slice(first - start, last - start)
+        neighbours[:, first:last] = near[:, core]
+        features[:, first:last] = described[:, core]
     return neighbours, features
 
 
@@ -183,21 +189,30 @@ def _fill(
     features: np.ndarray,
     threads: int,
 ) -> None:
-    """Fill `neighbours` and `features`; `states` [Q, C]: the haplotypes that each query may copy, None: all."""
+    """Fill `neighbours` and `features`; `states` [Q, C] int32: the haplotypes that each query may copy, None: all."""
     n_query, n_typed, _ = neighbours.shape
-    everybody = states is None
+    panel, bits = np.empty((0, 0), np.uint8), np.empty((0, 0), np.uint64)
+    if states is None:
+        panel = np.ascontiguousarray(reference)
+        states = np.empty((0, 0), np.int32)
+    else:
+        bits = pack_by_haplotype(reference, threads)
+    per_query = np.ascontiguousarray(queries.T)
+    excluded = np.asarray(excluded, dtype=np.int64)
+    switch = switch_probability(cm, np.array(RATES))
+    halves = features.view(np.uint16).reshape(n_query, n_typed, -1)
     in_threads(
         _retrieve,
         threads,
-        np.ascontiguousarray(reference) if everybody else np.empty((0, 0), np.uint8),
-        np.empty((0, 0), np.uint64) if everybody else pack_by_haplotype(reference, threads),
-        np.empty((0, 0), np.int32) if everybody else states,
-        np.ascontiguousarray(queries.T),
-        np.asarray(excluded, dtype=np.int64),
-        switch_probability(cm, np.array(RATES)),
+        panel,
+        bits,
+        states,
+        per_query,
+        excluded,
+        switch,
         ERROR,
         cm.astype(np.float32),
         segment_length(n_typed),
         neighbours,
-        features.view(np.uint16).reshape(n_query, n_typed, -1),
+        halves,
     )

@@ -101,15 +101,17 @@ def _mean_of_pairs(pairs, groups, left_out):
 
 @njit(cache=True, nogil=True)
 def _mutual_sharing(
-    block, n_blocks, bits, cm, carriers, group, positions, m_left, m_right, shared, left_out
+    block, n_blocks, bits, cm, drawn, group, positions, m_left, m_right, shared, left_out
 ):  # fmt: skip
-    for s in range(block, len(carriers), n_blocks):
-        kept = carriers[s, : MAX_CARRIERS + SPARE]
+    for s in range(block, len(drawn), n_blocks):
+        kept = drawn[s, : MAX_CARRIERS + SPARE]
         n_kept = np.sum(kept >= 0)
         pairs = np.zeros((n_kept, n_kept), np.float32)
         for i in range(n_kept):
+            first = bits[kept[i]]
             for j in range(i):
-                pairs[i, j] = shared_cm(bits[kept[i]], bits[kept[j]], m_left[s], m_right[s], positions[s], cm)
+                second = bits[kept[j]]
+                pairs[i, j] = shared_cm(first, second, m_left[s], m_right[s], positions[s], cm)
         groups = group[kept[:n_kept]]
         shared[s] = _mean_of_pairs(pairs, groups, -1)
         if left_out.shape[1] > 0:
@@ -121,7 +123,7 @@ def _mutual_sharing(
 def mutual_sharing(
     compared: np.ndarray | Haplotypes,
     compared_cm: np.ndarray,
-    carriers: np.ndarray,
+    drawn: np.ndarray,
     positions: np.ndarray,
     m_left: np.ndarray,
     m_right: np.ndarray,
@@ -131,26 +133,21 @@ def mutual_sharing(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean log length in centimorgan that the carriers of each site's minor allele share with each other.
 
-    compared [M, H]: alleles at the sites where haplotypes are compared, at compared_cm [M]; carriers [S, C] int32
-    as `first_carriers` returns them; positions [S]: centimorgan of the sites; m_left, m_right [S]: number of compared
-    sites before each site, and index of the first one after it; group [H] int64: label 0 .. G - 1 of samples left out
-    together.
+    compared [M, H]: alleles at the sites where haplotypes are compared, at compared_cm [M]; drawn [S, C] int32:
+    the carriers that stand for all, as `draw_carriers` returns them; positions [S]: centimorgan of the sites; m_left,
+    m_right [S]: number of compared sites before each site, and index of the first one after it; group [H] int64: label
+    0 .. G - 1 of samples left out together.
     Returns shared [S] float32 and left_out [S, G] float32 ([S, 0] unless `leave_out`): the same without that group's
     haplotypes. NaN where fewer than two carriers are left.
     """
-    shared = np.empty(len(carriers), np.float32)
-    left_out = np.empty((len(carriers), int(group.max()) + 1 if leave_out else 0), np.float32)
-    in_threads(
-        _mutual_sharing,
-        threads,
-        pack_by_haplotype(compared, threads),
-        np.asarray(compared_cm, dtype=np.float64),
-        carriers,
-        np.asarray(group, dtype=np.int64),
-        np.asarray(positions, dtype=np.float64),
-        np.asarray(m_left, dtype=np.int64),
-        np.asarray(m_right, dtype=np.int64),
-        shared,
-        left_out,
-    )
+    n_groups = int(group.max()) + 1 if leave_out else 0
+    shared = np.empty(len(drawn), np.float32)
+    left_out = np.empty((len(drawn), n_groups), np.float32)
+    bits = pack_by_haplotype(compared, threads)
+    cm = np.asarray(compared_cm, dtype=np.float64)
+    group = np.asarray(group, dtype=np.int64)
+    positions = np.asarray(positions, dtype=np.float64)
+    m_left = np.asarray(m_left, dtype=np.int64)
+    m_right = np.asarray(m_right, dtype=np.int64)
+    in_threads(_mutual_sharing, threads, bits, cm, drawn, group, positions, m_left, m_right, shared, left_out)
     return shared, left_out

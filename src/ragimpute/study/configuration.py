@@ -5,21 +5,19 @@ study, seeds and baselines must *replace* the example's, and relative paths must
 """
 
 import copy
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, suggestion
 from ragimpute.study import row_problems
 from ragimpute.study.configuration_paths import missing_files, resolve_paths
-from ragimpute.study.schema_problems import schema_problems, suggestion
+from ragimpute.study.schema_problems import schema_problems
+from ragimpute.training.loss_settings import loss_problems
 
 REPLACED = ("panels", "masks", "study", "seeds", "baselines")
-TERM = re.compile(r'^@extra_term\("(\w+)"\)', re.MULTILINE)  # in losses.py
 Problem = str
 
 
@@ -181,7 +179,7 @@ def reference_problems(config: Mapping[str, Any]) -> list[Problem]:
     """Names that do not exist, entries given twice, masks that leave nothing to score, weights that do not fit."""
     problems = [*_mask_problems(config), *_panel_problems(config)]
     for name, loss in config["losses"].items():
-        problems += _loss_problems(name, loss)
+        problems += loss_problems(name, loss)
     for i, row in enumerate(config["study"]):
         for key, known in (("mask", config["masks"]), ("loss", config["losses"])):
             if row[key] not in known:
@@ -209,26 +207,3 @@ def _panel_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     for name, panel in config["panels"].items():
         if panel["max_targets"] and isinstance(panel["targets"], dict):
             yield f"panels.{name}.max_targets: the targets are held out; say how many in `holdout`"
-
-
-def _loss_problems(name: str, loss: Mapping[str, Any]) -> Iterator[Problem]:
-    terms = extra_terms()
-    for term in sorted(loss["terms"].keys() - terms):
-        yield f"losses.{name}.terms.{term}: no such term in losses.py{suggestion(term, terms)}"
-    after_switch = loss["after_switch"]
-    if (loss["switch_threshold"] is None) != (after_switch is None):
-        yield f"losses.{name}: switch_threshold and after_switch need each other; give both or neither"
-    if _heads_have_no_weight(loss):
-        yield f"losses.{name}: hap or genotype must be above 0"
-    if after_switch and _heads_have_no_weight(after_switch):
-        yield f"losses.{name}.after_switch: hap or genotype must be above 0"
-
-
-def _heads_have_no_weight(weights: Mapping[str, float]) -> bool:
-    return weights["hap"] + weights["genotype"] == 0
-
-
-def extra_terms() -> list[str]:
-    """The terms of losses.py, read from its text: torch takes seconds to import, and need not be here."""
-    losses = files("ragimpute").joinpath("training", "losses.py")
-    return TERM.findall(losses.read_text(encoding="utf-8"))

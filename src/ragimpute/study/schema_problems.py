@@ -1,12 +1,13 @@
 """What breaks the schema of the configuration, in words: a misspelt key with the right one."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+
+from ragimpute.errors import suggestion
 
 # 1.0 is an integer to JSON Schema, but not to what reads the configuration, nor in a file's name
 _Validator = extend(
@@ -72,9 +73,3 @@ def _explain(error: ValidationError) -> list[str]:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """`; did you mean X?` when one of `known` is close to `word`, else the list of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"

@@ -118,9 +118,10 @@ def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, 
                 return AMBIGUOUS, relation
             # letters the other way round mean the other strand when ALT is ALT, and letters as they are when it is REF
             relation = ("", FLIPPED)[bool(relation)] if odds > 0 else (BOTH, SWAPPED)[bool(relation)]
-    swap, flip = relation in SWAPS, relation in (FLIPPED, BOTH)
-    wrong = (swap and policy.swapped == "drop") or (flip and policy.flipped == "drop")
-    return relation if wrong else "", relation
+    drop_swapped = policy.swapped == "drop" and relation in SWAPS
+    drop_flipped = policy.flipped == "drop" and relation in (FLIPPED, BOTH)
+    reason = relation if drop_swapped or drop_flipped else ""
+    return reason, relation
 
 
 def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
@@ -138,7 +139,7 @@ def is_ambiguous(ref: str, alt: str) -> bool:
 
 
 def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
-    """What records at one position are told apart by: REF and each ALT, in letters of either case (VCF 4.3)."""
+    """REF and each ALT in capitals, by which records at one position differ; VCF 4.3 allows letters of either case."""
     return ref.upper(), *(alt.upper() for alt in alts)
 
 
@@ -162,5 +163,7 @@ def _readings(ref: str, alt: str) -> dict[tuple[str, str], str]:
         return {}
     readings = {(alt, ref): SWAPPED}
     if not is_ambiguous(ref, alt):
-        readings |= {(COMPLEMENT[ref], COMPLEMENT[alt]): FLIPPED, (COMPLEMENT[alt], COMPLEMENT[ref]): BOTH}
+        other_ref, other_alt = COMPLEMENT[ref], COMPLEMENT[alt]
+        readings[other_ref, other_alt] = FLIPPED
+        readings[other_alt, other_ref] = BOTH
     return readings

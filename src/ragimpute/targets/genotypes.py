@@ -12,7 +12,7 @@ from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
-from ragimpute.vcf.source import Region, genotypes, read_header, records, refuse_haploid
+from ragimpute.vcf.source import Region, genotypes, read_header, records, refuse_haploid, sample_order
 
 logger = logging.getLogger(__name__)
 
@@ -47,19 +47,21 @@ class TargetGenotypes:
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same samples at some of the sites only; `rows` indexes the first axis of `alleles`."""
+        index, alleles, phased = self.index[rows], self.alleles[rows], self.phased[rows]
         filled = None if self.filled is None else self.filled[rows]
-        return replace(
-            self, index=self.index[rows], alleles=self.alleles[rows], phased=self.phased[rows], filled=filled
-        )
+        return replace(self, index=index, alleles=alleles, phased=phased, filled=filled)
 
     def rows(self, start: int, stop: int) -> slice:
         """Which of the M sites are the panel's sites start .. stop - 1."""
-        return slice(*np.searchsorted(self.index, (start, stop)).tolist())
+        first, end = np.searchsorted(self.index, (start, stop)).tolist()
+        return slice(first, end)
 
     @property
     def given(self) -> np.ndarray:
         """`alleles` without those that were filled in: -1."""
-        return self.alleles if self.filled is None else np.where(self.filled[..., None], np.int8(-1), self.alleles)
+        if self.filled is None:
+            return self.alleles
+        return np.where(self.filled[..., None], np.int8(-1), self.alleles)
 
     def haplotypes(self) -> np.ndarray:
         """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a sample side by side."""
@@ -100,66 +102,82 @@ def read_genotypes(
         frequency = np.full(len(sites), np.nan)
     header = read_header(path)
     wanted = tuple(header.samples if samples is None else samples)
-    order = _sample_order(path, header.samples, wanted)
-    panel_index = SiteIndex(sites)
-    chroms = set(sites.chrom.tolist())
-    index: list[int] = []
-    rows: list[np.ndarray] = []
-    dropped: list[tuple] = []
-    recoded: list[tuple] = []
-    met: dict[str, None] = {}
-    taken: set[int] = set()
+    order = sample_order(path, header.samples, wanted)
+    collector = _Collector(path, sites, policy, frequency)
+    chroms: dict[str, None] = {}  # of the file, in its order
     source = records_of or path
     for record in records(source, region, samples=None if samples is None else wanted):
-        chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
-        met[chrom] = None
-        if region is not None and not region.holds(chrom, pos):
-            continue
-        match = panel_index.match(chrom, pos, ref, alts)
-        site, reason, relation = match.site, match.relation, ""
-        array = None
-        if site >= 0:
-            array = genotypes(record)
-            reason = "duplicate" if site in taken else unusable_genotypes(array)
-        if site >= 0 and reason == "haploid":
-            refuse_haploid(path, chrom, pos)
-        if site >= 0 and not reason and array is not None:
-            array = _diploid(path, record, array)
-            known = array[array[:, 0] >= 0, :2] if match.ambiguous else array[:0, :2]
-            reason, relation = resolve(match, policy, int(known.sum()), known.size, float(frequency[site]))
-        row = (chrom, pos, record.ID or ".", ref, ",".join(alts) or ".")
-        if reason or array is None:
-            dropped.append((*row, reason))
-            continue
-        if relation:
-            recoded.append((*row, relation))
-        if relation in SWAPS:
-            array[:, :2] = np.where(array[:, :2] >= 0, 1 - array[:, :2], -1)
-        taken.add(site)
-        index.append(site)
-        rows.append(array[order].astype(np.int8))
-    if not met and region is not None:
-        met = dict.fromkeys(record.CHROM for record in records(source))
-    if met and not chroms & met.keys():
+        chroms[record.CHROM] = None
+        if region is None or region.holds(record.CHROM, record.POS):
+            collector.add(record)
+    if not chroms and region is not None:
+        chroms = dict.fromkeys(record.CHROM for record in records(source))
+    panel_chroms = set(sites.chrom.tolist())
+    if chroms and not panel_chroms & chroms.keys():
         raise NoTypedSites(
-            f"{path}: no chromosome in common with the panel: it has {_some(met)}, the panel has "
-            f"{_some(chroms)}{prefix_hint(met, chroms)}"
+            f"{path}: no chromosome in common with the panel: it has {_some(chroms)}, the panel has "
+            f"{_some(panel_chroms)}{prefix_hint(chroms, panel_chroms)}"
         )
-    left_out = pd.DataFrame(dropped, columns=DROPPED_COLUMNS)
-    fixed = pd.DataFrame(recoded, columns=DROPPED_COLUMNS)
-    if require_match and not index:
+    dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
+    recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
+    if require_match and not collector.found:
         raise NoTypedSites(
             f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
-            f"({_counts(left_out) or 'it has no records'})"
+            f"({_counts(dropped) or 'it has no records'})"
         )
     if announce:
-        logger.info("%s: %d of the panel's sites; dropped: %s", path, len(index), _counts(left_out) or "none")
-    if announce and len(fixed):
-        logger.info("%s: recoded: %s", path, _counts(fixed))
-    by_site = np.argsort(np.array(index, dtype=np.int64), kind="stable")
-    array = np.stack(rows)[by_site] if rows else np.empty((0, len(wanted), 3), dtype=np.int8)
-    sorted_index = np.array(index, dtype=np.int64)[by_site]
-    return TargetGenotypes(wanted, sorted_index, array[..., :2].copy(), array[..., 2] == 1, left_out, fixed)
+        logger.info("%s: %d of the panel's sites; dropped: %s", path, len(collector.found), _counts(dropped) or "none")
+    if announce and len(recoded):
+        logger.info("%s: recoded: %s", path, _counts(recoded))
+    index = np.array(sorted(collector.found), dtype=np.int64)
+    array = np.empty((len(index), len(wanted), 3), dtype=np.int8)
+    for row, site in enumerate(index.tolist()):
+        array[row] = collector.found.pop(site)[order]
+    return TargetGenotypes(wanted, index, array[..., :2].copy(), array[..., 2] == 1, dropped, recoded)
+
+
+class _Collector:
+    """The usable genotypes of a file by the panel's sites, and the records that were dropped or recoded."""
+
+    def __init__(self, path: str | os.PathLike, sites: Sites, policy: AllelePolicy, frequency: np.ndarray) -> None:
+        self.found: dict[int, np.ndarray] = {}  # site -> alleles and phase [N, 3] int8, samples in file order
+        self.dropped: list[tuple] = []  # DROPPED_COLUMNS
+        self.recoded: list[tuple] = []
+        self._path = path
+        self._index = SiteIndex(sites)
+        self._policy = policy
+        self._frequency = frequency
+
+    def add(self, record) -> None:
+        """Match a record with a site of the panel and keep its genotypes, or list it with a reason."""
+        match = self._index.match(record.CHROM, record.POS, record.REF, record.ALT)
+        reason, relation = match.relation, ""
+        array = None
+        if match.site >= 0:
+            array = genotypes(record)
+            reason = "duplicate" if match.site in self.found else unusable_genotypes(array)
+            if reason == "haploid":
+                refuse_haploid(self._path, record.CHROM, record.POS)
+        if match.site >= 0 and not reason and array is not None:
+            array = _diploid(self._path, record, array)
+            known = array[array[:, 0] >= 0, :2] if match.ambiguous else array[:0, :2]
+            frequency = float(self._frequency[match.site])
+            reason, relation = resolve(match, self._policy, int(known.sum()), known.size, frequency)
+        if reason or array is None:
+            self.dropped.append(_listed(record, reason))
+            return
+        if relation:
+            self.recoded.append(_listed(record, relation))
+        if relation in SWAPS:
+            alleles = array[:, :2]
+            array[:, :2] = np.where(alleles >= 0, 1 - alleles, -1)
+        self.found[match.site] = array.astype(np.int8)
+
+
+def _listed(record, reason: str) -> tuple:
+    """The row of a record in a table of dropped or recoded ones (DROPPED_COLUMNS)."""
+    alts = ",".join(record.ALT) or "."
+    return (record.CHROM, record.POS, record.ID or ".", record.REF, alts, reason)
 
 
 def read_truth(
@@ -175,22 +193,10 @@ def read_truth(
     """
     found = read_genotypes(path, sites, samples, policy, frequency)
     counts = np.full((len(sites), len(samples)), -1, dtype=np.int8)
-    counts[found.index] = np.where(
-        (found.alleles < 0).any(axis=2), np.int8(-1), found.alleles.sum(axis=2, dtype=np.int8)
-    )
+    missing = (found.alleles < 0).any(axis=2)
+    known_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    counts[found.index] = np.where(missing, np.int8(-1), known_counts)
     return counts
-
-
-def _sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
-    """Row of each wanted sample among the wanted samples in file order, as cyvcf2 returns them."""
-    if not available:
-        raise InputError(f"{path}: the file has no samples")
-    absent = sorted(set(wanted) - set(available))
-    if absent:
-        raise InputError(f"{path}: {len(absent)} of {len(wanted)} samples are not in the file: {_some(absent)}")
-    chosen = set(wanted)
-    row = {name: i for i, name in enumerate(name for name in available if name in chosen)}
-    return np.array([row[name] for name in wanted], dtype=np.int64)
 
 
 def unusable_genotypes(array: np.ndarray | None) -> str:
@@ -198,7 +204,7 @@ def unusable_genotypes(array: np.ndarray | None) -> str:
     if array is None:
         return "no genotypes"
     if array.shape[1] == 2:
-        return "haploid" if (array[:, 0] >= 0).any() else ""  # '.' for everyone: missing
+        return "haploid" if (array[:, 0] >= 0).any() else ""  # '.' for all samples: missing
     if array.shape[1] > 3:
         return "polyploid"
     if ((array[:, 1] == -2) & (array[:, 0] >= 0)).any():
@@ -209,11 +215,13 @@ def unusable_genotypes(array: np.ndarray | None) -> str:
 def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
     """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
     if array.shape[1] == 2:
-        return np.broadcast_to(np.array([-1, -1, 0], dtype=array.dtype), (len(array), 3)).copy()
+        missing = np.array([-1, -1, 0], dtype=array.dtype)
+        return np.tile(missing, (len(array), 1))
     if (array[:, :2] > len(record.ALT)).any():
         raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
     array = array.copy()
-    array[(array[:, :2] < 0).any(axis=1), :2] = -1
+    incomplete = (array[:, :2] < 0).any(axis=1)
+    array[incomplete, :2] = -1
     return array
 
 
@@ -229,6 +237,8 @@ def _some(names) -> str:
 def prefix_hint(ours: Iterable[str], panel: set[str]) -> str:
     """Advice when the names differ by the 'chr' prefix only; '' otherwise."""
     names = set(ours)
-    if {f"chr{name}" for name in names} & panel or {name.removeprefix("chr") for name in names} & panel:
+    with_prefix = {f"chr{name}" for name in names}
+    without_prefix = {name.removeprefix("chr") for name in names}
+    if with_prefix & panel or without_prefix & panel:
         return "; they differ by the 'chr' prefix: rename one of them (bcftools annotate --rename-chrs)"
     return ""

@@ -1,6 +1,5 @@
-"""Which sites count as typed, and the only target genotypes that anything downstream may see."""
+"""The mask: which sites count as typed, and the only target genotypes that later steps may use."""
 
-import gzip
 import logging
 import os
 from collections.abc import Sequence
@@ -10,83 +9,88 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.panel.from_vcf import ALL_MISSING, unused_sites
+from ragimpute.panel.roles import reference_samples, target_samples
+from ragimpute.panel.site_tables import read_site_table, write_site_table
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
+from ragimpute.tables import write_table
+from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
-from ragimpute.vcf.source import records
+from ragimpute.targets.site_list import SiteList
+from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
-SITE_COLUMNS = ["chrom", "pos", "ref", "alt"]
-
 
 @dataclass(frozen=True)
-class SiteList:
-    """Listed positions, or intervals, 1-based and inclusive."""
+class Mask:
+    """The typed sites of a panel, and the targets at these sites."""
 
-    chrom: np.ndarray  # [R] str
-    start: np.ndarray  # [R] int64
-    end: np.ndarray  # [R] int64
-    path: str
+    typed: np.ndarray  # [S] bool
+    random: np.ndarray  # [S, R] bool, further sets of sites, for training
+    targets: TargetGenotypes  # at the typed sites only
+    not_used: pd.DataFrame  # target records that were not used, with the reason (from_vcf.DROPPED_COLUMNS)
 
-    def covers(self, sites: Sites) -> np.ndarray:
-        """Whether each site's position [S] bool is listed."""
-        listed = np.zeros(len(sites), dtype=bool)
-        for chrom in dict.fromkeys(sites.chrom.tolist()):
-            here = np.flatnonzero(sites.chrom == chrom)
-            rows = self.chrom == chrom
-            starts, ends = np.sort(self.start[rows]), np.sort(self.end[rows])
-            opened = np.searchsorted(starts, sites.pos[here], side="right")
-            closed = np.searchsorted(ends, sites.pos[here], side="left")
-            listed[here] = opened > closed  # inside more intervals opened than closed before it
-        return listed
-
-
-def parse_spec(text: str) -> SiteList | str | float:
-    """What `--sites` means: 'targets', the content of an existing file, or a fraction."""
-    if text == "targets":
-        return text
-    if Path(text).is_file():
-        return read_site_list(text)
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"sites {text!r}: no such file, and neither 'targets' nor a fraction") from None
+    def write(
+        self, panel: Panel, typed: Path, typed_genotypes: Path, not_used: Path | None, recoded: Path | None
+    ) -> None:
+        """Write typed.tsv, a VCF.gz of the targets at typed sites and, unless None, the two tables of records."""
+        if not_used is not None:
+            write_table(self.not_used, not_used)
+        if recoded is not None:
+            write_table(self.targets.recoded, recoded)
+        targets = self.targets
+        sites = panel.sites.take(targets.index)
+        write_genotypes(typed_genotypes, sites, panel.contigs, targets.samples, targets.alleles, targets.phased)
+        write_typed(typed, panel.sites, self.typed, self.random)
 
 
-def read_site_list(path: str | os.PathLike) -> SiteList:
-    """Read positions from a headerless table `chrom position` (blanks or tabs), a BED (0-based) or a VCF/BCF.
+def make_mask(
+    panel: Panel,
+    roles: pd.DataFrame,
+    targets: str | os.PathLike,
+    chosen: SiteList | str | float,
+    policy: AllelePolicy,
+    *,
+    phase: str | None = None,
+    random_masks: int = 0,
+    scored: bool = False,
+    seed: int = 1,
+) -> Mask:
+    """Choose the typed sites and take the targets' genotypes at these sites.
 
-    Raises InputError with file and line for anything else.
+    Arguments:
+        panel, roles: the panel and its table of roles.
+        targets: a VCF with the genotypes of the target samples.
+        chosen: what is typed, as `parse_sites` returns it (`choose_typed`).
+        policy: what becomes of records whose alleles are not the panel's.
+        phase: "keep" the targets' phase or "erase" it; None: erase that of samples that are in the panel.
+        random_masks: the number R of further sets of sites (`draw_masks`).
+        scored: `targets` is the truth, too, so that a mask that leaves nothing to score is an error.
+        seed: of the sites that are drawn.
+
+    Raises InputError when no site is typed or nothing is left to score, and as `read_genotypes` does.
     """
-    name = os.fspath(path).lower()
-    if name.endswith((".vcf", ".vcf.gz", ".bcf")):
-        found = [(record.CHROM, record.POS) for record in records(path)]
-        chroms, positions = [chrom for chrom, _ in found], np.array([pos for _, pos in found], dtype=np.int64)
-        return SiteList(np.array(chroms, dtype=str), positions, positions, os.fspath(path))
-    is_bed = name.endswith((".bed", ".bed.gz"))
-    chroms, starts, ends = [], [], []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        fields = line.split()
-        if not fields or fields[0].startswith("#") or (is_bed and fields[0] in ("track", "browser")):
-            continue
-        expected = "chrom start end (BED, 0-based)" if is_bed else "chrom position"
-        try:
-            start, end = int(fields[1]), int(fields[2 if is_bed else 1])
-            if not is_bed and len(fields) > 2 and fields[2].isdecimal() and int(fields[2]) > start:
-                raise InputError(
-                    f"{path}:{number}: looks like BED, whose positions count from 0; name the file .bed, or leave "
-                    "'chrom position' in its lines"
-                )
-        except (IndexError, ValueError):
-            raise InputError(f"{path}:{number}: expected '{expected}', found {line.strip()[:80]!r}") from None
-        chroms.append(fields[0])
-        starts.append(start + 1 if is_bed else start)
-        ends.append(end)
-    return SiteList(
-        np.array(chroms, dtype=str), np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64), os.fspath(path)
-    )
+    reference = panel.of_samples(reference_samples(roles))
+    frequency = reference.allele_frequency
+    found = read_genotypes(targets, panel.sites, target_samples(roles), policy, frequency)
+    typed = choose_typed(reference, found, chosen, np.random.default_rng([seed, 0]))
+    if scored and not leaves_truth(typed, found, frequency):
+        raise InputError(
+            f"{targets}: nothing to score: at sites that vary in the reference it has no genotype but the "
+            f"{int(typed.sum())} typed ones; name a file with more of them as the panel's truth, or say sites: targets"
+        )
+    is_holdout = set(found.samples) <= set(panel.samples)
+    erase_phase = is_holdout if phase is None else phase == "erase"
+    visible = select_sites(found, typed, erase_phase=erase_phase)
+    random = draw_masks(reference, typed, random_masks, np.random.default_rng([seed, 1]))
+    not_used = found.dropped
+    without_genotype = panel.sites.take(found.index[~found.known])
+    if len(without_genotype):
+        unknown = unused_sites(without_genotype, ALL_MISSING)
+        not_used = pd.concat([not_used, unknown], ignore_index=True)
+    return Mask(typed, random, visible, not_used)
 
 
 def is_snv(sites: Sites) -> np.ndarray:
@@ -95,52 +99,49 @@ def is_snv(sites: Sites) -> np.ndarray:
     return np.isin(sites.ref, bases) & np.isin(sites.alt, bases)
 
 
-def typed_sites(
-    panel: Panel,
-    reference: Sequence[str],
-    targets: TargetGenotypes,
-    spec: SiteList | str | float,  # as parse_spec returns it
-    rng: np.random.Generator,
+def choose_typed(
+    reference: Panel, targets: TargetGenotypes, chosen: SiteList | str | float, rng: np.random.Generator
 ) -> np.ndarray:
     """Which panel sites [S] bool are typed, given the sites at which the targets have genotypes.
 
-    A site list: biallelic SNVs at a listed position and present in the targets. 'targets': every site of the targets
-    that is in the panel. A fraction: that share, drawn at random, of the SNVs polymorphic among the `reference` samples
-    and present in the targets. Raises InputError when no site is typed or the fraction is not in (0, 1).
+    `reference` holds the reference samples at all sites of the panel; `chosen` is what `parse_sites` returns. A site
+    list: biallelic SNVs at a listed position and present in the targets. 'targets': every site of the targets that is
+    in the panel. A fraction: that share, drawn at random, of the SNVs polymorphic in the reference and present in the
+    targets. Raises InputError when no site is typed or the fraction is not in (0, 1).
     """
-    present = np.zeros(len(panel.sites), dtype=bool)
+    sites = reference.sites
+    present = np.zeros(len(sites), dtype=bool)
     present[targets.index[targets.known]] = True
-    if isinstance(spec, SiteList):
-        typed = present & is_snv(panel.sites) & spec.covers(panel.sites)
+    if isinstance(chosen, SiteList):
+        typed = present & is_snv(sites) & chosen.covers(sites)
         if not typed.any():
-            raise InputError(_nothing_typed(spec, panel.sites, present))
-    elif isinstance(spec, str):
+            raise InputError(_nothing_typed(chosen, sites, present))
+    elif isinstance(chosen, str):
         typed = present
     else:
-        if not 0 < spec < 1:
-            raise InputError(f"the fraction of typed sites {spec} must lie between 0 and 1")
-        eligible = np.flatnonzero(present & _polymorphic_snv(panel, reference))
+        if not 0 < chosen < 1:
+            raise InputError(f"the fraction of typed sites {chosen} must lie between 0 and 1")
+        eligible = np.flatnonzero(present & is_snv(sites) & reference.polymorphic)
         if not len(eligible):
             raise InputError(
                 f"no site can be typed: none of the {int(present.sum())} sites that panel and targets share is a "
                 "single-nucleotide variant that varies among the reference samples"
             )
-        typed = _drawn(panel.sites, eligible, max(1, round(spec * len(eligible))), rng)
+        size = max(1, round(chosen * len(eligible)))
+        typed = _drawn(sites, eligible, size, rng)
     if not typed.any():
         raise InputError("no site is typed: the targets share no usable site with the panel")
     return typed
 
 
-def random_masks(
-    panel: Panel, reference: Sequence[str], typed: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Seeded random sets [S, count] bool of SNVs polymorphic among the reference samples.
+def draw_masks(reference: Panel, typed: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Seeded random sets [S, count] bool of the sites, SNVs polymorphic in `reference`.
 
-    Each has as many as are typed, and one more on each chromosome that got none.
+    Each has as many as are `typed` [S] bool, and one more on each chromosome that got none.
     """
-    eligible = np.flatnonzero(_polymorphic_snv(panel, reference))
+    eligible = np.flatnonzero(is_snv(reference.sites) & reference.polymorphic)
     size = min(int(typed.sum()), len(eligible))
-    masks = [_drawn(panel.sites, eligible, size, rng) for _ in range(count)]
+    masks = [_drawn(reference.sites, eligible, size, rng) for _ in range(count)]
     return np.stack(masks, axis=1) if masks else np.zeros((len(typed), 0), dtype=bool)
 
 
@@ -149,7 +150,8 @@ def _drawn(sites: Sites, eligible: np.ndarray, size: int, rng: np.random.Generat
     drawn = np.zeros(len(sites), dtype=bool)
     drawn[rng.choice(eligible, size=size, replace=False)] = True
     for start, stop in chromosome_bounds(sites.chrom):
-        here = eligible[(eligible >= start) & (eligible < stop)]
+        first, end = np.searchsorted(eligible, (start, stop))
+        here = eligible[first:end]
         if len(here) and not drawn[start:stop].any():
             drawn[rng.choice(here)] = True
     return drawn
@@ -175,29 +177,15 @@ def select_sites(targets: TargetGenotypes, typed: np.ndarray, *, erase_phase: bo
 
 def write_typed(path: str | os.PathLike, sites: Sites, typed: np.ndarray, masks: np.ndarray) -> None:
     """Write typed.tsv: chrom pos ref alt typed random1 .. randomR (0 or 1), one row per panel site."""
-    table = pd.DataFrame({name: getattr(sites, name) for name in SITE_COLUMNS})
-    table["typed"] = typed.astype(int)
-    for column in range(masks.shape[1]):
-        table[f"random{column + 1}"] = masks[:, column].astype(int)
-    with artefacts.atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False)
+    columns = {"typed": typed.astype(int)}
+    for number, mask in enumerate(masks.T, start=1):
+        columns[f"random{number}"] = mask.astype(int)
+    write_site_table(path, sites, columns)
 
 
 def read_typed(path: str | os.PathLike, sites: Sites, column: str = "typed") -> np.ndarray:
     """One column [S] bool of a typed.tsv. Raises InputError when its rows are not the panel's sites."""
-    try:
-        table = pd.read_csv(path, sep="\t", dtype={"chrom": str, "ref": str, "alt": str}, keep_default_na=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a table of typed sites ({error})") from None
-    if column not in table or not set(SITE_COLUMNS) <= set(table.columns):
-        raise InputError(f"{path}: no column {column!r}; it has {', '.join(table.columns)}")
-    same = len(table) == len(sites) and all(
-        np.array_equal(table[name].to_numpy(), getattr(sites, name)) for name in SITE_COLUMNS
-    )
-    if not same:
-        raise InputError(f"{path}: its rows are not the panel's {len(sites)} sites; make it again with this panel")
+    table = read_site_table(path, sites, {column: int})
     return table[column].to_numpy() == 1
 
 
@@ -218,14 +206,8 @@ def read_phased(
     return found
 
 
-def _polymorphic_snv(panel: Panel, reference: Sequence[str]) -> np.ndarray:
-    chosen = panel.of_samples(reference)
-    carriers = chosen.allele_count
-    return is_snv(panel.sites) & (carriers > 0) & (carriers < chosen.alleles.shape[1])
-
-
 def _nothing_typed(listed: SiteList, sites: Sites, present: np.ndarray) -> str:
-    names = ", ".join(dict.fromkeys(listed.chrom.tolist()).keys()) or "no chromosome"
+    names = ", ".join(dict.fromkeys(listed.chrom.tolist())) or "no chromosome"
     spans = []
     for chrom in dict.fromkeys(sites.chrom.tolist()):
         pos = sites.pos[sites.chrom == chrom]
@@ -239,13 +221,3 @@ def _nothing_typed(listed: SiteList, sites: Sites, present: np.ndarray) -> str:
         f"{listed.path}: no typed site: {len(listed.start)} positions listed on {names[:80]}; the panel covers "
         f"{', '.join(spans[:5])}, the targets have {int(present.sum())} of its sites; {detail}"
     )
-
-
-def _text(path: str | os.PathLike) -> str:
-    try:
-        content = Path(path).read_bytes()
-        return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable list of sites ({error})") from None

@@ -1,4 +1,4 @@
-"""Phasing the targets' typed genotypes with Beagle, against the reference samples."""
+"""Phasing typed genotypes with Beagle against the reference samples: the steps `phase` and `phase-validation`."""
 
 import logging
 import tempfile
@@ -11,16 +11,62 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.mask import select_sites
-from ragimpute.targets.several_phasings import how_many, of_nearest
+from ragimpute.targets.several_phasings import number_of_phasings, of_nearest
 from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
 SEED_STEP = 1_000_003  # between the seeds of one sample's phasings: further than users' own seeds lie apart
 THREADS = 2  # always: what Beagle phases depends on their number, and results must not
+
+
+def phase_targets(
+    panel: Panel,
+    roles: pd.DataFrame,
+    typed_genotypes: Path,
+    genetic_map: GeneticMap,
+    *,
+    memory_mb: int = 4000,
+    seed: int = 1,
+    n_phasings: int | None = 1,
+) -> list[TargetGenotypes]:
+    """The targets' typed genotypes in the VCF `typed_genotypes`, phased against the reference samples of `roles`.
+
+    One phasing or several, the first one first (`phase_repeatedly`); `n_phasings` None: as many as are worth their
+    time. Raises InputError when a file is unreadable, and as `phase` does.
+    """
+    targets = read_genotypes(typed_genotypes, panel.sites, target_samples(roles))
+    reference = panel.of_samples(reference_samples(roles))
+    return phase_repeatedly(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
+
+
+def phase_validation(
+    panel: Panel,
+    roles: pd.DataFrame,
+    typed_genotypes: Path,
+    genetic_map: GeneticMap,
+    *,
+    memory_mb: int = 4000,
+    seed: int = 1,
+) -> TargetGenotypes:
+    """The validation samples at the typed sites, in the state that the targets in the VCF `typed_genotypes` will be in.
+
+    They are phased, if at all, against the train fold alone (`phase_like_targets`).
+    """
+    train = panel.of_samples(reference_samples(roles, "train"))
+    validation = panel.of_samples(reference_samples(roles, "validation"))
+    targets = read_genotypes(typed_genotypes, panel.sites, target_samples(roles))
+    return phase_like_targets(train, validation, targets, genetic_map, memory_mb=memory_mb, seed=seed)
+
+
+def write_phased(path: Path, panel: Panel, phased: TargetGenotypes) -> None:
+    """Write complete, phased genotypes at some of the panel's sites as VCF.gz with an index."""
+    sites = panel.sites.take(phased.index)
+    write_genotypes(path, sites, panel.contigs, phased.samples, phased.alleles, True)
 
 
 def phase(
@@ -33,7 +79,7 @@ def phase(
 ) -> TargetGenotypes:
     """Complete and phase `targets` with Beagle 5; returned as they are when nothing is left to phase.
 
-    `reference` holds the reference samples only, at all panel sites. Beagle sees them at the typed sites. A sample
+    `reference` holds the reference samples only, at all panel sites. Beagle reads them at the typed sites. A sample
     whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
     Raises InputError when Beagle is missing or fails.
     """
@@ -41,13 +87,11 @@ def phase(
         logger.info("the typed genotypes are phased and complete: kept as they are")
         return targets
     sites = reference.sites.take(targets.index)
-    typed = replace(
-        reference.take(targets.index),
-        samples=tuple(f"ragimpute.reference.{i}" for i in range(len(reference.samples))),  # never a target's name
-        ages=None,
-    )
-    frequent = 2 * typed.allele_count >= typed.alleles.shape[1]  # [M]: what is missing where Beagle cannot work
-    alleles = np.where(targets.alleles < 0, frequent[:, None, None], targets.alleles).astype(np.int8)
+    names = tuple(f"ragimpute.reference.{i}" for i in range(len(reference.samples)))  # never a target's name
+    typed = replace(reference.take(targets.index), samples=names, ages=None)
+    more_frequent = typed.allele_frequency >= 0.5  # [M]: the allele that fills gaps where Beagle cannot work
+    filled = np.where(targets.alleles < 0, more_frequent[:, None, None], targets.alleles)
+    alleles = filled.astype(np.int8)
     rows = np.flatnonzero(has_neighbours(sites))
     if len(rows) and not targets.at(rows).complete:
         alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
@@ -65,20 +109,20 @@ def phase_repeatedly(
     seed: int = 1,
     n_phasings: int | None = None,
 ) -> list[TargetGenotypes]:
-    """`targets` phased as `phase` does it, and by further seeds: `n_phasings`, or as many as `phasings.how_many` says.
+    """`targets` phased as `phase` does it, and by further seeds: `n_phasings`, or `number_of_phasings` for None.
 
     One is returned where the second agrees with it: nothing is uncertain then, as on targets that came phased.
     """
-    done = []
-    for number in range(n_phasings or how_many(reference.sites, targets)):
+    done: list[TargetGenotypes] = []
+    for number in range(n_phasings or number_of_phasings(reference.sites, targets)):
         phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed + number * SEED_STEP)
         done.append(phased)
         if number == 1 and np.array_equal(phased.alleles, done[0].alleles):
-            return done[:1]  # nothing is uncertain
+            return done[:1]
     return done
 
 
-def as_targets(
+def phase_like_targets(
     reference: Panel,
     samples: Panel,
     targets: TargetGenotypes,
@@ -87,19 +131,17 @@ def as_targets(
     memory_mb: int = 4000,
     seed: int = 1,
 ) -> TargetGenotypes:
-    """The samples of `samples` at the typed sites of `targets`, phased as those will be when they are imputed.
+    """`samples` of the panel at the typed sites of `targets`, in the state that the targets will be in when imputed.
 
     reference, samples: samples of the panel at all its sites, none of them in both. `targets` are as they came: where
     all their known heterozygotes are phased, `phase` keeps their phase, and `samples` keep the panel's. Otherwise the
     phase of `samples` is erased and inferred by `phase` against `reference` alone.
     Raises InputError when Beagle is missing or fails.
     """
-    alleles = samples.alleles[targets.index].reshape(len(targets.index), -1, 2).astype(np.int8)
-    phased = np.ones(alleles.shape[:2], dtype=bool)
-    true_phase = TargetGenotypes(samples.samples, targets.index, alleles, phased, pd.DataFrame())
-    known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
-    het = known & (targets.alleles[..., 0] != targets.alleles[..., 1])
-    came_phased = bool((targets.phased | ~het).all())
+    pairs = samples.alleles[targets.index].reshape(len(targets.index), -1, 2)
+    phased = np.ones(pairs.shape[:2], dtype=bool)
+    true_phase = TargetGenotypes(samples.samples, targets.index, pairs.astype(np.int8), phased, pd.DataFrame())
+    came_phased = bool((targets.phased | ~_heterozygous(targets)).all())
     logger.info("the validation samples' phase is %s", "the panel's" if came_phased else "erased and inferred again")
     if came_phased:
         return true_phase
@@ -136,43 +178,55 @@ def _by_beagle(
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
-    """In `alleles` [M, N, 2], phased anew, give those samples their haplotypes back who came phased; in place.
+    """Give the samples that came phased their haplotypes back, in `alleles` [M, N, 2], phased anew; in place.
 
     A sample came phased on a chromosome when all known heterozygotes there are. What was missing keeps its new
     alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
     """
-    known: np.ndarray = np.all(targets.alleles >= 0, axis=2)
-    het = known & (targets.alleles[..., 0] != targets.alleles[..., 1])
+    known = np.all(targets.alleles >= 0, axis=2)  # [M, N]
+    het = _heterozygous(targets)
     for start, stop in chromosome_bounds(sites.chrom):
         part = slice(start, stop)
         came_phased = np.all(targets.phased[part] | ~het[part], axis=0)
         for sample in np.flatnonzero(came_phased):
-            given, new = targets.alleles[part, sample], alleles[part, sample]  # [R, 2]
+            given = targets.alleles[part, sample]  # [R, 2]
+            new = alleles[part, sample]
             hets = np.flatnonzero(het[part, sample])
             if len(hets):
-                exchanged = of_nearest(new[hets, 0] != given[hets, 0], hets, np.arange(stop - start))
+                opposite = new[hets, 0] != given[hets, 0]
+                exchanged = of_nearest(opposite, hets, np.arange(stop - start))
                 new[exchanged] = new[exchanged, ::-1]
-            new[known[part, sample]] = given[known[part, sample]]
+            known_here = known[part, sample]
+            new[known_here] = given[known_here]
+
+
+def _heterozygous(targets: TargetGenotypes) -> np.ndarray:
+    """Which genotypes [M, N] bool are complete and have two different alleles."""
+    first, second = targets.alleles[..., 0], targets.alleles[..., 1]
+    return (first >= 0) & (second >= 0) & (first != second)
 
 
 def write_inputs(
     folder: Path, reference: Panel, targets: TargetGenotypes, genetic_map: GeneticMap | None = None
 ) -> None:
     """Write reference.vcf.gz, targets.vcf.gz (typed sites) and, given a map that is not uniform, map.plink."""
-    sites, n = reference.sites, len(reference.samples)
-    alleles = reference.alleles[:].reshape(len(sites), n, 2)
+    sites = reference.sites
+    alleles = reference.alleles[:].reshape(len(sites), len(reference.samples), 2)
     write_genotypes(folder / "reference.vcf.gz", sites, reference.contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
     write_genotypes(
         folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, targets.alleles, targets.phased
     )
     if genetic_map is not None and not genetic_map.is_uniform:
-        genetic_map.write_plink(folder / "map.plink", list(dict.fromkeys(sites.chrom.tolist())))
+        chroms = list(dict.fromkeys(sites.chrom.tolist()))
+        genetic_map.write_plink(folder / "map.plink", chroms)
 
 
 def run_beagle_program(
     folder: Path, arguments: list[str], genetic_map: GeneticMap, *, threads: int, memory_mb: int, seed: int
 ) -> None:
     """Run Beagle in `folder`, prepared by `write_inputs`."""
-    common = [f"nthreads={threads}", f"seed={seed}"] + ([] if genetic_map.is_uniform else ["map=map.plink"])
-    run_program("beagle", [*arguments, *common], folder, java_memory(memory_mb))
+    every = [*arguments, f"nthreads={threads}", f"seed={seed}"]
+    if not genetic_map.is_uniform:
+        every.append("map=map.plink")
+    run_program("beagle", every, folder, java_memory(memory_mb))

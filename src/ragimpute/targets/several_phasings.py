@@ -22,11 +22,12 @@ KIND = "phasings"
 WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference samples
 
 
-def how_many(sites: Sites, targets: TargetGenotypes) -> int:
+def number_of_phasings(sites: Sites, targets: TargetGenotypes) -> int:
     """How many phasings of `targets` are worth their time: one where typed sites are dense or all came phased."""
     typed = np.zeros(len(sites), dtype=bool)
     typed[targets.index] = True
-    return 1 if targets.complete or typed_per_cm(sites, typed) >= SPARSE_PER_CM else WHERE_SPARSE
+    is_dense = typed_per_cm(sites, typed) >= SPARSE_PER_CM
+    return 1 if is_dense or targets.complete else WHERE_SPARSE
 
 
 def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGenotypes]) -> None:
@@ -88,7 +89,7 @@ def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     return replace(fold, samples=samples, observed=np.ascontiguousarray(observed), excluded=fold.excluded[rows])
 
 
-def average(imputed: Imputed, fold: Fold) -> Imputed:
+def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
     """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
     `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N].
@@ -131,14 +132,16 @@ def mean(
     del first
     for p in range(1, len(alleles)):
         other = of_phasing(p)
-        swapped = exchanged(sites, typed_sites, alleles[0], alleles[p])[..., None]
+        is_exchanged = exchanged(sites, typed_sites, alleles[0], alleles[p])
+        swapped = is_exchanged[..., None]  # [S, N, 1]
         np.add(hds, other.hds, out=hds, where=~swapped)
         np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
         both += other.both
         del other
     hds /= np.float32(len(alleles))
     both /= np.float32(len(alleles))
-    hds[typed_sites], both[typed_sites] = given_hds, given_both
+    hds[typed_sites] = given_hds
+    both[typed_sites] = given_both
     return Imputed(samples, hds, both, typed)
 
 
@@ -149,11 +152,14 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
     decides, in cM.
     """
     swapped = np.zeros((len(sites), first.shape[1]), dtype=bool)
-    het = (first[..., 0] != first[..., 1]) & (other[..., 0] != other[..., 1])  # [T, N]
+    het_in_first = first[..., 0] != first[..., 1]
+    het_in_other = other[..., 0] != other[..., 1]
+    het = het_in_first & het_in_other  # [T, N]
     opposite = het & (first[..., 0] != other[..., 0])
     for start, stop in chromosome_bounds(sites.chrom):
         cm = sites.cm[start:stop]
-        rows = slice(*np.searchsorted(typed_sites, (start, stop)))
+        begin, end = np.searchsorted(typed_sites, (start, stop))
+        rows = slice(begin, end)
         typed_cm = sites.cm[typed_sites[rows]]
         for sample in np.flatnonzero(opposite[rows].any(axis=0)):
             hets = np.flatnonzero(het[rows, sample])
@@ -163,4 +169,5 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
 
 def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
-    return values[np.searchsorted((at[1:] + at[:-1]) / 2, wanted)]
+    middles = (at[1:] + at[:-1]) / 2
+    return values[np.searchsorted(middles, wanted)]

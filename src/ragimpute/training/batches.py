@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ragimpute.models.outputs import Batch, FoldData
+from ragimpute.models.contract import Batch, FoldData
 from ragimpute.training.processes import Processes
 from ragimpute.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Which batch each step sees; the same whether or not they are made ahead."""
+    """Which batch each step takes; the same whether or not they are made ahead."""
 
     folds: Sequence[FoldData]
     schedule: Schedule
@@ -23,7 +23,7 @@ class BatchSource:
     device: torch.device
 
     def make(self, number: int) -> tuple[np.ndarray, Batch]:
-        """The samples [B] of step `number` whom this process computes, and their batch in the computer's memory."""
+        """The samples [B] of step `number` that this process computes, and their batch in the computer's memory."""
         step = self.schedule.step(number)
         samples = self.processes.share(step.samples)
         batch = self.folds[step.fold].batch(samples, step.window)
@@ -53,5 +53,4 @@ def pinned(batch: Batch) -> Batch:
     def pin(tensor: Tensor) -> Tensor:
         return tensor.contiguous().pin_memory()  # a broadcast tensor cannot be pinned
 
-    inputs = {name: pin(tensor) for name, tensor in batch.inputs.items()}
-    return replace(batch, inputs=inputs, alleles=pin(batch.alleles), scored=pin(batch.scored))
+    return replace(batch, inputs=batch.inputs.each(pin), alleles=pin(batch.alleles), scored=pin(batch.scored))

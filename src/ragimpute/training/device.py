@@ -5,13 +5,15 @@ import os
 import torch
 
 from ragimpute.errors import InputError
-from ragimpute.models.outputs import Batch
+from ragimpute.models.contract import Batch
+from ragimpute.training.gpu import has_gpu
 
 
 def choose_device(name: str, threads: int) -> torch.device:
     """The device called auto, cpu or cuda, with torch set to `threads` threads and deterministic algorithms.
 
-    Raises InputError when cuda is asked for and absent.
+    `auto` is a GPU where there is one (`has_gpu`) and this build of torch can use it. Raises InputError when cuda is
+    asked for and absent.
     """
     if name == "cuda" and not torch.cuda.is_available():
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU-only build"
@@ -22,7 +24,7 @@ def choose_device(name: str, threads: int) -> torch.device:
     # a debugging aid that costs time at every operation
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_flush_denormal(True)
-    use_cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    use_cuda = name == "cuda" or (name == "auto" and has_gpu() and torch.cuda.is_available())
     return torch.device("cuda" if use_cuda else "cpu")
 
 
@@ -36,9 +38,9 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch with its tensors on `device`."""
     if device.type == "cpu":
         return batch
-    inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.inputs.items()}
-    alleles, scored = (tensor.to(device, non_blocking=True) for tensor in (batch.alleles, batch.scored))
-    return Batch(inputs, batch.sites, alleles, scored)
+    alleles = batch.alleles.to(device, non_blocking=True)
+    scored = batch.scored.to(device, non_blocking=True)
+    return Batch(batch.inputs.to(device), batch.sites, alleles, scored)
 
 
 def autocast(device: torch.device, amp: bool) -> torch.autocast:

@@ -5,10 +5,11 @@ import os
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
-from ragimpute import artefacts
-from ragimpute.models.outputs import Batch
+from ragimpute.models.contract import Batch
+from ragimpute.tables import write_table
 
 COLUMNS = ("seed", "step", "epoch", "metric", "value")
 
@@ -24,12 +25,16 @@ class History:
         """Append one row per metric."""
         self.rows.extend((step, epoch, metric, float(value)) for metric, value in metrics.items())
 
+    def table(self) -> pd.DataFrame:
+        """The rows as a table of COLUMNS."""
+        rows = [(self.seed, *row) for row in self.rows]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
     def write(self, path: str | os.PathLike) -> None:
         """Write the table as TSV; the same rows give the same bytes."""
-        with artefacts.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-            file.write("\t".join(COLUMNS) + "\n")
-            for step, epoch, metric, value in self.rows:
-                file.write(f"{self.seed}\t{step}\t{epoch}\t{metric}\t{_number(value)}\n")
+        table = self.table()
+        text = [_number(value) for value in table["value"]]
+        write_table(table.assign(value=text), path)
 
 
 def _number(value: float) -> str:

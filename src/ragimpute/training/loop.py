@@ -15,16 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from ragimpute.errors import InputError
-from ragimpute.models.outputs import Batch, FoldData
+from ragimpute.models.contract import Batch, FoldData
 from ragimpute.training import checkpoint, monitors
 from ragimpute.training.batches import BatchSource
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.history import History, chain_batch, short, weights_digest
-from ragimpute.training.losses import LossSpec, LossTerms, compute
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import LossTerms, compute
 from ragimpute.training.processes import ALONE, Processes
-from ragimpute.training.progress_bar import Progress
 from ragimpute.training.schedule import Schedule, learning_rate
 from ragimpute.training.settings import TrainingSettings
+from ragimpute.training.training_display import TrainingDisplay
 from ragimpute.training.validation import SiteStrata, evenly_spread_windows, validate
 
 MONITOR = "val_r2"  # early stopping and the choice of the best epoch: one metric, common to all losses
@@ -47,7 +48,7 @@ class TrainedNetwork:
 
 @dataclass
 class Trainer:
-    """Trains `model` in place. All randomness comes from `seed`; two losses of one seed see the same of it.
+    """Trains `model` in place. All randomness comes from `seed`; two losses of one seed draw the same numbers.
 
     `signature` names everything that the result depends on: a checkpoint of another signature is not resumed. `folds`
     are the training folds, the study's mask first; with `epochs` 0, which only scores the initial weights, there may be
@@ -109,20 +110,15 @@ class Trainer:
         self._start()
         if settings.epochs == 0:  # nothing to train: the initial weights are the result
             self._finish_epoch()
-        with (
-            self._heed_sigterm(),
-            Progress(
-                settings.total_steps, self._step, settings.steps_per_epoch, self.log, bar=self.processes.rank == 0
-            ) as progress,
-        ):
+        with self._stop_at_sigterm(), self._display() as display:
             batches = self.source.steps(self._step, settings.total_steps, ahead=self.device.type == "cuda")
             while self._step < settings.total_steps and not self._patience_is_out():
                 scalars = self._train_step(*self._next(batches))
                 if self._step % settings.steps_per_epoch == 0:
                     scores = self._finish_epoch()
-                    progress.epoch(self._epoch(), scalars["loss"], scores)
+                    display.epoch(self._epoch(), scalars["loss"], scores)
                     self._save()
-                progress.step(scalars["loss"])
+                display.step(scalars["loss"])
                 if self.on_step is not None:
                     self.on_step(self._step)
                 if self.processes.any(self._stop):
@@ -135,6 +131,11 @@ class Trainer:
         """The model with the weights that were kept, for what is measured of them after training."""
         self.model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.weights.items()})
         return self.model
+
+    def _display(self) -> TrainingDisplay:
+        settings = self.settings
+        first = self.processes.rank == 0
+        return TrainingDisplay(settings.total_steps, self._step, settings.steps_per_epoch, self.log, bar=first)
 
     def _epoch(self) -> int:
         """The epoch, from 1, that the latest step belongs to."""
@@ -248,7 +249,7 @@ class Trainer:
         self.history.rows = [tuple(row) for row in state["history"]]
 
     @contextmanager
-    def _heed_sigterm(self) -> Iterator[None]:
+    def _stop_at_sigterm(self) -> Iterator[None]:
         """Turn SIGTERM (what schedulers send before they kill) into a checkpoint after the current step."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -267,8 +268,7 @@ class Trainer:
 def _scalars(terms: LossTerms) -> dict[str, Tensor]:
     """The per-step metrics of the history."""
     switched = terms.switched if isinstance(terms.switched, Tensor) else terms.total.new_tensor(float(terms.switched))
-    jump = {} if terms.branch_jump is None else {"branch_jump": terms.branch_jump}
-    return {
+    scalars = {
         "loss": terms.total,
         "loss_hap1": terms.hap1,
         "loss_hap2": terms.hap2,
@@ -278,9 +278,12 @@ def _scalars(terms: LossTerms) -> dict[str, Tensor]:
         "loss_normalised": terms.normalised,
         "recon_ratio": monitors.recon_ratio(terms),
         "switched": switched,
-        **jump,
-        **{f"loss_{name}": term for name, term in terms.extra.items()},
     }
+    if terms.branch_jump is not None:
+        scalars["branch_jump"] = terms.branch_jump
+    for name, term in terms.extra.items():
+        scalars[f"loss_{name}"] = term
+    return scalars
 
 
 def _to_floats(scalars: dict[str, Tensor]) -> dict[str, float]:

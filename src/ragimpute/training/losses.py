@@ -1,96 +1,19 @@
 """The training losses: pure functions of logits, embeddings, truth and a mask.
 
-A loss of the study is an entry of the config (`LossSpec`): a weight for each term and the focal gamma. A *new* term is
-one function decorated with `extra_term("name")` and one config entry that gives its weight under `terms`
-(docs/add_a_loss.md).
+A loss of the study is an entry of the configuration (`loss_settings.LossSpec`): a weight for each term and the focal
+gamma. A *new* term is one function in extra_terms.py and one entry that gives its weight (docs/add_a_loss.md).
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ragimpute.errors import InputError
-from ragimpute.models.outputs import Batch, ImputationOutputs
-
-WEIGHTS = ("hap", "genotype", "recon")
-RECON_TARGETS = ("before", "truth", "truth_detached")
-SPECIFIED = (*WEIGHTS, "gamma", "recon_target", "switch_threshold", "after_switch", "temperature", "terms")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """`hap` counts for each of the two haplotypes, `recon` for each of the two reconstructions."""
-
-    hap: float
-    genotype: float
-    recon: float
-
-    def vector(self) -> tuple[float, float, float, float, float]:
-        """In the order hap1, hap2, genotype, recon1, recon2."""
-        return self.hap, self.hap, self.genotype, self.recon, self.recon
-
-
-@dataclass(frozen=True)
-class LossSpec:
-    """One loss of the config."""
-
-    weights: Weights
-    gamma: float = 0.0
-    recon_target: str = "before"  # one of RECON_TARGETS
-    switch_threshold: float | None = None
-    after_switch: Weights | None = None
-    extra: Mapping[str, float] = field(default_factory=dict)  # name of an extra term -> weight
-    temperature: float = 0.1
-
-    @property
-    def min_samples(self) -> int:
-        """The smallest batch that the loss makes sense with: InfoNCE needs enough other samples as negatives."""
-        return 8 if self.extra.get("contrastive", 0.0) > 0 else 1
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], name: str = "loss") -> "LossSpec":
-        """Read a config entry; raises InputError for unknown keys, negative weights and half a switch."""
-        terms = config.get("terms") or {}
-        if strange := sorted(set(terms) - set(EXTRA_TERMS)):
-            known = ", ".join(EXTRA_TERMS)
-            raise InputError(f"losses.{name}.terms: no term {', '.join(strange)} in losses.py; known are {known}")
-        unknown = sorted(set(config) - set(SPECIFIED) - set(EXTRA_TERMS))
-        if unknown:
-            known = ", ".join((*SPECIFIED, *EXTRA_TERMS))
-            raise InputError(f"losses.{name}: unknown key {', '.join(unknown)}; known are {known}")
-        if (config.get("switch_threshold") is None) != (config.get("after_switch") is None):
-            raise InputError(f"losses.{name}: switch_threshold and after_switch need each other; give both or neither")
-        config = {key: value for key, value in config.items() if value is not None}
-        if config.get("recon_target", "before") not in RECON_TARGETS:
-            known = ", ".join(RECON_TARGETS)
-            raise InputError(f"losses.{name}: recon_target is {config['recon_target']!r}, expected one of {known}")
-        after = config.get("after_switch")
-        spec = cls(
-            weights=_weights(config, name),
-            gamma=float(config.get("gamma", 0.0)),
-            recon_target=config.get("recon_target", "before"),
-            switch_threshold=None if after is None else float(config["switch_threshold"]),
-            after_switch=None if after is None else _weights(after, f"{name}.after_switch"),
-            extra={
-                term: float(weight) for term, weight in ({**config, **terms}).items() if term in EXTRA_TERMS and weight
-            },
-            temperature=float(config.get("temperature", 0.1)),
-        )
-        if spec.gamma < 0 or spec.temperature <= 0 or any(weight < 0 for weight in spec.extra.values()):
-            raise InputError(f"losses.{name}: gamma and weights must be >= 0 and temperature > 0")
-        return spec
-
-
-def _weights(config: Mapping[str, Any], name: str) -> Weights:
-    weights = Weights(*(float(config.get(key) or 0.0) for key in WEIGHTS))
-    if min(weights.vector()) < 0 or weights.hap + weights.genotype == 0:
-        raise InputError(f"losses.{name}: weights must be >= 0, and hap or genotype above 0")
-    return weights
+from ragimpute.models.contract import Batch, ImputationOutputs
+from ragimpute.training.extra_terms import EXTRA_TERMS
+from ragimpute.training.loss_settings import LossSpec
 
 
 @dataclass(frozen=True)
@@ -110,9 +33,8 @@ class LossTerms:
     reconstruction: Tensor  # the weighted reconstruction part of `total`
     target1: Tensor  # [B, L, D], what reconstruction compares `after1` with
     target2: Tensor  # [B, L, D]
-    branch_jump: (
-        Tensor | None
-    )  # the total with the weights after the switch over that with the first ones, on this batch
+    # the total with the weights after the switch over that with the first ones, on this batch; None without a switch
+    branch_jump: Tensor | None
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -127,17 +49,20 @@ def focal_loss(logits: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Te
     logits [..., C], target [...] int64, mask [...] bool. p is the softmax probability of the target class; gamma 0 is
     the cross entropy.
     """
-    log_p = torch.log_softmax(logits.float(), dim=-1).gather(-1, target[..., None])[..., 0]
+    log_softmax = torch.log_softmax(logits.float(), dim=-1)
+    log_p = log_softmax.gather(-1, target[..., None])[..., 0]
     if gamma == 0:
         return masked_mean(-log_p, mask)
     # 1 - p from log p without cancellation; the clamp keeps the power's gradient finite where p rounds to 1
     rest = -torch.expm1(log_p)
-    return masked_mean(-rest.clamp(min=1e-12).pow(gamma) * log_p, mask)
+    focus = rest.clamp(min=1e-12).pow(gamma)
+    return masked_mean(-focus * log_p, mask)
 
 
 def reconstruction_loss(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """Mean squared difference of embeddings a, b [..., D] over the masked positions [...]."""
-    return masked_mean((a.float() - b.float()).square().mean(dim=-1), mask)
+    difference = a.float() - b.float()
+    return masked_mean(difference.square().mean(dim=-1), mask)
 
 
 def info_nce(after1: Tensor, after2: Tensor, mask: Tensor, temperature: float) -> Tensor:
@@ -149,7 +74,8 @@ def info_nce(after1: Tensor, after2: Tensor, mask: Tensor, temperature: float) -
     """
     after = torch.stack((after1, after2), dim=1).float()
     weight = mask.to(after.dtype)[..., None]
-    mean = (after * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
+    n_masked = weight.sum(dim=2).clamp(min=1)
+    mean = (after * weight).sum(dim=2) / n_masked
     z = functional.normalize(mean, dim=-1).flatten(0, 1)  # [2B, D], the two of a sample side by side
     present = mask.any(dim=2).all(dim=1).repeat_interleave(2)
     similarity = z @ z.T / temperature
@@ -157,27 +83,8 @@ def info_nce(after1: Tensor, after2: Tensor, mask: Tensor, temperature: float) -
     similarity = similarity.masked_fill(identity | ~present[None, :], -math.inf)
     similarity = torch.where(present[:, None], similarity, torch.zeros_like(similarity))  # no NaN in unused rows
     other = torch.arange(len(z), device=z.device) ^ 1
-    return masked_mean(functional.cross_entropy(similarity, other, reduction="none"), present)
-
-
-ExtraTerm = Callable[[LossSpec, ImputationOutputs, Batch], Tensor]
-EXTRA_TERMS: dict[str, ExtraTerm] = {}
-
-
-def extra_term(name: str) -> Callable[[ExtraTerm], ExtraTerm]:
-    """Register a term that a config entry switches on by giving its weight under `terms.name`."""
-
-    def register(term: ExtraTerm) -> ExtraTerm:
-        EXTRA_TERMS[name] = term
-        return term
-
-    return register
-
-
-@extra_term("contrastive")
-def contrastive(spec: LossSpec, outputs: ImputationOutputs, batch: Batch) -> Tensor:
-    """The `contrastive` term of loss E."""
-    return info_nce(outputs.after1, outputs.after2, batch.scored, spec.temperature)
+    per_anchor = functional.cross_entropy(similarity, other, reduction="none")
+    return masked_mean(per_anchor, present)
 
 
 def active_weights(spec: LossSpec, recon1: Tensor, recon2: Tensor) -> tuple[Tensor, bool | Tensor]:
@@ -189,8 +96,10 @@ def active_weights(spec: LossSpec, recon1: Tensor, recon2: Tensor) -> tuple[Tens
     before = recon1.new_tensor(spec.weights.vector())
     if spec.after_switch is None or spec.switch_threshold is None:
         return before, False
-    switched = ~((recon1.detach() > spec.switch_threshold) & (recon2.detach() > spec.switch_threshold))
-    return torch.where(switched, before.new_tensor(spec.after_switch.vector()), before), switched
+    both_above = (recon1.detach() > spec.switch_threshold) & (recon2.detach() > spec.switch_threshold)
+    switched = ~both_above
+    after = before.new_tensor(spec.after_switch.vector())
+    return torch.where(switched, after, before), switched
 
 
 def compute(
@@ -206,7 +115,8 @@ def compute(
     alleles = batch.alleles
     hap1 = focal_loss(outputs.hap1_logits, alleles[:, 0], first, spec.gamma)
     hap2 = focal_loss(outputs.hap2_logits, alleles[:, 1], second, spec.gamma)
-    genotype = focal_loss(outputs.genotype_logits, 2 * alleles[:, 0] + alleles[:, 1], first & second, spec.gamma)
+    genotypes = 2 * alleles[:, 0] + alleles[:, 1]
+    genotype = focal_loss(outputs.genotype_logits, genotypes, first & second, spec.gamma)
     target1, target2 = reconstruction_targets(spec, outputs, truth_embeddings)
     recon1 = reconstruction_loss(target1, outputs.after1, first)
     recon2 = reconstruction_loss(target2, outputs.after2, second)
@@ -220,23 +130,24 @@ def compute(
         total = total + reconstruction
     extra = {name: EXTRA_TERMS[name](spec, outputs, batch) for name in spec.extra}
     for name, term in extra.items():
-        total, weight_sum = total + spec.extra[name] * term, weight_sum + spec.extra[name]
-    plain = torch.stack((hap1, hap2, genotype, recon1, recon2)).detach()
+        total = total + spec.extra[name] * term
+        weight_sum = weight_sum + spec.extra[name]
+    unweighted = torch.stack((hap1, hap2, genotype, recon1, recon2)).detach()
     return LossTerms(
-        hap1,
-        hap2,
-        genotype,
-        recon1,
-        recon2,
-        extra,
-        total,
-        total / weight_sum,
-        switched,
-        classification,
-        reconstruction,
-        target1,
-        target2,
-        branch_jump(spec, plain),
+        hap1=hap1,
+        hap2=hap2,
+        genotype=genotype,
+        recon1=recon1,
+        recon2=recon2,
+        extra=extra,
+        total=total,
+        normalised=total / weight_sum,
+        switched=switched,
+        classification=classification,
+        reconstruction=reconstruction,
+        target1=target1,
+        target2=target2,
+        branch_jump=branch_jump(spec, unweighted),
     )
 
 
@@ -262,5 +173,6 @@ def branch_jump(spec: LossSpec, terms: Tensor) -> Tensor | None:
     """
     if spec.after_switch is None:
         return None
-    first, after = (terms.new_tensor(weights.vector()) @ terms for weights in (spec.weights, spec.after_switch))
+    first = terms.new_tensor(spec.weights.vector()) @ terms
+    after = terms.new_tensor(spec.after_switch.vector()) @ terms
     return after / first

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from ragimpute.models.outputs import Batch, ImputationOutputs
-from ragimpute.training.losses import LossSpec, LossTerms
+from ragimpute.models.contract import Batch, ImputationOutputs
+from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.losses import LossTerms
 
 
 def recon_ratio(terms: LossTerms) -> Tensor:
@@ -22,7 +23,8 @@ def gradient_share(norms: Tensor, share: float = 0.9) -> Tensor:
     ordered = norms.sort(descending=True).values.cumsum(0)
     if len(norms) == 0 or ordered[-1] <= 0:
         return norms.new_tensor(float("nan"))
-    return ((ordered < share * ordered[-1]).sum() + 1) / len(norms)
+    n_below = (ordered < share * ordered[-1]).sum()
+    return (n_below + 1) / len(norms)
 
 
 def variance(embeddings: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
@@ -50,7 +52,8 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     gradients = torch.autograd.grad(terms.classification, after + logits, retain_graph=True, allow_unused=True)
     recon = torch.autograd.grad(terms.recon1 + terms.recon2, after, retain_graph=True)
     classification = _joined(gradients[:2], after)
-    places = torch.stack([g.float().norm(dim=-1) for g in _filled(gradients[2:], logits)], dim=1)[batch.scored]
+    norms = [gradient.float().norm(dim=-1) for gradient in _filled(gradients[2:], logits)]  # [B, L] each
+    places = torch.stack(norms, dim=1)[batch.scored]
     share = gradient_share(places)
     weights = spec.weights
     if spec.after_switch is not None and bool(terms.switched):
@@ -58,16 +61,20 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     vector = weights.vector()
     reconstruction = _joined(recon, after)
     weighted = weights.recon * reconstruction
+    both_norms = weighted.norm() + classification.norm()
+    along = weighted @ classification
+    of_embedding = variance((outputs.after1, outputs.after2), batch)
+    of_target = variance((terms.target1, terms.target2), batch)
     return {
         "grad_classification": classification.norm(),
         "grad_recon": reconstruction.norm(),
         "grad_cosine": cosine(classification, reconstruction),
-        "grad_recon_share": weighted.norm() / (weighted.norm() + classification.norm()),
-        "grad_recon_cancels": -(weighted @ classification) / (classification @ classification),
+        "grad_recon_share": weighted.norm() / both_norms,
+        "grad_recon_cancels": -along / (classification @ classification),
         "focal_share_90": share,
         "effective_gradient": share * (sum(vector[:3]) / sum(vector)),
-        "embedding_variance": variance((outputs.after1, outputs.after2), batch).detach(),
-        "target_variance": variance((terms.target1, terms.target2), batch).detach(),
+        "embedding_variance": of_embedding.detach(),
+        "target_variance": of_target.detach(),
     }
 
 
@@ -76,4 +83,5 @@ def _filled(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Te
 
 
 def _joined(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> Tensor:
-    return torch.cat([g.float().flatten() for g in _filled(gradients, like)])
+    filled = _filled(gradients, like)
+    return torch.cat([gradient.float().flatten() for gradient in filled])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
 from ragimpute.training.validation import evenly_spread_windows
@@ -28,10 +28,11 @@ def probe_trained(trainer: Trainer, trained: TrainedNetwork) -> float:
     if not trainer.folds:
         return float("nan")
     amp = trainer.settings.amp
-    learnt, seen = (probe_examples(model, data, trainer.device, amp) for data in (trainer.folds[0], trainer.validation))
-    if not len(learnt[1]) or not len(seen[1]):
+    fitted_on = probe_examples(model, trainer.folds[0], trainer.device, amp)
+    scored_on = probe_examples(model, trainer.validation, trainer.device, amp)
+    if not len(fitted_on[1]) or not len(scored_on[1]):
         return float("nan")
-    found = probe_r2(learnt, seen)
+    found = probe_r2(fitted_on, scored_on)
     step, epoch, _, _ = trained.history.rows[-1]
     trained.history.add(step, epoch, {"probe_r2": found})
     return found
@@ -61,22 +62,25 @@ def probe_examples(
     return np.concatenate(embeddings), np.concatenate(alleles)
 
 
-def probe_r2(learnt: tuple[np.ndarray, np.ndarray], seen: tuple[np.ndarray, np.ndarray]) -> float:
-    """Squared correlation of the probe's genotypes with the truth on `seen`, fitted on `learnt`; 0 when it is constant.
+def probe_r2(fitted_on: tuple[np.ndarray, np.ndarray], scored_on: tuple[np.ndarray, np.ndarray]) -> float:
+    """Squared correlation of the probe's genotypes with the truth; 0 when they are constant.
 
-    Each is what `gather` returns. A genotype is the sum of the probe over its two haplotypes, so that the phase of the
-    truth does not matter.
+    The probe is fitted on the one set and scored on the other, each as `probe_examples` returns it. A genotype is the
+    sum of the probe over its two haplotypes, so that the phase of the truth does not matter.
     """
-    embeddings, alleles = learnt
+    embeddings, alleles = fitted_on
     x = embeddings.reshape(-1, embeddings.shape[-1])
     y = alleles.reshape(-1).astype(np.float64)
     centre, middle = x.mean(axis=0), y.mean()
     x = x - centre
     square = x.T @ x
-    ridge = RIDGE * max(np.trace(square) / len(square), np.finfo(float).tiny)
-    weights = np.linalg.solve(square + ridge * np.eye(len(square)), x.T @ (y - middle))
-    found = ((seen[0] - centre) @ weights).sum(axis=1)
-    truth = seen[1].sum(axis=1)
+    mean_square = np.trace(square) / len(square)
+    ridge = RIDGE * max(mean_square, np.finfo(float).tiny)
+    regularised = square + ridge * np.eye(len(square))
+    weights = np.linalg.solve(regularised, x.T @ (y - middle))
+    embeddings, alleles = scored_on
+    found = ((embeddings - centre) @ weights).sum(axis=1)
+    truth = alleles.sum(axis=1)
     if found.std() == 0 or truth.std() == 0:
         return 0.0
     return float(np.corrcoef(found, truth)[0, 1] ** 2)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from ragimpute.models.outputs import Batch, ImputationOutputs
+from ragimpute.models.contract import Batch, ImputationOutputs
 
 
 @dataclass(frozen=True)

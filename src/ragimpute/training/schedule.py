@@ -1,4 +1,4 @@
-"""Which samples and window each step sees: a function of the seed and the step's number, and of nothing else.
+"""Which samples and window each step takes: a function of the seed and the step's number, and of nothing else.
 
 So the order is the same for all losses of one seed, is not moved by validation, and needs no state to resume.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 
 SCHEDULE_STREAM = 1  # separates this use of the seed from the others
 

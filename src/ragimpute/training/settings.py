@@ -1,12 +1,15 @@
 """The training settings: the `training.<architecture>` section of the config."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ragimpute.errors import InputError
+from ragimpute.models import architecture as find_architecture
 
 KEPT_EPOCHS = ("best", "last")
+FINE_TUNING_RATE = 0.25  # of the learning rate from scratch
+LEAST = {"epochs": 0, "steps_per_epoch": 1, "batch_samples": 1, "patience": 0}  # the least value of each
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     patience: int = 0  # epochs without a better val_r2 before stopping; 0: never
     evaluation_windows: int = 16  # windows, evenly spread, of the evaluation after each epoch; 0: all
-    kept_epoch: str = "best"  # whose weights are kept: best, by val_r2; last
+    kept_epoch: str = "best"  # the epoch whose weights are kept: best, by val_r2; last
     monitor_every: int = 10  # steps between the gradient monitors; 0: never
     amp: bool = True  # bfloat16 autocast where the device has it (CUDA); the CPU computes in float32
     compile_from: int = 0  # steps from which torch.compile's half a minute pays on CUDA; 0: it never does
@@ -38,10 +41,12 @@ class TrainingSettings:
         unknown = sorted(set(config) - known)
         if unknown:
             raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        settings = cls(**{**defaults, **{key: value for key, value in config.items() if value is not None}})
-        for name, least in (("epochs", 0), ("steps_per_epoch", 1), ("batch_samples", 1), ("patience", 0)):
-            if getattr(settings, name) < least:
-                raise InputError(f"training.{name} is {getattr(settings, name)}, must be at least {least}")
+        given = {key: value for key, value in config.items() if value is not None}
+        settings = cls(**{**defaults, **given})
+        for name, least in LEAST.items():
+            value = getattr(settings, name)
+            if value < least:
+                raise InputError(f"training.{name} is {value}, must be at least {least}")
         if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:
             raise InputError("training: learning_rate and clip_norm must be > 0 and warmup in [0, 1)")
         if settings.kept_epoch not in KEPT_EPOCHS:
@@ -52,4 +57,25 @@ class TrainingSettings:
 
     @property
     def total_steps(self) -> int:
+        """The steps of all epochs."""
         return self.epochs * self.steps_per_epoch
+
+
+def training_settings(architecture: str, config: Mapping[str, Any], weights: str = "scratch") -> TrainingSettings:
+    """The settings of `training.<architecture>` over the defaults of the architecture's size.
+
+    `weights` says what training starts from: `scratch`; `pretrained`, which is not trained at all; or `fine_tuned`,
+    pretrained weights that are trained further, with FINE_TUNING_RATE of the learning rate. Raises InputError for an
+    unknown architecture, size or key, and for values out of range.
+    """
+    found = find_architecture(architecture)
+    size = config.get("size") or TrainingSettings.size
+    if size not in found.sizes:
+        raise InputError(f"training.{architecture}.size is {size!r}; known are {', '.join(found.sizes)}")
+    defaults = {**found.training.get(size, {}), "size": size}
+    settings = TrainingSettings.from_config(config, defaults)
+    if weights == "pretrained":
+        return replace(settings, epochs=0)
+    if weights == "fine_tuned":
+        return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
+    return settings

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.models.pretrained import TEMPERATURE
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
@@ -83,8 +83,8 @@ def validation_logits(
 def fit(logits: np.ndarray, counts: np.ndarray) -> Fitted:
     """The temperature in [LEAST, MOST] with the least `negative_log_likelihood`, to DIGITS significant digits.
 
-    Args: logits [n, 4], n > 0, and counts [n] as of `gather`. The same input gives the same result: a grid in log T,
-    then Brent's bounded search between the best grid point's neighbours.
+    logits [n, 4], n > 0, and counts [n] are those of `validation_logits`. The same input gives the same result: a grid
+    in log T, then Brent's bounded search between the best grid point's neighbours.
     """
     own, by_class = _own_and_all(logits, counts)
     grid = np.linspace(math.log(LEAST), math.log(MOST), GRID)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ragimpute.models.outputs import FoldData
+from ragimpute.models.contract import FoldData
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.processes import ALONE, Processes
 

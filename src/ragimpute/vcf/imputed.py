@@ -31,9 +31,10 @@ class Imputed:
         observed = fold.observed.reshape(len(fold.observed), fold.n_samples, 2)
         hds[fold.typed] = observed
         both[fold.typed] = observed.all(axis=2)
-        count, number = fold.reference.allele_count, fold.reference.alleles.shape[1]
-        for constant, value in ((count == 0, 0.0), (count == number, 1.0)):
-            hds[constant & ~fold.typed] = value
-            both[constant & ~fold.typed] = value
+        count, number = fold.reference.allele_count, fold.reference.n_haplotypes
+        for only_allele, constant in ((0.0, count == 0), (1.0, count == number)):
+            imputed = constant & ~fold.typed
+            hds[imputed] = only_allele
+            both[imputed] = only_allele
         np.clip(hds, 0.0, 1.0, out=hds)
         return cls(fold.samples, hds, both, fold.typed)

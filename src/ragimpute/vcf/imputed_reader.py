@@ -8,8 +8,7 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites, strings
-from ragimpute.targets.genotypes import _sample_order
-from ragimpute.vcf.source import read_header, records
+from ragimpute.vcf.source import read_header, records, sample_order
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def read_imputed(
     """
     header = read_header(path)
     wanted = tuple(header.samples if samples is None else samples)
-    order = _sample_order(path, header.samples, wanted)
+    order = sample_order(path, header.samples, wanted)
     if not header.formats & {"DS", "HDS"}:
         raise InputError(f"{path}: FORMAT has neither DS nor HDS: this is not an imputed VCF")
     has_hds, has_gp = "HDS" in header.formats, "GP" in header.formats
@@ -92,10 +91,9 @@ def read_imputed(
         typed[site] = info.get("TYPED") is not None
     if complete and not seen.all():
         first = int(np.argmin(seen))
+        absent = np.count_nonzero(~seen)
         where = f"{sites.chrom[first]}:{sites.pos[first]} {sites.ref[first]}>{sites.alt[first]}"
-        raise InputError(
-            f"{path}: {int((~seen).sum())} of the panel's {n_sites} sites are absent, the first is {where}"
-        )
+        raise InputError(f"{path}: {absent} of the panel's {n_sites} sites are absent, the first is {where}")
     return ImputedVcf(wanted, ds, hds, both, r2, er2, typed)
 
 

@@ -32,10 +32,14 @@ def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
         raise ValueError("haplotype dosages must lie in [0, 1]")
     if not np.isfinite(both).all():
         raise ValueError("genotype probabilities must be finite")
-    thousandths = np.clip(np.rint(hds * np.float32(UNIT)), 0, UNIT).astype(np.int16)
+    rounded = np.rint(hds * np.float32(UNIT))
+    thousandths = np.clip(rounded, 0, UNIT).astype(np.int16)
     a, b = thousandths[..., 0], thousandths[..., 1]
-    joint = np.clip(np.rint(both * np.float32(UNIT)), -1, UNIT + 1).astype(np.int16)
-    return Quantised(a, b, np.clip(joint, np.maximum(0, a + b - UNIT), np.minimum(a, b)))
+    rounded = np.rint(both * np.float32(UNIT))
+    joint = np.clip(rounded, -1, UNIT + 1).astype(np.int16)
+    least = np.maximum(0, a + b - UNIT)
+    most = np.minimum(a, b)
+    return Quantised(a, b, np.clip(joint, least, most))
 
 
 def minimac_r2(a: np.ndarray, b: np.ndarray) -> np.ndarray:

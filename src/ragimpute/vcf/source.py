@@ -141,6 +141,25 @@ def records(
         raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
 
 
+def sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """Row [N] of each of N wanted samples among the wanted samples in file order, as cyvcf2 returns them.
+
+    Raises InputError when the file has no samples or lacks a wanted one.
+    """
+    if not available:
+        raise InputError(f"{path}: the file has no samples")
+    absent = sorted(set(wanted) - set(available))
+    if absent:
+        more = ", ..." if len(absent) > 5 else ""
+        raise InputError(
+            f"{path}: {len(absent)} of {len(wanted)} samples are not in the file: {', '.join(absent[:5])}{more}"
+        )
+    chosen = set(wanted)
+    in_file_order = [name for name in available if name in chosen]
+    row = {name: i for i, name in enumerate(in_file_order)}
+    return np.array([row[name] for name in wanted], dtype=np.int64)
+
+
 def genotypes(record) -> np.ndarray | None:
     """`genotype.array()` of a cyvcf2 record: [N, ploidy + 1] int16, -1 missing, -2 absent; None without GT.
 

@@ -1,5 +1,6 @@
 """Writing VCF.gz and BCF: imputed results and typed genotypes, with an index, atomic and byte for byte repeatable."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.quantise import UNIT, minimac_r2, quantise
+from ragimpute.vcf.quantise import UNIT, Quantised, minimac_r2, quantise
 from ragimpute.vcf.source import contig_id, contig_lengths
 
 Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
@@ -119,24 +120,16 @@ def _imputed_chunks(
     """What makes the text of the records of all parts, some records each."""
     ordered = _ordered(fields)
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
+    format_keys = ":".join(ordered)
     words, lengths = format_kernel.decimal_table()
 
     def chunk(part: Imputed, place: int, start: int, stop: int) -> memoryview:
         """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
-        frequency = (numbers.a.mean(axis=1, dtype=np.float64) + numbers.b.mean(axis=1, dtype=np.float64)) / (2 * UNIT)
-        r2 = minimac_r2(numbers.a, numbers.b) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
-        er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
-        tails = [
-            f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};"
-            f"{'' if np.isnan(left_out) else f'ER2={_decimal(left_out, 4)};'}"
-            f"{'TYPED' if is_typed else 'IMPUTED'}\t{':'.join(ordered)}"
-            for af, estimate, left_out, is_typed in zip(
-                frequency.tolist(), r2.tolist(), er2.tolist(), part.typed[start:stop].tolist(), strict=True
-            )
-        ]
+        tails = [f"{info}\t{format_keys}" for info in _info_columns(part, numbers, start, stop)]
         prefixes, starts = _prefixes(sites, place + start, place + stop, "PASS", tails)
-        room = len(prefixes) + (stop - start) * (len(samples) * format_kernel.WIDEST + 1) + format_kernel.SPARE
+        record_room = len(samples) * format_kernel.WIDEST + 1
+        room = len(prefixes) + (stop - start) * record_room + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
         size = format_kernel.format_imputed(
             out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
@@ -153,6 +146,25 @@ def _imputed_chunks(
         place += shape[0]
     if place != len(sites):
         raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
+
+
+def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
+    """INFO of the sites start .. stop - 1 of `part`, of which `numbers` are the printed thousandths."""
+    first = numbers.a.mean(axis=1, dtype=np.float64)
+    second = numbers.b.mean(axis=1, dtype=np.float64)
+    frequency = (first + second) / (2 * UNIT)
+    r2 = minimac_r2(numbers.a, numbers.b) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
+    er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
+    typed = part.typed[start:stop]
+    columns = []
+    for af, estimate, left_out, is_typed in zip(
+        frequency.tolist(), r2.tolist(), er2.tolist(), typed.tolist(), strict=True
+    ):
+        info = f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};"
+        if not math.isnan(left_out):
+            info += f"ER2={_decimal(left_out, 4)};"
+        columns.append(info + ("TYPED" if is_typed else "IMPUTED"))
+    return columns
 
 
 def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
@@ -186,14 +198,18 @@ def write_genotypes(
     whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])
 
     def chunk(start: int, stop: int) -> memoryview:
-        prefixes, starts = _prefixes(sites, start, stop, ".", [".\tGT"] * (stop - start))
-        out = np.empty(len(prefixes) + (stop - start) * (4 * len(samples) + 1), dtype=np.uint8)
-        block = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
-        size = format_kernel.format_genotypes(out, prefixes, starts, block, np.ascontiguousarray(whole[start:stop]))
+        tails = [".\tGT"] * (stop - start)
+        prefixes, starts = _prefixes(sites, start, stop, ".", tails)
+        record_room = 4 * len(samples) + 1
+        out = np.empty(len(prefixes) + (stop - start) * record_room, dtype=np.uint8)
+        some_alleles = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
+        some_phased = np.ascontiguousarray(whole[start:stop])
+        size = format_kernel.format_genotypes(out, prefixes, starts, some_alleles, some_phased)
         return out[:size].data
 
     chroms = list(dict.fromkeys(sites.chrom.tolist()))
-    header = _header(chroms, contigs, source, ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'], samples)
+    gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
+    header = _header(chroms, contigs, source, [gt_line], samples)
     chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
     with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
@@ -229,9 +245,8 @@ def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:
-            pysam.tabix_index(
-                str(final), preset="vcf", force=True, keep_original=True, csi=suffix == ".csi", index=str(index)
-            )
+            csi = suffix == ".csi"
+            pysam.tabix_index(str(final), preset="vcf", force=True, keep_original=True, csi=csi, index=str(index))
     for other in {".tbi", ".csi"} - {suffix}:  # an index of an earlier run would belong to other bytes
         Path(name + other).unlink(missing_ok=True)
 
@@ -250,7 +265,9 @@ def _header(
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
     named = {contig_id(line) for line in contigs}
     lines += contigs
-    lines += [f"##contig=<ID={chrom}>" for chrom in chroms if chrom not in named]
+    for chrom in chroms:
+        if chrom not in named:
+            lines.append(f"##contig=<ID={chrom}>")
     lines += fields
     lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
     return ("\n".join(lines) + "\n").encode()
@@ -266,11 +283,12 @@ def _longest(sites: Sites, contigs: Sequence[str]) -> int:
 def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The fixed columns of records start..stop as one byte array, and where each starts [stop - start + 1]."""
     columns = [getattr(sites, name)[start:stop].tolist() for name in ("chrom", "pos", "id", "ref", "alt")]
-    texts = [
-        f"{chrom}\t{pos}\t{name}\t{ref}\t{alt}\t.\t{verdict}\t{tail}".encode()
-        for chrom, pos, name, ref, alt, tail in zip(*columns, tails, strict=True)
-    ]
-    starts = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    texts = []
+    for chrom, pos, name, ref, alt, tail in zip(*columns, tails, strict=True):
+        text = f"{chrom}\t{pos}\t{name}\t{ref}\t{alt}\t.\t{verdict}\t{tail}"
+        texts.append(text.encode())
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(text) for text in texts], out=starts[1:])
     return np.frombuffer(b"".join(texts), dtype=np.uint8), starts
 
 

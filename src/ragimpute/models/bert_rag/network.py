@@ -6,26 +6,30 @@ weighted shares that carry ALT, is embedded beside them, and an AF-gated residua
 after = x + s * MLP([x, rag, shares]) * sigmoid(gate(AF)), with s learnt from .1. Every head reads `after` alone.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ragimpute.models.bert_rag.data import BertRagData
 from ragimpute.models.bert_rag.embedding import PAD, SiteEmbedding
-from ragimpute.models.outputs import ImputationOutputs
-from ragimpute.panel.folds import Fold
+from ragimpute.models.contract import ImputationOutputs, NetworkInputs
 from ragimpute.retrieval.evidence import WEIGHTS
-from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, retrieve_neighbours
 
-SIZES: dict[str, dict[str, Any]] = {
-    "small": {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": NEIGHBOURS, "mosaics": 1},
-    "full": {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4},
-}
-OF_NETWORK = ("width", "blocks", "heads")  # the others are of its data
 LEAST_SHARE = 1e-3  # shares are this far from 0 and from 1 before their log odds are taken
 ODDS_SCALE = 3.0  # log odds are divided by it, which brings them to the scale of the other inputs
+
+
+@dataclass(frozen=True)
+class BertRagInputs(NetworkInputs):
+    """B samples at the L sites of a window, padding included; R mosaics and W weights of neighbours."""
+
+    tokens: Tensor  # [B, 2, L] int64 in {REF, ALT, MASK, PAD}
+    mosaics: Tensor  # [B, 2, R, L] int64 in {REF, ALT, PAD}, the retrieved haplotypes
+    shares: Tensor  # [B, 2, L, W] float32 in [0, 1], the weighted share of the neighbours that carry ALT
+    position: Tensor  # [L] float32, centimorgans from the window's start
+    frequency: Tensor  # [B, L] float32 of ALT, or [1, L] where it is the same for all samples
+    padding: Tensor  # [L] bool
 
 
 class Fusion(nn.Module):
@@ -42,21 +46,24 @@ class Fusion(nn.Module):
     def forward(self, x: Tensor, rag: Tensor, shares: Tensor, frequency: Tensor) -> Tensor:
         """x [B, 2, L, D], rag [B, 2, R, L, D], shares [B, 2, L, W], frequency [B, L] or [1, L] -> [B, 2, L, D]."""
         if rag.shape[2] > 1:
-            score = (self.attention(x)[:, :, None] * rag).sum(dim=-1) / x.shape[-1] ** 0.5  # [B, 2, R, L]
-            pooled = (score.softmax(dim=2)[..., None] * rag).sum(dim=2)
+            product = self.attention(x)[:, :, None] * rag  # [B, 2, R, L, D]
+            score = product.sum(dim=-1) / x.shape[-1] ** 0.5  # [B, 2, R, L]
+            weight = score.softmax(dim=2)[..., None]
+            pooled = (weight * rag).sum(dim=2)
         else:
             pooled = rag[:, :, 0]
         odds = torch.logit(shares, eps=LEAST_SHARE) / ODDS_SCALE
-        said = self.shares(torch.cat((shares, odds), dim=-1))  # [B, 2, L, D]
+        of_shares = self.shares(torch.cat((shares, odds), dim=-1))  # [B, 2, L, D]
         gate = self.gate(frequency[..., None]).sigmoid()[:, None]  # [B, 1, L, D]
-        return x + self.scale * self.mix(torch.cat((x, pooled, said), dim=-1)) * gate
+        mixed = self.mix(torch.cat((x, pooled, of_shares), dim=-1))
+        return x + self.scale * mixed * gate
 
 
 class BertRag(nn.Module):
-    """The network; `inputs` are those of `BertRagData.batch`.
+    """The network.
 
     One haplotype head serves both haplotypes, because which of a sample's haplotypes is called the first is
-    arbitrary; the genotype head sees both haplotypes side by side.
+    arbitrary; the genotype head reads both haplotypes side by side.
     """
 
     def __init__(self, width: int, blocks: int, heads: int, dropout: float = 0.1) -> None:
@@ -95,70 +102,40 @@ class BertRag(nn.Module):
             encoded = self.encode_fast(sequences) if self.training else self.encoder(sequences)
         return encoded.view(embedded.shape)
 
-    def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
-        """inputs: tokens [B, 2, L], mosaics [B, 2, R, L] int64, shares [B, 2, L, W], position [L], padding [L],
-        frequency [B, L], or [1, L] where it is the same for all samples."""
-        tokens, padding = inputs["tokens"], inputs["padding"]
-        site = self.embedding.site(inputs["position"], inputs["frequency"])  # [B, L, D] or [1, L, D]
+    def forward(self, inputs: BertRagInputs) -> ImputationOutputs:
+        """Impute all sites of a window."""
+        tokens = inputs.tokens
+        site = self.embedding.site(inputs.position, inputs.frequency)  # [B, L, D] or [1, L, D]
         # one pass over queries and mosaics: the same encoder, and fewer and larger operations
-        sequences = torch.cat((tokens[:, :, None], inputs["mosaics"]), dim=2)  # [B, 2, 1 + R, L]
+        sequences = torch.cat((tokens[:, :, None], inputs.mosaics), dim=2)  # [B, 2, 1 + R, L]
         if self.training or len(site) > 1:
-            encoded = self.encode(self.embedding(sequences) + site[:, None, None], padding)
+            encoded = self.encode(self.embedding(sequences) + site[:, None, None], inputs.padding)
         else:
-            # without dropout and left-out frequencies equal sequences encode equally, and haplotypes share most of
-            # theirs: each is encoded once, which makes imputation several times faster
-            shape = sequences.shape
-            distinct, place = sequences.to(torch.int8).view(-1, shape[-1]).unique(dim=0, return_inverse=True)
-            encoded = self.encode(self.embedding(distinct.long()) + site, padding)[place].view(*shape, -1)
-        after = self.fusion(encoded[:, :, 0], encoded[:, :, 1:], inputs["shares"], inputs["frequency"])
+            encoded = self._encode_distinct(sequences, site, inputs.padding)
+        of_query, of_mosaics = encoded[:, :, 0], encoded[:, :, 1:]
+        after = self.fusion(of_query, of_mosaics, inputs.shares, inputs.frequency)  # [B, 2, L, D]
         before1, before2 = self.embedding(tokens).unbind(1)
         # the heads read the very tensors that are returned, so that gradients can be watched at `after`
         after1, after2 = after.unbind(1)
         return ImputationOutputs(*self.decode(after1, after2), before1, before2, after1, after2)
+
+    def _encode_distinct(self, sequences: Tensor, site: Tensor, padding: Tensor) -> Tensor:
+        """Encode sequences [B, 2, R, L] at sites that are the same for all samples, `site` [1, L, D]: [B, 2, R, L, D].
+
+        Without dropout and left-out frequencies equal sequences encode equally, and haplotypes share most of theirs:
+        each is encoded once, which makes imputation several times faster.
+        """
+        rows = sequences.to(torch.int8).flatten(0, -2)
+        distinct, place = rows.unique(dim=0, return_inverse=True)
+        encoded = self.encode(self.embedding(distinct.long()) + site, padding)
+        return encoded[place].view(*sequences.shape, -1)
 
     def decode(self, after1: Tensor, after2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """hap1_logits, hap2_logits [B, L, 2] and genotype_logits [B, L, 4] of `after1, after2` [B, L, D] alone."""
         genotype = self.genotype_head(torch.cat((after1, after2), dim=-1))
         return self.haplotype_head(after1), self.haplotype_head(after2), genotype
 
-    def embed_truth(self, inputs: dict[str, Tensor], alleles: Tensor) -> tuple[Tensor, Tensor]:
+    def embed_truth(self, inputs: BertRagInputs, alleles: Tensor) -> tuple[Tensor, Tensor]:
         """`before1, before2` [B, L, D] as if the true alleles [B, 2, L] were the tokens."""
-        embedded = self.embedding(alleles.masked_fill(inputs["padding"], PAD))
+        embedded = self.embedding(alleles.masked_fill(inputs.padding, PAD))
         return embedded[:, 0], embedded[:, 1]
-
-
-class BertRagArchitecture:
-    """The `bert_rag` entry of the registry."""
-
-    name = "bert_rag"
-    sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
-    training: ClassVar[dict[str, dict[str, Any]]] = {
-        "small": {"epochs": 10, "steps_per_epoch": 30, "batch_samples": 16, "learning_rate": 8e-3},
-        "full": {
-            "epochs": 60,
-            "steps_per_epoch": 500,
-            "batch_samples": 32,
-            "learning_rate": 5e-4,
-            "patience": 10,
-            "compile_from": 2000,
-        },
-    }
-
-    def describe_sites(self, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """Nothing: what this network knows of a site is its position and frequency."""
-        return {}
-
-    def retrieve(self, size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-        """The neighbours of the fold's haplotypes, as `retrieve_neighbours` returns them."""
-        return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
-
-    def fold_data(self, size: str, fold: Fold, segments: dict[str, np.ndarray]) -> BertRagData:
-        """The fold's samples cut into windows."""
-        return BertRagData(fold, segments, self.sizes[size]["window"], self.sizes[size]["mosaics"])
-
-    def build(self, size: str, seed: int) -> BertRag:
-        """A network with weights drawn from `seed` alone; the global random state is left as it was."""
-        config = {name: self.sizes[size][name] for name in OF_NETWORK}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return BertRag(**config)

@@ -49,14 +49,18 @@ def copy_attention_torch(query, side, key, left, right, neighbours, minor):
     rows = torch.arange(len(left), device=query.device)[:, None]
     scores, keys, carriers = [], [], []
     for flank, typed in enumerate((left, right)):
-        keys.append(key[:, typed])  # [N, L, D, K]
-        dot = torch.einsum("nld,nldk->nlk", query, keys[-1])  # [N, L, K]
+        key_at_flank = key[:, typed]  # [N, L, D, K]
+        dot = torch.einsum("nld,nldk->nlk", query, key_at_flank)  # [N, L, K]
+        haplotypes = neighbours[:, typed].long()  # [N, L, K]
+        keys.append(key_at_flank)
         scores.append(dot + side[..., flank, None])
-        carriers.append(minor[rows, neighbours[:, typed].long()].bool())  # [N, L, K]
+        carriers.append(minor[rows, haplotypes].bool())
     score, carrier = torch.cat(scores, -1), torch.cat(carriers, -1)  # [N, L, 2K]
     floor = torch.full_like(score[..., :1], EMPTY)  # keeps the log-sum-exp of no score, and its gradient, finite
-    log_carried = torch.logsumexp(torch.cat([score.masked_fill(~carrier, -torch.inf), floor], -1), -1)
-    log_others = torch.logsumexp(torch.cat([score.masked_fill(carrier, -torch.inf), floor], -1), -1)
+    of_carriers = torch.cat([score.masked_fill(~carrier, -torch.inf), floor], -1)
+    of_others = torch.cat([score.masked_fill(carrier, -torch.inf), floor], -1)
+    log_carried = torch.logsumexp(of_carriers, -1)
+    log_others = torch.logsumexp(of_others, -1)
     context = torch.einsum("nlk,nldk->nld", score.softmax(-1), torch.cat(keys, -1))
     return log_carried, log_others, context
 
@@ -67,8 +71,10 @@ def _forward(block, n_blocks, query, side, key, left, right, neighbours, minor, 
     n = 2 * key.shape[3]
     for hap in range(block, n_hap, n_blocks):
         own = min(np.int64(hap), len(query) - 1)
-        weight, carries = np.empty(n, np.float32), np.empty(n, np.float32)
-        both, carriers = np.empty((depth, n), np.float32), np.empty(n, np.int64)
+        weight = np.empty(n, np.float32)
+        carries = np.empty(n, np.float32)
+        both = np.empty((depth, n), np.float32)
+        carriers = np.empty(n, np.int64)
         for site in range(length):
             if site == 0 or left[site] != left[site - 1] or right[site] != right[site - 1]:
                 gather_rows(key[hap], neighbours[hap], left[site], right[site], both, carriers)
@@ -88,7 +94,8 @@ def _backward(
     for n in range(block, n_hap, n_blocks):
         weight = np.empty(2 * k, np.float32)
         grad = np.empty(2 * k, np.float32)
-        both, carriers = np.empty((depth, 2 * k), np.float32), np.empty(2 * k, np.int64)
+        both = np.empty((depth, 2 * k), np.float32)
+        carriers = np.empty(2 * k, np.int64)
         for site in range(length):
             a, b = left[site], right[site]
             if site == 0 or a != left[site - 1] or b != right[site - 1]:

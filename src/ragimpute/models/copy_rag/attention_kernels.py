@@ -1,6 +1,6 @@
 """The inner loops of copy_rag on the CPU, in numba: keys of typed sites, attention of a site or a BLOCK. No torch.
 
-ragimpute.models.copy_rag.attention and copy_keys train with them, copy_rag_kernel imputes with them.
+attention.py and keys.py train with them, inference.py imputes with them.
 """
 
 import numpy as np
@@ -19,22 +19,43 @@ def add_product(a, b, out):
     """out [R, N] += a [R, C] @ b [C, N], R a multiple of 4; in tiles of 4 x 4, which read each row once for four."""
     inner, n = b.shape
     for r in range(0, len(a), 4):
-        o0, o1, o2, o3 = out[r], out[r + 1], out[r + 2], out[r + 3]
+        o0 = out[r]
+        o1 = out[r + 1]
+        o2 = out[r + 2]
+        o3 = out[r + 3]
         c = 0
         while c + 4 <= inner:
-            a00, a01, a02, a03 = a[r, c], a[r, c + 1], a[r, c + 2], a[r, c + 3]
-            a10, a11, a12, a13 = a[r + 1, c], a[r + 1, c + 1], a[r + 1, c + 2], a[r + 1, c + 3]
-            a20, a21, a22, a23 = a[r + 2, c], a[r + 2, c + 1], a[r + 2, c + 2], a[r + 2, c + 3]
-            a30, a31, a32, a33 = a[r + 3, c], a[r + 3, c + 1], a[r + 3, c + 2], a[r + 3, c + 3]
+            a00 = a[r, c]
+            a01 = a[r, c + 1]
+            a02 = a[r, c + 2]
+            a03 = a[r, c + 3]
+            a10 = a[r + 1, c]
+            a11 = a[r + 1, c + 1]
+            a12 = a[r + 1, c + 2]
+            a13 = a[r + 1, c + 3]
+            a20 = a[r + 2, c]
+            a21 = a[r + 2, c + 1]
+            a22 = a[r + 2, c + 2]
+            a23 = a[r + 2, c + 3]
+            a30 = a[r + 3, c]
+            a31 = a[r + 3, c + 1]
+            a32 = a[r + 3, c + 2]
+            a33 = a[r + 3, c + 3]
             for i in range(n):
-                b0, b1, b2, b3 = b[c, i], b[c + 1, i], b[c + 2, i], b[c + 3, i]
+                b0 = b[c, i]
+                b1 = b[c + 1, i]
+                b2 = b[c + 2, i]
+                b3 = b[c + 3, i]
                 o0[i] += (a00 * b0 + a01 * b1) + (a02 * b2 + a03 * b3)
                 o1[i] += (a10 * b0 + a11 * b1) + (a12 * b2 + a13 * b3)
                 o2[i] += (a20 * b0 + a21 * b1) + (a22 * b2 + a23 * b3)
                 o3[i] += (a30 * b0 + a31 * b1) + (a32 * b2 + a33 * b3)
             c += 4
         for rest in range(c, inner):
-            a0, a1, a2, a3 = a[r, rest], a[r + 1, rest], a[r + 2, rest], a[r + 3, rest]
+            a0 = a[r, rest]
+            a1 = a[r + 1, rest]
+            a2 = a[r + 2, rest]
+            a3 = a[r + 3, rest]
             for i in range(n):
                 o0[i] += a0 * b[rest, i]
                 o1[i] += a1 * b[rest, i]
@@ -47,11 +68,21 @@ def add_outer_product(a, b, out):
     """out [R, C] += a [R, N] @ b [C, N] transposed; R a multiple of 4."""
     zero, n = np.float32(0.0), a.shape[1]
     for r in range(0, len(a), 4):
-        a0, a1, a2, a3 = a[r], a[r + 1], a[r + 2], a[r + 3]
+        a0 = a[r]
+        a1 = a[r + 1]
+        a2 = a[r + 2]
+        a3 = a[r + 3]
         c = 0
         while c + 2 <= len(b):
             x, y = b[c], b[c + 1]
-            x0, x1, x2, x3, y0, y1, y2, y3 = zero, zero, zero, zero, zero, zero, zero, zero
+            x0 = zero
+            x1 = zero
+            x2 = zero
+            x3 = zero
+            y0 = zero
+            y1 = zero
+            y2 = zero
+            y3 = zero
             for i in range(n):
                 x0 += a0[i] * x[i]
                 x1 += a1[i] * x[i]
@@ -115,12 +146,20 @@ def weigh(query, side, both, weight):
     for i in range(n):
         weight[i] = side[0] if 2 * i < n else side[1]
     for d in range(0, depth, UNROLLED):  # several products at a time: three times as fast as one by one
-        q0, q1, q2, q3 = query[d], query[d + 1], query[d + 2], query[d + 3]
-        q4, q5, q6, q7 = query[d + 4], query[d + 5], query[d + 6], query[d + 7]
+        q0 = query[d]
+        q1 = query[d + 1]
+        q2 = query[d + 2]
+        q3 = query[d + 3]
+        q4 = query[d + 4]
+        q5 = query[d + 5]
+        q6 = query[d + 6]
+        q7 = query[d + 7]
         for i in range(n):
-            weight[i] += ((q0 * both[d, i] + q1 * both[d + 1, i]) + (q2 * both[d + 2, i] + q3 * both[d + 3, i])) + (
-                (q4 * both[d + 4, i] + q5 * both[d + 5, i]) + (q6 * both[d + 6, i] + q7 * both[d + 7, i])
-            )
+            p01 = q0 * both[d, i] + q1 * both[d + 1, i]
+            p23 = q2 * both[d + 2, i] + q3 * both[d + 3, i]
+            p45 = q4 * both[d + 4, i] + q5 * both[d + 5, i]
+            p67 = q6 * both[d + 6, i] + q7 * both[d + 7, i]
+            weight[i] += (p01 + p23) + (p45 + p67)
     return exponentiate(weight)
 
 
@@ -128,13 +167,17 @@ def weigh(query, side, both, weight):
 def mean_block(weight, both, inverse, context):
     """Set context [D, BLOCK] to the mean of the keys `both` [D, 2K] by weight [BLOCK, 2K], whose sum is 1 / inverse."""
     depth, n = both.shape
-    w0, w1, w2, w3 = weight[0], weight[1], weight[2], weight[3]
+    w0 = weight[0]
+    w1 = weight[1]
+    w2 = weight[2]
+    w3 = weight[3]
     zero = np.float32(0.0)
     for d in range(0, depth, 2):
         a0, b0, c0, e0 = zero, zero, zero, zero
         a1, b1, c1, e1 = zero, zero, zero, zero
         for i in range(n):
-            k0, k1 = both[d, i], both[d + 1, i]
+            k0 = both[d, i]
+            k1 = both[d + 1, i]
             a0 += w0[i] * k0
             b0 += w1[i] * k0
             c0 += w2[i] * k0
@@ -144,16 +187,22 @@ def mean_block(weight, both, inverse, context):
             c1 += w2[i] * k1
             e1 += w3[i] * k1
         row = context[d]
-        row[0], row[1], row[2], row[3] = a0 * inverse[0], b0 * inverse[1], c0 * inverse[2], e0 * inverse[3]
+        row[0] = a0 * inverse[0]
+        row[1] = b0 * inverse[1]
+        row[2] = c0 * inverse[2]
+        row[3] = e0 * inverse[3]
         row = context[d + 1]
-        row[0], row[1], row[2], row[3] = a1 * inverse[0], b1 * inverse[1], c1 * inverse[2], e1 * inverse[3]
+        row[0] = a1 * inverse[0]
+        row[1] = b1 * inverse[1]
+        row[2] = c1 * inverse[2]
+        row[3] = e1 * inverse[3]
 
 
 @njit(fastmath=True, cache=True, inline="always")
 def attend(weight, top, both, carriers, alleles, carries, context):
     """Log-sum-exps of carriers and others, EMPTY when there are none; `context` [D] becomes the weighted mean key.
 
-    weight [2K]: exp(score - top); carriers [2K]: the keys' haplotypes; alleles [H]: who carries; carries: scratch.
+    weight [2K]: exp(score - top); carriers [2K]: the keys' haplotypes; alleles [H]: 1 for carriers; carries: scratch.
     """
     depth, n = both.shape
     for i in range(n):
@@ -164,14 +213,19 @@ def attend(weight, top, both, carriers, alleles, carries, context):
         others += weight[i] * (np.float32(1.0) - carries[i])
     inverse = np.float32(1.0) / (carried + others)
     for d in range(0, depth, UNROLLED // 2):
-        v0, v1, v2, v3 = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        v0 = np.float32(0.0)
+        v1 = np.float32(0.0)
+        v2 = np.float32(0.0)
+        v3 = np.float32(0.0)
         for i in range(n):
             v0 += weight[i] * both[d, i]
             v1 += weight[i] * both[d + 1, i]
             v2 += weight[i] * both[d + 2, i]
             v3 += weight[i] * both[d + 3, i]
-        context[d], context[d + 1] = v0 * inverse, v1 * inverse
-        context[d + 2], context[d + 3] = v2 * inverse, v3 * inverse
+        context[d] = v0 * inverse
+        context[d + 1] = v1 * inverse
+        context[d + 2] = v2 * inverse
+        context[d + 3] = v3 * inverse
     log_carried = top + np.log(carried) if carried > 0 else np.float32(EMPTY)
     log_others = top + np.log(others) if others > 0 else np.float32(EMPTY)
     return log_carried, log_others

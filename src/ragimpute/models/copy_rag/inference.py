@@ -12,21 +12,12 @@ import numba
 import numpy as np
 from numba import njit
 
+from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag import site_inputs as inputs
-from ragimpute.models.copy_rag.attention_kernels import (
-    AT_A_TIME,
-    BLOCK,
-    add_product,
-    exponentiate,
-    fill_keys,
-    from_half,
-    gather_rows,
-    mean_block,
-    weigh,
-)
+from ragimpute.models.copy_rag.attention_kernels import AT_A_TIME, BLOCK, fill_keys, from_half, gather_rows, weigh
+from ragimpute.models.copy_rag.inference_kernels import attend_block, fill_genotypes, fill_logits
 from ragimpute.panel.folds import Fold
 from ragimpute.parallel import in_threads
-from ragimpute.retrieval import fast_math
 from ragimpute.retrieval.bits import unpack_row
 from ragimpute.vcf.imputed import Imputed
 
@@ -35,16 +26,15 @@ CHUNK = 64  # blocks whose genotypes are computed together: what they need stays
 
 
 def kernel_dosages(
-    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], threads: int = 1,
-    temperature: float = 1.0,
-) -> Imputed:  # fmt: skip
-    """The imputed genotypes of the samples of `fold`, none of whom is in its reference, at all S sites.
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: Segments, threads: int = 1, temperature: float = 1.0
+) -> Imputed:
+    """The imputed genotypes of the samples of `fold`, none of which is in its reference, at all S sites.
 
     `weights` are those of ragimpute.models.copy_rag.network.CopyRag by their names; `segments` as for its
     architecture. The logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a
     site with one allele in the whole reference gets that one.
     """
-    about = inputs.SiteInputs(fold, segments)
+    about = inputs.SiteInputs(fold, segments.described)
     p = _contiguous(weights)
     sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed), threads)
     before, log_frequencies = _embed(p, about, sites)  # L = len(sites) from here on
@@ -55,16 +45,24 @@ def kernel_dosages(
     calibration[:, 0] = calibration[:, 0].clip(-inputs.MOST_LOG_SCALE, inputs.MOST_LOG_SCALE)
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
     first = p["interaction.0.weight"]  # [J, D + 2]
-    fixed = 2 * (before + p["value.bias"]) @ first[:, :width].T + p["interaction.0.bias"]  # [L, J]
+    of_embedding, of_pair = first[:, :width], np.ascontiguousarray(first[:, width:])
+    fixed = 2 * (before + p["value.bias"]) @ of_embedding.T + p["interaction.0.bias"]  # [L, J]
+    folded = of_embedding @ p["value.weight"]  # [J, D]
+    query_blocks = np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width)
+    side_blocks = np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2)
+    halves = segments.retrieved.features.view(np.uint16)
+    key_weight, key_bias = _first_layer(p)
+    sharpness = np.float32(1 / temperature)  # 1 leaves the logits as they are, to the last bit
     n_sites, n_samples = len(fold.typed), fold.n_samples
     hds = np.empty((n_sites, n_samples, 2), dtype=np.float32)
     both = np.empty((n_sites, n_samples), dtype=np.float32)
     in_threads(
         _impute,
         threads,
-        segments["features"].view(np.uint16),
-        segments["neighbours"],
-        *_first_layer(p),
+        halves,
+        segments.retrieved.neighbours,
+        key_weight,
+        key_bias,
         p["key.2.weight"],
         p["key.2.bias"],
         sites,
@@ -72,16 +70,16 @@ def kernel_dosages(
         right,
         carriers,
         about.flipped,
-        np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width),
-        np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2),
+        query_blocks,
+        side_blocks,
         _chunks(unseen),
         _chunks(calibration),
         _chunks(fixed),
-        first[:, :width] @ p["value.weight"],  # [J, D]
-        np.ascontiguousarray(first[:, width:]),
+        folded,
+        of_pair,
         p["interaction.2.weight"],
         p["interaction.2.bias"],
-        np.float32(1 / temperature),  # 1 leaves the logits as they are, to the last bit
+        sharpness,
         hds,
         both,
     )
@@ -96,14 +94,19 @@ def _blocks(about: inputs.SiteInputs, untyped: np.ndarray, threads: int) -> tupl
     carries the minor allele of the block's site i.
     """
     left, right = about.left[untyped], about.right[untyped]
-    starts = np.flatnonzero((np.diff(left, prepend=-1) != 0) | (np.diff(right, prepend=-1) != 0))  # of each interval
+    changes = (np.diff(left, prepend=-1) != 0) | (np.diff(right, prepend=-1) != 0)
+    starts = np.flatnonzero(changes)  # of each interval
     sizes = np.diff(starts, append=len(untyped))
     n_blocks = -(-sizes // BLOCK)
-    number = np.arange(n_blocks.sum()) - np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)  # within the interval
-    first, last = np.repeat(starts, n_blocks) + BLOCK * number, np.repeat(starts + sizes - 1, n_blocks)
-    whole = np.minimum(np.arange(-(-len(first) // CHUNK) * CHUNK), len(first) - 1)
+    blocks_before = np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)
+    number = np.arange(n_blocks.sum()) - blocks_before  # within the interval
+    first = np.repeat(starts, n_blocks) + BLOCK * number
+    last = np.repeat(starts + sizes - 1, n_blocks)
+    n_whole = -(-len(first) // CHUNK) * CHUNK
+    whole = np.minimum(np.arange(n_whole), len(first) - 1)
     first, last = first[whole], last[whole]
-    sites = untyped[np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])]  # [M, BLOCK]
+    places = np.minimum(first[:, None] + np.arange(BLOCK), last[:, None])
+    sites = untyped[places]  # [M, BLOCK]
     packed = about.fold.reference.alleles
     carriers = np.empty((len(sites), packed.shape[1]), np.uint8)
     in_threads(_fill_carriers, threads, packed.bits(slice(None)), about.flipped, sites, carriers)
@@ -124,32 +127,39 @@ def _fill_carriers(block, n_blocks, packed, flipped, sites, carriers):
 
 def _chunks(x: np.ndarray) -> np.ndarray:
     """[L, C] as [chunks, C, CHUNK * BLOCK]."""
-    return np.ascontiguousarray(x.reshape(-1, CHUNK * BLOCK, x.shape[1]).transpose(0, 2, 1))
+    chunks = x.reshape(-1, CHUNK * BLOCK, x.shape[1])
+    return np.ascontiguousarray(chunks.transpose(0, 2, 1))
 
 
 def attention(
-    weights: Mapping[str, np.ndarray], fold: Fold, segments: dict[str, np.ndarray], site: int
+    weights: Mapping[str, np.ndarray], fold: Fold, segments: Segments, site: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whom each of the 2P haplotypes of `fold` would copy at the untyped site `site`, arguments as for `impute`.
+    """What each of the 2P haplotypes of `fold` would copy at the untyped site `site`; arguments of `kernel_dosages`.
 
     Returns flanks [2] int64, the typed sites to the left and to the right; carriers [2P, 2K] int64, the haplotypes
     retrieved at the one and then at the other; and their weight [2P, 2K] float32, the softmax of the network's
     attention scores, which sums to 1.
     """
-    about, sites, p = inputs.SiteInputs(fold, segments), np.array([site]), _contiguous(weights)
-    before, _ = _embed(p, about, sites)
+    about = inputs.SiteInputs(fold, segments.described)
+    p = _contiguous(weights)
+    before, _ = _embed(p, about, np.array([site]))
     query = _query(p, before)[0]
-    n_hap, _, k = segments["neighbours"].shape
+    n_hap, _, k = segments.retrieved.neighbours.shape
     flanks = np.array([about.left[site], about.right[site]])
     carriers, weight = np.empty((n_hap, 2 * k), np.int64), np.empty((n_hap, 2 * k), np.float32)
+    features = np.ascontiguousarray(segments.retrieved.features[:, flanks])
+    haplotypes = np.ascontiguousarray(segments.retrieved.neighbours[:, flanks])
+    key_weight, key_bias = _first_layer(p)
+    width = before.shape[1]
     _attention(
-        np.ascontiguousarray(segments["features"][:, flanks]).view(np.uint16),
-        np.ascontiguousarray(segments["neighbours"][:, flanks]),
-        *_first_layer(p),
+        features.view(np.uint16),
+        haplotypes,
+        key_weight,
+        key_bias,
         p["key.2.weight"],
         p["key.2.bias"],
-        query[: before.shape[1]],
-        query[before.shape[1] :],
+        query[:width],
+        query[width:],
         carriers,
         weight,
     )
@@ -161,10 +171,11 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _embed(p: Mapping[str, np.ndarray], about: inputs.SiteInputs, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the network knows of `sites` [L] before it looks at anybody: [L, D], and log frequencies [L, 2]."""
-    site, log_maf, log_major = (x[0] for x in about.features(np.array([0]), sites))
-    before = p["token.weight"][MASK] + _embedded(p, np.nan_to_num(_normalised(site)))
-    return before, np.stack([log_maf, log_major], axis=1)
+    """What the network knows of `sites` [L] without any neighbour: [L, D], and log frequencies [L, 2]."""
+    known = about.features(np.array([0]), sites)
+    site = np.nan_to_num(_normalised(known.features[0]))
+    before = p["token.weight"][MASK] + _embedded(p, site)
+    return before, np.stack([known.log_maf[0], known.log_major[0]], axis=1)
 
 
 def _query(p: Mapping[str, np.ndarray], before: np.ndarray) -> np.ndarray:
@@ -214,8 +225,10 @@ def _keys(halves, first, weight1, bias1, weight2, bias2, features, columns, hidd
 def _attention(halves, neighbours, weight1, bias1, weight2, bias2, query, side, carriers, weight):
     n_hap, n_flanks, k, n_features = halves.shape
     n = n_flanks * k
-    features, columns = np.empty((n, n_features), np.float32), np.empty((n_features, n), np.float32)
-    hidden, wide = np.empty((len(bias1), n), np.float32), np.empty((len(bias2), n), np.float32)
+    features = np.empty((n, n_features), np.float32)
+    columns = np.empty((n_features, n), np.float32)
+    hidden = np.empty((len(bias1), n), np.float32)
+    wide = np.empty((len(bias2), n), np.float32)
     keys = np.empty((n_flanks, len(bias2), k), np.float32)
     both = np.empty((len(bias2), n), np.float32)
     for hap in range(n_hap):
@@ -223,76 +236,6 @@ def _attention(halves, neighbours, weight1, bias1, weight2, bias2, query, side, 
         gather_rows(keys, neighbours[hap], 0, 1, both, carriers[hap])
         weigh(query, side, both, weight[hap])
         weight[hap] /= weight[hap].sum()
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _log_add(log_weight, share, top):
-    """log(exp(log_weight) + share * exp(top)), share >= 0."""
-    most = max(log_weight, top)
-    return most + fast_math.log(fast_math.exp(log_weight - most) + share * fast_math.exp(top - most))
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _tanh(x):
-    return np.float32(1.0) - np.float32(2.0) / (
-        fast_math.exp(np.float32(2.0) * min(x, np.float32(20.0))) + np.float32(1.0)
-    )
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _attend_block(query, side, both, bits, weight, inverse, carried, others, top, context):
-    """Weights of carriers and of others, relative to exp(top), and mean keys, at the sites of one block."""
-    for r in range(BLOCK):
-        for i in range(len(bits)):
-            weight[r, i] = side[r, 0] if 2 * i < len(bits) else side[r, 1]
-    add_product(query, both, weight)
-    for r in range(BLOCK):
-        row = weight[r]
-        top[r] = exponentiate(row)
-        total, carrying = np.float32(0.0), np.float32(0.0)
-        for i in range(len(row)):
-            total += row[i]
-            carrying += row[i] * np.float32(np.int32(bits[i] >> np.int32(r)) & np.int32(1))
-        inverse[r] = np.float32(1.0) / total
-        carried[r], others[r] = carrying, max(total - carrying, np.float32(0.0))
-    mean_block(weight, both, inverse, context)
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _logit(unseen, calibration, carried, others, top, logit):
-    """Logits [N] of the minor allele from the weights of carriers and others, relative to exp(top)."""
-    for i in range(len(logit)):
-        evidence = _log_add(unseen[0, i], carried[i], top[i]) - _log_add(unseen[1, i], others[i], top[i])
-        logit[i] = fast_math.exp(calibration[0, i]) * evidence + calibration[1, i]
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _pair(logit, context, fixed, folded, pair_weight, last_weight, last_bias, sharpness, hidden, p):
-    """Fill p [4, N] with the probabilities of a sample's minor alleles (0, 0), (0, 1), (1, 0), (1, 1)."""
-    n = logit.shape[1]
-    for i in range(n):
-        first, second = _tanh(logit[0, i] / np.float32(4.0)), _tanh(logit[1, i] / np.float32(4.0))
-        p[0, i], p[1, i] = first + second, first * second
-    for j in range(len(hidden)):
-        for i in range(n):
-            hidden[j, i] = fixed[j, i] + pair_weight[j, 0] * p[0, i] + pair_weight[j, 1] * p[1, i]
-    add_product(folded, context, hidden)
-    for a in range(3):
-        p[a] = last_bias[a]
-    for j in range(len(hidden)):
-        for i in range(n):
-            value = max(hidden[j, i], np.float32(0.0))
-            p[0, i] += last_weight[0, j] * value
-            p[1, i] += last_weight[1, j] * value
-            p[2, i] += last_weight[2, j] * value
-    for i in range(n):
-        z1, z2 = (p[1, i] + logit[1, i] - p[0, i]) * sharpness, (p[1, i] + logit[0, i] - p[0, i]) * sharpness
-        z3 = (p[2, i] + logit[0, i] + logit[1, i] - p[0, i]) * sharpness
-        high = max(max(np.float32(0.0), z1), max(z2, z3))
-        p0, p1 = fast_math.exp(-high), fast_math.exp(z1 - high)
-        p2, p3 = fast_math.exp(z2 - high), fast_math.exp(z3 - high)
-        inverse = np.float32(1.0) / (p0 + p1 + p2 + p3)
-        p[0, i], p[1, i], p[2, i], p[3, i] = p0 * inverse, p1 * inverse, p2 * inverse, p3 * inverse
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
@@ -304,15 +247,24 @@ def _impute(
     depth, n_chunks, chunk = query.shape[-1], len(unseen), unseen.shape[-1]
     per_chunk = chunk // BLOCK
     rows = min(n_typed, AT_A_TIME) * k
-    features, columns = np.empty((rows, n_features), np.float32), np.empty((n_features, rows), np.float32)
-    hidden, wide = np.empty((len(bias1), rows), np.float32), np.empty((depth, rows), np.float32)
+    features = np.empty((rows, n_features), np.float32)
+    columns = np.empty((n_features, rows), np.float32)
+    hidden = np.empty((len(bias1), rows), np.float32)
+    wide = np.empty((depth, rows), np.float32)
     keys = np.empty((n_typed, depth, k), np.float32)
-    weight, inverse = np.empty((BLOCK, 2 * k), np.float32), np.empty(BLOCK, np.float32)
-    both, whom, bits = np.empty((depth, 2 * k), np.float32), np.empty(2 * k, np.int64), np.empty(2 * k, np.int32)
+    weight = np.empty((BLOCK, 2 * k), np.float32)
+    inverse = np.empty(BLOCK, np.float32)
+    both = np.empty((depth, 2 * k), np.float32)
+    copied = np.empty(2 * k, np.int64)  # the haplotypes of the 2K keys
+    bits = np.empty(2 * k, np.int32)
     mean = np.empty((depth, BLOCK), np.float32)
-    carried, others, top = np.empty(chunk, np.float32), np.empty(chunk, np.float32), np.empty(chunk, np.float32)
-    context, logit = np.empty((depth, chunk), np.float32), np.empty((2, chunk), np.float32)
-    pair, p = np.empty((len(folded), chunk), np.float32), np.empty((4, chunk), np.float32)
+    carried = np.empty(chunk, np.float32)
+    others = np.empty(chunk, np.float32)
+    top = np.empty(chunk, np.float32)
+    context = np.empty((depth, chunk), np.float32)
+    logit = np.empty((2, chunk), np.float32)
+    pair = np.empty((len(folded), chunk), np.float32)
+    p = np.empty((4, chunk), np.float32)
     for c in range(block, n_chunks, n_blocks):
         begin, end = c * per_chunk, (c + 1) * per_chunk
         # the typed sites that this chunk needs, at least as many as are computed together
@@ -328,24 +280,26 @@ def _impute(
                 )  # fmt: skip
                 for m in range(begin, end):
                     if m == begin or left[m] != left[m - 1] or right[m] != right[m - 1]:
-                        gather_rows(keys, neighbours[hap], left[m], right[m], both, whom)
+                        gather_rows(keys, neighbours[hap], left[m], right[m], both, copied)
                     for i in range(2 * k):
-                        bits[i] = carriers[m, whom[i]]
+                        bits[i] = carriers[m, copied[i]]
                     at = (m - begin) * BLOCK
                     part = slice(at, at + BLOCK)
-                    _attend_block(
+                    attend_block(
                         query[m], side[m], both, bits, weight, inverse, carried[part], others[part], top[part], mean
                     )
                     for d in range(depth):
                         for r in range(BLOCK):
                             context[d, at + r] += mean[d, r]
-                _logit(unseen[c], calibration[c], carried, others, top, logit[which])
-            _pair(logit, context, fixed[c], folded, pair_weight, last_weight, last_bias, sharpness, pair, p)
+                fill_logits(unseen[c], calibration[c], carried, others, top, logit[which])
+            fill_genotypes(logit, context, fixed[c], folded, pair_weight, last_weight, last_bias, sharpness, pair, p)
             for i in range(chunk):
                 s = sites[c * chunk + i]
                 if flipped[s]:
-                    hds[s, sample, 0], hds[s, sample, 1] = p[0, i] + p[1, i], p[0, i] + p[2, i]
+                    hds[s, sample, 0] = p[0, i] + p[1, i]
+                    hds[s, sample, 1] = p[0, i] + p[2, i]
                     both_alt[s, sample] = p[0, i]
                 else:
-                    hds[s, sample, 0], hds[s, sample, 1] = p[2, i] + p[3, i], p[1, i] + p[3, i]
+                    hds[s, sample, 0] = p[2, i] + p[3, i]
+                    hds[s, sample, 1] = p[1, i] + p[3, i]
                     both_alt[s, sample] = p[3, i]

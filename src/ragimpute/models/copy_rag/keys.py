@@ -32,7 +32,8 @@ def _forward(block, n_blocks, features, weight1, bias1, weight2, bias2, keys):
     n_hap, n_typed, k, n_features = features.shape
     at_once = min(n_typed, AT_A_TIME)
     n = at_once * k
-    columns, hidden = np.empty((n_features, n), np.float32), np.empty((len(bias1), n), np.float32)
+    columns = np.empty((n_features, n), np.float32)
+    hidden = np.empty((len(bias1), n), np.float32)
     wide = np.empty((len(bias2), n), np.float32)
     for hap in range(block, n_hap, n_blocks):
         for start in range(0, n_typed, at_once):
@@ -47,8 +48,10 @@ def _backward(block, n_blocks, features, weight1, bias1, weight2, upstream, d_we
     n_hap, n_typed, k, n_features = features.shape
     at_once = min(n_typed, AT_A_TIME)
     n = at_once * k
-    columns, hidden = np.empty((n_features, n), np.float32), np.empty((len(bias1), n), np.float32)
-    back, g = np.empty((len(bias1), n), np.float32), np.empty((len(weight2), n), np.float32)
+    columns = np.empty((n_features, n), np.float32)
+    hidden = np.empty((len(bias1), n), np.float32)
+    back = np.empty((len(bias1), n), np.float32)
+    g = np.empty((len(weight2), n), np.float32)
     transposed = np.ascontiguousarray(weight2.T)  # [J, D]
     for hap in range(block, n_hap, n_blocks):  # each has gradients of its own: their sum does not depend on the threads
         for begin in range(0, n_typed, at_once):

@@ -1,4 +1,4 @@
-"""copy_rag: a copying network. It does not invent alleles; it decides whom to copy.
+"""copy_rag: a copying network. It invents no alleles; it decides which reference haplotypes to copy.
 
 A key is a retrieved haplotype with its features; a query is an untyped site: its frequency, its distance to the two
 flanking typed sites, its allele's age (carriers' mutual sharing) and how well typed sites tag it (carriers'
@@ -7,9 +7,12 @@ the others; the difference of their log-sum-exps is the logit. A hidden Markov m
 sites, and trusts all of them alike; here both depend on the allele.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
+from ragimpute.models.contract import ImputationOutputs, NetworkInputs
 from ragimpute.models.copy_rag.attention import copy_attention
 from ragimpute.models.copy_rag.keys import copy_keys
 from ragimpute.models.copy_rag.site_inputs import (
@@ -20,10 +23,28 @@ from ragimpute.models.copy_rag.site_inputs import (
     SITE_MEAN,
     SITE_SPREAD,
 )
-from ragimpute.models.outputs import ImputationOutputs
 from ragimpute.retrieval.neighbours import FEATURES
 
 MASK = 2  # the token of an untyped allele; 0 and 1 are REF and ALT
+
+
+@dataclass(frozen=True)
+class CopyRagInputs(NetworkInputs):
+    """B samples, N = 2B haplotypes, at the L untyped sites of a window with T typed sites around and within it.
+
+    `site`, `log_maf` and `log_major` may have one row for all samples, [1, L, ..]: where no sample is in the reference,
+    nothing is left out of it.
+    """
+
+    features: Tensor  # [N, T, K, F] float16 of the retrieved haplotypes
+    neighbours: Tensor  # [N, T, K] int16 or int32 in [0, H), the retrieved haplotypes
+    left: Tensor  # [L] int64 in [0, T), the typed site before each site
+    right: Tensor  # [L] int64 in [0, T), the typed site after each site
+    minor: Tensor  # [L, H] uint8, 1 where a reference haplotype carries the minor allele
+    flipped: Tensor  # [L] bool, the minor allele is REF
+    site: Tensor  # [B, L, Q] float32, SITE_FEATURES; NaN where not known
+    log_maf: Tensor  # [B, L] float32, log frequency of the minor allele
+    log_major: Tensor  # [B, L] float32, log frequency of the other allele
 
 
 class CopyRag(nn.Module):
@@ -62,51 +83,48 @@ class CopyRag(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def embed(self, inputs: dict[str, Tensor]) -> Tensor:
+    def embed(self, inputs: CopyRagInputs) -> Tensor:
         """The site embedding [B, L, D]: frequency, distances, age and clustering, and that of the mask token."""
-        known = torch.nan_to_num((inputs["site"] - self.site_mean) / self.site_spread)  # [B, L, Q]; NaN: not known
+        normalised = (inputs.site - self.site_mean) / self.site_spread  # [B, L, Q]
+        known = torch.nan_to_num(normalised)  # NaN: not known
         return self.token.weight[MASK] + self.site(known)
 
-    def embed_truth(self, inputs: dict[str, Tensor], alleles: Tensor) -> tuple[Tensor, Tensor]:
+    def embed_truth(self, inputs: CopyRagInputs, alleles: Tensor) -> tuple[Tensor, Tensor]:
         """`before1, before2` [B, L, D] as they would be if the true alleles [B, 2, L] were the tokens."""
         return self.token(alleles[:, 0]), self.token(alleles[:, 1])
 
-    def forward(self, inputs: dict[str, Tensor]) -> ImputationOutputs:
-        """Impute the L untyped sites of a window for B samples, N = 2B haplotypes.
-
-        inputs: features [N, T, K, F] and neighbours [N, T, K] int at the window's T typed sites; left, right [L]: the
-        flanking typed sites; minor [L, H] uint8: carriers of the minor allele; flipped [L] bool: the minor allele is
-        REF; site [B, L, Q]: SITE_FEATURES; log_maf, log_major [B, L]: log frequencies of the two alleles. The last
-        three may have one row for all samples, [1, L, ..]: where nobody is in the reference, nothing is left out.
-        """
+    def forward(self, inputs: CopyRagInputs) -> ImputationOutputs:
+        """Impute the L untyped sites of a window for B samples, N = 2B haplotypes."""
         site = self.embed(inputs)  # [B, L, D] or [1, L, D], the same for both haplotypes
-        n_samples, length, width = len(inputs["features"]) // 2, *site.shape[1:]
+        length, width = site.shape[1:]
+        shape = (len(inputs.features) // 2, 2, length)  # B, 2, L
 
         def both(x: Tensor) -> Tensor:  # [B, L, ..] -> [N, L, ..], once for each haplotype; [1, L, ..] broadcasts
             return x if len(x) == 1 else x.repeat_interleave(2, dim=0)
 
-        features = (inputs["features"].float() - self.feature_mean) / self.feature_spread
+        features = (inputs.features.float() - self.feature_mean) / self.feature_spread
         keyed = copy_keys(features, self.key)  # [N, T, D, K]
-        query, side = (self.query(site) / width**0.5).split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
+        scaled_query = self.query(site) / width**0.5
+        query, side = scaled_query.split([width, 2], dim=-1)  # [B, L, D], [B, L, 2]
         log_carried, log_others, context = copy_attention(
-            both(query), both(side), keyed,
-            inputs["left"], inputs["right"], inputs["neighbours"], inputs["minor"],
-        )  # [N, L], [N, L], [N, L, D]  # fmt: skip
+            both(query), both(side), keyed, inputs.left, inputs.right, inputs.neighbours, inputs.minor
+        )  # [N, L], [N, L], [N, L, D]
 
         unseen_carrier, unseen_other = self.background(site).unbind(-1)  # [B, L]
-        scale, bias = self.calibration(site).unbind(-1)  # [B, L]
-        scale = scale.clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE)
-        evidence = torch.logaddexp(log_carried, both(unseen_carrier + inputs["log_maf"])) - torch.logaddexp(
-            log_others, both(unseen_other + inputs["log_major"])
-        )  # [N, L]
-        minor = (both(scale.exp()) * evidence + both(bias)).reshape(n_samples, 2, length)  # logit of the minor allele
-        after = site[:, None] + self.value(context).reshape(n_samples, 2, length, width)  # [B, 2, L, D]
+        log_scale, bias = self.calibration(site).unbind(-1)  # [B, L]
+        scale = log_scale.clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE).exp()
+        for_minor = torch.logaddexp(log_carried, both(unseen_carrier + inputs.log_maf))  # [N, L]
+        for_major = torch.logaddexp(log_others, both(unseen_other + inputs.log_major))
+        evidence = for_minor - for_major
+        minor = (both(scale) * evidence + both(bias)).reshape(shape)  # [B, 2, L], logit of the minor allele
+        values = self.value(context).reshape(*shape, width)  # [B, 2, L, D]
+        after = site[:, None] + values
         after1, after2 = after.unbind(1)  # [B, L, D]; of the heads, only that of genotypes reads these
 
-        logit = torch.where(inputs["flipped"], -minor, minor)  # [B, 2, L], of ALT
+        logit = torch.where(inputs.flipped, -minor, minor)  # [B, 2, L], of ALT
         hap1, hap2 = (torch.stack([torch.zeros_like(x), x], dim=-1) for x in logit.unbind(1))  # [B, L, 2]
-        genotype = (hap1[..., :, None] + hap2[..., None, :]).flatten(-2)  # [B, L, 4]
-        genotype = genotype + self.dependence(after1 + after2, minor, inputs["flipped"])
+        independent = (hap1[..., :, None] + hap2[..., None, :]).flatten(-2)  # [B, L, 4]
+        genotype = independent + self.dependence(after1 + after2, minor, inputs.flipped)
         before = self.token.weight[MASK].expand_as(after1)
         return ImputationOutputs(hap1, hap2, genotype, before, before, after1, after2)
 
@@ -118,4 +136,6 @@ class CopyRag(nn.Module):
         sigma = torch.tanh(minor / 4)  # bounded, so that a confident logit does not drown the rest
         pair = torch.stack([sigma.sum(1), sigma.prod(1)], dim=-1)  # [B, L, 2]
         none, one, two = self.interaction(torch.cat([fused, pair], dim=-1)).unbind(-1)  # minor-allele counts
-        return torch.stack([torch.where(flipped, two, none), one, one, torch.where(flipped, none, two)], dim=-1)
+        both_ref = torch.where(flipped, two, none)
+        both_alt = torch.where(flipped, none, two)
+        return torch.stack([both_ref, one, one, both_alt], dim=-1)

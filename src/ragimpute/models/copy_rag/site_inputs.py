@@ -1,4 +1,4 @@
-"""What copy_rag sees of a fold: the retrieved neighbours with their features, and what is known of each site.
+"""What copy_rag reads of a fold: the retrieved neighbours with their features, and what is known of each site.
 
 Plain numpy, so that imputing on a CPU need not import torch.
 """
@@ -6,13 +6,15 @@ Plain numpy, so that imputing on a CPU need not import torch.
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.models.contract import SiteDescription
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold
 from ragimpute.retrieval import allele_ages, neighbours
-from ragimpute.retrieval.fold_neighbours import flanks, join_chromosomes, retrieve_neighbours
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours, flanks, join_chromosomes, retrieve_neighbours
 
 NAME = "copy_rag"
 SIZES = {
@@ -59,54 +61,63 @@ def check_weights(path: str | os.PathLike, weights: Mapping[str, np.ndarray], si
         "interaction.0": (width + 2, width),
         "interaction.2": (width, 3),
     }
-    expected: dict[str, tuple[int, ...]] = {f"{name}.weight": (n_out, n_in) for name, (n_in, n_out) in layers.items()}
-    expected |= {f"{name}.bias": (n_out,) for name, (_, n_out) in layers.items()}
-    expected["token.weight"] = (3, width)
+    expected: dict[str, tuple[int, ...]] = {"token.weight": (3, width)}
+    for name, (n_in, n_out) in layers.items():
+        expected[f"{name}.weight"] = (n_out, n_in)
+        expected[f"{name}.bias"] = (n_out,)
     found = {name: array.shape for name, array in weights.items()}
-    if found != expected:
-        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    names = sorted(expected.keys() | found.keys())
+    wrong = [name for name in names if expected.get(name) != found.get(name)]
+    if wrong:
         raise InputError(f"{path}: the weights do not fit this version of {NAME}: {', '.join(wrong[:5])}")
 
 
 def more_neighbours(fold: Fold) -> int:
-    """How many times the size's K neighbours the samples of `fold` get: 1 for those with truth, who are trained on."""
+    """How many times the size's K neighbours the samples of `fold` get: 1 for samples with truth, of training."""
     if fold.truth is not None:
         return 1
-    return min(MOST_TIMES, max(1, math.ceil(SPARSE_PER_CM / fold.typed_per_cm)))
+    times = math.ceil(SPARSE_PER_CM / fold.typed_per_cm)
+    return min(MOST_TIMES, max(1, times))
 
 
-def neighbour_features(size: str, fold: Fold, threads: int) -> dict[str, np.ndarray]:
-    """Arrays neighbours [2P, T, K] int16 or int32 and features [2P, T, K, F] float16 of each query haplotype."""
+def neighbour_features(size: str, fold: Fold, threads: int) -> FoldNeighbours:
+    """The neighbours of each query haplotype: K of the size, times `more_neighbours`."""
     k = SIZES[size]["neighbours"] * more_neighbours(fold)
     return retrieve_neighbours(fold, k, threads)
 
 
-def describe_sites(fold: Fold, threads: int) -> dict[str, np.ndarray]:
-    """How the carriers of each site's minor allele stand to each other and to everybody else.
+def describe_sites(fold: Fold, threads: int) -> SiteDescription:
+    """How the carriers of each site's minor allele relate to each other and to all other haplotypes.
 
-    Arrays carriers [4, S] float32: their mutual sharing, compared at typed sites and at all sites, their isolation, and
-    their clustering; and, when samples of the fold are in the reference, left_out [4, S, P] float32.
+    The four rows: their mutual sharing, compared at typed sites and at all sites, their isolation, and their
+    clustering. `left_out` is there when samples of the fold are in the reference.
     """
     parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
-    return {name: join_chromosomes([part[name] for part in parts], 1) for name in parts[0]}
+    carriers = join_chromosomes([part.carriers for part in parts if part.carriers is not None], 1)
+    left_out = [part.left_out for part in parts if part.left_out is not None]
+    return SiteDescription(carriers, join_chromosomes(left_out, 1) if left_out else None)
 
 
-def _describe_chromosome(fold: Fold, threads: int) -> dict[str, np.ndarray]:
+def _describe_chromosome(fold: Fold, threads: int) -> SiteDescription:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # samples of the fold are in the reference: each is left out in turn
-    carriers = allele_ages.age_carriers(fold.reference, threads)
-    sharing, clustering = (
-        describe(fold.reference, fold.typed_sites, carriers, group, inside, threads)
-        for describe in (allele_ages.carriers_sharing, allele_ages.clustered)
-    )
-    if fold.reference.ages is not None and not inside:
-        return {"carriers": np.stack([sharing[0], *fold.reference.ages, clustering[0]])}
-    results = [sharing, *allele_ages.each(fold.reference, carriers, group, inside, threads), clustering]
-    arrays = {"carriers": np.stack([everybody for everybody, _ in results])}
-    if inside:
-        arrays["left_out"] = np.stack([left_out[:, group[np.maximum(own, 0)]] for _, left_out in results])
-    return arrays
+    reference = fold.reference
+    drawn = allele_ages.panel_carriers(reference, threads)
+    sharing = allele_ages.panel_sharing(reference, fold.typed_sites, drawn, group, inside, threads)
+    clustering = allele_ages.panel_clustering(reference, fold.typed_sites, drawn, group, inside, threads)
+    if reference.ages is not None and not inside:
+        return SiteDescription(np.stack([sharing[0], *reference.ages, clustering[0]]))
+    all_sites = np.arange(len(reference.sites))
+    sharing_at_all = allele_ages.panel_sharing(reference, all_sites, drawn, group, inside, threads)
+    isolation = allele_ages.panel_isolation(reference, drawn, group, inside, threads)
+    results = [sharing, sharing_at_all, isolation, clustering]
+    carriers = np.stack([of_all for of_all, _ in results])
+    if not inside:
+        return SiteDescription(carriers)
+    group_of_sample = group[np.maximum(own, 0)]  # [P]
+    left_out = np.stack([left_out[:, group_of_sample] for _, left_out in results])
+    return SiteDescription(carriers, left_out)
 
 
 def leave_out_groups(fold: Fold) -> np.ndarray:
@@ -119,12 +130,26 @@ def leave_out_groups(fold: Fold) -> np.ndarray:
     return np.unique(group, return_inverse=True)[1]
 
 
-class SiteInputs:
-    """What is known of each site of a fold; `segments` as `describe_sites` returns them."""
+@dataclass(frozen=True)
+class KnownOfSites:
+    """What is known of L sites, for each of B samples, or with B 1 for all samples alike; float32."""
 
-    def __init__(self, fold: Fold, segments: dict[str, np.ndarray]) -> None:
+    features: np.ndarray  # [B, L, Q], SITE_FEATURES; NaN where not known
+    log_maf: np.ndarray  # [B, L], log frequency of the minor allele
+    log_major: np.ndarray  # [B, L], log frequency of the other allele
+
+
+class SiteInputs:
+    """What is known of each site of a fold; `description` as `describe_sites` returns it.
+
+    Raises InputError when the carriers are not described.
+    """
+
+    def __init__(self, fold: Fold, description: SiteDescription) -> None:
+        if description.carriers is None:
+            raise InputError(f"fold {fold.name}: the segments do not describe carriers; run `ragimpute retrieve` again")
         self.fold = fold
-        self.described, self.left_out = segments["carriers"], segments.get("left_out")
+        self.described, self.left_out = description.carriers, description.left_out
         self.flipped = fold.reference.minor_is_ref  # [S]
         cm = fold.reference.sites.cm
         beside = flanks(fold)
@@ -134,13 +159,13 @@ class SiteInputs:
         self.log_right = np.log(np.abs(typed_cm[self.right] - cm) + MIN_CM)
 
     def carriers(self, sites: np.ndarray) -> np.ndarray:
-        """Who carries the minor allele of `sites` [L]: [L, H] uint8."""
+        """[L, H] uint8: 1 where a reference haplotype carries the minor allele of `sites` [L]."""
         return self.fold.reference.alleles[sites] ^ self.flipped[sites, None].astype(np.uint8)
 
-    def features(self, samples: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """SITE_FEATURES [B, L, Q] and log frequencies [B, L] of minor and major allele, float32, samples left out.
+    def features(self, samples: np.ndarray, sites: np.ndarray) -> KnownOfSites:
+        """What is known of `sites` [L] for `samples` [B], each of them left out of the reference.
 
-        Where nobody of the fold is in the reference all samples see the same: B is 1.
+        Where no sample of the fold is in the reference, the answer is the same for all samples: B is 1.
         """
         if self.left_out is None:
             samples = samples[:1]
@@ -158,7 +183,6 @@ class SiteInputs:
                 features[..., 3 + i] = self.left_out[i][np.ix_(sites, samples)].T
         features[..., 7] = np.isfinite(features[..., 3])
         features[..., 8] = np.log(number)[:, None]
-        log_maf, log_major = (
-            np.log(np.maximum(f, MIN_FREQUENCY)).astype(np.float32) for f in (frequency, 1 - frequency)
-        )
-        return features, log_maf, log_major
+        log_maf = np.log(np.maximum(frequency, MIN_FREQUENCY)).astype(np.float32)
+        log_major = np.log(np.maximum(1 - frequency, MIN_FREQUENCY)).astype(np.float32)
+        return KnownOfSites(features, log_maf, log_major)

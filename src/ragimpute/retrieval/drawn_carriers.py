@@ -1,4 +1,4 @@
-"""The carriers of each site's minor allele."""
+"""The haplotypes that stand for all carriers of each site's minor allele: a few of them, drawn in a fixed order."""
 
 import numpy as np
 from numba import njit
@@ -12,8 +12,8 @@ ORDER_SEED = 0
 STRIDE = 128  # haplotypes
 
 
-def first_carriers(alleles: np.ndarray | Haplotypes, flipped: np.ndarray, threads: int) -> np.ndarray:
-    """The first MOST carriers of each site in a random order, always the same: haplotypes [S, C] int32, -1 fills up.
+def draw_carriers(alleles: np.ndarray | Haplotypes, flipped: np.ndarray, threads: int) -> np.ndarray:
+    """The first MOST carriers of each site in a random order, always the same: haplotypes [S, C] int32, -1 pads.
 
     alleles [S, H]; flipped [S] bool: carriers have ALT, where flipped REF.
     """
@@ -21,7 +21,7 @@ def first_carriers(alleles: np.ndarray | Haplotypes, flipped: np.ndarray, thread
     n_sites, n_hap = packed.shape
     order = np.random.default_rng(ORDER_SEED).permutation(n_hap)
     kept = np.full((n_sites, min(MOST, n_hap)), -1, np.int32)
-    in_threads(_first_carriers, threads, packed.bits(slice(None)), flipped, order, np.argsort(order), kept)
+    in_threads(_draw, threads, packed.bits(slice(None)), flipped, order, np.argsort(order), kept)
     return kept
 
 
@@ -34,7 +34,7 @@ def _number(row, flipped):
 
 
 @njit(cache=True, nogil=True)
-def _first_carriers(block, n_blocks, packed, flipped, order, rank, kept):
+def _draw(block, n_blocks, packed, flipped, order, rank, kept):
     row = np.empty(len(order), np.uint8)
     for s in range(block, len(packed), n_blocks):
         unpack_row(packed[s], row)

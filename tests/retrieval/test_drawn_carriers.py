@@ -4,10 +4,10 @@ import numpy as np
 from numba import njit
 
 from ragimpute.retrieval.bits import pack_by_haplotype, take_states
-from ragimpute.retrieval.first_carriers import MOST, ORDER_SEED, first_carriers
+from ragimpute.retrieval.drawn_carriers import MOST, ORDER_SEED, draw_carriers
 
 
-def test_first_carriers_are_those_of_the_order_whatever_their_number():
+def test_drawn_carriers_are_those_of_the_order_whatever_their_number():
     rng = np.random.default_rng(4)
     n_hap = 1000
     share = np.repeat([0.0, 0.002, 0.03, 0.064, 0.2, 0.9, 0.998, 1.0], 6)
@@ -21,7 +21,7 @@ def test_first_carriers_are_those_of_the_order_whatever_their_number():
     numbers = (alleles ^ flipped[:, None]).sum(axis=1)
     assert {0, MOST} & set(numbers.clip(0, MOST)) == {0, MOST}, "both ways of finding them are used"
     for threads in (1, 2):
-        np.testing.assert_array_equal(first_carriers(alleles, flipped, threads), expected)
+        np.testing.assert_array_equal(draw_carriers(alleles, flipped, threads), expected)
 
 
 @njit

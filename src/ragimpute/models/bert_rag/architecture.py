@@ -1,0 +1,60 @@
+"""The entry of bert_rag among the architectures: sizes, defaults of training, retrieval.
+
+torch is imported when a network or a fold's data is asked for, and not before.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ragimpute.models.contract import Segments, SiteDescription
+from ragimpute.panel.folds import Fold
+from ragimpute.retrieval.fold_neighbours import NEIGHBOURS, FoldNeighbours, retrieve_neighbours
+
+if TYPE_CHECKING:
+    from ragimpute.models.bert_rag.fold_data import BertRagData
+    from ragimpute.models.bert_rag.network import BertRag
+
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": NEIGHBOURS, "mosaics": 1},
+    "full": {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4},
+}
+
+
+class BertRagArchitecture:
+    """bert_rag as ragimpute.models.contract.Architecture asks for it."""
+
+    name = "bert_rag"
+    sizes: ClassVar[dict[str, dict[str, Any]]] = SIZES
+    training: ClassVar[dict[str, dict[str, Any]]] = {
+        "small": {"epochs": 10, "steps_per_epoch": 30, "batch_samples": 16, "learning_rate": 8e-3},
+        "full": {
+            "epochs": 60,
+            "steps_per_epoch": 500,
+            "batch_samples": 32,
+            "learning_rate": 5e-4,
+            "patience": 10,
+            "compile_from": 2000,
+        },
+    }
+
+    def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
+        """The neighbours of the fold's haplotypes, as `retrieve_neighbours` finds them."""
+        return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
+
+    def describe_sites(self, fold: Fold, threads: int) -> SiteDescription:
+        """Nothing: what this network knows of a site is its position and frequency."""
+        return SiteDescription()
+
+    def fold_data(self, size: str, fold: Fold, segments: Segments) -> "BertRagData":
+        """The fold's samples cut into windows."""
+        from ragimpute.models.bert_rag.fold_data import BertRagData
+
+        settings = self.sizes[size]
+        return BertRagData(fold, segments.retrieved, settings["window"], settings["mosaics"])
+
+    def build(self, size: str, seed: int) -> "BertRag":
+        """A network with weights drawn from `seed` alone; the global random state is left as it was."""
+        from ragimpute.models.bert_rag.network import BertRag
+        from ragimpute.models.seeded import build_seeded
+
+        settings = self.sizes[size]
+        return build_seeded(lambda: BertRag(settings["width"], settings["blocks"], settings["heads"]), seed)
