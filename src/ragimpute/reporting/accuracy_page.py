@@ -14,8 +14,8 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import MAC_BINS
-from ragimpute.reporting.markdown import fill, hardware_text, markdown
-from ragimpute.reporting.verdict import bins_with_enough
+from ragimpute.reporting.beagle_verdict import bins_with_enough
+from ragimpute.reporting.page_blocks import fill, hardware_text, markdown
 from ragimpute.study.runs import NOT_TRAINED
 
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")

@@ -13,10 +13,11 @@ import pandas as pd
 from ragimpute import tables
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.evaluation import result_tables, trainings
+from ragimpute.evaluation import result_tables
+from ragimpute.evaluation.loss_study import trainings_table
 from ragimpute.reporting import chart, loss_figures
-from ragimpute.reporting.loss_blocks import PRIMARY, SECONDARY, Found, blocks
-from ragimpute.reporting.markdown import fill, hardware_text
+from ragimpute.reporting.loss_page_tables import PRIMARY, SECONDARY, Found, blocks
+from ragimpute.reporting.page_blocks import fill, hardware_text
 
 DOCS = Path(__file__).parents[3] / "docs"
 TRAININGS, RUNS = "loss_study.tsv", "loss_study_runs.tsv"  # in docs/data
@@ -46,7 +47,7 @@ def main() -> None:
 def add(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
     """Put the trainings of a results folder into the page's data, in place of those of the same study."""
     made = results / "trainings.tsv"
-    new = tables.read_table(made, trainings.COLUMNS).assign(study=study)
+    new = tables.read_table(made, trainings_table.COLUMNS).assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
     run = {
@@ -54,7 +55,7 @@ def add(results: Path, study: str, command: str, commit: str, docs: Path) -> Non
         **{"date": date.fromtimestamp(made.stat().st_mtime).isoformat(), "cpu_minutes": cpu_minutes(results)},
     }
     data = docs / "data"
-    _replace(data / TRAININGS, trainings.COLUMNS, new, study, trainings.DIGITS)
+    _replace(data / TRAININGS, trainings_table.COLUMNS, new, study, trainings_table.DIGITS)
     _replace(data / RUNS, RUN_COLUMNS, pd.DataFrame([run]), study)
 
 
@@ -62,7 +63,7 @@ def add(results: Path, study: str, command: str, commit: str, docs: Path) -> Non
 @docs_option
 def fill_page(docs: Path) -> None:
     """Write the page's tables and its figure from docs/data."""
-    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings.COLUMNS))
+    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings_table.COLUMNS))
     page = docs / "loss_study.md"
     filled = fill(page.read_text(encoding="utf-8"), blocks(found, read_loss_rows(docs / "data" / RUNS, RUN_COLUMNS)))
     main_settings = found.with_study(PRIMARY, SECONDARY)

@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from ragimpute.reporting import FIGURES, accuracy_figures, chart, loss_figures, region, style, training_figures
+from ragimpute.reporting import (
+    FIGURES,
+    accuracy_figures,
+    chart,
+    loss_figures,
+    position_figures,
+    style,
+    training_figures,
+)
 from ragimpute.reporting.study_tables import StudyTables
 
 
@@ -18,8 +26,8 @@ def draw(tables: StudyTables) -> dict[str, chart.Spec]:
         "calibration": accuracy_figures.calibration(tables.metrics, styles),
         "estimated_r2": accuracy_figures.estimated_r2(tables.metrics, styles),
         "estimates": accuracy_figures.estimates(tables.metrics, styles),
-        "along": region.accuracy_along_region(tables.along, styles),
-        "painting": region.painting_figure(tables.painting),
+        "along": position_figures.accuracy_along_region(tables.along, styles),
+        "painting": position_figures.painting_figure(tables.painting),
         "training": training_figures.training_figure(tables.curves, architectures, styles),
         "monitors": training_figures.monitor_figure(tables.curves, architectures, styles),
         "loss_study": loss_figures.loss_figure(tables.loss_study, tables.claims),

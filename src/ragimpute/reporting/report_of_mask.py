@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import STRATA
-from ragimpute.reporting import FIGURES, loss_figures, style, verdict
+from ragimpute.reporting import FIGURES, beagle_verdict, loss_figures, style
 from ragimpute.reporting.study_tables import StudyTables
 
 SECTIONS = (  # figures with a section of their own, in the order of the page
@@ -36,7 +36,7 @@ def mask_context(mask: str, rows: StudyTables, figures: Path, sizes: dict[str, s
         "id": f"mask-{mask}",
         "panel": summary["panel"].iloc[0],
         "facts": _facts(metrics, rows.along),
-        "verdict": verdict.verdict(summary, rows.comparisons, metrics),
+        "verdict": beagle_verdict.compare_with_beagle(summary, rows.comparisons, metrics),
         "scored": scored,
         "first": first,
         "sections": [name for name in SECTIONS if name != first and not drawn[name]["empty"]],
@@ -77,7 +77,7 @@ def _summary(rows: StudyTables, sizes: dict[str, str]) -> dict:
     text = result_tables.result_text(rows.summary, result_tables.SUMMARY_COLUMNS)
     exact = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False).set_index("method")
     bold = {
-        name: verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1))
+        name: beagle_verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1))
         for name in result_tables.SUMMARY_METRICS
     }
     lines = []
@@ -86,7 +86,7 @@ def _summary(rows: StudyTables, sizes: dict[str, str]) -> dict:
         cells = [
             {
                 "value": exact.loc[method, name],
-                "text": verdict.rounded(row[name], 1 if name == "epochs_to_best" else 4),
+                "text": beagle_verdict.rounded(row[name], 1 if name == "epochs_to_best" else 4),
                 "sd": f"± {row[f'{name}_sd']:.4f}" if np.isfinite(row.get(f"{name}_sd", np.nan)) else "",
                 "bold": method in bold.get(name, set()),
             }
@@ -134,8 +134,12 @@ def _with_interval(means: pd.DataFrame, method: str, stratum: str) -> dict[str, 
     if (method, stratum) not in means.index:
         return {"text": "NA", "interval": ""}
     value, low, high = means.loc[(method, stratum)]
-    interval = f"{verdict.rounded(low)} to {verdict.rounded(high)}" if np.isfinite(low) and np.isfinite(high) else ""
-    return {"text": verdict.rounded(value), "interval": interval}
+    interval = (
+        f"{beagle_verdict.rounded(low)} to {beagle_verdict.rounded(high)}"
+        if np.isfinite(low) and np.isfinite(high)
+        else ""
+    )
+    return {"text": beagle_verdict.rounded(value), "interval": interval}
 
 
 def _populations(metrics: pd.DataFrame) -> dict | None:
@@ -143,13 +147,13 @@ def _populations(metrics: pd.DataFrame) -> dict | None:
     if rows.empty:
         return None
     means = rows.groupby(["method", "population"])["value"].mean().unstack()
-    body = [(method, [verdict.rounded(value) for value in values]) for method, values in means.iterrows()]
+    body = [(method, [beagle_verdict.rounded(value) for value in values]) for method, values in means.iterrows()]
     return {"head": list(means.columns), "rows": body}
 
 
 def _info(metrics: pd.DataFrame) -> list[tuple[str, str]]:
     rows = metrics[(metrics["metric"] == "r2_info_correlation") & (metrics["population"] == "all")]
-    return [(name, verdict.rounded(value)) for name, value in rows.groupby("method")["value"].mean().items()]
+    return [(name, beagle_verdict.rounded(value)) for name, value in rows.groupby("method")["value"].mean().items()]
 
 
 def _figure(path: Path) -> dict:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ragimpute.evaluation.claim import (
+from ragimpute.evaluation.loss_study.claim_types import (
     INF,
     Claim,
     Conjunction,

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation import claims, loss_study
-from ragimpute.evaluation.claims import CALIBRATED, RAW, SUFFIX, VERDICTS
-from ragimpute.evaluation.intervals import ALPHA, Measured, contrast
 from ragimpute.evaluation.loss_diagnosis import verdict_of
-from ragimpute.evaluation.loss_study import STUDIES, MethodTrainings
-from ragimpute.evaluation.original_claims import DEFINITIONS, A, C
+from ragimpute.evaluation.loss_study import judged_claims, loss_table
+from ragimpute.evaluation.loss_study.judged_claims import CALIBRATED, RAW, SUFFIX, VERDICTS
+from ragimpute.evaluation.loss_study.loss_table import STUDIES, MethodTrainings
+from ragimpute.evaluation.loss_study.original_claims import DEFINITIONS, A, C
+from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contrast
 from ragimpute.reporting.loss_figures import claim_rows, claim_text, interval_text, rank_range, ranked
-from ragimpute.reporting.markdown import markdown
+from ragimpute.reporting.page_blocks import markdown
 
 PRIMARY, SECONDARY, _, SECOND_MASK, GPU = STUDIES
 COMPARED = {"f1_overall": "F1", "f1_rare": "rare F1"}
@@ -49,8 +49,8 @@ class Found:
     @classmethod
     def of(cls, trainings: pd.DataFrame) -> "Found":
         """Of the rows of docs/data/loss_study.tsv."""
-        settings = loss_study.group(trainings[trainings["learning_rate"].isna()])
-        return cls(settings, loss_study.loss_table(settings), claims.judge(settings), trainings)
+        settings = loss_table.group_trainings(trainings[trainings["learning_rate"].isna()])
+        return cls(settings, loss_table.loss_table(settings), judged_claims.judge_claims(settings), trainings)
 
     def with_study(self, *studies: str) -> list[MethodTrainings]:
         """The settings that trainings of one of `studies` belong to."""
@@ -145,17 +145,17 @@ def _claims_of(family: str) -> Table:
 def _power(found: Found, one: MethodTrainings) -> str:
     rows = [
         [row.text, row.scores, claim_text(row.sd_seeds), claim_text(row.error), claim_text(row.detectable)]
-        for row in claims.power(one).itertuples()
+        for row in judged_claims.power(one).itertuples()
     ]
     if not rows:
         return "No difference has two seeds."
-    seeds = claims.PLANNED_SEEDS
+    seeds = judged_claims.PLANNED_SEEDS
     head = ["difference", "scores", "sd over seeds", f"error with {seeds} seeds", "found with 80 %"]
     return markdown(head, rows)
 
 
 def _definitions() -> str:
-    rows = [[one.text, one.original, one.reason, claims.BY_DEFINITION] for one in DEFINITIONS]
+    rows = [[one.text, one.original, one.reason, judged_claims.BY_DEFINITION] for one in DEFINITIONS]
     return markdown(["claim", "the original's words", "why", "verdict"], rows)
 
 
@@ -214,7 +214,7 @@ def _rates(found: Found) -> str:
     rows = found.trainings
     varied = set(rows.loc[rows["learning_rate"].notna(), "loss"])
     parts = []
-    for one in loss_study.group(rows[rows["loss"].isin(varied)]):
+    for one in loss_table.group_trainings(rows[rows["loss"].isin(varied)]):
         of_setting = rows[rows["method"].isin([f"{one.architecture}.{label}" for label in one.losses])]
         named = of_setting.drop_duplicates("method").set_index("method")
         labels = {label: named.loc[f"{one.architecture}.{label}"] for label in one.losses}

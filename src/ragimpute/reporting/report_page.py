@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ragimpute import __version__
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.reporting import mask_section, run_section, style
+from ragimpute.reporting import report_of_mask, report_of_run, style
 from ragimpute.reporting.study_tables import StudyTables
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -63,17 +63,17 @@ def page_context(inputs: ReportInputs) -> dict:
         "date": date.today().isoformat(),
         "on_dark": {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()},
         "masks": [
-            mask_section.mask_context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()
+            report_of_mask.mask_context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()
         ],
         "sizes": sizes,
         "methods": set(inputs.tables.summary["method"]),
         "weights": set(inputs.tables.summary["weights"]),
-        "checks": [(name, run_section.findings(path)) for name, path in inputs.checks],
-        "dropped": [(name, run_section.drop_counts(path)) for name, path in inputs.dropped],
-        "benchmarks": run_section.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
+        "checks": [(name, report_of_run.findings(path)) for name, path in inputs.checks],
+        "dropped": [(name, report_of_run.drop_counts(path)) for name, path in inputs.dropped],
+        "benchmarks": report_of_run.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
         "config": text,
         "phasings": config.get("phasings"),
-        "provenance": run_section.provenance_rows(inputs.provenance),
+        "provenance": report_of_run.provenance_rows(inputs.provenance),
         "seeds": sorted(set(metrics.loc[metrics["architecture"] != "NA", "seed"])),
     }
 
