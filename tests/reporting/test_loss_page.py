@@ -20,9 +20,10 @@ from ragimpute.evaluation.loss_study.original_claims import CROSS_ENTROPY, DEFIN
 from ragimpute.reporting.loss_figures import claim_text, interval_text, rank_range
 from ragimpute.reporting.loss_page import DOCS, RUN_COLUMNS, RUNS, TRAININGS, cpu_minutes, main, read_loss_rows
 from ragimpute.reporting.loss_page_tables import GPU_NOT_RUN, NOT_RUN, Found, blocks
-from ragimpute.reporting.page_blocks import fill
+from ragimpute.reporting.page_blocks import fill_blocks
 from trainings_data import planted
 
+PAGE = Path("docs/loss_study.md")
 LEVELS = {**PREDICTED_F1["overall"], f"{C}_gamma2p5": 0.76}
 
 
@@ -189,10 +190,10 @@ def test_minutes_of_a_rule_are_summed_over_its_jobs(results):
 
 
 def test_a_missing_place_is_an_error():
-    with pytest.raises(InputError, match="<!-- scores -->"):
-        fill("<!-- counts -->\nold\n<!-- end -->", {"counts": "new", "scores": "x"})
+    with pytest.raises(InputError, match=r"docs/loss_study\.md: .*<!-- scores -->"):
+        fill_blocks(PAGE, "<!-- counts -->\nold\n<!-- end -->", {"counts": "new", "scores": "x"})
     assert (
-        fill("a\n<!-- counts -->\nold\n<!-- end -->\nb", {"counts": r"\1"})
+        fill_blocks(PAGE, "a\n<!-- counts -->\nold\n<!-- end -->\nb", {"counts": r"\1"})
         == "a\n<!-- counts -->\n\\1\n<!-- end -->\nb"
     )
 

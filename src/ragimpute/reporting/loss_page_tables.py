@@ -13,7 +13,7 @@ from ragimpute.evaluation.loss_study.loss_table import STUDIES, MethodTrainings
 from ragimpute.evaluation.loss_study.original_claims import DEFINITIONS, A, C
 from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contrast
 from ragimpute.reporting.loss_figures import claim_rows, claim_text, interval_text, rank_range, ranked
-from ragimpute.reporting.page_blocks import markdown
+from ragimpute.reporting.page_blocks import markdown_table
 
 PRIMARY, SECONDARY, _, SECOND_MASK, GPU = STUDIES
 COMPARED = {"f1_overall": "F1", "f1_rare": "rare F1"}
@@ -108,7 +108,7 @@ def _runs(runs: pd.DataFrame) -> str:
     ]
     missing = [name for name in STUDIES if name not in set(runs["study"])]
     rows += [[f"`{name}`", *["not run", "", "", "", ""]] for name in missing]
-    return markdown(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
+    return markdown_table(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
 
 
 def _counts(found: Found, one: MethodTrainings) -> str:
@@ -119,7 +119,7 @@ def _counts(found: Found, one: MethodTrainings) -> str:
         [f"{family}, {scores}", *(str(int((group["verdict"] == verdict).sum())) for verdict in shown)]
         for (family, scores), group in judged.groupby(["family", "scores"])
     ]
-    return markdown(["family", *shown], rows)
+    return markdown_table(["family", *shown], rows)
 
 
 def _claims_of(family: str) -> Table:
@@ -137,7 +137,7 @@ def _claims_of(family: str) -> Table:
                 cells[4] += f" ({row['reason']})"
             rows.append(cells)
         head = ["claim", "the original's words", "region", "raw", "verdict", "after temperature", "verdict"]
-        return markdown(head, rows)
+        return markdown_table(head, rows)
 
     return table
 
@@ -151,12 +151,12 @@ def _power(found: Found, one: MethodTrainings) -> str:
         return "No difference has two seeds."
     seeds = judged_claims.PLANNED_SEEDS
     head = ["difference", "scores", "sd over seeds", f"error with {seeds} seeds", "found with 80 %"]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def _definitions() -> str:
     rows = [[one.text, one.original, one.reason, judged_claims.BY_DEFINITION] for one in DEFINITIONS]
-    return markdown(["claim", "the original's words", "why", "verdict"], rows)
+    return markdown_table(["claim", "the original's words", "why", "verdict"], rows)
 
 
 def _wide(found: Found, one: MethodTrainings, column: str) -> pd.DataFrame:
@@ -189,7 +189,7 @@ def _scores(found: Found, one: MethodTrainings) -> str:
         rows.append(cells)
     pairs = [f"{label}, {scores}" for label in COMPARED.values() for scores in (RAW, CALIBRATED)]
     head = ["loss", "seeds", *pairs, *(f"{label}, raw / calibrated" for label in LEVELS.values())]
-    return markdown([*head, "rank by F1, raw", "calibrated"], rows)
+    return markdown_table([*head, "rank by F1, raw", "calibrated"], rows)
 
 
 def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[str]]) -> str:
@@ -197,7 +197,7 @@ def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[s
         [f"`{loss}`", *(claim_text(row[name]) for name in measures), *(values[i] for values in extra.values())]
         for i, (loss, row) in enumerate(wide.iterrows())
     ]
-    return markdown(["loss", *measures.values(), *extra], rows)
+    return markdown_table(["loss", *measures.values(), *extra], rows)
 
 
 def _training(found: Found, one: MethodTrainings) -> str:
@@ -242,7 +242,7 @@ def _rate_table(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
         + [_shown(one.losses[label][name]) for name in measures]
         for label in order
     ]
-    return markdown(["loss", "learning rate", "seeds", *measures.values()], cells)
+    return markdown_table(["loss", "learning rate", "seeds", *measures.values()], cells)
 
 
 def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
@@ -264,7 +264,7 @@ def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str
         [rate, *(_shown(one.losses[c][f"f1_overall{s}"] - one.losses[a][f"f1_overall{s}"]) for s in SUFFIX.values())]
         for rate, c, a in pairs
     ]
-    return markdown(["C − A at the learning rate", "F1, raw", "calibrated"], rows) if rows else ""
+    return markdown_table(["C − A at the learning rate", "F1, raw", "calibrated"], rows) if rows else ""
 
 
 def _shown(measured: Measured) -> str:
