@@ -14,7 +14,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 
 SPARSE_PER_CM = (
-    300  # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/methods.md)
+    300  # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/experiments.md)
 )
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 

@@ -71,7 +71,7 @@ def alternate_shares(
 def mean_by_posterior(fold: Fold, segments: dict[str, np.ndarray], threads: int = 1, chunk: int = 256) -> np.ndarray:
     """Haplotype dosages [S, 2P] float32 of the neighbours alone: the mean of their shares by posterior, over the rates.
 
-    segments: those of `retrieve_neighbours`. The mean over all of WEIGHTS is worse (docs/methods.md).
+    segments: those of `retrieve_neighbours`. The mean over all of WEIGHTS is worse (docs/experiments.md).
     """
     beside, n_sites = flanks(fold), len(fold.typed)
     dosage = np.empty((n_sites, 2 * fold.n_samples), dtype=np.float32)
