@@ -67,22 +67,20 @@ class Found:
 def blocks(found: Found, runs: pd.DataFrame) -> dict[str, str]:
     """The text of every block of the page. Args: runs, rows of docs/data/loss_study_runs.tsv."""
     main = found.with_study(PRIMARY, SECONDARY)
-    primary, second, full = (found.with_study(name) for name in (PRIMARY, SECOND_MASK, GPU))
-    return {
-        "figure": FIGURE if main else NOT_RUN,
-        "runs": _runs(runs),
-        "counts": _each(found, main, _counts),
-        "primary": _each(found, primary, _claims_of("primary")),
-        "power": _each(found, primary, _power),
-        "secondary": _each(found, main, _claims_of("secondary")),
-        "definitions": _definitions(),
-        "scores": _each(found, main, _scores),
-        "training": _each(found, main, _training),
-        "monitors": _each(found, main, _monitors),
-        "rates": _rates(found),
-        "second_mask": _each(found, second, _claims_of("primary"), _scores),
-        "gpu": _each(found, full, _scores, _training, _monitors, absent=GPU_NOT_RUN),
-    }
+    primary = found.with_study(PRIMARY)
+    text = {"figure": FIGURE if main else NOT_RUN, "runs": _runs(runs)}
+    text["counts"] = _each(found, main, _counts)
+    text["primary"] = _each(found, primary, _claims_of("primary"))
+    text["power"] = _each(found, primary, _power)
+    text["secondary"] = _each(found, main, _claims_of("secondary"))
+    text["definitions"] = _definitions()
+    text["scores"] = _each(found, main, _scores)
+    text["training"] = _each(found, main, _training)
+    text["monitors"] = _each(found, main, _monitors)
+    text["rates"] = _rates(found)
+    text["second_mask"] = _each(found, found.with_study(SECOND_MASK), _claims_of("primary"), _scores)
+    text["gpu"] = _each(found, found.with_study(GPU), _scores, _training, _monitors, absent=GPU_NOT_RUN)
+    return text
 
 
 Table = Callable[[Found, MethodTrainings], str]
