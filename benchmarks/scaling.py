@@ -3,8 +3,8 @@
 One simulation (Europeans of Gutenkunst et al. 2009, msprime: `pip install msprime==1.4.4`) with the targets in it; each
 panel is the first so many of its samples. All methods get the same files of phased targets at the same typed sites,
 each its own prepared reference (ours by `read-panel --describe`, bref3, msav), whose preparation is reported apart.
-Scored is dosage r2 at sites that are rare in the largest panel: at those polymorphic in each panel, ever more, and at
-those polymorphic in the smallest, the same for all. Our kernels are compiled before the clock starts.
+Scored is dosage r2 at sites that are rare in the largest panel: those polymorphic in each panel, ever more, and those
+polymorphic in the smallest, the same for all. Our kernels are compiled before the clock starts.
 
 Times are those of 50 targets. Accuracy needs more samples, and more than one genealogy: `--targets 200 --simulations 5`
 simulates anew with other seeds and scores all samples together; the interval of the difference is a bootstrap over
@@ -26,7 +26,7 @@ import pandas as pd
 from impute import Cost, cost
 
 from ragimpute.evaluation import bootstrap, metrics
-from ragimpute.evaluation.statistics import Genotypes, sample_statistics
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel, Sites

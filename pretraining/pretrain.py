@@ -2,7 +2,7 @@
 
 The mix: simulated panels of many demographies, recombination rates, sizes and array densities, and real panels under
 the site lists of real arrays and random ones. In each, some samples are imputed from all the others, in their own
-phase: errors of phase, put in at random, made the network worse (docs/methods.md).
+phase: errors of phase, put in at random, made the network worse (docs/experiments.md).
 """
 
 import json

@@ -19,7 +19,7 @@ from ragimpute.baselines.beagle import run_beagle
 from ragimpute.baselines.copying import run_li_stephens
 from ragimpute.evaluation import scorer
 from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.statistics import Genotypes
+from ragimpute.evaluation.sample_statistics import Genotypes
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.engine import imputed_parts
@@ -73,7 +73,7 @@ def scores(result: Imputed, truth: Panel, reference: Panel, typed: np.ndarray) -
         np.full(len(ac), np.nan),
         truth.samples,
         ["NA"] * len(truth.samples),
-        scorer.Setting(bootstraps=1),
+        scorer.BootstrapSettings(bootstraps=1),
     )
     minor = np.where(2 * ac > counts.an, 2 - true.T, true.T).T.sum(axis=1)
     wide = table.pivot(index="stratum", columns="metric", values="value").reindex(list(STRATA))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ragimpute.evaluation.statistics import Genotypes
+from ragimpute.evaluation.sample_statistics import Genotypes
 from ragimpute.evaluation.strata import ReferenceCounts
 
 
@@ -43,22 +43,15 @@ def write_study(folder, truth: bool = True) -> None:
     import pandas as pd
 
     from ragimpute import tables
-    from ragimpute.evaluation import (
-        by_position,
-        claims,
-        loss_study,
-        result_tables,
-        scorer,
-        store,
-        summary,
-        training_curves,
-        trainings,
-    )
-    from ragimpute.evaluation.untyped import Untyped
+    from ragimpute.evaluation import accuracy_by_position, result_tables, scorer, summary
+    from ragimpute.evaluation.evaluation_file import Evaluation
+    from ragimpute.evaluation.evaluation_inputs import MethodResult
+    from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves, trainings_table
+    from ragimpute.evaluation.paired_comparisons import compare_methods
     from ragimpute.panel.store import Sites
     from ragimpute.retrieval import painting
 
-    samples, setting = [f"P{i:02d}" for i in range(40)], scorer.Setting(100, 1)
+    samples, setting = [f"P{i:02d}" for i in range(40)], scorer.BootstrapSettings(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
@@ -76,13 +69,13 @@ def write_study(folder, truth: bool = True) -> None:
         info = np.random.default_rng(2).random(500)
         if truth:
             table, scored = scorer.score(run, genotypes, counts, info, samples, ["NA"] * 40, setting)
-            evaluations.append(store.Evaluation(run, setting, scored))
+            evaluations.append(Evaluation(run, setting, scored))
         else:
             table = scorer.score_estimates(run, counts, info, 40)
         measured.append(table)
         typed = np.arange(len(pos)) % 5 == 0
-        found = Untyped(typed, genotypes if truth else None, counts, info, counts, info, tuple(samples), ())
-        windows.append(by_position.accuracy_by_position(run, sites, found))
+        found = MethodResult(typed, genotypes if truth else None, counts, info, counts, info, tuple(samples), ())
+        windows.append(accuracy_by_position.accuracy_by_position(run, sites, found))
         if architecture != "NA":
             rows = []
             for step in range(1, 61):
@@ -101,13 +94,13 @@ def write_study(folder, truth: bool = True) -> None:
     table = tables.join_tables(measured, result_tables.METRIC_COLUMNS)
     result_tables.write_result_table(table, result_tables.METRIC_COLUMNS, folder / "metrics.tsv")
     result_tables.write_result_table(
-        store.compare_methods(evaluations), result_tables.COMPARISON_COLUMNS, folder / "comparisons.tsv"
+        compare_methods(evaluations), result_tables.COMPARISON_COLUMNS, folder / "comparisons.tsv"
     )
     result_tables.write_result_table(
         summary.summary_table(table, histories), result_tables.SUMMARY_COLUMNS, folder / "summary.tsv"
     )
     result_tables.write_result_table(
-        tables.join_tables(windows, by_position.COLUMNS), by_position.COLUMNS, folder / "along.tsv"
+        tables.join_tables(windows, accuracy_by_position.COLUMNS), accuracy_by_position.COLUMNS, folder / "along.tsv"
     )
     pieces = [("P00", 1 + i // 4, 1 + i % 4 * 150_000, f"R{i % 3}", 1 + i % 2, ("GBR", "FIN")[i % 2]) for i in range(8)]
     painted = pd.DataFrame(
@@ -123,8 +116,8 @@ def write_study(folder, truth: bool = True) -> None:
         for one in evaluations
         if one.run.architecture == "bert_rag"
     ]
-    rows = trainings.training_rows([*evaluations, *recalibrated], histories, config, "default")
-    result_tables.write_result_table(rows, trainings.COLUMNS, folder / "trainings.tsv", trainings.DIGITS)
-    settings = loss_study.group(tables.read_table(folder / "trainings.tsv", trainings.COLUMNS))
-    result_tables.write_result_table(loss_study.loss_table(settings), loss_study.COLUMNS, folder / "loss_study.tsv")
-    result_tables.write_result_table(claims.judge(settings), claims.COLUMNS, folder / "claims.tsv")
+    rows = trainings_table.training_rows([*evaluations, *recalibrated], histories, config, "default")
+    result_tables.write_result_table(rows, trainings_table.COLUMNS, folder / "trainings.tsv", trainings_table.DIGITS)
+    settings = loss_table.group_trainings(tables.read_table(folder / "trainings.tsv", trainings_table.COLUMNS))
+    result_tables.write_result_table(loss_table.loss_table(settings), loss_table.COLUMNS, folder / "loss_study.tsv")
+    result_tables.write_result_table(judged_claims.judge_claims(settings), judged_claims.COLUMNS, folder / "claims.tsv")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.original_claims import CROSS_ENTROPY
-from ragimpute.evaluation.trainings import COLUMNS, GROUPS, JACKKNIFED, pack
+from ragimpute.evaluation.loss_study.original_claims import CROSS_ENTROPY
+from ragimpute.evaluation.loss_study.trainings_table import COLUMNS, GROUPS, JACKKNIFED, pack
 
 SEEDS = tuple(range(1, 11))
 SCATTER = np.array([-1.0, 0.5, 0.0, 1.0, -0.5, 0.8, -0.9, 0.3, -0.4, 0.2])  # of ten seeds; its mean is 0

@@ -3,9 +3,9 @@ import pytest
 
 from evaluation_data import synthetic
 from ragimpute.evaluation import bootstrap, metrics
-from ragimpute.evaluation.statistics import Genotypes, sample_statistics
+from ragimpute.evaluation.r2_per_variant import resampled_mean_r2, site_r2
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, membership
-from ragimpute.evaluation.variants import resampled_mean_r2, site_r2
 
 
 def test_weights_are_reproducible_and_sum_to_the_samples():

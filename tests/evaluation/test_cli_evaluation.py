@@ -14,6 +14,7 @@ from ragimpute import tables
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
+from ragimpute.panel.roles import write_roles
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.writer import write_genotypes, write_imputed
@@ -37,19 +38,16 @@ def study(tmp_path_factory, tiny_panel: Panel, tiny_typed: np.ndarray) -> Path:
         write_imputed(folder / f"{name}.vcf.gz", sites, tiny_panel.contigs, imputed)
     place = pd.DataFrame({name: getattr(sites, name) for name in ("chrom", "pos", "ref", "alt")})
     place.assign(typed=tiny_typed.astype(int)).to_csv(folder / "typed.tsv", sep="\t", index=False)
-    ac = tiny_panel.alleles[:].sum(axis=1, dtype=int)
-    place.assign(ac=ac, an=48).to_csv(folder / "frequencies.tsv", sep="\t", index=False)
-    roles = pd.DataFrame({"sample": SAMPLES, "role": "target", "fold": "targets", "population": ["A", "B"] * 6})
-    roles.assign(family="NA").to_csv(folder / "roles.tsv", sep="\t", index=False)
+    targets = pd.DataFrame({"sample": SAMPLES, "role": "target", "fold": "targets", "population": ["A", "B"] * 6})
+    reference = pd.DataFrame({"sample": tiny_panel.samples, "role": "reference", "fold": "train", "population": "NA"})
+    write_roles(pd.concat([reference, targets]).assign(family="NA"), folder / "roles.tsv")
     return folder
 
 
 def evaluate(folder: Path, name: str, *extra: str, truth: bool = True) -> Path:
     out = folder / f"{name}{'' if truth else '.untold'}.tsv"
     arguments = ["evaluate", "--imputed", str(folder / f"{name}.vcf.gz"), "--panel", str(folder / "panel.safetensors")]
-    arguments += [
-        part for verb in ("roles", "typed", "frequencies") for part in (f"--{verb}", str(folder / f"{verb}.tsv"))
-    ]
+    arguments += [part for verb in ("roles", "typed") for part in (f"--{verb}", str(folder / f"{verb}.tsv"))]
     arguments += ["--panel-name", "tiny", "--mask-name", "fifth", "--method", name, "--seed", "0", "--bootstraps", "50"]
     arguments += ["--out", str(out), "--statistics", str(out.with_suffix(".safetensors"))]
     arguments += ["--along", str(out.with_suffix(".along"))]
@@ -123,7 +121,7 @@ def test_without_truth(study):
 def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
     for name in ("panel.safetensors", "roles.tsv", "typed.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
         (tmp_path / name).write_bytes((study / name).read_bytes())
-    rows = (study / "frequencies.tsv").read_text().splitlines(keepends=True)
-    (tmp_path / "frequencies.tsv").write_text("".join(rows[:-1]))
-    with pytest.raises(InputError, match=r"frequencies\.tsv: its sites are not the panel's"):
+    rows = (study / "typed.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "typed.tsv").write_text("".join(rows[:-1]))
+    with pytest.raises(InputError, match=r"typed\.tsv: its rows are not the panel's"):
         evaluate(tmp_path, "good")

@@ -6,9 +6,15 @@ from sklearn.metrics import brier_score_loss, cohen_kappa_score, f1_score, preci
 
 from evaluation_data import synthetic, truth_as_result
 from ragimpute.evaluation import metrics
-from ragimpute.evaluation.statistics import FIELDS, Genotypes, genotype_probabilities, hard_calls, sample_statistics
+from ragimpute.evaluation.r2_per_variant import site_r2
+from ragimpute.evaluation.sample_statistics import (
+    FIELDS,
+    Genotypes,
+    genotype_probabilities,
+    hard_calls,
+    sample_statistics,
+)
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
-from ragimpute.evaluation.variants import site_r2
 
 RARE = ReferenceCounts(np.array([10]), np.array([600]))
 

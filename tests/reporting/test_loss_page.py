@@ -13,15 +13,17 @@ from click.testing import CliRunner
 from evaluation_data import write_study
 from ragimpute import tables
 from ragimpute.errors import InputError
-from ragimpute.evaluation import result_tables, trainings
-from ragimpute.evaluation.claims import FAMILIES
-from ragimpute.evaluation.original_claims import CROSS_ENTROPY, DEFINITIONS, PREDICTED_F1, A, C
-from ragimpute.reporting.loss_blocks import GPU_NOT_RUN, NOT_RUN, Found, blocks
+from ragimpute.evaluation import result_tables
+from ragimpute.evaluation.loss_study import trainings_table
+from ragimpute.evaluation.loss_study.judged_claims import FAMILIES
+from ragimpute.evaluation.loss_study.original_claims import CROSS_ENTROPY, DEFINITIONS, PREDICTED_F1, A, C
 from ragimpute.reporting.loss_figures import claim_text, interval_text, rank_range
 from ragimpute.reporting.loss_page import DOCS, RUN_COLUMNS, RUNS, TRAININGS, cpu_minutes, main, read_loss_rows
-from ragimpute.reporting.markdown import fill
+from ragimpute.reporting.loss_page_tables import GPU_NOT_RUN, NOT_RUN, Found, blocks
+from ragimpute.reporting.page_blocks import fill_blocks
 from trainings_data import planted
 
+PAGE = Path("docs/loss_study.md")
 LEVELS = {**PREDICTED_F1["overall"], f"{C}_gamma2p5": 0.76}
 
 
@@ -80,7 +82,7 @@ def test_the_page_has_a_place_for_every_table_and_nothing_else(written):
 
 
 def test_without_any_training_every_table_says_so():
-    empty = blocks(Found.of(tables.join_tables([], trainings.COLUMNS)), tables.join_tables([], RUN_COLUMNS))
+    empty = blocks(Found.of(tables.join_tables([], trainings_table.COLUMNS)), tables.join_tables([], RUN_COLUMNS))
     told = {name for name, content in empty.items() if content == NOT_RUN}
     assert told == set(empty) - {"runs", "definitions", "gpu"}
     assert empty["gpu"] == GPU_NOT_RUN
@@ -148,8 +150,8 @@ def test_a_study_is_added_replaced_and_filled_in(results, docs):
     run(*words, "--study", "study_primary", "--command", "snakemake -x")
     run(*words, "--study", "study_secondary", "--command", "snakemake -y")
     data = docs / "data" / TRAININGS
-    rows = read_loss_rows(data, trainings.COLUMNS)
-    original = tables.read_table(results / "trainings.tsv", trainings.COLUMNS)
+    rows = read_loss_rows(data, trainings_table.COLUMNS)
+    original = tables.read_table(results / "trainings.tsv", trainings_table.COLUMNS)
     assert rows["study"].value_counts().to_dict() == dict.fromkeys(("study_primary", "study_secondary"), len(original))
     part = rows[rows["study"] == "study_primary"].drop(columns="study").reset_index(drop=True)
     pd.testing.assert_frame_equal(part, original.drop(columns="study"))
@@ -175,7 +177,7 @@ def test_a_folder_without_trainings_is_named(results, docs, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     result_tables.write_result_table(
-        tables.join_tables([], trainings.COLUMNS), trainings.COLUMNS, folder / "trainings.tsv"
+        tables.join_tables([], trainings_table.COLUMNS), trainings_table.COLUMNS, folder / "trainings.tsv"
     )
     words = ["--results", str(folder), "--study", "x", "--command", "c", "--commit", "c", "--docs", str(docs)]
     result = CliRunner().invoke(main, ["add", *words])
@@ -188,10 +190,10 @@ def test_minutes_of_a_rule_are_summed_over_its_jobs(results):
 
 
 def test_a_missing_place_is_an_error():
-    with pytest.raises(InputError, match="<!-- scores -->"):
-        fill("<!-- counts -->\nold\n<!-- end -->", {"counts": "new", "scores": "x"})
+    with pytest.raises(InputError, match=r"docs/loss_study\.md: .*<!-- scores -->"):
+        fill_blocks(PAGE, "<!-- counts -->\nold\n<!-- end -->", {"counts": "new", "scores": "x"})
     assert (
-        fill("a\n<!-- counts -->\nold\n<!-- end -->\nb", {"counts": r"\1"})
+        fill_blocks(PAGE, "a\n<!-- counts -->\nold\n<!-- end -->\nb", {"counts": r"\1"})
         == "a\n<!-- counts -->\n\\1\n<!-- end -->\nb"
     )
 

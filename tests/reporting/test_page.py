@@ -11,8 +11,8 @@ from ragimpute import tables
 from ragimpute.cli.reporting import report_command
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
-from ragimpute.reporting.run_section import benchmark_rows
-from ragimpute.reporting.verdict import not_worse, verdict
+from ragimpute.reporting.beagle_verdict import compare_with_beagle, not_worse
+from ragimpute.reporting.report_of_run import benchmark_rows
 
 
 class Tags(HTMLParser):
@@ -133,20 +133,20 @@ def compared(low: float, high: float) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     ],
 )
 def test_the_verdict_is_fair(low, high, outcome, words):
-    found = verdict(*compared(low, high))
+    found = compare_with_beagle(*compared(low, high))
     assert found.outcome == outcome
     assert words in found.sentence
 
 
 def test_bins_ahead_need_enough_minor_alleles():
     summary, comparisons, metrics = compared(0.04, 0.06)
-    assert verdict(summary, comparisons, metrics).bins.startswith("Ahead in 1 of 1 ")
-    assert verdict(summary, comparisons, metrics.assign(value=199.0)).bins == ""
+    assert compare_with_beagle(summary, comparisons, metrics).bins.startswith("Ahead in 1 of 1 ")
+    assert compare_with_beagle(summary, comparisons, metrics.assign(value=199.0)).bins == ""
 
 
 def test_only_a_selected_row_is_compared():
     summary, comparisons, metrics = compared(0.04, 0.06)
-    assert verdict(summary.assign(selected=False), comparisons, metrics).outcome == "none"
+    assert compare_with_beagle(summary.assign(selected=False), comparisons, metrics).outcome == "none"
 
 
 def test_bold_needs_the_paired_interval():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mosaic import mosaic_panel
-from ragimpute.evaluation.variants import site_r2
+from ragimpute.evaluation.r2_per_variant import site_r2
 from ragimpute.imputation.left_out import empirical_r2
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval import candidates, neighbours

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from evaluation_data import truth_as_result
 from ragimpute.evaluation import metrics
-from ragimpute.evaluation.statistics import Genotypes, sample_statistics
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts
 from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap

@@ -5,7 +5,6 @@ rule evaluate:
         panel=panel_file("panel.safetensors"),
         roles=panel_file("roles.tsv"),
         typed="results/masks/{mask}/typed.tsv",
-        frequencies=panel_file("frequencies.tsv"),
     output:
         metrics="results/evaluation/{mask}/{method}/seed{seed}.tsv",
         statistics="results/evaluation/{mask}/{method}/seed{seed}.statistics.safetensors",
@@ -30,8 +29,7 @@ rule evaluate:
         bootstrap_seed=CONFIG["evaluation"]["seed"],
     shell:
         "ragimpute evaluate --imputed {input.imputed:q} {params.truth:q} --panel {input.panel:q}"
-        " --roles {input.roles:q} --typed {input.typed:q} --frequencies {input.frequencies:q} {params.names:q}"
-        " {params.alleles:q}"
+        " --roles {input.roles:q} --typed {input.typed:q} {params.names:q} {params.alleles:q}"
         " --bootstraps {params.bootstraps:q} --bootstrap-seed {params.bootstrap_seed:q}"
         " --out {output.metrics:q} --statistics {output.statistics:q}"
         " --along {output.along:q} > {log:q} 2>&1"

@@ -74,7 +74,7 @@ def report_command(
     **paths: Path,
 ) -> None:
     """Write the report: verdict, tables, figures, methods text, provenance."""
-    from ragimpute.reporting.page import ReportInputs, write_report
+    from ragimpute.reporting.report_page import ReportInputs, write_report
     from ragimpute.reporting.study_tables import StudyTables
 
     inputs = ReportInputs(

@@ -21,7 +21,7 @@ def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Shift resamples [B, ...] so that their mean is the measured value [...].
 
     For statistics that resampling itself moves: the per-variant r2 rises when a rare site's carrier is drawn twice (and
-    the site leaves when nobody is drawn), the calibration error rises with repeated samples. The spread is kept.
+    the site leaves when none is drawn), the calibration error rises with repeated samples. The spread is kept.
     """
     defined = np.isfinite(resamples)
     count = defined.sum(axis=0)

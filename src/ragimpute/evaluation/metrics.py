@@ -1,13 +1,14 @@
-"""Metrics as pure functions of sums (`statistics.FIELDS`), for one sample, all samples or weighted resamples alike.
+"""Metrics as pure functions of sums (`sample_statistics.FIELDS`) over one sample, all samples or a weighted resample.
 
 Every function takes sums [..., F] and returns values [...]; NaN where the metric is undefined.
 """
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 
-from ragimpute.evaluation.statistics import FIELDS
+from ragimpute.evaluation.sample_statistics import FIELDS
 
 _COLUMN = {name: i for i, name in enumerate(FIELDS)}
 
@@ -32,24 +33,29 @@ def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarr
 def pooled_r2(
     n: np.ndarray, x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray
 ) -> np.ndarray:
-    """Squared Pearson correlation [...] of x and y over n pairs, from sums [...] of x, y, x^2, y^2 and xy."""
+    """Squared Pearson correlation [...] of x and y from sums [...] over n values; NaN where x or y is constant.
+
+    n: number of values; x, y, xx, yy, xy: sums of x, y, x^2, y^2 and x y. Sums of disjoint sets of values add up.
+    """
     covariance = n * xy - x * y
     return ratio(covariance**2, _variance(n, x, xx) * _variance(n, y, yy))
 
 
 def r2(sums: np.ndarray) -> np.ndarray:
     """Squared Pearson correlation of dosage and truth over all genotypes of the stratum."""
-    n, x, y = field(sums, "n"), field(sums, "x"), field(sums, "y")
-    return pooled_r2(n, x, y, field(sums, "xx"), field(sums, "yy"), field(sums, "xy"))
+    n, x, y, xx, yy, xy = (field(sums, name) for name in ("n", "x", "y", "xx", "yy", "xy"))
+    return pooled_r2(n, x, y, xx, yy, xy)
 
 
 def _minor_alleles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """True positives, called and true minor alleles."""
-    table = {(i, j): field(sums, f"c{i}{j}") for i in range(3) for j in range(3)}
-    shared, called, true = (
-        sum(weight(i, j) * count for (i, j), count in table.items()) for weight in (min, lambda i, j: i, lambda i, j: j)
-    )
-    return np.asarray(shared), np.asarray(called), np.asarray(true)
+    """True positives, called and true minor alleles, each [...]."""
+    shared = called = true = np.zeros(sums.shape[:-1])
+    for call, truth in product(range(3), repeat=2):
+        count = field(sums, f"c{call}{truth}")
+        shared = shared + min(call, truth) * count
+        called = called + call * count
+        true = true + truth * count
+    return shared, called, true
 
 
 def precision(sums: np.ndarray) -> np.ndarray:
@@ -95,9 +101,11 @@ def iqs(sums: np.ndarray) -> np.ndarray:
     """
     n = field(sums, "n")
     observed = ratio(field(sums, "p_true"), n)
-    true = [field(sums, f"c0{g}") + field(sums, f"c1{g}") + field(sums, f"c2{g}") for g in range(3)]
-    parts = [ratio(field(sums, f"p{g}"), n) * ratio(true[g], n) for g in range(3)]
-    chance = parts[0] + parts[1] + parts[2]
+    chance = np.zeros(n.shape)
+    for genotype in range(3):
+        calls = [field(sums, f"c{call}{genotype}") for call in range(3)]
+        true_share = ratio(calls[0] + calls[1] + calls[2], n)
+        chance = chance + ratio(field(sums, f"p{genotype}"), n) * true_share
     return ratio(observed - chance, 1 - chance)
 
 

@@ -1,35 +1,39 @@
 """The TSV files of an evaluation: fixed columns, sorted rows, fixed precision, NA for what is undefined."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from ragimpute import tables
-from ragimpute.artefacts import atomic_path
 from ragimpute.evaluation.strata import STRATA
 
+_RUN_TEXT = ("panel", "mask", "method", "architecture", "loss", "weights")
+_GROUP_TEXT = ("population", "stratum", "metric")
 METRIC_COLUMNS: dict[str, type] = {
-    **dict.fromkeys(("panel", "mask", "method", "architecture", "loss", "weights"), str),
+    **dict.fromkeys(_RUN_TEXT, str),
     "seed": int,
-    **dict.fromkeys(("population", "stratum", "metric"), str),
+    **dict.fromkeys(_GROUP_TEXT, str),
     **dict.fromkeys(("value", "ci_low", "ci_high"), float),
     **dict.fromkeys(("n_sites", "n_genotypes"), int),
 }
 COMPARISON_COLUMNS: dict[str, type] = {
     **dict.fromkeys(("panel", "mask", "method_a", "method_b", "seed_a", "seed_b"), str),
-    **dict.fromkeys(("population", "stratum", "metric"), str),
+    **dict.fromkeys(_GROUP_TEXT, str),
     **dict.fromkeys(("difference", "ci_low", "ci_high", "p_value"), float),
     "n_samples": int,
 }
 SUMMARY_METRICS = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
+TRAINING_MEASURES = ("epochs_to_best", "loss_sd", "f1_gap")
 SUMMARY_COLUMNS: dict[str, type] = {
-    **dict.fromkeys(("panel", "mask", "method", "architecture", "loss", "weights"), str),
+    **dict.fromkeys(_RUN_TEXT, str),
     "selected": bool,
     "n_seeds": int,
     **dict.fromkeys(SUMMARY_METRICS, float),
     **dict.fromkeys((f"{name}_sd" for name in SUMMARY_METRICS), float),
-    **dict.fromkeys(("epochs_to_best", "loss_sd", "f1_gap"), float),
+    **dict.fromkeys(TRAINING_MEASURES, float),
 }
 HISTORY_COLUMNS: dict[str, type] = {"seed": int, "step": int, "epoch": int, "metric": str, "value": float}
 
@@ -54,17 +58,33 @@ class RunNames:
 
 
 def write_result_table(table: pd.DataFrame, columns: tables.Columns, path: str | os.PathLike, digits: int = 6) -> None:
-    """Write `result_text` of `table`; same content, same bytes."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(result_text(table, columns, digits), encoding="utf-8")
+    """Write `columns` of `table` as TSV, its rows in a fixed order; same content, same bytes."""
+    tables.write_table(_ordered(table, columns), path, digits)
 
 
 def result_text(table: pd.DataFrame, columns: tables.Columns, digits: int = 6) -> str:
-    """TSV of `columns` of `table`, sorted by the text columns (strata in their own order)."""
+    """What `write_result_table` writes."""
+    return tables.table_text(_ordered(table, columns), digits)
+
+
+def _ordered(table: pd.DataFrame, columns: tables.Columns) -> pd.DataFrame:
+    """`columns` of `table`, sorted by the text columns and the seed (strata in their own order)."""
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
     ordered = table[list(columns)].sort_values(keys, key=_sort_key, kind="stable")
     truths = {name: bool for name, kind in columns.items() if kind is bool}
-    return tables.table_text(ordered.astype(truths), digits)
+    return ordered.astype(truths)
+
+
+def read_histories(named: Iterable[tuple[str, str, Path]]) -> dict[tuple[str, str], list[pd.DataFrame]]:
+    """The history tables of (mask, method, path of history.tsv), by mask and method.
+
+    Raises InputError when a file is missing or is no history.
+    """
+    histories: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for mask, method, path in named:
+        of_method = histories.setdefault((mask, method), [])
+        of_method.append(tables.read_table(path, HISTORY_COLUMNS))
+    return histories
 
 
 def _sort_key(column: pd.Series) -> pd.Series:

@@ -6,19 +6,17 @@ import numpy as np
 
 RARE_BELOW = 0.05  # reference minor allele frequency
 
+UNBOUNDED = np.iinfo(np.int64).max
+_BOUNDS = ((0, 0), (1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200))
+
+
+def _bin_name(low: int, high: int) -> str:
+    return f"mac_{low}" if low == high else f"mac_{low}_{high}"
+
+
 # stratum -> smallest and largest reference minor allele count
-MAC_BINS: dict[str, tuple[int, int]] = {
-    "mac_0": (0, 0),
-    "mac_1": (1, 1),
-    "mac_2": (2, 2),
-    "mac_3_5": (3, 5),
-    "mac_6_10": (6, 10),
-    "mac_11_20": (11, 20),
-    "mac_21_50": (21, 50),
-    "mac_51_100": (51, 100),
-    "mac_101_200": (101, 200),
-    "mac_201_plus": (201, np.iinfo(np.int64).max),
-}
+MAC_BINS: dict[str, tuple[int, int]] = {_bin_name(low, high): (low, high) for low, high in _BOUNDS}
+MAC_BINS["mac_201_plus"] = (201, UNBOUNDED)
 STRATA: tuple[str, ...] = ("overall", "rare", "common", *MAC_BINS)
 
 
@@ -36,13 +34,21 @@ class ReferenceCounts:
 
     @property
     def maf(self) -> np.ndarray:
-        """Minor allele frequency [S] float64; NaN where nobody has a genotype."""
+        """Minor allele frequency [S] float64; NaN where no sample has a genotype."""
         return np.divide(self.mac, self.an, out=np.full(len(self.an), np.nan), where=self.an > 0)
 
     @property
     def flipped(self) -> np.ndarray:
         """[S] bool: the reference allele is the minor one. A tie keeps the alternate allele."""
         return 2 * self.ac > self.an
+
+
+def count_minor_allele(dosage: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+    """Dosages or allele counts in [0, 2] of the minor allele, from those of ALT.
+
+    Args: dosage [S, P]; flipped [S] bool, where REF is the minor allele.
+    """
+    return np.where(flipped[:, None], 2 - dosage, dosage)
 
 
 def membership(counts: ReferenceCounts) -> np.ndarray:

@@ -1,52 +1,60 @@
 """summary.tsv: one row per panel, mask and method, values averaged over seeds, with the training's own measures."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ragimpute import tables
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.scorer import ALL
 
 LAST_EPOCHS = 3  # `loss_sd`: standard deviation of the per-step loss over this many last epochs
 SELECTION_METRIC = "val_r2"  # of the validation samples of the panel; the targets choose nothing
 
-_PLACES = {
-    **{f"r2_{stratum}": ("r2", stratum) for stratum in ("overall", "rare", "common")},
-    "r2_variant_rare": ("r2_variant", "rare"),
-    **{f"f1_{stratum}": ("f1", stratum) for stratum in ("overall", "rare", "common")},
-}
+# column -> metric and stratum
+_PLACES = {name: tuple(name.rsplit("_", 1)) for name in result_tables.SUMMARY_METRICS}
+Histories = Mapping[tuple[str, str], Sequence[pd.DataFrame]]  # (mask, method) -> a table for each seed
 _KEYS = ("panel", "mask", "method", "architecture", "loss", "weights")
 
 
-def summary_table(measured: pd.DataFrame, histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
+def summarise_metrics(metrics: Path, histories: Histories, out: Path) -> pd.DataFrame:
+    """The step `summarise`: write summary.tsv to `out` from metrics.tsv, and return the table."""
+    measured = tables.read_table(metrics, result_tables.METRIC_COLUMNS)
+    table = summary_table(measured, histories)
+    result_tables.write_result_table(table, result_tables.SUMMARY_COLUMNS, out)
+    return table
+
+
+def summary_table(measured: pd.DataFrame, histories: Histories) -> pd.DataFrame:
     """The summary of metrics.tsv rows.
 
     Args: measured, rows of metrics.tsv; histories: (mask, method) -> history tables (columns of history.tsv). A method
     without a history, such as a calibrated one, which shares its training with the raw one, has no measures of training
     and is never selected.
-    Returns a table with `tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
+    Returns a table with `result_tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
     """
-    everyone = measured[measured["population"] == ALL]
+    of_all_samples = measured[measured["population"] == ALL]
     rows = []
-    for key, group in everyone.groupby(list(_KEYS), sort=True):
+    for key, group in of_all_samples.groupby(list(_KEYS), sort=True):
         row: dict = dict(zip(_KEYS, key, strict=True))
         row["n_seeds"] = group["seed"].nunique()
         for name, (metric, stratum) in _PLACES.items():
-            values = group.loc[(group["metric"] == metric) & (group["stratum"] == stratum), "value"]
-            row[name], row[f"{name}_sd"] = values.mean(), values.std(ddof=1)
-        tables_of_row = histories.get((row["mask"], row["method"]), ())
-        trained = [one for table in tables_of_row for one in training_measures(table)]
-        for name in ("epochs_to_best", "loss_sd", "f1_gap", SELECTION_METRIC):
-            found = [one[name] for one in trained if np.isfinite(one[name])]
-            row[name] = float(np.mean(found)) if found else np.nan
+            same = (group["metric"] == metric) & (group["stratum"] == stratum)
+            values = group.loc[same, "value"]
+            row[name] = values.mean()
+            row[f"{name}_sd"] = values.std(ddof=1)
+        trainings = []
+        for table in histories.get((row["mask"], row["method"]), ()):
+            trainings += training_measures(table)
+        for name in (*result_tables.TRAINING_MEASURES, SELECTION_METRIC):
+            values = [training[name] for training in trainings if np.isfinite(training[name])]
+            row[name] = float(np.mean(values)) if values else np.nan
         rows.append(row)
-    table = pd.DataFrame(rows, columns=[*_KEYS, "n_seeds", *_sorted_columns(), SELECTION_METRIC])
+    numbers = [name for name, kind in result_tables.SUMMARY_COLUMNS.items() if kind is float]
+    table = pd.DataFrame(rows, columns=[*_KEYS, "n_seeds", *numbers, SELECTION_METRIC])
     return select(table)[list(result_tables.SUMMARY_COLUMNS)]
-
-
-def _sorted_columns() -> list[str]:
-    return [name for name, kind in result_tables.SUMMARY_COLUMNS.items() if kind is float]
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
@@ -67,24 +75,26 @@ def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
     over the sum of its weights (a tenfold weight is no instability). f1_gap: train_f1 - val_f1 at the epoch of
     the best val_f1, positive when the network has learnt its training samples by heart.
     """
-    out = []
+    measures = []
     for _, rows in history.groupby("seed", sort=True):
-        by_metric = dict(iter(rows.groupby("metric")))
-        epochs = {
-            name: by_metric[name].groupby("epoch")["value"].last() if name in by_metric else pd.Series(dtype=float)
-            for name in ("val_f1", "train_f1", SELECTION_METRIC)
-        }
-        val_f1 = epochs["val_f1"].dropna()
-        best = val_f1.idxmax() if len(val_f1) else None
-        gap = epochs["train_f1"].get(best, np.nan) - val_f1[best] if best is not None else np.nan
-        measures = {
-            SELECTION_METRIC: epochs[SELECTION_METRIC].max(),
-            "epochs_to_best": np.nan if best is None else float(best),
-            "f1_gap": gap,
-        }
-        for name, metric in (("loss_sd", "loss"), ("loss_sd_normalised", "loss_normalised")):
-            loss = by_metric.get(metric, history.iloc[:0])
-            last = np.sort(loss["epoch"].unique())[-LAST_EPOCHS:]
-            measures[name] = loss.loc[loss["epoch"].isin(last), "value"].std(ddof=1)
-        out.append({name: float(value) for name, value in measures.items()})
-    return out
+        val_r2, val_f1, train_f1 = (_by_epoch(rows, name) for name in (SELECTION_METRIC, "val_f1", "train_f1"))
+        found = {SELECTION_METRIC: val_r2.max(), "epochs_to_best": np.nan, "f1_gap": np.nan}
+        if val_f1.notna().any():
+            best = val_f1.idxmax()
+            found["epochs_to_best"] = best
+            found["f1_gap"] = train_f1.get(best, np.nan) - val_f1[best]
+        found["loss_sd"] = _sd_of_last_epochs(rows, "loss")
+        found["loss_sd_normalised"] = _sd_of_last_epochs(rows, "loss_normalised")
+        measures.append({name: float(value) for name, value in found.items()})
+    return measures
+
+
+def _by_epoch(rows: pd.DataFrame, metric: str) -> pd.Series:
+    """The last value of `metric` in each epoch; empty when it was never measured."""
+    return rows[rows["metric"] == metric].groupby("epoch")["value"].last()
+
+
+def _sd_of_last_epochs(rows: pd.DataFrame, metric: str) -> float:
+    values = rows[rows["metric"] == metric]
+    last = np.sort(values["epoch"].unique())[-LAST_EPOCHS:]
+    return values.loc[values["epoch"].isin(last), "value"].std(ddof=1)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ragimpute.evaluation.variants import site_r2
+from ragimpute.evaluation.r2_per_variant import site_r2
 from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.retrieval import candidates
 from ragimpute.retrieval.bits import pack_by_haplotype, take_states

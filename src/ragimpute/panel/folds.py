@@ -13,7 +13,7 @@ import numpy as np
 from ragimpute.errors import InputError
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds, haplotype_index
 
-# typed sites per cM below which much remains uncertain; chosen on reference samples (docs/methods.md)
+# typed sites per cM below which much remains uncertain; chosen on reference samples (docs/experiments.md)
 SPARSE_PER_CM = 300
 ABSENT_FAMILY = frozenset({"", ".", "NA", "nan", "0"})
 

@@ -1,9 +1,12 @@
 """Accuracy tables of README.md and docs/, from finished studies: `python -m ragimpute.reporting.accuracy_page --help`.
 
-A page says where with `<!-- accuracy MASK -->` .. `<!-- end -->`; everything between is written by this module.
+A page marks the place of a table with `<!-- accuracy MASK -->` .. `<!-- end -->`, and that of a short one with
+`<!-- accuracy_short MASK -->` .. `<!-- end -->`. Everything between the marks is written by this module.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,15 +17,27 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import MAC_BINS
-from ragimpute.reporting.markdown import fill, hardware_text, markdown
-from ragimpute.reporting.verdict import bins_with_enough
+from ragimpute.reporting.beagle_verdict import bins_with_enough
+from ragimpute.reporting.page_blocks import fill_blocks, hardware_text, markdown_table
 from ragimpute.study.runs import NOT_TRAINED
 
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")
 BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens")
 LOSS = "cross_entropy"
 COPIES, COPYING = f"bert_rag.{LOSS}", {"copy_nearest", "li_stephens"}
-PLACE = re.compile(r"<!-- (accuracy (\w+)) -->")
+NOT_SHORT = ("copy_nearest", "frequency")  # what a reader of the short table does not need
+SCORES = {"r2_overall": "r2 overall", "r2_rare": "rare", "r2_common": "common", "f1_rare": "rare F1"}
+SHORT = "accuracy_short"
+PLACE = re.compile(rf"<!-- ((accuracy|{SHORT}) (\w+)) -->")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How results were made: what stands below a table."""
+
+    command: str
+    commit: str
+    date: str
 
 
 def decimal(value: float, places: int) -> str:
@@ -30,33 +45,50 @@ def decimal(value: float, places: int) -> str:
     return "NA" if pd.isna(value) else f"{value:.{places}f}".replace("0.", ".", 1)
 
 
-def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
-    """The methods of a mask, the best overall r2 first: r2 and F1, and r2 by reference minor allele count.
+def compared_rows(summary: pd.DataFrame, mask: str) -> pd.DataFrame:
+    """The baselines of a mask and the networks trained with LOSS, the best overall r2 first.
 
-    Of the losses, LOSS alone: the others are compared on the page of the loss study.
+    The other losses are compared on the page of the loss study.
     """
     rows = summary[(summary["mask"] == mask) & summary["loss"].isin([NOT_TRAINED, LOSS])]
-    rows = rows.sort_values("r2_overall", ascending=False)
-    everybody = metrics[(metrics["mask"] == mask) & (metrics["metric"] == "r2") & (metrics["population"] == "all")]
-    by_bin = everybody.groupby(["method", "stratum"])["value"].mean()  # over seeds
+    return rows.sort_values("r2_overall", ascending=False)
+
+
+def _score_cells(row: pd.Series) -> list[str]:
+    name = f"**{row['method']}**" if row["selected"] else row["method"]
+    return [name, *(decimal(row[column], 4) for column in SCORES)]
+
+
+def short_table(summary: pd.DataFrame, mask: str) -> str:
+    """r2 and F1 of the methods of a mask, without NOT_SHORT."""
+    rows = compared_rows(summary, mask)
+    rows = rows[~rows["method"].isin(NOT_SHORT)]
+    lines = [_score_cells(row) for _, row in rows.iterrows()]
+    return markdown_table(["method", *SCORES.values()], lines)
+
+
+def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
+    """r2 and F1 of the methods of a mask, and r2 by reference minor allele count, averaged over seeds."""
+    r2 = metrics[(metrics["mask"] == mask) & (metrics["metric"] == "r2") & (metrics["population"] == "all")]
+    by_bin = r2.groupby(["method", "stratum"])["value"].mean()
     lines = []
-    for _, row in rows.iterrows():
-        name = f"**{row['method']}**" if row["selected"] else row["method"]
-        bins = " ".join(decimal(by_bin.get((row["method"], stratum), float("nan")), 3) for stratum in BINS)
-        scores = [decimal(row[column], 4) for column in ("r2_overall", "r2_rare", "r2_common", "f1_rare")]
-        lines.append([name, *scores, bins])
-    head = ["method", "r2 overall", "rare", "common", "rare F1", "r2 by reference minor allele count (1, 2, 3-5, ..)"]
-    return markdown(head, lines)
+    for _, row in compared_rows(summary, mask).iterrows():
+        values = [by_bin.get((row["method"], stratum), float("nan")) for stratum in BINS]
+        bins = " ".join(decimal(value, 3) for value in values)
+        lines.append([*_score_cells(row), bins])
+    return markdown_table(["method", *SCORES.values(), "r2 by reference minor allele count (1, 2, 3-5, ..)"], lines)
 
 
-def difference_table(comparisons: pd.DataFrame, mask: str, method: str, others: list[str], enough: list[str]) -> str:
-    """Paired differences in dosage r2 of `method` to `others`, with intervals, and in how many bins it is ahead."""
-    rows = comparisons[
-        (comparisons["mask"] == mask)
-        & (comparisons["method_a"] == method)
-        & (comparisons["population"] == "all")
-        & (comparisons["metric"] == "r2")
-    ]
+def difference_table(
+    comparisons: pd.DataFrame, mask: str, method: str, others: Sequence[str], enough: Sequence[str]
+) -> str:
+    """Paired differences in dosage r2 of `method` to `others`, with intervals, and in how many bins it is ahead.
+
+    Args: enough, the bins that have enough minor alleles to be judged by.
+    """
+    of_method = (comparisons["mask"] == mask) & (comparisons["method_a"] == method)
+    pooled = (comparisons["population"] == "all") & (comparisons["metric"] == "r2")
+    rows = comparisons[of_method & pooled]
     lines = []
     for other in others:
         found = rows[rows["method_b"] == other].set_index("stratum")
@@ -67,58 +99,102 @@ def difference_table(comparisons: pd.DataFrame, mask: str, method: str, others: 
             row = found.loc[stratum]
             cells.append(f"{row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]")
         bins = found.loc[[stratum for stratum in enough if stratum in found.index]]
-        ahead, surely = int((bins["difference"] > 0).sum()), int((bins["ci_low"] > 0).sum())
+        ahead = int((bins["difference"] > 0).sum())
+        surely = int((bins["ci_low"] > 0).sum())
         lines.append([*cells, f"{ahead} of {len(bins)} ({surely})"])
     head = [f"paired difference of {method}", "overall", "rare", "common", "bins ahead (interval above 0)"]
-    return markdown(head, lines)
+    return markdown_table(head, lines)
 
 
-def block(results: Path, mask: str) -> str:
-    """What a page shows of one mask."""
+def compared_methods(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """Which methods of a mask have a table of differences, and to which others.
+
+    The selected row and the rows with pretrained or fine-tuned weights, to Beagle and plain Li-Stephens; bert_rag, to
+    what it is given as input.
+    """
+    methods = set(summary["method"])
+    baselines = [name for name in BASELINES if name in methods]
+    trained = summary[summary["architecture"] != NOT_TRAINED]
+    selected = list(trained.loc[trained["selected"], "method"])
+    pretrained = [name for name in trained["method"] if name.endswith((".pretrained", ".fine_tuned"))]
+    compared = dict.fromkeys([*selected, *pretrained], baselines)
+    if COPIES in methods and methods >= COPYING:
+        compared.setdefault(COPIES, sorted(COPYING))
+    return compared
+
+
+def accuracy_block(results: Path, mask: str) -> str:
+    """All that a page shows of one mask: the table of methods, and those of paired differences."""
     summary = tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
     metrics = tables.read_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
     comparisons = tables.read_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
-    here = summary[summary["mask"] == mask]
-    trained = here[here["architecture"] != NOT_TRAINED]
-    chosen = list(trained.loc[trained["selected"], "method"])
-    ready = [name for name in trained["method"] if name.endswith((".pretrained", ".fine_tuned"))]
-    chosen += [name for name in ready if name not in chosen]
-    parts = [accuracy_table(summary, metrics, mask)]
     in_mask = metrics[metrics["mask"] == mask]
-    methods = set(here["method"])
-    compared = {method: [name for name in BASELINES if name in methods] for method in chosen}
-    if COPIES in methods and methods >= COPYING:  # does the network beat what it is given, and the plain model?
-        compared.setdefault(COPIES, sorted(COPYING))
-    for method, others in compared.items():
+    parts = [accuracy_table(summary, metrics, mask)]
+    for method, others in compared_methods(summary[summary["mask"] == mask]).items():
         parts.append(difference_table(comparisons, mask, method, others, bins_with_enough(in_mask, method)))
     return "\n\n".join(parts)
 
 
-@click.command()
-@click.option("--results", type=click.Path(exists=True, file_okay=False, path_type=Path), multiple=True, required=True)
-@click.option("--command", required=True, help="The command that made the results.")
-@click.option("--commit", required=True, help="The commit that they were made with.")
-@click.option("--date", required=True, help="The day that they were made.")
-@click.argument("page", type=click.Path(exists=True, path_type=Path))
-def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: Path) -> None:
-    """Fill the accuracy tables of PAGE whose masks the results folders have, with command, commit and hardware below.
+def short_block(results: Path, mask: str) -> str:
+    """The short table of one mask."""
+    return short_table(tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS), mask)
 
-    The others stay as they are.
+
+def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
+    """Write the accuracy tables of `page` whose masks the results folders have; return the marks of the others.
+
+    Below each stand the command, the commit, the date and the machine that provenance.json of the results names.
+    Raises InputError when the page has no table of these masks, or a folder lacks a file.
     """
     text = page.read_text(encoding="utf-8")
-    folder = {mask: path for path in results for mask in set(pd.read_csv(path / "summary.tsv", sep="\t")["mask"])}
-    blocks = {}
-    for name, mask in PLACE.findall(text):
-        if mask not in folder:
-            click.echo(f"{page}: <!-- {name} --> stays as it is")
+    folders: dict[str, Path] = {}
+    for folder in results:
+        summary = tables.read_table(folder / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+        folders |= dict.fromkeys(summary["mask"], folder)
+    blocks, kept = {}, []
+    for name, kind, mask in PLACE.findall(text):
+        if mask not in folders:
+            kept.append(name)
             continue
-        made = f"`{command}` at commit `{commit}`, {hardware_text(folder[mask])}, {date}."
-        blocks[name] = f"{block(folder[mask], mask)}\n\n{made}"
+        folder = folders[mask]
+        content = short_block(folder, mask) if kind == SHORT else accuracy_block(folder, mask)
+        made = f"`{run.command}` at commit `{run.commit}`, {hardware_text(folder)}, {run.date}."
+        blocks[name] = f"{content}\n\n{made}"
     if not blocks:
-        raise InputError(f"{page}: no table of {', '.join(sorted(folder))}")
+        masks = ", ".join(sorted(folders))
+        raise InputError(
+            f"{page}: no place for a table of {masks}; mark one with <!-- accuracy MASK --> .. <!-- end -->"
+        )
     with atomic_path(page) as temporary:
-        temporary.write_text(fill(text, blocks), encoding="utf-8")
+        temporary.write_text(fill_blocks(page, text, blocks), encoding="utf-8")
+    return kept
+
+
+@click.command()
+@click.option(
+    "--results",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    required=True,
+    help="Results folder of a finished study; repeat.",
+)
+@click.option("--command", required=True, help="The command that made the results.")
+@click.option("--commit", required=True, help="The commit that they were made with.")
+@click.option("--date", required=True, help="The day that they were made, as 2026-11-30.")
+@click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: Path) -> None:
+    """Fill the accuracy tables of PAGE whose masks the results folders have.
+
+    PAGE marks the place of a table with <!-- accuracy MASK --> or <!-- accuracy_short MASK -->, and its end with <!--
+    end -->. Below each table stand the command, the commit, the date, and the machine, from provenance.json of the
+    results. Tables of other masks stay as they are.
+    """
+    for name in fill_accuracy(page, results, Run(command, commit, date)):
+        click.echo(f"{page}: <!-- {name} --> stays as it is: no results of this mask")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None

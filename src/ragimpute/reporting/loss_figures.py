@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.claims import CALIBRATED, FAMILIES, NOT_RUN, RAW, SUFFIX
-from ragimpute.evaluation.intervals import ALPHA
 from ragimpute.evaluation.loss_diagnosis import verdict_of
-from ragimpute.evaluation.original_claims import LETTERS, PREDICTED_F1
+from ragimpute.evaluation.loss_study.judged_claims import CALIBRATED, FAMILIES, NOT_RUN, RAW, SUFFIX
+from ragimpute.evaluation.loss_study.original_claims import LETTERS, PREDICTED_F1
+from ragimpute.evaluation.loss_study.significance import ALPHA
 from ragimpute.reporting import chart
 from ragimpute.reporting.chart import Spec
 from ragimpute.reporting.style import ARCHITECTURE_COLOURS, INK, PAPER, SOFT

@@ -13,62 +13,48 @@ import pandas as pd
 from ragimpute import tables
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.evaluation import result_tables, trainings
+from ragimpute.evaluation import result_tables
+from ragimpute.evaluation.loss_study import trainings_table
 from ragimpute.reporting import chart, loss_figures
-from ragimpute.reporting.loss_blocks import PRIMARY, SECONDARY, Found, blocks
-from ragimpute.reporting.markdown import fill, hardware_text
+from ragimpute.reporting.loss_page_tables import PRIMARY, SECONDARY, Found, blocks
+from ragimpute.reporting.page_blocks import fill_blocks, hardware_text
 
 DOCS = Path(__file__).parents[3] / "docs"
 TRAININGS, RUNS = "loss_study.tsv", "loss_study_runs.tsv"  # in docs/data
-RUN_COLUMNS: dict[str, type] = dict.fromkeys(
-    ("study", "command", "commit", "hardware", "date", "cpu_minutes"), str
-)  # cpu_minutes: by rule, the longest first
-
-docs_option = click.option(
-    "--docs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=DOCS,
-    help="Folder with loss_study.md, data and images. Default: the checkout's docs.",
-)
+# cpu_minutes: by rule, the longest first
+RUN_COLUMNS: dict[str, type] = dict.fromkeys(("study", "command", "commit", "hardware", "date", "cpu_minutes"), str)
 
 
-@click.group()
-def main() -> None:
-    """The loss study's page and its data."""
+def add_study(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
+    """Put the trainings of a results folder into the page's data, in place of those of the same study.
 
-
-@main.command()
-@click.option("--results", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--study", required=True, help="Name of the study: that of its file in config.")
-@click.option("--command", required=True, help="The command that made the results.")
-@click.option("--commit", required=True, help="The commit that they were made with.")
-@docs_option
-def add(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
-    """Put the trainings of a results folder into the page's data, in place of those of the same study."""
+    The machine is that of the results' provenance.json. Raises InputError when a file is missing or has no training.
+    """
     made = results / "trainings.tsv"
-    new = tables.read_table(made, trainings.COLUMNS).assign(study=study)
+    new = tables.read_table(made, trainings_table.COLUMNS).assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
-    run = {
-        **{"study": study, "command": command, "commit": commit, "hardware": hardware_text(results)},
-        **{"date": date.fromtimestamp(made.stat().st_mtime).isoformat(), "cpu_minutes": cpu_minutes(results)},
-    }
+    run = {"study": study, "command": command, "commit": commit, "hardware": hardware_text(results)}
+    run["date"] = date.fromtimestamp(made.stat().st_mtime).isoformat()
+    run["cpu_minutes"] = cpu_minutes(results)
     data = docs / "data"
-    _replace(data / TRAININGS, trainings.COLUMNS, new, study, trainings.DIGITS)
+    _replace(data / TRAININGS, trainings_table.COLUMNS, new, study, trainings_table.DIGITS)
     _replace(data / RUNS, RUN_COLUMNS, pd.DataFrame([run]), study)
 
 
-@main.command("fill")
-@docs_option
 def fill_page(docs: Path) -> None:
-    """Write the page's tables and its figure from docs/data."""
-    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings.COLUMNS))
+    """Write the page's tables and its figure from docs/data. Raises InputError when the page lacks a block."""
+    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings_table.COLUMNS))
+    runs = read_loss_rows(docs / "data" / RUNS, RUN_COLUMNS)
     page = docs / "loss_study.md"
-    filled = fill(page.read_text(encoding="utf-8"), blocks(found, read_loss_rows(docs / "data" / RUNS, RUN_COLUMNS)))
-    main_settings = found.with_study(PRIMARY, SECONDARY)
-    if main_settings:
-        rows = [pd.concat([found.rows(table, one) for one in main_settings]) for table in (found.table, found.judged)]
-        chart.save_figure(loss_figures.loss_figure(*rows), docs / "images" / "loss_study.svg")
+    if not page.is_file():
+        raise InputError(f"{page}: no such file; give the folder that has it with --docs")
+    filled = fill_blocks(page, page.read_text(encoding="utf-8"), blocks(found, runs))
+    settings = found.with_study(PRIMARY, SECONDARY)
+    if settings:
+        losses = pd.concat([found.rows(found.table, one) for one in settings])
+        claims = pd.concat([found.rows(found.judged, one) for one in settings])
+        chart.save_figure(loss_figures.loss_figure(losses, claims), docs / "images" / "loss_study.svg")
     with atomic_path(page) as temporary:
         temporary.write_text(filled, encoding="utf-8")
 
@@ -97,5 +83,44 @@ def cpu_minutes(results: Path) -> str:
     return "; ".join(f"{rule} {time / 60:.1f}" for rule, time in ordered if time >= 3)
 
 
+docs_option = click.option(
+    "--docs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=DOCS,
+    help="Folder with loss_study.md, data and images. Default: the checkout's docs.",
+)
+
+
+@click.group()
+def main() -> None:
+    """Write docs/loss_study.md: `add` the results of a study to its data, then `fill` its tables from them."""
+
+
+@main.command("add")
+@click.option(
+    "--results",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Results folder of a finished study.",
+)
+@click.option("--study", required=True, help="Name of the study: that of its file in config.")
+@click.option("--command", required=True, help="The command that made the results.")
+@click.option("--commit", required=True, help="The commit that they were made with.")
+@docs_option
+def add_command(results: Path, study: str, command: str, commit: str, docs: Path) -> None:
+    """Put the trainings of a results folder into the page's data, in place of those of the same study."""
+    add_study(results, study, command, commit, docs)
+
+
+@main.command("fill")
+@docs_option
+def fill_command(docs: Path) -> None:
+    """Write the page's tables and its figure from docs/data."""
+    fill_page(docs)
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None

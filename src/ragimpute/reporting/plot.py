@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from ragimpute.reporting import FIGURES, accuracy_figures, chart, loss_figures, region, style, training_figures
+from ragimpute.reporting import (
+    FIGURES,
+    accuracy_figures,
+    chart,
+    loss_figures,
+    position_figures,
+    style,
+    training_figures,
+)
 from ragimpute.reporting.study_tables import StudyTables
 
 
@@ -10,20 +18,19 @@ def draw(tables: StudyTables) -> dict[str, chart.Spec]:
     """The figures FIGURES of one mask's `tables`."""
     styles = style.method_styles(tables.summary)
     architectures = dict(zip(tables.summary["method"], tables.summary["architecture"], strict=True))
-    drawn = {
-        "r2_by_mac": accuracy_figures.r2_by_mac(tables.metrics, styles),
-        "accuracy": accuracy_figures.accuracy_figure(tables.metrics, styles),
-        "differences": accuracy_figures.difference_figure(tables.comparisons, styles),
-        "populations": accuracy_figures.populations(tables.metrics, styles),
-        "calibration": accuracy_figures.calibration(tables.metrics, styles),
-        "estimated_r2": accuracy_figures.estimated_r2(tables.metrics, styles),
-        "estimates": accuracy_figures.estimates(tables.metrics, styles),
-        "along": region.accuracy_along_region(tables.along, styles),
-        "painting": region.painting_figure(tables.painting),
-        "training": training_figures.training_figure(tables.curves, architectures, styles),
-        "monitors": training_figures.monitor_figure(tables.curves, architectures, styles),
-        "loss_study": loss_figures.loss_figure(tables.loss_study, tables.claims),
-    }
+    metrics = tables.metrics
+    drawn = {"r2_by_mac": accuracy_figures.r2_by_mac(metrics, styles)}
+    drawn["accuracy"] = accuracy_figures.accuracy_figure(metrics, styles)
+    drawn["differences"] = accuracy_figures.difference_figure(tables.comparisons, styles)
+    drawn["populations"] = accuracy_figures.populations(metrics, styles)
+    drawn["calibration"] = accuracy_figures.calibration(metrics, styles)
+    drawn["estimated_r2"] = accuracy_figures.estimated_r2(metrics, styles)
+    drawn["estimates"] = accuracy_figures.estimates(metrics, styles)
+    drawn["along"] = position_figures.accuracy_along_region(tables.along, styles)
+    drawn["painting"] = position_figures.painting_figure(tables.painting)
+    drawn["training"] = training_figures.training_figure(tables.curves, architectures, styles)
+    drawn["monitors"] = training_figures.monitor_figure(tables.curves, architectures, styles)
+    drawn["loss_study"] = loss_figures.loss_figure(tables.loss_study, tables.claims)
     return {name: drawn[name] for name in FIGURES}
 
 

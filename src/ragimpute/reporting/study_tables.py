@@ -7,17 +7,18 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute import tables
-from ragimpute.evaluation import by_position, claims, loss_study, result_tables, training_curves
+from ragimpute.evaluation import accuracy_by_position, result_tables
+from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves
 from ragimpute.retrieval import painting
 
 COLUMNS: dict[str, dict[str, type]] = {
     "metrics": result_tables.METRIC_COLUMNS,
     "summary": result_tables.SUMMARY_COLUMNS,
     "comparisons": result_tables.COMPARISON_COLUMNS,
-    "loss_study": loss_study.COLUMNS,
-    "claims": claims.COLUMNS,
+    "loss_study": loss_table.COLUMNS,
+    "claims": judged_claims.COLUMNS,
     "curves": training_curves.COLUMNS,
-    "along": by_position.COLUMNS,
+    "along": accuracy_by_position.COLUMNS,
 }
 
 

@@ -71,7 +71,7 @@ def alternate_shares(
 def mean_by_posterior(fold: Fold, found: FoldNeighbours, threads: int = 1, chunk: int = 256) -> np.ndarray:
     """Haplotype dosages [S, 2P] float32 of the neighbours alone: the mean of their shares by posterior, over the rates.
 
-    found: as `retrieve_neighbours` returns it. The mean over all of WEIGHTS is worse (docs/methods.md).
+    found: as `retrieve_neighbours` returns it. The mean over all of WEIGHTS is worse (docs/experiments.md).
     """
     beside = flanks(fold)
     n_sites = len(fold.typed)

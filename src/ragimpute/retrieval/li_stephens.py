@@ -16,7 +16,8 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 
-ERROR = 0.01  # allelic mismatch probability; chosen, like PLAIN_RATE, on held-out reference samples (docs/methods.md)
+# both chosen on held-out reference samples (docs/experiments.md)
+ERROR = 0.01  # allelic mismatch probability
 PLAIN_RATE = 10.0  # jumps per cM of the plain Li-Stephens baseline
 MIN_SWITCH = 1e-6  # keeps every state above float32's denormal range when sites share one genetic position
 

@@ -17,7 +17,8 @@ from ragimpute.retrieval.bits import pack_by_haplotype, take_states
 from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
 from ragimpute.retrieval.selection import query_lot, select_best, site_lot
 
-RATES = (3.0, 10.0, 40.0)  # jumps per cM; they bracket what is useful from 600 to 4,000 haplotypes (docs/methods.md)
+# jumps per cM; they bracket the useful rates for panels of 600 to 4,000 haplotypes (docs/experiments.md)
+RATES = (3.0, 10.0, 40.0)
 FEATURES = (
     *(f"log_posterior_{rate:g}" for rate in RATES),
     "log_left",

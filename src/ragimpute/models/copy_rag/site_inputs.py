@@ -38,7 +38,7 @@ FEATURE_SPREAD = (3.3, 2.8, 1.8, 1.2, 1.2, 1.0, 1.0)
 SITE_MEAN = (-3.0, -4.5, -4.5, -1.2, -2.0, -2.0, -1.5, 0.5, 6.5)
 SITE_SPREAD = (2.0, 1.5, 1.5, 1.0, 1.4, 1.0, 1.2, 0.5, 1.2)
 # Targets get up to so many times the neighbours of training samples, where typed sites are sparse and many haplotypes
-# match alike. Chosen on reference samples (docs/methods.md).
+# match alike. Chosen on reference samples (docs/experiments.md).
 MOST_TIMES = 2
 MIN_CM = 1e-3  # added to distances before the logarithm
 MIN_FREQUENCY = 1e-6  # of an allele that the reference does not have

@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ragimpute import __version__
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.reporting import mask_section, run_section, style
+from ragimpute.reporting import report_of_mask, report_of_run, style
 from ragimpute.reporting.study_tables import StudyTables
+from ragimpute.study.runs import NOT_TRAINED
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -57,29 +58,29 @@ def page_context(inputs: ReportInputs) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{inputs.config}: not readable YAML ({error})") from None
     sizes = architecture_sizes(config, inputs.tables)
-    metrics = inputs.tables.metrics
-    return {
-        "version": __version__,
-        "date": date.today().isoformat(),
-        "on_dark": {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()},
-        "masks": [
-            mask_section.mask_context(mask, tables, inputs.figures, sizes) for mask, tables in inputs.tables.masks()
-        ],
-        "sizes": sizes,
-        "methods": set(inputs.tables.summary["method"]),
-        "weights": set(inputs.tables.summary["weights"]),
-        "checks": [(name, run_section.findings(path)) for name, path in inputs.checks],
-        "dropped": [(name, run_section.drop_counts(path)) for name, path in inputs.dropped],
-        "benchmarks": run_section.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else [],
-        "config": text,
-        "phasings": config.get("phasings"),
-        "provenance": run_section.provenance_rows(inputs.provenance),
-        "seeds": sorted(set(metrics.loc[metrics["architecture"] != "NA", "seed"])),
-    }
+    tables = inputs.tables
+    metrics, summary = tables.metrics, tables.summary
+    trained = metrics["architecture"] != NOT_TRAINED
+    context: dict = {"version": __version__, "date": date.today().isoformat()}
+    context["on_dark"] = {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()}
+    context["masks"] = [
+        report_of_mask.mask_context(mask, of_mask, inputs.figures, sizes) for mask, of_mask in tables.masks()
+    ]
+    context["sizes"] = sizes
+    context["methods"] = set(summary["method"])
+    context["weights"] = set(summary["weights"])
+    context["checks"] = [(name, report_of_run.findings(path)) for name, path in inputs.checks]
+    context["dropped"] = [(name, report_of_run.drop_counts(path)) for name, path in inputs.dropped]
+    context["benchmarks"] = report_of_run.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else []
+    context["config"] = text
+    context["phasings"] = config.get("phasings")
+    context["provenance"] = report_of_run.provenance_rows(inputs.provenance)
+    context["seeds"] = sorted(set(metrics.loc[trained, "seed"]))
+    return context
 
 
 def architecture_sizes(config: dict, tables: StudyTables) -> dict[str, str]:
     """Architecture -> size, of those that were trained; "unknown" where the configuration does not say."""
     training = config.get("training") or {}
-    trained = sorted(set(tables.summary["architecture"]) - {"NA"})
+    trained = sorted(set(tables.summary["architecture"]) - {NOT_TRAINED})
     return {name: str((training.get(name) or {}).get("size", "unknown")) for name in trained}

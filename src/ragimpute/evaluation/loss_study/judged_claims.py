@@ -1,4 +1,4 @@
-"""Predicted against measured: how a claim about the losses is judged. The claims themselves: `original_claims`.
+"""Predicted against measured: how a claim about the losses is judged. The claims themselves are in `original_claims`.
 
 A claim is a region in which a measure was said to lie. It is confirmed when the measure is surely inside and refuted
 when it is surely outside. A difference in F1 that is surely smaller than MARGIN is equivalent, whatever its sign.
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.claim import Claim, Conjunction, NotTestable
-from ragimpute.evaluation.intervals import ALPHA, Measured, contrast, holm, p_region, smallest_detectable
-from ragimpute.evaluation.loss_study import KEYS, MethodTrainings
-from ragimpute.evaluation.original_claims import (
+from ragimpute.evaluation.loss_study.claim_types import Claim, Conjunction, Definition, NotTestable
+from ragimpute.evaluation.loss_study.loss_table import KEYS, MethodTrainings
+from ragimpute.evaluation.loss_study.original_claims import (
     DEFINITIONS,
     LETTERS,
     PRIMARY,
     SECONDARY,
     SIDE_BRANCH,
 )
+from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contrast, holm, p_region, smallest_detectable
 
 MARGIN = 0.005  # of F1: a smaller difference does not matter
 RAW, CALIBRATED = "raw", "calibrated"
@@ -36,19 +36,19 @@ PLANNED_SEEDS = 10  # of the primary family
 
 COLUMNS: dict[str, type] = {
     **KEYS,
-    **{"n_seeds": int},
+    "n_seeds": int,
     **dict.fromkeys(("family", "scores", "claim", "text", "original", "unit"), str),
-    **dict.fromkeys(("predicted", "predicted_low", "predicted_high", "measured", "ci_low", "ci_high"), float),
-    **dict.fromkeys(("p_holm", "p_equivalent"), float),
-    **{"verdict": str, "reason": str},
+    **dict.fromkeys(("predicted", "predicted_low", "predicted_high"), float),
+    **dict.fromkeys(("measured", "ci_low", "ci_high", "p_holm", "p_equivalent"), float),
+    **dict.fromkeys(("verdict", "reason"), str),
 }
 POWER_COLUMNS: dict[str, type] = {
-    **{"scores": str, "claim": str, "text": str},
+    **dict.fromkeys(("scores", "claim", "text"), str),
     **dict.fromkeys(("sd_seeds", "error", "detectable"), float),
 }
 
 
-def judge(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
+def judge_claims(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
     """The rows of claims.tsv (COLUMNS): every claim on every setting in which one of the losses A to E was trained.
 
     family: primary, secondary or definition. scores: raw, or calibrated for the claims about F1 alone, which are judged
@@ -69,20 +69,28 @@ def _judge(trained: MethodTrainings) -> list[dict]:
             alone = [claim for claim in claims if isinstance(claim, Claim) and (scores == RAW or claim.f1)]
             for row in _family(trained, alone, SUFFIX[scores]):
                 found[scores, row["claim"]] = {"family": family, "scores": scores, **row}
-    for claim in SECONDARY:
-        if isinstance(claim, Conjunction):
-            for scores in SUFFIX:
-                parts = [found.get((scores, part)) for part in claim.parts]
-                known = [part for part in parts if part is not None]
-                if len(known) == len(parts):
-                    joint = {"family": "secondary", "scores": scores, **_conjunction(claim, known)}
-                    found[scores, claim.name] = joint
-    stated = [
-        {"family": "definition", "scores": RAW, "claim": one.name, "text": one.text, "original": one.original}
-        | {"unit": "", "n_seeds": 0, "verdict": BY_DEFINITION, "reason": one.reason}
-        for one in DEFINITIONS
-    ]
-    return [*found.values(), *stated]
+    conjunctions = [claim for claim in SECONDARY if isinstance(claim, Conjunction)]
+    for claim in conjunctions:
+        for scores in SUFFIX:
+            keys = [(scores, part) for part in claim.parts]
+            if all(key in found for key in keys):
+                row = _conjunction(claim, [found[key] for key in keys])
+                found[scores, claim.name] = {"family": "secondary", "scores": scores, **row}
+    return [*found.values(), *map(_definition_row, DEFINITIONS)]
+
+
+def _definition_row(one: Definition) -> dict:
+    return {
+        "family": "definition",
+        "scores": RAW,
+        "claim": one.name,
+        "text": one.text,
+        "original": one.original,
+        "unit": "",
+        "n_seeds": 0,
+        "verdict": BY_DEFINITION,
+        "reason": one.reason,
+    }
 
 
 def _family(trained: MethodTrainings, claims: Sequence[Claim], suffix: str) -> list[dict]:
@@ -110,7 +118,8 @@ def _measure(trained: MethodTrainings, claim: Claim, suffix: str) -> dict:
     """The row of one claim, before the correction; with a verdict where nothing can be measured."""
     row: dict = {"claim": claim.name, "text": claim.text, "original": claim.original, "unit": claim.unit}
     row |= {"predicted": claim.predicted, "predicted_low": claim.low, "predicted_high": claim.high}
-    row |= {"n_seeds": 0, "p": np.nan, "p_equivalent": np.nan, "inside": False, "reason": ""}
+    row |= {"n_seeds": 0, "p": np.nan, "p_equivalent": np.nan}
+    row |= {"inside": False, "reason": ""}
     if claim.about_reconstruction and trained.architecture in SIDE_BRANCH:
         return row | {"verdict": NOT_TESTABLE, "reason": SIDE_BRANCH[trained.architecture]}
     try:
@@ -128,17 +137,18 @@ def _measure(trained: MethodTrainings, claim: Claim, suffix: str) -> dict:
 def _test(claim: Claim, measured: Measured) -> dict:
     """Measured value, interval and p-values of a claim that can be measured."""
     found = contrast(measured)
-    bounds = (claim.low, claim.high)
+    low, high = claim.low, claim.high
     if claim.logarithmic:
-        bounds = (float(np.log(claim.low)) if claim.low > 0 else -np.inf, float(np.log(claim.high)))
-    inside, p = p_region(found, *bounds)
+        low = float(np.log(claim.low)) if claim.low > 0 else -np.inf
+        high = float(np.log(claim.high))
+    inside, p = p_region(found, low, high)
     shown = (found.mean, *found.interval())
-    value, low, high = np.exp(shown) if claim.logarithmic else shown
-    p_equivalent = found.p_equivalent(MARGIN) if claim.f1_difference else np.nan
-    return {
-        **{"measured": float(value), "ci_low": float(low), "ci_high": float(high)},
-        **{"inside": inside, "p": p, "p_equivalent": p_equivalent},
-    }
+    value, ci_low, ci_high = np.exp(shown) if claim.logarithmic else shown
+    row: dict = {"measured": float(value), "ci_low": float(ci_low), "ci_high": float(ci_high)}
+    row["inside"] = inside
+    row["p"] = p
+    row["p_equivalent"] = found.p_equivalent(MARGIN) if claim.f1_difference else np.nan
+    return row
 
 
 def _conjunction(claim: Conjunction, parts: Sequence[dict]) -> dict:
@@ -149,9 +159,11 @@ def _conjunction(claim: Conjunction, parts: Sequence[dict]) -> dict:
     verdicts = [part["verdict"] for part in parts]
     order = (REFUTED, NOT_TESTABLE, NOT_RUN, EQUIVALENT, UNDECIDED)
     joint = next((verdict for verdict in order if verdict in verdicts), CONFIRMED)
-    reason = next((part["reason"] for part in parts if part["verdict"] == joint), "")
+    reasons = [part["reason"] for part in parts if part["verdict"] == joint]
     row: dict = {"claim": claim.name, "text": claim.text, "original": claim.original, "unit": ""}
-    row |= {"n_seeds": min(part["n_seeds"] for part in parts), "verdict": joint, "reason": reason}
+    row["n_seeds"] = min(part["n_seeds"] for part in parts)
+    row["verdict"] = joint
+    row["reason"] = reasons[0] if reasons else ""
     return row
 
 
@@ -165,17 +177,15 @@ def power(trained: MethodTrainings) -> pd.DataFrame:
     rows = []
     for scores, suffix in SUFFIX.items():
         family = [claim for claim in PRIMARY if scores == RAW or claim.f1]
+        level = ALPHA / len(family)
         for claim in family:
-            row = _measure(trained, claim, suffix) if claim.f1_difference else {"n_seeds": 0}
-            if row["n_seeds"] < 2:
+            if not claim.f1_difference or _measure(trained, claim, suffix)["n_seeds"] < 2:
                 continue
             measured = claim.measure(trained, suffix)
             found = contrast(measured, PLANNED_SEEDS)
-            rows.append(
-                {
-                    **{"scores": scores, "claim": claim.name, "text": claim.text},
-                    **{"sd_seeds": float(np.nanstd(measured.values, ddof=1)), "error": found.error},
-                    "detectable": smallest_detectable(found.error, found.freedom, ALPHA / len(family)),
-                }
-            )
+            row: dict = {"scores": scores, "claim": claim.name, "text": claim.text}
+            row["sd_seeds"] = float(np.nanstd(measured.values, ddof=1))
+            row["error"] = found.error
+            row["detectable"] = smallest_detectable(found.error, found.freedom, level)
+            rows.append(row)
     return pd.DataFrame(rows, columns=list(POWER_COLUMNS))

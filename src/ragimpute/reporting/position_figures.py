@@ -93,9 +93,9 @@ def painting_figure(pieces: pd.DataFrame) -> Spec:
 
     Args: rows of painting.tsv of one mask.
     """
-    title = "Whom a few targets are copied from"
+    title = "Reference haplotypes that a few targets are copied from"
     if pieces.empty:
-        return chart.nothing(title, "Nothing to show: nobody was painted.")
+        return chart.nothing(title, "Nothing to show: no target was painted.")
     known = (pieces["population"] != "NA").any()
     copied = pieces["neighbour"] + " (" + pieces["neighbour_haplotype"].astype(str) + ")"
     group = pieces["population"] if known else copied

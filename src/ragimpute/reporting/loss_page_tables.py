@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation import claims, loss_study
-from ragimpute.evaluation.claims import CALIBRATED, RAW, SUFFIX, VERDICTS
-from ragimpute.evaluation.intervals import ALPHA, Measured, contrast
 from ragimpute.evaluation.loss_diagnosis import verdict_of
-from ragimpute.evaluation.loss_study import STUDIES, MethodTrainings
-from ragimpute.evaluation.original_claims import DEFINITIONS, A, C
+from ragimpute.evaluation.loss_study import judged_claims, loss_table
+from ragimpute.evaluation.loss_study.judged_claims import CALIBRATED, RAW, SUFFIX, VERDICTS
+from ragimpute.evaluation.loss_study.loss_table import STUDIES, MethodTrainings
+from ragimpute.evaluation.loss_study.original_claims import DEFINITIONS, A, C
+from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contrast
 from ragimpute.reporting.loss_figures import claim_rows, claim_text, interval_text, rank_range, ranked
-from ragimpute.reporting.markdown import markdown
+from ragimpute.reporting.page_blocks import markdown_table
 
 PRIMARY, SECONDARY, _, SECOND_MASK, GPU = STUDIES
 COMPARED = {"f1_overall": "F1", "f1_rare": "rare F1"}
@@ -49,8 +49,8 @@ class Found:
     @classmethod
     def of(cls, trainings: pd.DataFrame) -> "Found":
         """Of the rows of docs/data/loss_study.tsv."""
-        settings = loss_study.group(trainings[trainings["learning_rate"].isna()])
-        return cls(settings, loss_study.loss_table(settings), claims.judge(settings), trainings)
+        settings = loss_table.group_trainings(trainings[trainings["learning_rate"].isna()])
+        return cls(settings, loss_table.loss_table(settings), judged_claims.judge_claims(settings), trainings)
 
     def with_study(self, *studies: str) -> list[MethodTrainings]:
         """The settings that trainings of one of `studies` belong to."""
@@ -67,22 +67,20 @@ class Found:
 def blocks(found: Found, runs: pd.DataFrame) -> dict[str, str]:
     """The text of every block of the page. Args: runs, rows of docs/data/loss_study_runs.tsv."""
     main = found.with_study(PRIMARY, SECONDARY)
-    primary, second, full = (found.with_study(name) for name in (PRIMARY, SECOND_MASK, GPU))
-    return {
-        "figure": FIGURE if main else NOT_RUN,
-        "runs": _runs(runs),
-        "counts": _each(found, main, _counts),
-        "primary": _each(found, primary, _claims_of("primary")),
-        "power": _each(found, primary, _power),
-        "secondary": _each(found, main, _claims_of("secondary")),
-        "definitions": _definitions(),
-        "scores": _each(found, main, _scores),
-        "training": _each(found, main, _training),
-        "monitors": _each(found, main, _monitors),
-        "rates": _rates(found),
-        "second_mask": _each(found, second, _claims_of("primary"), _scores),
-        "gpu": _each(found, full, _scores, _training, _monitors, absent=GPU_NOT_RUN),
-    }
+    primary = found.with_study(PRIMARY)
+    text = {"figure": FIGURE if main else NOT_RUN, "runs": _runs(runs)}
+    text["counts"] = _each(found, main, _counts)
+    text["primary"] = _each(found, primary, _claims_of("primary"))
+    text["power"] = _each(found, primary, _power)
+    text["secondary"] = _each(found, main, _claims_of("secondary"))
+    text["definitions"] = _definitions()
+    text["scores"] = _each(found, main, _scores)
+    text["training"] = _each(found, main, _training)
+    text["monitors"] = _each(found, main, _monitors)
+    text["rates"] = _rates(found)
+    text["second_mask"] = _each(found, found.with_study(SECOND_MASK), _claims_of("primary"), _scores)
+    text["gpu"] = _each(found, found.with_study(GPU), _scores, _training, _monitors, absent=GPU_NOT_RUN)
+    return text
 
 
 Table = Callable[[Found, MethodTrainings], str]
@@ -108,7 +106,7 @@ def _runs(runs: pd.DataFrame) -> str:
     ]
     missing = [name for name in STUDIES if name not in set(runs["study"])]
     rows += [[f"`{name}`", *["not run", "", "", "", ""]] for name in missing]
-    return markdown(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
+    return markdown_table(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
 
 
 def _counts(found: Found, one: MethodTrainings) -> str:
@@ -119,7 +117,7 @@ def _counts(found: Found, one: MethodTrainings) -> str:
         [f"{family}, {scores}", *(str(int((group["verdict"] == verdict).sum())) for verdict in shown)]
         for (family, scores), group in judged.groupby(["family", "scores"])
     ]
-    return markdown(["family", *shown], rows)
+    return markdown_table(["family", *shown], rows)
 
 
 def _claims_of(family: str) -> Table:
@@ -137,7 +135,7 @@ def _claims_of(family: str) -> Table:
                 cells[4] += f" ({row['reason']})"
             rows.append(cells)
         head = ["claim", "the original's words", "region", "raw", "verdict", "after temperature", "verdict"]
-        return markdown(head, rows)
+        return markdown_table(head, rows)
 
     return table
 
@@ -145,18 +143,18 @@ def _claims_of(family: str) -> Table:
 def _power(found: Found, one: MethodTrainings) -> str:
     rows = [
         [row.text, row.scores, claim_text(row.sd_seeds), claim_text(row.error), claim_text(row.detectable)]
-        for row in claims.power(one).itertuples()
+        for row in judged_claims.power(one).itertuples()
     ]
     if not rows:
         return "No difference has two seeds."
-    seeds = claims.PLANNED_SEEDS
+    seeds = judged_claims.PLANNED_SEEDS
     head = ["difference", "scores", "sd over seeds", f"error with {seeds} seeds", "found with 80 %"]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def _definitions() -> str:
-    rows = [[one.text, one.original, one.reason, claims.BY_DEFINITION] for one in DEFINITIONS]
-    return markdown(["claim", "the original's words", "why", "verdict"], rows)
+    rows = [[one.text, one.original, one.reason, judged_claims.BY_DEFINITION] for one in DEFINITIONS]
+    return markdown_table(["claim", "the original's words", "why", "verdict"], rows)
 
 
 def _wide(found: Found, one: MethodTrainings, column: str) -> pd.DataFrame:
@@ -189,7 +187,7 @@ def _scores(found: Found, one: MethodTrainings) -> str:
         rows.append(cells)
     pairs = [f"{label}, {scores}" for label in COMPARED.values() for scores in (RAW, CALIBRATED)]
     head = ["loss", "seeds", *pairs, *(f"{label}, raw / calibrated" for label in LEVELS.values())]
-    return markdown([*head, "rank by F1, raw", "calibrated"], rows)
+    return markdown_table([*head, "rank by F1, raw", "calibrated"], rows)
 
 
 def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[str]]) -> str:
@@ -197,7 +195,7 @@ def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[s
         [f"`{loss}`", *(claim_text(row[name]) for name in measures), *(values[i] for values in extra.values())]
         for i, (loss, row) in enumerate(wide.iterrows())
     ]
-    return markdown(["loss", *measures.values(), *extra], rows)
+    return markdown_table(["loss", *measures.values(), *extra], rows)
 
 
 def _training(found: Found, one: MethodTrainings) -> str:
@@ -214,7 +212,7 @@ def _rates(found: Found) -> str:
     rows = found.trainings
     varied = set(rows.loc[rows["learning_rate"].notna(), "loss"])
     parts = []
-    for one in loss_study.group(rows[rows["loss"].isin(varied)]):
+    for one in loss_table.group_trainings(rows[rows["loss"].isin(varied)]):
         of_setting = rows[rows["method"].isin([f"{one.architecture}.{label}" for label in one.losses])]
         named = of_setting.drop_duplicates("method").set_index("method")
         labels = {label: named.loc[f"{one.architecture}.{label}"] for label in one.losses}
@@ -242,7 +240,7 @@ def _rate_table(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
         + [_shown(one.losses[label][name]) for name in measures]
         for label in order
     ]
-    return markdown(["loss", "learning rate", "seeds", *measures.values()], cells)
+    return markdown_table(["loss", "learning rate", "seeds", *measures.values()], cells)
 
 
 def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
@@ -264,7 +262,7 @@ def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str
         [rate, *(_shown(one.losses[c][f"f1_overall{s}"] - one.losses[a][f"f1_overall{s}"]) for s in SUFFIX.values())]
         for rate, c, a in pairs
     ]
-    return markdown(["C − A at the learning rate", "F1, raw", "calibrated"], rows) if rows else ""
+    return markdown_table(["C − A at the learning rate", "F1, raw", "calibrated"], rows) if rows else ""
 
 
 def _shown(measured: Measured) -> str:

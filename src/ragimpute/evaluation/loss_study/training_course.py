@@ -12,21 +12,21 @@ OWN_BEST = 0.99  # of the training's own best validation F1
 LEVEL = 0.9  # of the best validation F1 of `no_recon` of the same seed
 PART = 10  # the start, the middle and the end of a training are a tenth of its steps each
 AT_END = ("temperature", "probe_r2")  # metrics that are measured once, after the last step
-MEASURES = (
-    *("epochs_to_best", "steps_to_best99", "steps_to_level", "level_censored", "loss_sd", "loss_sd_normalised"),
-    *("f1_gap", "val_f1", "val_r2", "recon_start", "recon_middle", "recon_end", "probe_r2"),
-)
+SPEED = ("epochs_to_best", "steps_to_best99", "steps_to_level", "level_censored")
+STABILITY = ("loss_sd", "loss_sd_normalised")
+RECONSTRUCTION = ("recon_start", "recon_middle", "recon_end")
+MEASURES = (*SPEED, *STABILITY, "f1_gap", "val_f1", "val_r2", *RECONSTRUCTION, "probe_r2")
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingCourse:
     """One seed's history as a table of `by_step`, and the measures that `summary` takes from it as well."""
 
     wide: pd.DataFrame
     summarised: dict[str, float]
 
     @classmethod
-    def of(cls, history: pd.DataFrame) -> "Course":
+    def of(cls, history: pd.DataFrame) -> "TrainingCourse":
         """Of the history table (columns of history.tsv) of one seed."""
         (summarised,) = training_measures(history)
         return cls(by_step(history), summarised)
@@ -49,7 +49,9 @@ class Course:
         if evaluated.empty or not np.isfinite(level):
             return float("nan"), False
         reached = evaluated.index[evaluated >= level]
-        return (float(reached[0]), False) if len(reached) else (float(self.steps + 1), True)
+        if len(reached):
+            return float(reached[0]), False
+        return float(self.steps + 1), True
 
     def at_end(self, name: str) -> float:
         """The last value of a metric; NaN when it was never measured."""
@@ -67,17 +69,15 @@ class Course:
         best = self.best_f1()
         to_level, censored = self.steps_to(level)
         start, middle, end = self._tenths(reconstruction(self.wide))
-        found = {
-            "steps_to_best99": self.steps_to(OWN_BEST * best)[0],
-            "steps_to_level": to_level,
-            "level_censored": float(censored) if np.isfinite(to_level) else float("nan"),
-            "val_f1": best,
-            "recon_start": start,
-            "recon_middle": middle,
-            "recon_end": end,
-            "probe_r2": self.at_end("probe_r2"),
-        }
-        found |= {name: self.summarised[name] for name in MEASURES if name in self.summarised}
+        found = {name: self.summarised[name] for name in MEASURES if name in self.summarised}
+        found["steps_to_best99"], _ = self.steps_to(OWN_BEST * best)
+        found["steps_to_level"] = to_level
+        found["level_censored"] = float(censored) if np.isfinite(to_level) else float("nan")
+        found["val_f1"] = best
+        found["recon_start"] = start
+        found["recon_middle"] = middle
+        found["recon_end"] = end
+        found["probe_r2"] = self.at_end("probe_r2")
         return {name: found[name] for name in MEASURES}
 
     def _tenths(self, values: pd.Series) -> tuple[float, float, float]:
@@ -85,6 +85,7 @@ class Course:
         defined = values.dropna()
         length = max(1, len(defined) // PART)
         middle = (len(defined) - length) // 2
-        parts = (defined[:length], defined[middle : middle + length], defined[len(defined) - length :])
-        first, second, third = (float(part.mean()) for part in parts)
-        return first, second, third
+        first = defined[:length]
+        second = defined[middle : middle + length]
+        third = defined[len(defined) - length :]
+        return float(first.mean()), float(second.mean()), float(third.mean())

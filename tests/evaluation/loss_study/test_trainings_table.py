@@ -7,8 +7,9 @@ import pytest
 from evaluation_data import synthetic
 from ragimpute import tables
 from ragimpute.errors import InputError
-from ragimpute.evaluation import metrics, result_tables, scorer, store, trainings
-from ragimpute.evaluation.course import Course
+from ragimpute.evaluation import evaluation_file, metrics, result_tables, scorer
+from ragimpute.evaluation.loss_study import trainings_table
+from ragimpute.evaluation.loss_study.training_course import TrainingCourse
 from ragimpute.evaluation.result_tables import HISTORY_COLUMNS, RunNames
 from ragimpute.evaluation.strata import STRATA
 
@@ -30,14 +31,14 @@ CONFIG = {
 }
 
 
-def evaluation(method: str, loss: str, seed: int, noise: float, n_samples: int = 47) -> store.Evaluation:
+def evaluation(method: str, loss: str, seed: int, noise: float, n_samples: int = 47) -> evaluation_file.Evaluation:
     genotypes, counts = synthetic(200, n_samples, noise=noise)
     weights = "pretrained" if method.endswith("pretrained") else "scratch"
     architecture = "NA" if method == "beagle" else "bert_rag"
     run = RunNames("example", "omni", method, architecture, loss, weights if architecture != "NA" else "NA", seed)
-    setting = scorer.Setting(10, 1)
+    setting = scorer.BootstrapSettings(10, 1)
     _, scored = scorer.score(run, genotypes, counts, np.ones(200), SAMPLES[:n_samples], ["NA"] * n_samples, setting)
-    return store.Evaluation(run, setting, scored)
+    return evaluation_file.Evaluation(run, setting, scored)
 
 
 def history(seed: int, f1: list[float], temperature: float | None = None) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def gathered() -> pd.DataFrame:
         ("omni", "bert_rag.no_recon_slow"): [history(1, [0.1, 0.2, 0.3, 0.4])],
         ("omni", "bert_rag.no_recon.pretrained"): [history(1, [0.9])],
     }
-    return trainings.training_rows(evaluations, histories, CONFIG, "study_x").set_index("method")
+    return trainings_table.training_rows(evaluations, histories, CONFIG, "study_x").set_index("method")
 
 
 def test_a_row_for_each_network_that_was_trained_from_scratch(gathered):
@@ -90,7 +91,7 @@ def test_scores_are_those_of_the_scorer_raw_and_calibrated(gathered):
         scored = evaluation("bert_rag.no_recon", "no_recon", 1, noise).scored
         assert scored is not None
         total = scored.statistics.sums.sum(axis=0)
-        for name, (metric, stratum) in trainings.SCORES.items():
+        for name, (metric, stratum) in trainings_table.SCORES.items():
             k = STRATA.index(stratum)
             values = (
                 metrics.ece(scored.statistics.calibration.sum(axis=0))
@@ -111,7 +112,7 @@ def test_replicates_are_f1_scored_without_the_samples_of_a_group(gathered):
     truth = np.where(flip, 2 - genotypes.truth, genotypes.truth)
     rare = np.minimum(counts.ac, counts.an - counts.ac) / counts.an < 0.05
     for name, sites in (("f1_overall", scored), ("f1_rare", scored & rare)):
-        without = trainings.unpack([gathered.loc["bert_rag.no_recon", f"{name}_without"]])
+        without = trainings_table.unpack([gathered.loc["bert_rag.no_recon", f"{name}_without"]])
         assert without is not None
         assert without.shape == (1, 20)
         for group in (0, 6, 19):  # groups 0 to 6 hold three of 47 samples, the others two
@@ -122,19 +123,19 @@ def test_replicates_are_f1_scored_without_the_samples_of_a_group(gathered):
 
 def test_fewer_samples_than_groups_are_left_out_one_by_one():
     sums = np.arange(6.0).reshape(3, 2)
-    assert trainings.group_sums(sums).tolist() == sums.tolist()
-    assert trainings.group_sums(np.ones((47, 1)))[:, 0].tolist() == [3.0] * 7 + [2.0] * 13
+    assert trainings_table.group_sums(sums).tolist() == sums.tolist()
+    assert trainings_table.group_sums(np.ones((47, 1)))[:, 0].tolist() == [3.0] * 7 + [2.0] * 13
 
 
 def test_replicates_of_seeds_are_packed_and_read_again():
-    assert trainings.pack(np.array([0.5, 1 / 3])) == "0.5;0.333333333"
-    found = trainings.unpack(["0.5;0.25", "NA"])
+    assert trainings_table.pack(np.array([0.5, 1 / 3])) == "0.5;0.333333333"
+    found = trainings_table.unpack(["0.5;0.25", "NA"])
     assert found is not None
     assert found[0].tolist() == [0.5, 0.25]
     assert np.isnan(found[1]).all()
-    assert trainings.unpack(["NA", ""]) is None
+    assert trainings_table.unpack(["NA", ""]) is None
     with pytest.raises(InputError, match="scored on different samples"):
-        trainings.unpack(["0.5;0.25", "0.5"])
+        trainings_table.unpack(["0.5;0.25", "0.5"])
 
 
 def test_convergence_is_counted_in_evaluated_steps(gathered):
@@ -155,7 +156,7 @@ def test_reconstruction_at_the_start_in_the_middle_and_at_the_end(gathered):
 
 
 def test_without_no_recon_there_is_no_level():
-    found = trainings.training_rows(
+    found = trainings_table.training_rows(
         [evaluation("bert_rag.recon_switch", "recon_switch", 1, 0.7)],
         {("omni", "bert_rag.recon_switch"): [history(1, [0.1, 0.3])]},
         CONFIG,
@@ -167,28 +168,28 @@ def test_without_no_recon_there_is_no_level():
 def test_without_truth_and_with_a_history_of_nothing_the_rest_is_missing():
     run = RunNames("example", "omni", "bert_rag.no_recon", "bert_rag", "no_recon", "scratch", 1)
     empty = pd.DataFrame([(1, 0, 0, "weights_hash", 1.0)], columns=list(HISTORY_COLUMNS))
-    bare = store.Evaluation(run, scorer.Setting(10, 1), None)
-    row = trainings.training_rows([bare], {("omni", run.method): [empty]}, CONFIG, "x").iloc[0]
+    bare = evaluation_file.Evaluation(run, scorer.BootstrapSettings(10, 1), None)
+    row = trainings_table.training_rows([bare], {("omni", run.method): [empty]}, CONFIG, "x").iloc[0]
     assert (row["n_samples"], row["steps"], row["f1_overall_without"]) == (0, 0, "NA")
-    assert row[list(trainings.MEASURES)].isna().all()
+    assert row[list(trainings_table.MEASURES)].isna().all()
 
 
 def test_a_training_without_its_history_is_named():
     with pytest.raises(InputError, match=r"no history of bert_rag\.no_recon, seed 1, mask omni"):
-        trainings.training_rows([evaluation("bert_rag.no_recon", "no_recon", 1, 0.5)], {}, CONFIG, "x")
+        trainings_table.training_rows([evaluation("bert_rag.no_recon", "no_recon", 1, 0.5)], {}, CONFIG, "x")
 
 
 def test_the_table_is_written_with_nine_digits_and_read_back(gathered, tmp_path):
     path = tmp_path / "trainings.tsv"
-    result_tables.write_result_table(gathered.reset_index(), trainings.COLUMNS, path, trainings.DIGITS)
-    read = tables.read_table(path, trainings.COLUMNS).set_index("method")
-    for name in trainings.MEASURES:
+    result_tables.write_result_table(gathered.reset_index(), trainings_table.COLUMNS, path, trainings_table.DIGITS)
+    read = tables.read_table(path, trainings_table.COLUMNS).set_index("method")
+    for name in trainings_table.MEASURES:
         assert read[name].to_numpy() == pytest.approx(gathered[name].to_numpy(dtype=float), rel=1e-8, nan_ok=True)
     assert read["f1_rare_without"].tolist() == gathered["f1_rare_without"].tolist()
 
 
 def test_a_course_of_one_step_is_its_own_start_and_end():
     rows = [(1, 1, 1, f"loss_recon{k}", 0.3) for k in (1, 2)]
-    measures = Course.of(pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))).measures(0.5)
+    measures = TrainingCourse.of(pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))).measures(0.5)
     assert [measures[f"recon_{when}"] for when in ("start", "middle", "end")] == pytest.approx([0.3] * 3)
     assert np.isnan(measures["steps_to_level"])

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from ragimpute.evaluation.intervals import (
+from ragimpute.evaluation.loss_study.significance import (
     Estimate,
     Measured,
     contrast,

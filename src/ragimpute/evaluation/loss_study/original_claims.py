@@ -1,8 +1,10 @@
 """The original's claims about the losses, made measurable, and what of them is true by definition."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from ragimpute.evaluation.claim import (
+from ragimpute.evaluation.loss_study.claim_types import (
     INF,
     Claim,
     Conjunction,
@@ -34,49 +36,43 @@ SIDE_BRANCH = {
 
 def _over(better: str, worse: str, stratum: str) -> Claim:
     values = PREDICTED_F1[stratum]
-    return f1_above(
-        f"f1_{stratum}_{LETTERS[better]}_over_{LETTERS[worse]}",
-        f"{LETTERS[better]} beats {LETTERS[worse]} in {stratum} F1",
-        better,
-        worse,
-        stratum,
-        predicted=values[better] - values[worse],
-        original=f"{100 * values[better]:.0f} against {100 * values[worse]:.0f}",
-    )
+    first, second = LETTERS[better], LETTERS[worse]
+    name = f"f1_{stratum}_{first}_over_{second}"
+    text = f"{first} beats {second} in {stratum} F1"
+    predicted = values[better] - values[worse]
+    words = f"{100 * values[better]:.0f} against {100 * values[worse]:.0f}"
+    return f1_above(name, text, better, worse, stratum, predicted=predicted, original=words)
 
 
-PRIMARY: tuple[Claim, ...] = (
-    _over(C, A, "overall"),
-    _over(C, B, "overall"),
-    _over(C, D, "overall"),
-    Claim(
-        "opposed_A",
-        "in A the gradients of classification and reconstruction at `after` oppose each other",
-        value_of(A, "grad_cosine"),
-        -1.0,
-        0.0,
-        original="opposed",
-        unit="cosine",
-    ),
-    Claim(
-        "recon_share",
-        "reconstruction has 30 % of A's gradient at `after`",
-        value_of(A, "grad_recon_share"),
-        0.25,
-        0.35,
-        0.30,
-        "30 %",
-        "share",
-    ),
-    f1_above(
-        "f1_overall_mended",
-        "C with gamma 2.5 beats A with gamma 5 in overall F1",
-        f"{C}_gamma2p5",
-        A,
-        "overall",
-        original="28 times the effective gradient, a significant gain",
-    ),
+_OPPOSED_A = Claim(
+    "opposed_A",
+    "in A the gradients of classification and reconstruction at `after` oppose each other",
+    value_of(A, "grad_cosine"),
+    -1.0,
+    0.0,
+    original="opposed",
+    unit="cosine",
 )
+_RECON_SHARE = Claim(
+    "recon_share",
+    "reconstruction has 30 % of A's gradient at `after`",
+    value_of(A, "grad_recon_share"),
+    0.25,
+    0.35,
+    0.30,
+    "30 %",
+    "share",
+)
+_MENDED = f1_above(
+    "f1_overall_mended",
+    "C with gamma 2.5 beats A with gamma 5 in overall F1",
+    f"{C}_gamma2p5",
+    A,
+    "overall",
+    original="28 times the effective gradient, a significant gain",
+)
+_C_IS_BETTER = (_over(C, A, "overall"), _over(C, B, "overall"), _over(C, D, "overall"))
+PRIMARY: tuple[Claim, ...] = (*_C_IS_BETTER, _OPPOSED_A, _RECON_SHARE, _MENDED)
 
 
 def _f1_claims() -> list[Claim | Conjunction]:
@@ -86,20 +82,12 @@ def _f1_claims() -> list[Claim | Conjunction]:
     for stratum, predicted in PREDICTED_F1.items():
         measure = f"f1_{stratum}"
         for loss, value in predicted.items():
-            claims.append(
-                Claim(
-                    f"{measure}_{LETTERS[loss]}",
-                    f"{stratum} F1 of {LETTERS[loss]} is {value:.2f}",
-                    value_of(loss, measure),
-                    value - F1_TOLERANCE,
-                    value + F1_TOLERANCE,
-                    value,
-                    f"{100 * value:.0f} %",
-                    "F1",
-                    f1=True,
-                    about_reconstruction=loss != C,
-                )
-            )
+            letter = LETTERS[loss]
+            text = f"{stratum} F1 of {letter} is {value:.2f}"
+            bounds = (value - F1_TOLERANCE, value + F1_TOLERANCE)
+            words = f"{100 * value:.0f} %"
+            level = Claim(f"{measure}_{letter}", text, value_of(loss, measure), *bounds, value, words, "F1", f1=True)
+            claims.append(replace(level, about_reconstruction=loss != C))
         order = sorted(predicted, key=lambda loss: -predicted[loss])
         pairs = [_over(better, worse, stratum) for i, better in enumerate(order) for worse in order[i + 1 :]]
         claims += [claim for claim in pairs if claim.name not in primary]
@@ -188,93 +176,47 @@ def _course_claims() -> list[Claim | Conjunction]:
 
 def _reconstruction_claims() -> list[Claim]:
     """What reconstruction was said to do in the course of a training."""
-    course = {"start": 1.0, "middle": 0.1, "end": 0.01}
-    claims = [
-        Claim(
-            f"recon_{when}",
-            f"A's reconstruction loss is about {value:g} at the {when} of a training",
-            log_of(A, f"recon_{when}"),
-            value / POWER_OF_TEN,
-            value * POWER_OF_TEN,
-            value,
-            "1, then .1, then .01",
-            "loss",
-            logarithmic=True,
-        )
-        for when, value in course.items()
-    ]
-    claims += [
-        Claim(
-            "switch_never",
-            "A's switch almost never fires: in under 1 % of the steps",
-            value_of(A, "switched_share"),
-            -INF,
-            0.01,
-            0.0,
-            "the switch almost never fires",
-            "share",
-        ),
-        Claim(
-            "recon_rises",
-            "after a switch of A reconstruction rises again within 10 steps",
-            where_switched(A, "recon_after_switch", logarithmic=True),
-            1.0,
-            INF,
-            original="recon rises again",
-            unit="ratio",
-            logarithmic=True,
-        ),
-        Claim(
-            "oscillates",
-            "A oscillates: where it switches at all, its branch changes more than twice",
-            where_switched(A, "switches"),
-            2.0,
-            INF,
-            original="A oscillates",
-            unit="switches",
-        ),
-        Claim(
-            "branch_jump",
-            "A's total loss is tenfold on the other branch of the switch, on the same batch",
-            log_of(A, "branch_jump"),
-            8.0,
-            12.5,
-            10.0,
-            "a learning rate tenfold",
-            "ratio",
-            logarithmic=True,
-        ),
-        Claim(
-            "separable",
-            "alleles are less separable in `after` of A than of C: a linear probe has a lower r2",
-            difference(C, A, "probe_r2"),
-            0.0,
-            INF,
-            original="less separable",
-            unit="r2",
-        ),
-        Claim(
-            "regularises",
-            "reconstruction regularises: train - validation F1 is smaller in A than in C",
-            difference(C, A, "f1_gap"),
-            0.0,
-            INF,
-            original="it may regularise",
-            unit="F1 gap",
-        ),
-    ]
-    claims += [
-        Claim(
-            f"quick_check_{LETTERS[loss]}",
-            f"the verdict on {LETTERS[loss]}'s reconstruction after two epochs is that over the whole training",
-            value_of(loss, "quick_check_agrees"),
-            0.9,
-            INF,
-            original="the same after 1 or 2 epochs",
-            unit="share of seeds",
-        )
-        for loss in (A, B, D)
-    ]
+    claims = []
+    for when, value in {"start": 1.0, "middle": 0.1, "end": 0.01}.items():
+        text = f"A's reconstruction loss is about {value:g} at the {when} of a training"
+        bounds = (value / POWER_OF_TEN, value * POWER_OF_TEN)
+        measure = log_of(A, f"recon_{when}")
+        words = "1, then .1, then .01"
+        claims.append(Claim(f"recon_{when}", text, measure, *bounds, value, words, "loss", logarithmic=True))
+
+    text = "A's switch almost never fires: in under 1 % of the steps"
+    measure = value_of(A, "switched_share")
+    words = "the switch almost never fires"
+    claims.append(Claim("switch_never", text, measure, -INF, 0.01, 0.0, words, "share"))
+
+    text = "after a switch of A reconstruction rises again within 10 steps"
+    measure = where_switched(A, "recon_after_switch", logarithmic=True)
+    words = "recon rises again"
+    claims.append(Claim("recon_rises", text, measure, 1.0, INF, original=words, unit="ratio", logarithmic=True))
+
+    text = "A oscillates: where it switches at all, its branch changes more than twice"
+    measure = where_switched(A, "switches")
+    claims.append(Claim("oscillates", text, measure, 2.0, INF, original="A oscillates", unit="switches"))
+
+    text = "A's total loss is tenfold on the other branch of the switch, on the same batch"
+    measure = log_of(A, "branch_jump")
+    words = "a learning rate tenfold"
+    claims.append(Claim("branch_jump", text, measure, 8.0, 12.5, 10.0, words, "ratio", logarithmic=True))
+
+    text = "alleles are less separable in `after` of A than of C: a linear probe has a lower r2"
+    measure = difference(C, A, "probe_r2")
+    claims.append(Claim("separable", text, measure, 0.0, INF, original="less separable", unit="r2"))
+
+    text = "reconstruction regularises: train - validation F1 is smaller in A than in C"
+    measure = difference(C, A, "f1_gap")
+    claims.append(Claim("regularises", text, measure, 0.0, INF, original="it may regularise", unit="F1 gap"))
+
+    for loss in (A, B, D):
+        letter = LETTERS[loss]
+        text = f"the verdict on {letter}'s reconstruction after two epochs is that over the whole training"
+        measure = value_of(loss, "quick_check_agrees")
+        words, unit = "the same after 1 or 2 epochs", "share of seeds"
+        claims.append(Claim(f"quick_check_{letter}", text, measure, 0.9, INF, original=words, unit=unit))
     return claims
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ragimpute.evaluation.strata import STRATA, ReferenceCounts, cells, membership
+from ragimpute.evaluation.strata import STRATA, ReferenceCounts, cells, count_minor_allele, membership
 
 # One sum over a sample's genotypes each. x: minor-allele dosage; y: true minor-allele count; c{call}{truth}: genotypes
 # by rounded dosage and truth; p{g}: probability of g minor alleles; p_true: probability of the true genotype;
@@ -34,16 +34,22 @@ class Genotypes:
 
     def oriented(self, flipped: np.ndarray) -> "Genotypes":
         """The same counted in the other allele at the sites where `flipped` [S] holds."""
-        flip = flipped[:, None]
-        truth = np.where(flip & (self.truth >= 0), 2 - self.truth, self.truth).astype(np.int8)
-        gp = None if self.gp is None else np.where(flip[:, :, None], self.gp[:, :, ::-1], self.gp)
-        hds = np.where(flip[:, :, None], 1 - self.hds, self.hds)
-        return Genotypes(np.where(flip, 2 - self.ds, self.ds), hds, gp, truth)
+        missing = self.truth < 0
+        truth = np.where(missing, self.truth, count_minor_allele(self.truth, flipped)).astype(np.int8)
+        of_haplotypes = flipped[:, None, None]
+        gp = None if self.gp is None else np.where(of_haplotypes, self.gp[:, :, ::-1], self.gp)
+        hds = np.where(of_haplotypes, 1 - self.hds, self.hds)
+        return Genotypes(count_minor_allele(self.ds, flipped), hds, gp, truth)
 
     def take(self, index: np.ndarray | slice) -> "Genotypes":
         """The sites at `index`."""
         gp = None if self.gp is None else self.gp[index]
         return Genotypes(self.ds[index], self.hds[index], gp, self.truth[index])
+
+    def of_samples(self, index: np.ndarray) -> "Genotypes":
+        """The samples at `index`, in this order."""
+        gp = None if self.gp is None else self.gp[:, index]
+        return Genotypes(self.ds[:, index], self.hds[:, index], gp, self.truth[:, index])
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,23 @@ class SampleStatistics:
     calibration: np.ndarray  # [P, 13, 10, 3] float64: haplotypes, their summed dosage, their summed expected allele
 
 
+@dataclass(frozen=True)
+class UncertainHaplotypes:
+    """n haplotype dosages inside CALIBRATION_RANGE, with the expected true allele."""
+
+    cell: np.ndarray  # [n] int64
+    sample: np.ndarray  # [n] int64
+    dosage: np.ndarray  # [n] float64
+    expected: np.ndarray  # [n] float64
+
+
 def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleStatistics:
     """The statistics of `genotypes` (not yet oriented) at sites with reference `counts`."""
-    member = membership(counts)
-    cell, strata_of_cell = cells(member)
-    n_samples, n_cells = genotypes.ds.shape[1], strata_of_cell.shape[1]
+    cell, strata_of_cell = cells(membership(counts))
+    n_samples = genotypes.ds.shape[1]
+    n_cells = strata_of_cell.shape[1]
     cell_sums = np.zeros((n_cells, n_samples, len(FIELDS)))
-    haplotypes = []  # (cell, sample, dosage, expected allele) of the haplotypes that calibration looks at
+    uncertain = []
     flipped = counts.flipped
     order = np.argsort(cell, kind="stable")
     for start, stop in _runs(cell[order]):
@@ -68,27 +84,32 @@ def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleSt
         chunk = genotypes.take(index).oriented(flipped[index])
         this = int(cell[index[0]])
         cell_sums[this] += _sums(chunk)
-        haplotypes.append(_uncertain_haplotypes(chunk, this))
+        uncertain.append(_uncertain_haplotypes(chunk, this))
     sums = np.einsum("kc,cpf->pkf", strata_of_cell.astype(float), cell_sums)
-    return SampleStatistics(sums, _calibration(haplotypes, strata_of_cell, n_samples))
+    return SampleStatistics(sums, _calibration(uncertain, strata_of_cell, n_samples))
 
 
 def _runs(cell: np.ndarray) -> list[tuple[int, int]]:
     """Stretches of equal value in the sorted `cell`, cut into at most CHUNK."""
-    bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1)) if len(cell) else np.zeros(0, dtype=np.int64)
-    return [
-        (start, min(start + CHUNK, int(stop)))
-        for first, stop in pairwise(bounds)
-        for start in range(int(first), int(stop), CHUNK)
-    ]
+    if not len(cell):
+        return []
+    bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1)).tolist()
+    runs = []
+    for first, stop in pairwise(bounds):
+        starts = range(first, stop, CHUNK)
+        runs += [(start, min(start + CHUNK, stop)) for start in starts]
+    return runs
 
 
 def genotype_probabilities(genotypes: Genotypes) -> np.ndarray:
     """[S, P, 3] float64, from GP or from independent haplotypes."""
     if genotypes.gp is not None:
         return genotypes.gp.astype(float)
-    a, b = genotypes.hds[:, :, 0].astype(float), genotypes.hds[:, :, 1].astype(float)
-    return np.stack([(1 - a) * (1 - b), a * (1 - b) + b * (1 - a), a * b], axis=2)
+    a = genotypes.hds[:, :, 0].astype(float)
+    b = genotypes.hds[:, :, 1].astype(float)
+    p0 = (1 - a) * (1 - b)
+    p1 = a * (1 - b) + b * (1 - a)
+    return np.stack([p0, p1, a * b], axis=2)
 
 
 def hard_calls(ds: np.ndarray) -> np.ndarray:
@@ -100,22 +121,26 @@ def _sums(chunk: Genotypes) -> np.ndarray:
     """[P, F] sums over the sites of an oriented chunk."""
     known = chunk.truth >= 0
     n_samples = known.shape[1]
+    n_known = known.sum(axis=0)
     x = np.where(known, chunk.ds, 0).astype(float)
     y = np.where(known, chunk.truth, 0).astype(float)
     # the tenth code collects the genotypes without truth
-    code = np.where(known, 3 * hard_calls(chunk.ds) + chunk.truth, 9) + 10 * np.arange(n_samples)
-    table = np.bincount(code.reshape(-1), minlength=10 * n_samples).reshape(n_samples, 10).astype(float)
+    code = np.where(known, 3 * hard_calls(chunk.ds) + chunk.truth, 9)
+    code_of_sample = (code + 10 * np.arange(n_samples)).reshape(-1)
+    table = np.bincount(code_of_sample, minlength=10 * n_samples).reshape(n_samples, 10).astype(float)
     p = genotype_probabilities(chunk) * known[:, :, None]
-    p_true = np.take_along_axis(p, np.where(known, chunk.truth, 0).astype(np.int64)[:, :, None], axis=2)[:, :, 0]
+    true_genotype = np.where(known, chunk.truth, 0).astype(np.int64)
+    p_true = np.take_along_axis(p, true_genotype[:, :, None], axis=2)[:, :, 0].sum(axis=0)
     # sum over g of (p_g - [y = g])^2 = sum of p_g^2 - 2 p_true + 1
-    brier = (p * p).sum(axis=(0, 2)) - 2 * p_true.sum(axis=0) + known.sum(axis=0)
-    moments = [known.sum(axis=0).astype(float), x.sum(axis=0), y.sum(axis=0)]
+    brier = (p * p).sum(axis=(0, 2)) - 2 * p_true + n_known
+    moments = [n_known.astype(float), x.sum(axis=0), y.sum(axis=0)]
     moments += [np.einsum("sp,sp->p", left, right) for left, right in ((x, x), (y, y), (x, y))]
-    parts = [*moments, *table[:, :9].T, *p.sum(axis=0).T, p_true.sum(axis=0), brier, table[:, 9]]
-    return np.stack(parts, axis=1)
+    counts = [*table[:, :9].T]
+    probabilities = [*p.sum(axis=0).T]
+    return np.stack([*moments, *counts, *probabilities, p_true, brier, table[:, 9]], axis=1)
 
 
-def _uncertain_haplotypes(chunk: Genotypes, cell: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _uncertain_haplotypes(chunk: Genotypes, cell: int) -> UncertainHaplotypes:
     """Haplotype dosages inside CALIBRATION_RANGE with the expected true allele.
 
     Phase of the truth need not be known: a homozygote gives both alleles; a heterozygote's one minor allele is shared
@@ -125,30 +150,35 @@ def _uncertain_haplotypes(chunk: Genotypes, cell: int) -> tuple[np.ndarray, np.n
     low, high = CALIBRATION_RANGE
     # float32's 1 - (1 - h) is not h: without rounding, a swap of REF and ALT moves values across the edges of bins
     hds = chunk.hds.astype(float).round(6)
-    inside = (hds > low) & (hds < high) & (chunk.truth >= 0)[:, :, None]
-    site, sample, haplotype = np.nonzero(inside)
-    a, b, y = hds[site, sample, haplotype], hds[site, sample, 1 - haplotype], chunk.truth[site, sample]
-    share = a * (1 - b) / (a * (1 - b) + b * (1 - a))  # never 0 / 0: low < a < high
+    known = (chunk.truth >= 0)[:, :, None]
+    site, sample, haplotype = np.nonzero((hds > low) & (hds < high) & known)
+    a = hds[site, sample, haplotype]
+    b = hds[site, sample, 1 - haplotype]
+    y = chunk.truth[site, sample]
+    first_alone = a * (1 - b)
+    share = first_alone / (first_alone + b * (1 - a))  # never 0 / 0: low < a < high
     expected = np.where(y == 1, share, y / 2)
-    return np.full(len(a), cell), sample, a, expected
+    return UncertainHaplotypes(np.full(len(a), cell), sample, a, expected)
 
 
-def _calibration(
-    haplotypes: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], strata_of_cell: np.ndarray, n_samples: int
-) -> np.ndarray:
+def _calibration(parts: list[UncertainHaplotypes], strata_of_cell: np.ndarray, n_samples: int) -> np.ndarray:
     """[P, 13, 10, 3]: per stratum, bins of equal mass over the dosages of all samples."""
-    out = np.zeros((n_samples, len(STRATA), CALIBRATION_BINS, 3))
-    if not haplotypes:
-        return out
-    cell, sample, dosage, expected = (np.concatenate(parts) for parts in zip(*haplotypes, strict=True))
+    calibration = np.zeros((n_samples, len(STRATA), CALIBRATION_BINS, 3))
+    if not parts:
+        return calibration
+    cell = np.concatenate([part.cell for part in parts])
+    sample = np.concatenate([part.sample for part in parts])
+    dosage = np.concatenate([part.dosage for part in parts])
+    expected = np.concatenate([part.expected for part in parts])
+    quantiles = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
     for k in range(len(STRATA)):
         chosen = strata_of_cell[k][cell]
-        p, o, who = dosage[chosen], expected[chosen], sample[chosen]
+        p = dosage[chosen]
         if len(p) == 0:
             continue
-        edges = np.quantile(p, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
-        code = who * CALIBRATION_BINS + np.searchsorted(edges, p, side="right")
-        for j, weights in enumerate((None, p, o)):
+        edges = np.quantile(p, quantiles)
+        code = sample[chosen] * CALIBRATION_BINS + np.searchsorted(edges, p, side="right")
+        for j, weights in enumerate((None, p, expected[chosen])):
             total = np.bincount(code, weights, minlength=n_samples * CALIBRATION_BINS)
-            out[:, k, :, j] = total.reshape(n_samples, CALIBRATION_BINS)
-    return out
+            calibration[:, k, :, j] = total.reshape(n_samples, CALIBRATION_BINS)
+    return calibration

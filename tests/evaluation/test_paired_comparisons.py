@@ -6,12 +6,12 @@ import pytest
 
 from evaluation_data import synthetic, truth_as_result
 from ragimpute.errors import InputError
-from ragimpute.evaluation import result_tables, store
+from ragimpute.evaluation import evaluation_file, paired_comparisons, result_tables
 from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.scorer import Setting, population_labels, score, score_estimates
+from ragimpute.evaluation.scorer import BootstrapSettings, population_labels, score, score_estimates
 from ragimpute.evaluation.strata import STRATA
 
-SETTING = Setting(bootstraps=100, seed=1)
+SETTING = BootstrapSettings(bootstraps=100, seed=1)
 SAMPLES = [f"P{i:02d}" for i in range(24)]
 LABELS = ["GBR", "FIN"] * 12
 
@@ -22,7 +22,7 @@ def evaluated(method="beagle", architecture="NA", loss="NA", seed=0, noise=0.3, 
     run = RunNames("example", "omni", method, architecture, loss, weights, seed)
     info = np.linspace(0, 1, 200)
     table, scored = score(run, genotypes, counts, info, SAMPLES, labels, SETTING)
-    return table, store.Evaluation(run, SETTING, scored)
+    return table, evaluation_file.Evaluation(run, SETTING, scored)
 
 
 def value(table: pd.DataFrame, metric: str, stratum="overall", population="all") -> pd.Series:
@@ -90,8 +90,8 @@ def test_order_of_samples_changes_no_byte(tmp_path):
 
 def test_statistics_survive_the_disk(tmp_path):
     _, evaluation = evaluated()
-    store.save_evaluation(tmp_path / "s.safetensors", evaluation)
-    again = store.load_evaluation(tmp_path / "s.safetensors")
+    evaluation_file.save_evaluation(tmp_path / "s.safetensors", evaluation)
+    again = evaluation_file.load_evaluation(tmp_path / "s.safetensors")
     assert again.run == evaluation.run
     assert again.setting == SETTING
     assert again.scored.samples == evaluation.scored.samples
@@ -101,7 +101,7 @@ def test_statistics_survive_the_disk(tmp_path):
 def test_a_method_against_itself_differs_by_exactly_0():
     _, baseline = evaluated("beagle")
     _, trained = evaluated("copy_rag.no_recon", "copy_rag", "no_recon", seed=1)
-    table = store.compare_methods([baseline, trained])
+    table = paired_comparisons.compare_methods([baseline, trained])
     assert list(table.columns) == list(result_tables.COMPARISON_COLUMNS)
     defined = table[table.difference.notna()]
     assert len(defined) > 20
@@ -114,7 +114,7 @@ def test_a_better_method_is_ahead_and_the_difference_is_that_of_the_values():
     a, better = evaluated("copy_rag.no_recon", "copy_rag", "no_recon", seed=1, noise=0.1)
     b, baseline = evaluated("beagle", noise=0.4)
     row = (
-        store.compare_methods([better, baseline])
+        paired_comparisons.compare_methods([better, baseline])
         .query("metric == 'r2' and stratum == 'rare' and population == 'all'")
         .iloc[0]
     )
@@ -127,7 +127,7 @@ def test_a_better_method_is_ahead_and_the_difference_is_that_of_the_values():
 def test_seeds_are_averaged_and_paired():
     runs = [evaluated(f"copy_rag.{loss}", "copy_rag", loss, seed) for loss in ("no_recon", "focal") for seed in (1, 2)]
     _, extra = evaluated("copy_rag.focal", "copy_rag", "focal", 3)
-    table = store.compare_methods([one for _, one in runs] + [extra])
+    table = paired_comparisons.compare_methods([one for _, one in runs] + [extra])
     assert set(zip(table.method_a, table.method_b, strict=True)) == {("copy_rag.focal", "copy_rag.no_recon")}
     assert set(table.seed_a) == set(table.seed_b) == {"1,2"}
 
@@ -138,7 +138,7 @@ def test_calibrated_methods_are_compared_with_raw_ones_and_with_each_other():
         for name, loss in (("no_recon", "no_recon"), ("focal", "focal"), ("fast", "no_recon"))
         for suffix in ("", ".calibrated")
     ]
-    assert store.pairs(runs) == sorted(
+    assert paired_comparisons.compared_pairs(runs) == sorted(
         [(f"copy_rag.{name}.calibrated", f"copy_rag.{name}") for name in ("no_recon", "focal", "fast")]
         + [
             (f"copy_rag.{name}{end}", f"copy_rag.no_recon{end}")
@@ -156,7 +156,7 @@ def test_trained_methods_are_compared_with_beagle_as_it_is_usually_run():
             ("copy_rag.cross_entropy", "copy_rag", "cross_entropy"),
         )
     ]
-    assert store.pairs(runs) == [
+    assert paired_comparisons.compared_pairs(runs) == [
         *(("beagle_once", "beagle"), ("copy_rag.cross_entropy", "beagle"), ("copy_rag.cross_entropy", "beagle_once")),
         ("frequency", "beagle"),
     ]
@@ -164,7 +164,7 @@ def test_trained_methods_are_compared_with_beagle_as_it_is_usually_run():
 
 def test_the_best_method_is_compared_with_all_others():
     runs = [evaluated(name, noise=noise)[1] for name, noise in (("beagle", 0.4), ("frequency", 0.6), ("mine", 0.1))]
-    table = store.compare_methods(runs)
+    table = paired_comparisons.compare_methods(runs)
     assert set(zip(table.method_a, table.method_b, strict=True)) == {
         *(("frequency", "beagle"), ("mine", "beagle")),
         ("mine", "frequency"),
@@ -176,7 +176,7 @@ def test_files_that_answer_different_questions_are_not_compared():
     _, other = evaluated("minimac4")
     scored = dataclasses.replace(other.scored, samples=tuple(reversed(other.scored.samples)))
     with pytest.raises(InputError, match="different samples"):
-        store.compare_methods([baseline, dataclasses.replace(other, scored=scored)])
+        paired_comparisons.compare_methods([baseline, dataclasses.replace(other, scored=scored)])
 
 
 def test_without_truth_only_estimated_r2_is_given(tmp_path):
@@ -186,6 +186,6 @@ def test_without_truth_only_estimated_r2_is_given(tmp_path):
     assert set(table.metric) == {"r2_info"}
     assert list(table.stratum) == list(STRATA)
     assert value(table, "r2_info").value == pytest.approx(0.7)
-    store.save_evaluation(tmp_path / "s", store.Evaluation(run, SETTING, None))
-    assert store.load_evaluation(tmp_path / "s").scored is None
-    assert len(store.compare_methods([store.load_evaluation(tmp_path / "s")])) == 0
+    evaluation_file.save_evaluation(tmp_path / "s", evaluation_file.Evaluation(run, SETTING, None))
+    assert evaluation_file.load_evaluation(tmp_path / "s").scored is None
+    assert len(paired_comparisons.compare_methods([evaluation_file.load_evaluation(tmp_path / "s")])) == 0

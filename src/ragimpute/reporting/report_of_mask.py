@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import STRATA
-from ragimpute.reporting import FIGURES, loss_figures, style, verdict
+from ragimpute.reporting import FIGURES, beagle_verdict, loss_figures, style
 from ragimpute.reporting.study_tables import StudyTables
 
 SECTIONS = (  # figures with a section of their own, in the order of the page
@@ -18,7 +18,8 @@ SECTIONS = (  # figures with a section of their own, in the order of the page
     "loss_study",
 )
 LEFT_OUT = "r² at typed sites, each left out in turn (plain Li-Stephens, the same for all methods)"
-EXTRA = ("epochs_to_best", "loss_sd", "f1_gap")  # columns of the summary beside the scores
+# metric -> title of its table by allele-count bin
+BIN_TABLES = {"r2": "r²", "f1": "F1", "r2_variant": "r² per variant", "r2_info": "estimated r²", "r2_loo": LEFT_OUT}
 
 
 def mask_context(mask: str, rows: StudyTables, figures: Path, sizes: dict[str, str]) -> dict:
@@ -31,23 +32,20 @@ def mask_context(mask: str, rows: StudyTables, figures: Path, sizes: dict[str, s
     drawn = {name: _figure(figures / f"{name}.{mask}.json") for name in FIGURES}
     scored = bool(summary["r2_overall"].notna().any())
     first = "r2_by_mac" if scored else "estimates"
-    return {
-        "name": mask,
-        "id": f"mask-{mask}",
-        "panel": summary["panel"].iloc[0],
-        "facts": _facts(metrics, rows.along),
-        "verdict": verdict.verdict(summary, rows.comparisons, metrics),
-        "scored": scored,
-        "first": first,
-        "sections": [name for name in SECTIONS if name != first and not drawn[name]["empty"]],
-        "styles": style.method_styles(summary),
-        "summary": _summary(rows, sizes),
-        "bins": _bins(metrics, summary),
-        "populations": _populations(metrics),
-        "info": _info(metrics),
-        "losses": loss_figures.loss_tables(rows.loss_study, rows.claims),
-        "figures": drawn,
-    }
+    context: dict = {"name": mask, "id": f"mask-{mask}", "panel": summary["panel"].iloc[0]}
+    context["facts"] = _facts(metrics, rows.along)
+    context["verdict"] = beagle_verdict.compare_with_beagle(summary, rows.comparisons, metrics)
+    context["scored"] = scored
+    context["first"] = first
+    context["sections"] = [name for name in SECTIONS if name != first and not drawn[name]["empty"]]
+    context["styles"] = style.method_styles(summary)
+    context["summary"] = _summary(rows, sizes)
+    context["bins"] = _bins(metrics, summary)
+    context["populations"] = _populations(metrics)
+    context["info"] = _info(metrics)
+    context["losses"] = loss_figures.loss_tables(rows.loss_study, rows.claims)
+    context["figures"] = drawn
+    return context
 
 
 def _facts(metrics: pd.DataFrame, along: pd.DataFrame) -> list[tuple[str, str]]:
@@ -76,66 +74,61 @@ def _summary(rows: StudyTables, sizes: dict[str, str]) -> dict:
     """The summary table, the best rare r2 first: shown numbers, and beside each the text that summary.tsv has."""
     text = result_tables.result_text(rows.summary, result_tables.SUMMARY_COLUMNS)
     exact = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False).set_index("method")
-    bold = {
-        name: verdict.not_worse(rows.metrics, rows.comparisons, *name.rsplit("_", 1))
-        for name in result_tables.SUMMARY_METRICS
-    }
+    columns = (*result_tables.SUMMARY_METRICS, *result_tables.TRAINING_MEASURES)
+    bold = {}
+    for name in result_tables.SUMMARY_METRICS:
+        metric, stratum = name.rsplit("_", 1)
+        bold[name] = beagle_verdict.not_worse(rows.metrics, rows.comparisons, metric, stratum)
     lines = []
     for row in rows.summary.sort_values("r2_rare", ascending=False, kind="stable").to_dict("records"):
         method = row["method"]
-        cells = [
-            {
-                "value": exact.loc[method, name],
-                "text": verdict.rounded(row[name], 1 if name == "epochs_to_best" else 4),
-                "sd": f"± {row[f'{name}_sd']:.4f}" if np.isfinite(row.get(f"{name}_sd", np.nan)) else "",
-                "bold": method in bold.get(name, set()),
-            }
-            for name in (*result_tables.SUMMARY_METRICS, *EXTRA)
-        ]
+        cells = [_summary_cell(row, name, exact.loc[method, name], method in bold.get(name, ())) for name in columns]
         size = sizes.get(row["architecture"], "")
         lines.append({"method": method, "selected": row["selected"], "size": size, "n": row["n_seeds"], "cells": cells})
-    columns = (*result_tables.SUMMARY_METRICS, *EXTRA)
     header = [name.replace("_", " ").replace("r2", "r²").replace("f1", "F1") for name in columns]
     return {"header": header, "columns": columns, "rows": lines, "tsv": text}
 
 
+def _summary_cell(row: dict, name: str, exact: str, bold: bool) -> dict:
+    digits = 1 if name == "epochs_to_best" else 4
+    sd = row.get(f"{name}_sd", np.nan)
+    shown_sd = f"± {sd:.4f}" if np.isfinite(sd) else ""
+    return {"value": exact, "text": beagle_verdict.rounded(row[name], digits), "sd": shown_sd, "bold": bold}
+
+
 def _bins(metrics: pd.DataFrame, summary: pd.DataFrame) -> list[dict]:
     """Per metric: a table of methods by strata, with the numbers of sites and true minor alleles."""
-    everyone = metrics[metrics["population"] == "all"]
-    counts = everyone[everyone["metric"] == "truth_minor_alleles"].groupby("stratum")[["value", "n_sites"]].first()
+    of_all_samples = metrics[metrics["population"] == "all"]
+    minor_alleles = of_all_samples[of_all_samples["metric"] == "truth_minor_alleles"]
+    n_alleles = minor_alleles.groupby("stratum")["value"].first()
     methods = summary.sort_values("r2_rare", ascending=False, kind="stable")["method"].tolist()
-    out = []
-    for metric, title in (
-        ("r2", "r²"),
-        ("f1", "F1"),
-        ("r2_variant", "r² per variant"),
-        ("r2_info", "estimated r²"),
-        ("r2_loo", LEFT_OUT),
-    ):
-        rows = everyone[everyone["metric"] == metric]
+    found = []
+    for metric, title in BIN_TABLES.items():
+        rows = of_all_samples[of_all_samples["metric"] == metric]
         means = rows.groupby(["method", "stratum"])[["value", "ci_low", "ci_high"]].mean()
-        sites = rows.groupby("stratum")["n_sites"].first()
-        strata = [name for name in STRATA if sites.get(name, 0) > 0]
-        if means["value"].notna().any():
-            head = [
-                {
-                    "name": name.replace("mac_", "MAC ").replace("_plus", "+").replace("_", "–"),
-                    "sites": f"{sites[name]:,}",
-                    "alleles": f"{counts['value'].get(name, np.nan):,.0f}" if name in counts.index else "",
-                }
-                for name in strata
-            ]
-            body = [(method, [_with_interval(means, method, name) for name in strata]) for method in methods]
-            out.append({"title": title, "head": head, "rows": body, "open": metric == "r2"})
-    return out
+        if not means["value"].notna().any():
+            continue
+        n_sites = rows.groupby("stratum")["n_sites"].first()
+        strata = [name for name in STRATA if n_sites.get(name, 0) > 0]
+        head = [_bin_head(name, n_sites[name], n_alleles.get(name)) for name in strata]
+        body = [(method, [_with_interval(means, method, name) for name in strata]) for method in methods]
+        found.append({"title": title, "head": head, "rows": body, "open": metric == "r2"})
+    return found
+
+
+def _bin_head(stratum: str, n_sites: int, n_alleles: float | None) -> dict[str, str]:
+    name = stratum.replace("mac_", "MAC ").replace("_plus", "+").replace("_", "–")
+    return {"name": name, "sites": f"{n_sites:,}", "alleles": "" if n_alleles is None else f"{n_alleles:,.0f}"}
 
 
 def _with_interval(means: pd.DataFrame, method: str, stratum: str) -> dict[str, str]:
     if (method, stratum) not in means.index:
         return {"text": "NA", "interval": ""}
     value, low, high = means.loc[(method, stratum)]
-    interval = f"{verdict.rounded(low)} to {verdict.rounded(high)}" if np.isfinite(low) and np.isfinite(high) else ""
-    return {"text": verdict.rounded(value), "interval": interval}
+    interval = ""
+    if np.isfinite(low) and np.isfinite(high):
+        interval = f"{beagle_verdict.rounded(low)} to {beagle_verdict.rounded(high)}"
+    return {"text": beagle_verdict.rounded(value), "interval": interval}
 
 
 def _populations(metrics: pd.DataFrame) -> dict | None:
@@ -143,13 +136,13 @@ def _populations(metrics: pd.DataFrame) -> dict | None:
     if rows.empty:
         return None
     means = rows.groupby(["method", "population"])["value"].mean().unstack()
-    body = [(method, [verdict.rounded(value) for value in values]) for method, values in means.iterrows()]
+    body = [(method, [beagle_verdict.rounded(value) for value in values]) for method, values in means.iterrows()]
     return {"head": list(means.columns), "rows": body}
 
 
 def _info(metrics: pd.DataFrame) -> list[tuple[str, str]]:
     rows = metrics[(metrics["metric"] == "r2_info_correlation") & (metrics["population"] == "all")]
-    return [(name, verdict.rounded(value)) for name, value in rows.groupby("method")["value"].mean().items()]
+    return [(name, beagle_verdict.rounded(value)) for name, value in rows.groupby("method")["value"].mean().items()]
 
 
 def _figure(path: Path) -> dict:

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ragimpute.evaluation import claims, loss_study
-from ragimpute.evaluation.claim import Claim, Conjunction, value_of
-from ragimpute.evaluation.intervals import contrast
-from ragimpute.evaluation.original_claims import (
+from ragimpute.evaluation.loss_study import judged_claims, loss_table
+from ragimpute.evaluation.loss_study.claim_types import Claim, Conjunction, value_of
+from ragimpute.evaluation.loss_study.original_claims import (
     CROSS_ENTROPY,
     DEFINITIONS,
     PREDICTED_F1,
@@ -19,6 +18,7 @@ from ragimpute.evaluation.original_claims import (
     D,
     E,
 )
+from ragimpute.evaluation.loss_study.significance import contrast
 from trainings_data import planted
 
 MENDED = f"{C}_gamma2p5"
@@ -34,10 +34,14 @@ def f1(levels: dict[str, float], calibrated: dict[str, float] | None = None) -> 
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
-    return claims.judge(loss_study.group(rows)).set_index(["family", "scores", "claim"]).sort_index()
+    return (
+        judged_claims.judge_claims(loss_table.group_trainings(rows))
+        .set_index(["family", "scores", "claim"])
+        .sort_index()
+    )
 
 
-def verdicts(rows: pd.DataFrame, scores: str = claims.RAW) -> dict[str, str]:
+def verdicts(rows: pd.DataFrame, scores: str = judged_claims.RAW) -> dict[str, str]:
     table = judged(rows).reset_index()
     return dict(table.loc[table["scores"] == scores, ["claim", "verdict"]].itertuples(index=False, name=None))
 
@@ -113,7 +117,7 @@ def test_raw_and_recalibrated_are_judged_apart():
     assert set(raw["verdict"]) == {"confirmed"}
     assert len(calibrated) == 4
     assert set(calibrated["verdict"]) == {"equivalent"}
-    assert verdicts(planted(losses), claims.CALIBRATED)["f1_overall_order"] == "equivalent"
+    assert verdicts(planted(losses), judged_claims.CALIBRATED)["f1_overall_order"] == "equivalent"
     # without a temperature nothing is said of it
     assert set(judged(planted(f1(LEVELS))).loc[("primary", "calibrated"), "verdict"]) == {"not run"}
 
@@ -121,7 +125,7 @@ def test_raw_and_recalibrated_are_judged_apart():
 def test_holm_runs_over_a_family_and_not_over_what_was_not_run():
     losses = f1({A: 0.70, B: 0.70, C: 0.7100, D: 0.70})
     table = judged(planted(losses, spread=0.01, sampling=0.0)).loc[("primary", "raw")]
-    trained = loss_study.group(planted(losses, spread=0.01, sampling=0.0))[0]
+    trained = loss_table.group_trainings(planted(losses, spread=0.01, sampling=0.0))[0]
     names = {A: "f1_overall_C_over_A", B: "f1_overall_C_over_B", D: "f1_overall_C_over_D"}
     p = {
         name: 2 * contrast(trained.losses[C]["f1_overall"] - trained.losses[loss]["f1_overall"]).p_above(0)
@@ -153,7 +157,7 @@ def test_missing_rows_and_missing_measures_are_not_run_with_a_reason():
 
 
 def test_a_study_of_other_losses_is_not_judged():
-    assert claims.judge(loss_study.group(planted(f1({CROSS_ENTROPY: 0.9, "mine": 0.8})))).empty
+    assert judged_claims.judge_claims(loss_table.group_trainings(planted(f1({CROSS_ENTROPY: 0.9, "mine": 0.8})))).empty
 
 
 def test_on_copy_rag_reconstruction_is_not_testable_but_gamma_is():
@@ -265,14 +269,14 @@ def test_more_claims_make_each_one_harder_to_decide(monkeypatch):
     rows = planted(f1({C: 0.05}), spread=0.09, sampling=0.0)  # alone surely above 0
     many = [Claim(f"y{i}", "y", value_of(C, "f1_rare"), 0.049, 1.0) for i in range(40)]
     for family, verdict in (((claim,), "confirmed"), ((claim, *many), "undecided")):
-        monkeypatch.setitem(claims.FAMILIES, "primary", family)
+        monkeypatch.setitem(judged_claims.FAMILIES, "primary", family)
         assert judged(rows).loc[("primary", "raw", "x"), "verdict"] == verdict
 
 
 def test_power_is_the_smallest_difference_that_ten_seeds_would_find():
     rows = planted(f1(LEVELS, LEVELS), seeds=range(1, 6), spread=0.01, sampling=0.0)
-    (trained,) = loss_study.group(rows)
-    found = claims.power(trained).set_index(["scores", "claim"])
+    (trained,) = loss_table.group_trainings(rows)
+    found = judged_claims.power(trained).set_index(["scores", "claim"])
     assert len(found) == 8
     row = found.loc[("raw", "f1_overall_C_over_A")]
     difference = trained.losses[C]["f1_overall"] - trained.losses[A]["f1_overall"]
@@ -284,4 +288,4 @@ def test_power_is_the_smallest_difference_that_ten_seeds_would_find():
     effect = TTestPower().solve_power(nobs=10, alpha=0.05 / 6, power=0.8, alternative="two-sided")
     assert row["detectable"] == pytest.approx(effect * row["sd_seeds"], rel=1e-4)
     assert found.loc[("calibrated", "f1_overall_C_over_A"), "detectable"] < row["detectable"]
-    assert claims.power(loss_study.group(planted(f1(LEVELS), seeds=[1]))[0]).empty
+    assert judged_claims.power(loss_table.group_trainings(planted(f1(LEVELS), seeds=[1]))[0]).empty

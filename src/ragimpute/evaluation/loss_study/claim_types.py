@@ -1,12 +1,12 @@
-"""What a claim about the losses is, and the measures that claims are made of."""
+"""The kinds of claims about the losses (Claim, Conjunction, Definition), and the measures that claims are made of."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ragimpute.evaluation.intervals import Measured
-from ragimpute.evaluation.loss_study import MethodTrainings
+from ragimpute.evaluation.loss_study.loss_table import MethodTrainings
+from ragimpute.evaluation.loss_study.significance import Measured
 
 INF = float("inf")
 

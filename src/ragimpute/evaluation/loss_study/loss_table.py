@@ -1,4 +1,4 @@
-"""The loss study: measures of each loss over its trainings, paired differences to `no_recon`, and ranks.
+"""The table loss_study.tsv: measures of each loss over its trainings, paired differences to `no_recon`, and ranks.
 
 F1 has intervals over seeds and samples, everything else over seeds.
 """
@@ -10,23 +10,24 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from ragimpute.evaluation.intervals import ALPHA, Measured, contrast, holm
-from ragimpute.evaluation.store import REFERENCE_LOSS
-from ragimpute.evaluation.trainings import JACKKNIFED, MEASURES, unpack
+from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contrast, holm
+from ragimpute.evaluation.loss_study.trainings_table import JACKKNIFED, MEASURES, unpack
+from ragimpute.evaluation.paired_comparisons import REFERENCE_LOSS
 
 RANKED = (*JACKKNIFED, *(f"{name}_calibrated" for name in JACKKNIFED))
 # where a loss and a seed have run in several studies, the row of the first of these counts
 STUDIES = ("study_primary", "study_secondary", "study_rates", "study_second_mask", "study_gpu")
 KEYS: dict[str, type] = {
     **dict.fromkeys(("panel", "mask", "architecture", "size"), str),
-    **{"steps": int, "n_samples": int},
+    **dict.fromkeys(("steps", "n_samples"), int),
 }
+_DIFFERENCE = ("difference", "difference_low", "difference_high")
 COLUMNS: dict[str, type] = {
     **KEYS,
-    **{"loss": str, "measure": str, "n_seeds": int},
-    **dict.fromkeys(("value", "ci_low", "ci_high", "difference", "difference_low", "difference_high"), float),
-    **dict.fromkeys(("p_value", "p_holm"), float),
-    **dict.fromkeys(("rank_best", "rank_worst"), float),
+    **dict.fromkeys(("loss", "measure"), str),
+    "n_seeds": int,
+    **dict.fromkeys(("value", "ci_low", "ci_high", *_DIFFERENCE), float),
+    **dict.fromkeys(("p_value", "p_holm", "rank_best", "rank_worst"), float),
 }
 
 
@@ -55,7 +56,7 @@ class MethodTrainings:
         return max(len(next(iter(measures.values())).seeds) for measures in self.losses.values())
 
 
-def group(trainings: pd.DataFrame) -> list[MethodTrainings]:
+def group_trainings(trainings: pd.DataFrame) -> list[MethodTrainings]:
     """The settings of a table of trainings, which may hold several studies, in the order of their keys.
 
     Trainings of several studies are compared when panel, mask, network, size, scored samples and the largest number of
@@ -63,22 +64,23 @@ def group(trainings: pd.DataFrame) -> list[MethodTrainings]:
     """
     setting = ["study", "panel", "mask", "architecture", "size"]
     planned = trainings.assign(steps=trainings.groupby(setting)["steps"].transform("max"))
-    out = []
+    found = []
     for key, rows in planned.groupby(list(KEYS), sort=True):
-        studies = tuple(sorted(set(rows["study"]), key=_order))
-        once = rows.sort_values("study", key=lambda names: names.map(_order), kind="stable")
-        once = once.drop_duplicates(["method", "seed"])
-        losses = {
-            str(method).removeprefix(f"{key[2]}."): _measures(of_loss.sort_values("seed"))
-            for method, of_loss in once.groupby("method", sort=True)
-        }
         panel, mask, architecture, size, steps, n_samples = key
-        out.append(MethodTrainings(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies))
-    return out
+        studies = tuple(sorted(set(rows["study"]), key=_order))
+        ordered = rows.sort_values("study", key=lambda names: names.map(_order), kind="stable")
+        once = ordered.drop_duplicates(["method", "seed"])
+        losses = {}
+        for method, of_loss in once.groupby("method", sort=True):
+            name = str(method).removeprefix(f"{architecture}.")
+            losses[name] = _measures(of_loss.sort_values("seed"))
+        found.append(MethodTrainings(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies))
+    return found
 
 
 def _order(study: str) -> tuple[int, str]:
-    return (STUDIES.index(study) if study in STUDIES else len(STUDIES)), study
+    place = STUDIES.index(study) if study in STUDIES else len(STUDIES)
+    return place, study
 
 
 def _measures(rows: pd.DataFrame) -> dict[str, Measured]:
@@ -86,7 +88,9 @@ def _measures(rows: pd.DataFrame) -> dict[str, Measured]:
     seeds = tuple(int(seed) for seed in rows["seed"])
     found = {}
     for name in MEASURES:
-        replicates = unpack(list(rows[f"{name}_without"])) if f"{name}_without" in rows.columns else None
+        replicates = None
+        if f"{name}_without" in rows.columns:
+            replicates = unpack(list(rows[f"{name}_without"]))
         found[name] = Measured(rows[name].to_numpy(dtype=float), seeds, replicates)
     return found
 
@@ -97,7 +101,9 @@ def loss_table(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
     Holm's correction runs, for each mask and measure, over the differences to `no_recon` of all losses of all
     architectures. Intervals are not corrected. n_seeds: seeds that have a value.
     """
-    rows = [row for trained in settings for row in _rows(trained)]
+    rows = []
+    for trained in settings:
+        rows += _rows(trained)
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_holm"])
     found["p_holm"] = np.nan
     for _, family in found.groupby(["panel", "mask", "measure"]):
@@ -111,15 +117,15 @@ def _rows(trained: MethodTrainings) -> list[dict]:
     rows = []
     for loss, measures in trained.losses.items():
         for name, measured in measures.items():
-            found = contrast(measured)
-            low, high = found.interval()
             row: dict = {**trained.keys(), "loss": loss, "measure": name}
-            row |= {"n_seeds": int(np.isfinite(measured.values).sum())}
-            row |= {"value": found.mean, "ci_low": low, "ci_high": high}
+            row["n_seeds"] = int(np.isfinite(measured.values).sum())
+            found = contrast(measured)
+            row["value"] = found.mean
+            row["ci_low"], row["ci_high"] = found.interval()
             if name in reference and loss != REFERENCE_LOSS:
                 difference = contrast(measured - reference[name])
-                low, high = difference.interval()
-                row |= {"difference": difference.mean, "difference_low": low, "difference_high": high}
+                row["difference"] = difference.mean
+                row["difference_low"], row["difference_high"] = difference.interval()
                 row["p_value"] = difference.p_differs()
             row["rank_best"], row["rank_worst"] = ranks.get(name, {}).get(loss, (np.nan, np.nan))
             rows.append(row)
@@ -132,18 +138,20 @@ def rank_ranges(trained: MethodTrainings, measure: str) -> dict[str, tuple[int, 
     A loss is at best behind the losses that are surely better, and at worst before those that are surely worse. Empty
     when there is nothing to compare: without truth, or with one seed.
     """
-    losses = {name: measures[measure] for name, measures in trained.losses.items() if measure in measures}
-    losses = {name: measured for name, measured in losses.items() if np.isfinite(measured.values).any()}
+    losses = {}
+    for name, measures in trained.losses.items():
+        if measure in measures and np.isfinite(measures[measure].values).any():
+            losses[name] = measures[measure]
     pairs = list(combinations(losses, 2))
-    found = [contrast(losses[a] - losses[b]) for a, b in pairs]
-    p = holm([one.p_differs() for one in found])
+    differences = [contrast(losses[a] - losses[b]) for a, b in pairs]
+    p = holm([difference.p_differs() for difference in differences])
     if not np.isfinite(p).any():
         return {}
     better = dict.fromkeys(losses, 0)
     worse = dict.fromkeys(losses, 0)
-    for (a, b), one, p_value in zip(pairs, found, p, strict=True):
+    for (a, b), difference, p_value in zip(pairs, differences, p, strict=True):
         if p_value < ALPHA:
-            first, second = (a, b) if one.mean > 0 else (b, a)
+            first, second = (a, b) if difference.mean > 0 else (b, a)
             better[second] += 1
             worse[first] += 1
     return {name: (1 + better[name], len(losses) - worse[name]) for name in losses}

@@ -10,35 +10,43 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.evaluation import course, metrics
-from ragimpute.evaluation.course import Course
+from ragimpute.evaluation import metrics
+from ragimpute.evaluation.evaluation_file import Evaluation
 from ragimpute.evaluation.loss_diagnosis import MONITORS, monitor_means, quick_check_agrees
+from ragimpute.evaluation.loss_study import training_course
+from ragimpute.evaluation.loss_study.training_course import TrainingCourse
+from ragimpute.evaluation.paired_comparisons import REFERENCE_LOSS
 from ragimpute.evaluation.scorer import Scored
-from ragimpute.evaluation.store import REFERENCE_LOSS, Evaluation
 from ragimpute.evaluation.strata import STRATA
+from ragimpute.evaluation.summary import Histories
+from ragimpute.study.runs import NOT_TRAINED
 
 GROUPS = 20  # of samples, for the jackknife: by position modulo 20 in the scored order
 DIGITS = 9
 CALIBRATED = "calibrated"  # the end of the method of a network whose temperature was applied
-SCORES = {f"{metric}_{stratum}": (metric, stratum) for metric in ("f1", "r2") for stratum in STRATA[:3]} | {
-    "ece": ("ece", "overall")
-}
+# measure -> metric and stratum
+SCORES = {f"{metric}_{stratum}": (metric, stratum) for metric in ("f1", "r2") for stratum in STRATA[:3]}
+SCORES["ece"] = ("ece", "overall")
 JACKKNIFED = ("f1_overall", "f1_rare")
 KEYS: dict[str, type] = {
     **dict.fromkeys(("study", "panel", "mask", "architecture", "size", "method", "loss"), str),
-    **{"gamma": float, "learning_rate": float, "seed": int, "n_samples": int, "steps": int, "temperature": float},
+    **dict.fromkeys(("gamma", "learning_rate"), float),
+    **dict.fromkeys(("seed", "n_samples", "steps"), int),
+    "temperature": float,
 }
-COLUMNS: dict[str, type] = {
-    **KEYS,
-    **dict.fromkeys(SCORES, float),
-    **dict.fromkeys((f"{name}_{CALIBRATED}" for name in SCORES), float),
-    **dict.fromkeys((*course.MEASURES, *MONITORS, "quick_check_agrees"), float),
-    **dict.fromkeys((f"{name}_without" for name in JACKKNIFED), str),
-    **dict.fromkeys((f"{name}_{CALIBRATED}_without" for name in JACKKNIFED), str),
-}
+_FLOATS = (
+    *SCORES,
+    *(f"{name}_{CALIBRATED}" for name in SCORES),
+    *training_course.MEASURES,
+    *MONITORS,
+    "quick_check_agrees",
+)
+_REPLICATES = (
+    *(f"{name}_without" for name in JACKKNIFED),
+    *(f"{name}_{CALIBRATED}_without" for name in JACKKNIFED),
+)
+COLUMNS: dict[str, type] = {**KEYS, **dict.fromkeys(_FLOATS, float), **dict.fromkeys(_REPLICATES, str)}
 MEASURES = tuple(name for name, kind in COLUMNS.items() if kind is float and name not in KEYS)
-
-Histories = Mapping[tuple[str, str], Sequence[pd.DataFrame]]
 
 
 def training_rows(
@@ -49,36 +57,47 @@ def training_rows(
     Args: evaluations of any methods, raw and calibrated; histories, (mask, method) -> history tables of one seed or
     more; config, the effective configuration; study, its name. Raises InputError when a training has no history.
     """
-    scratch = [one for one in evaluations if one.run.architecture != "NA" and one.run.weights == "scratch"]
+    scratch = [one for one in evaluations if one.run.architecture != NOT_TRAINED and one.run.weights == "scratch"]
     calibrated = {_identity(one): one for one in scratch if _is_calibrated(one)}
-    courses = {
-        (mask, method, int(seed)): rows
-        for (mask, method), tables in histories.items()
-        for table in tables
-        for seed, rows in table.groupby("seed")
-    }
+    by_training = _history_by_training(histories)
     raw = [one for one in scratch if not _is_calibrated(one)]
-    levels = _levels(raw, courses, config)
+    levels = _levels(raw, by_training, config)
     rows = []
     for one in sorted(raw, key=_identity):
         run = one.run
-        history = _history(courses, _identity(one))
-        ran = Course.of(history)
+        history = _history(by_training, _identity(one))
+        course = TrainingCourse.of(history)
         settings = config["training"].get(run.architecture, {})
         row: dict[str, object] = {"study": study, "panel": run.panel, "mask": run.mask}
-        row |= {"architecture": run.architecture, "size": str(settings.get("size", "unknown"))}
-        row |= {"method": run.method, "loss": run.loss}
-        row |= {"gamma": _gamma(config, run.loss), "learning_rate": _learning_rate(config, one), "seed": run.seed}
-        row |= {"n_samples": 0 if one.scored is None else len(one.scored.samples), "steps": ran.steps}
-        row |= {"temperature": ran.at_end("temperature")}
+        row["architecture"] = run.architecture
+        row["size"] = str(settings.get("size", "unknown"))
+        row["method"] = run.method
+        row["loss"] = run.loss
+        row["gamma"] = _gamma(config, run.loss)
+        row["learning_rate"] = _learning_rate(config, one)
+        row["seed"] = run.seed
+        row["n_samples"] = 0 if one.scored is None else len(one.scored.samples)
+        row["steps"] = course.steps
+        row["temperature"] = course.at_end("temperature")
         row |= _scores(one.scored, "")
         recalibrated = calibrated.get((run.mask, f"{run.method}.{CALIBRATED}", run.seed))
         row |= _scores(recalibrated.scored if recalibrated else None, f"_{CALIBRATED}")
         level = levels.get((run.mask, run.architecture, run.seed), float("nan"))
-        row |= ran.measures(course.LEVEL * level)
-        row |= {**monitor_means(history), "quick_check_agrees": quick_check_agrees(history)}
+        row |= course.measures(training_course.LEVEL * level)
+        row |= monitor_means(history)
+        row["quick_check_agrees"] = quick_check_agrees(history)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _history_by_training(histories: Histories) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """The rows of each training, by mask, method and seed."""
+    found = {}
+    for (mask, method), parts in histories.items():
+        for table in parts:
+            for seed, rows in table.groupby("seed"):
+                found[mask, method, int(seed)] = rows
+    return found
 
 
 def _identity(one: Evaluation) -> tuple[str, str, int]:
@@ -89,24 +108,26 @@ def _is_calibrated(one: Evaluation) -> bool:
     return one.run.method.endswith(f".{CALIBRATED}")
 
 
-def _history(courses: Mapping[tuple[str, str, int], pd.DataFrame], identity: tuple[str, str, int]) -> pd.DataFrame:
-    if identity not in courses:
+def _history(by_training: Mapping[tuple[str, str, int], pd.DataFrame], identity: tuple[str, str, int]) -> pd.DataFrame:
+    if identity not in by_training:
         mask, method, seed = identity
         raise InputError(f"no history of {method}, seed {seed}, mask {mask}; give the one that `train` wrote")
-    return courses[identity]
+    return by_training[identity]
 
 
 def _levels(
     raw: Sequence[Evaluation],
-    courses: Mapping[tuple[str, str, int], pd.DataFrame],
+    by_training: Mapping[tuple[str, str, int], pd.DataFrame],
     config: Mapping[str, Any],
 ) -> dict[tuple[str, str, int], float]:
     """The best validation F1 of `no_recon` at the size's own learning rate, by mask, architecture and seed."""
-    return {
-        (one.run.mask, one.run.architecture, one.run.seed): Course.of(_history(courses, _identity(one))).best_f1()
-        for one in raw
-        if one.run.loss == REFERENCE_LOSS and np.isnan(_learning_rate(config, one))
-    }
+    levels = {}
+    for one in raw:
+        run = one.run
+        if run.loss == REFERENCE_LOSS and np.isnan(_learning_rate(config, one)):
+            course = TrainingCourse.of(_history(by_training, _identity(one)))
+            levels[run.mask, run.architecture, run.seed] = course.best_f1()
+    return levels
 
 
 def _gamma(config: Mapping[str, Any], loss: str) -> float:
@@ -119,7 +140,8 @@ def _learning_rate(config: Mapping[str, Any], one: Evaluation) -> float:
     run = one.run
     identity = (run.mask, run.architecture, run.method.removeprefix(f"{run.architecture}."))
     for row in config["study"]:
-        if identity == (row["mask"], row["architecture"], row.get("name") or row["loss"]):
+        name = row.get("name") or row["loss"]
+        if identity == (row["mask"], row["architecture"], name):
             rate = row.get("learning_rate")
             return float("nan") if rate is None else float(rate)
     return float("nan")
@@ -130,19 +152,23 @@ def _scores(scored: Scored | None, suffix: str) -> dict[str, float | str]:
 
     NaN, and "NA", without truth or without such a run.
     """
+    found: dict[str, float | str] = {}
     if scored is None:
-        missing: dict[str, float | str] = dict.fromkeys((f"{name}{suffix}" for name in SCORES), float("nan"))
-        return missing | dict.fromkeys((f"{name}{suffix}_without" for name in JACKKNIFED), "NA")
-    sums, calibration = scored.statistics.sums, scored.statistics.calibration
+        for name in SCORES:
+            found[f"{name}{suffix}"] = float("nan")
+        for name in JACKKNIFED:
+            found[f"{name}{suffix}_without"] = "NA"
+        return found
+    sums = scored.statistics.sums
     total = sums.sum(axis=0)
-    values = {"f1": metrics.f1(total), "r2": metrics.r2(total), "ece": metrics.ece(calibration.sum(axis=0))}
-    found: dict[str, float | str] = {
-        f"{name}{suffix}": float(values[metric][STRATA.index(stratum)]) for name, (metric, stratum) in SCORES.items()
-    }
+    values = {"f1": metrics.f1(total), "r2": metrics.r2(total)}
+    values["ece"] = metrics.ece(scored.statistics.calibration.sum(axis=0))
+    for name, (metric, stratum) in SCORES.items():
+        found[f"{name}{suffix}"] = float(values[metric][STRATA.index(stratum)])
     without = metrics.f1(total - group_sums(sums))
     for name in JACKKNIFED:
-        replicates = without[:, STRATA.index(SCORES[name][1])]
-        found[f"{name}{suffix}_without"] = pack(replicates)
+        _, stratum = SCORES[name]
+        found[f"{name}{suffix}_without"] = pack(without[:, STRATA.index(stratum)])
     return found
 
 

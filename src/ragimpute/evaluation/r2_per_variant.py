@@ -20,14 +20,22 @@ def site_r2(ds: np.ndarray, truth: np.ndarray, rounding: float = 1e-6) -> np.nda
         rows = slice(start, start + CHUNK)
         known = truth[rows] >= 0
         n = np.maximum(known.sum(axis=1, keepdims=True), 1)
-        x, y = (np.where(known, values[rows], 0).astype(float) for values in (ds, truth))
-        x, y = ((values - values.sum(axis=1, keepdims=True) / n) * known for values in (x, y))
-        xx, yy, xy = ((left * right).sum(axis=1) for left, right in ((x, x), (y, y), (x, y)))
+        x = _centred(ds[rows], known, n)
+        y = _centred(truth[rows], known, n)
+        xx = (x * x).sum(axis=1)
+        yy = (y * y).sum(axis=1)
+        xy = (x * y).sum(axis=1)
         # the dosages of a constant prediction differ from their mean by rounding only
         constant = xx <= rounding**2 * n[:, 0]
         r2 = np.divide(xy * xy, xx * yy, out=np.zeros(len(xx)), where=~constant & (yy > 0))
         out[rows] = np.where(yy > 1e-9, r2, np.nan)
     return out
+
+
+def _centred(values: np.ndarray, known: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Values [S, P] minus the site's mean over the n [S, 1] known ones, float64; 0 where unknown."""
+    filled = np.where(known, values, 0).astype(float)
+    return (filled - filled.sum(axis=1, keepdims=True) / n) * known
 
 
 def resampled_mean_r2(ds: np.ndarray, truth: np.ndarray, member: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -55,7 +63,8 @@ def _resampled_r2(ds: np.ndarray, truth: np.ndarray, w: np.ndarray) -> tuple[np.
     """r2 [C, B] float32 (0 where undefined) and whether the truth varies [C, B], for weights w [P, B]."""
     known = truth >= 0
     y = np.where(known, truth, 0).astype(np.float32)
-    mean = np.where(known, ds, 0).sum(axis=1, keepdims=True, dtype=float) / np.maximum(known.sum(axis=1), 1)[:, None]
+    total = np.where(known, ds, 0).sum(axis=1, keepdims=True, dtype=float)
+    mean = total / np.maximum(known.sum(axis=1), 1)[:, None]
     x = np.where(known, ds - mean, 0).astype(np.float32)
     # without missing truth every resample has P genotypes at every site
     n = np.float32(w[:, 0].sum()) if known.all() else known.astype(np.float32) @ w

@@ -1,8 +1,8 @@
 """Training curves: what a history says by epoch, and of validation samples by evaluation, averaged over seeds."""
 
-from collections.abc import Mapping, Sequence
-
 import pandas as pd
+
+from ragimpute.evaluation.summary import Histories
 
 EVALUATED = ("val_r2", "val_f1")  # measured every few steps; an epoch may hold several evaluations
 METRICS = (*EVALUATED, "loss_normalised", "switched", "grad_cosine", "recon_ratio", "grad_recon_share")
@@ -13,7 +13,7 @@ COLUMNS: dict[str, type] = {
 }
 
 
-def training_curves(histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> pd.DataFrame:
+def training_curves(histories: Histories) -> pd.DataFrame:
     """One row (COLUMNS) per epoch and metric of METRICS, of all histories by (mask, method), a table for each seed.
 
     Of EVALUATED there is a row for each evaluation. `value` is the mean over the epoch's steps and the seeds; of
@@ -21,13 +21,20 @@ def training_curves(histories: Mapping[tuple[str, str], Sequence[pd.DataFrame]])
     epoch that have the metric.
     """
     parts = []
-    for (mask, method), tables in sorted(histories.items()):
-        steps = pd.concat(tables, ignore_index=True)
+    for (mask, method), of_seeds in sorted(histories.items()):
+        steps = pd.concat(of_seeds, ignore_index=True)
         known = steps[steps["metric"].isin(METRICS) & steps["value"].notna()]
         evaluation = known["step"].where(known["metric"].isin(EVALUATED), 0)
-        found = known.assign(evaluation=evaluation).groupby(["metric", "epoch", "evaluation"])
-        rows = found.agg(
-            first_step=("step", "min"), last_step=("step", "max"), n_seeds=("seed", "nunique"), value=("value", "mean")
+        groups = known.assign(evaluation=evaluation).groupby(["metric", "epoch", "evaluation"])
+        rows = pd.DataFrame(
+            {
+                "first_step": groups["step"].min(),
+                "last_step": groups["step"].max(),
+                "n_seeds": groups["seed"].nunique(),
+                "value": groups["value"].mean(),
+            }
         )
         parts.append(rows.reset_index().assign(mask=mask, method=method))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]

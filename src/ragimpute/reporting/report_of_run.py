@@ -6,28 +6,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute import tables
 from ragimpute.check import findings as check_findings
-from ragimpute.errors import InputError
 from ragimpute.study.provenance import programs, versions
 
 
 def drop_counts(path: Path) -> list[tuple[str, int]]:
     """Reasons and how many records each dropped, most frequent first."""
-    counts = _read(path, ["reason"])["reason"].value_counts()
-    return sorted(((str(reason), int(count)) for reason, count in counts.items()), key=lambda pair: (-pair[1], pair[0]))
+    counts = tables.read_table(path, {"reason": str})["reason"].value_counts()
+    pairs = [(str(reason), int(count)) for reason, count in counts.items()]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
 
 def findings(path: Path) -> list[dict]:
     """The rows of an input check: level, file, code, message."""
-    return _read(path, check_findings.COLUMNS).to_dict("records")
-
-
-def _read(path: Path, columns) -> pd.DataFrame:
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(f"{path}: line 1: column {missing[0]!r} is missing")
-    return table
+    return tables.read_table(path, dict.fromkeys(check_findings.COLUMNS, str)).to_dict("records")
 
 
 def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:
@@ -35,19 +28,25 @@ def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:
 
     The first folder or file name below `folder` is the rule; files that are not benchmarks are passed over.
     """
-    found: dict[str, list[tuple[float, float]]] = {}
+    seconds: dict[str, list[float]] = {}
+    memory: dict[str, list[float]] = {}
     for path in sorted([*folder.rglob("*.tsv"), *folder.rglob("*.txt")]):
         table = pd.read_csv(path, sep="\t")
         if not {"s", "max_rss"} <= set(table.columns):
             continue
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv").removesuffix(".txt")
-        memory = pd.to_numeric(table["max_rss"], errors="coerce").max()
-        found.setdefault(rule, []).append((float(pd.to_numeric(table["s"], errors="coerce").sum()), float(memory)))
-    rows = [
-        (rule, len(jobs), sum(s for s, _ in jobs), np.nanmax([0.0, *(m for _, m in jobs)]))
-        for rule, jobs in found.items()
-    ]
-    return [(rule, n, f"{s:.1f}", f"{m:.0f}") for rule, n, s, m in sorted(rows, key=lambda row: (-row[2], row[0]))]
+        seconds.setdefault(rule, []).append(_as_numbers(table["s"]).sum())
+        memory.setdefault(rule, []).append(_as_numbers(table["max_rss"]).max())
+    totals = {rule: sum(of_jobs) for rule, of_jobs in seconds.items()}
+    rows = []
+    for rule in sorted(totals, key=lambda rule: (-totals[rule], rule)):
+        largest = np.nanmax([0.0, *memory[rule]])
+        rows.append((rule, len(seconds[rule]), f"{totals[rule]:.1f}", f"{largest:.0f}"))
+    return rows
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    return pd.to_numeric(column, errors="coerce").astype(float)
 
 
 def provenance_rows(path: Path | None) -> dict:

@@ -9,16 +9,18 @@ from click.testing import CliRunner
 from evaluation_data import synthetic
 from ragimpute import tables
 from ragimpute.cli import ragimpute
-from ragimpute.evaluation import claims, loss_study, result_tables, scorer, store, training_curves, trainings
-from ragimpute.evaluation.original_claims import A, C
+from ragimpute.evaluation import evaluation_file, result_tables, scorer
+from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves, trainings_table
+from ragimpute.evaluation.loss_study.original_claims import A, C
+from ragimpute.evaluation.paired_comparisons import compare_methods
 from trainings_data import SEEDS, planted
 
 SAMPLES = [f"P{i:02d}" for i in range(20)]
 NOISE = {C: (0.305, 0.31, 0.315), A: (0.605, 0.61, 0.615), "contrastive": (0.315, 0.31, 0.305)}  # of three seeds
 
 
-def setting(rows: pd.DataFrame) -> loss_study.MethodTrainings:
-    (found,) = loss_study.group(rows)
+def setting(rows: pd.DataFrame) -> loss_table.MethodTrainings:
+    (found,) = loss_table.group_trainings(rows)
     return found
 
 
@@ -26,7 +28,7 @@ def test_differences_are_paired_by_the_seeds_that_both_have():
     rows = pd.concat([planted({C: {"f1_overall": 0.7}}), planted({A: {"f1_overall": 0.6}}, seeds=SEEDS[:5])])
     found = setting(rows)
     assert len((found.losses[A]["f1_overall"] - found.losses[C]["f1_overall"]).seeds) == 5
-    table = loss_study.loss_table([found]).set_index(["loss", "measure"])
+    table = loss_table.loss_table([found]).set_index(["loss", "measure"])
     assert table.loc[(A, "f1_overall"), "n_seeds"] == 5
     assert table.loc[(C, "f1_overall"), "n_seeds"] == 10
     # the same scatter over the same five seeds: what is left is the difference alone
@@ -36,7 +38,7 @@ def test_differences_are_paired_by_the_seeds_that_both_have():
 
 def test_an_interval_of_f1_is_over_seeds_and_samples_and_of_the_rest_over_seeds():
     found = setting(planted({C: {"f1_overall": 0.7, "r2_overall": 0.7}}, sampling=0.003))
-    table = loss_study.loss_table([found]).set_index("measure")
+    table = loss_table.loss_table([found]).set_index("measure")
     values = found.losses[C]["f1_overall"].values
     over_seeds = values.var(ddof=1) / 10
     over_samples = 19 / 20 * (0.003**2 * np.linspace(-1, 1, 20) ** 2).sum()
@@ -49,20 +51,20 @@ def test_an_interval_of_f1_is_over_seeds_and_samples_and_of_the_rest_over_seeds(
 
 def test_ranks_are_ranges_where_the_losses_cannot_be_told_apart():
     close = planted({A: {"f1_overall": 0.5}, "recon_low": {"f1_overall": 0.7}, C: {"f1_overall": 0.7003}})
-    ranks = loss_study.rank_ranges(setting(close), "f1_overall")
+    ranks = loss_table.rank_ranges(setting(close), "f1_overall")
     assert ranks == {A: (3, 3), "recon_low": (1, 2), C: (1, 2)}
     wide = planted({A: {"f1_overall": 0.5}, C: {"f1_overall": 0.7}}, spread=2.0)
-    assert loss_study.rank_ranges(setting(wide), "f1_overall") == {A: (1, 2), C: (1, 2)}
+    assert loss_table.rank_ranges(setting(wide), "f1_overall") == {A: (1, 2), C: (1, 2)}
     one = planted({A: {"f1_overall": 0.5}, C: {"f1_overall": 0.7}}, seeds=[1])
-    assert loss_study.rank_ranges(setting(one), "f1_overall") == {}
+    assert loss_table.rank_ranges(setting(one), "f1_overall") == {}
 
 
 def test_settings_differ_in_mask_network_size_steps_or_samples():
     losses = {C: {"f1_overall": 0.7}}
     others = ({"mask": "core"}, {"architecture": "copy_rag"}, {"size": "full"}, {"steps": 90}, {"n_samples": 40})
     parts = [planted(losses), *(planted(losses, study=f"study_{i}", **other) for i, other in enumerate(others))]
-    assert len(loss_study.group(pd.concat(parts))) == 6
-    assert loss_study.group(planted(losses).iloc[:0]) == []
+    assert len(loss_table.group_trainings(pd.concat(parts))) == 6
+    assert loss_table.group_trainings(planted(losses).iloc[:0]) == []
 
 
 def test_a_training_that_stopped_early_stays_in_its_setting():
@@ -112,11 +114,11 @@ def evaluated(tmp_path_factory):
         for seed, noise in enumerate(levels, start=1):
             genotypes, counts = synthetic(300, 20, noise=noise)
             run = result_tables.RunNames("example", "omni", f"copy_rag.{loss}", "copy_rag", loss, "scratch", seed)
-            setting = scorer.Setting(100, 1)
+            setting = scorer.BootstrapSettings(100, 1)
             _, scored = scorer.score(run, genotypes, counts, np.ones(300), SAMPLES, ["NA"] * 20, setting)
-            found.append(store.Evaluation(run, setting, scored))
+            found.append(evaluation_file.Evaluation(run, setting, scored))
             statistics, path = folder / f"{loss}{seed}.st", folder / f"{loss}{seed}.tsv"
-            store.save_evaluation(statistics, found[-1])
+            evaluation_file.save_evaluation(statistics, found[-1])
             history(seed, noise).to_csv(path, sep="\t", index=False)
             histories.setdefault(("omni", run.method), []).append(
                 tables.read_table(path, result_tables.HISTORY_COLUMNS)
@@ -127,11 +129,11 @@ def evaluated(tmp_path_factory):
 
 def test_values_and_differences_are_those_of_the_scorer(evaluated):
     found, histories, _ = evaluated
-    trained = setting(trainings.training_rows(found, histories, CONFIG, "default"))
+    trained = setting(trainings_table.training_rows(found, histories, CONFIG, "default"))
     assert (trained.size, trained.steps, trained.n_seeds()) == ("small", 12, 3)
-    table = loss_study.loss_table([trained]).set_index(["loss", "measure"])
-    compared = store.compare_methods(found)
-    for measure, (metric, stratum) in trainings.SCORES.items():
+    table = loss_table.loss_table([trained]).set_index(["loss", "measure"])
+    compared = compare_methods(found)
+    for measure, (metric, stratum) in trainings_table.SCORES.items():
         if metric == "ece":
             continue
         rows = compared[(compared["metric"] == metric) & (compared["stratum"] == stratum)]
@@ -147,7 +149,7 @@ def test_values_and_differences_are_those_of_the_scorer(evaluated):
 
 def test_training_measures_of_the_summary(evaluated):
     found, histories, _ = evaluated
-    trained = setting(trainings.training_rows(found, histories, CONFIG, "default"))
+    trained = setting(trainings_table.training_rows(found, histories, CONFIG, "default"))
     # epochs 2 to 4 hold nine steps, alternating by 1 (raw) and .1 (normalised)
     flips = np.array([step % 2 for step in range(4, 13)])
     assert trained.losses[A]["loss_sd"].values == pytest.approx(np.full(3, flips.std(ddof=1)))
@@ -173,12 +175,14 @@ def test_the_verb_writes_its_tables_the_same_each_time(evaluated, tmp_path):
         assert result.exit_code == 0, result.output
     for suffix in SUFFIXES:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
-    rows = tables.read_table(tmp_path / "a.trainings.tsv", trainings.COLUMNS)
+    rows = tables.read_table(tmp_path / "a.trainings.tsv", trainings_table.COLUMNS)
     assert len(rows) == 9
     assert set(rows["study"]) == {"mine"}
     # what follows is a function of this table alone
-    (trained,) = loss_study.group(rows)
-    result_tables.write_result_table(claims.judge([trained]), claims.COLUMNS, tmp_path / "again.tsv")
+    (trained,) = loss_table.group_trainings(rows)
+    result_tables.write_result_table(
+        judged_claims.judge_claims([trained]), judged_claims.COLUMNS, tmp_path / "again.tsv"
+    )
     assert (tmp_path / "again.tsv").read_bytes() == (tmp_path / "a.claims.tsv").read_bytes()
 
 
@@ -196,6 +200,6 @@ def test_without_trained_networks_the_tables_are_empty(tmp_path):
     config.write_text(yaml.safe_dump(CONFIG))
     arguments = ["loss-study", "--config", str(config), *outputs(tmp_path, "a")]
     assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
-    columns = (trainings.COLUMNS, loss_study.COLUMNS, claims.COLUMNS, training_curves.COLUMNS)
+    columns = (trainings_table.COLUMNS, loss_table.COLUMNS, judged_claims.COLUMNS, training_curves.COLUMNS)
     for suffix, expected in zip(SUFFIXES, columns, strict=True):
         assert tables.read_table(tmp_path / f"a.{suffix}", expected).empty

@@ -11,7 +11,7 @@ ENOUGH_MINOR_ALLELES = 200  # bins with fewer in the truth are left out of "ahea
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BeagleVerdict:
     """One sentence, a second one about the bins, and how it ended: ahead, behind, undecided or none."""
 
     outcome: str
@@ -24,7 +24,7 @@ def rounded(value: float, digits: int = 4) -> str:
     return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
-def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> Verdict:
+def compare_with_beagle(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> BeagleVerdict:
     """Compare the selected trained row of one mask with Beagle: rare r2 first, then overall.
 
     Only this row is compared, as it was chosen on validation samples: the best of many rows on the targets would be
@@ -32,9 +32,9 @@ def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFr
     """
     chosen = summary.loc[summary["selected"], "method"]
     if summary["r2_overall"].isna().all():
-        return Verdict("none", "There is no truth to compare with: accuracy is estimated, not measured.", "")
+        return BeagleVerdict("none", "There is no truth to compare with: accuracy is estimated, not measured.", "")
     if chosen.empty:
-        return Verdict("none", "No trained row was selected on validation samples; nothing is compared.", "")
+        return BeagleVerdict("none", "No trained row was selected on validation samples; nothing is compared.", "")
     method = str(chosen.iloc[0])
     rows = comparisons[
         (comparisons["method_a"] == method)
@@ -43,13 +43,15 @@ def verdict(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFr
     ]
     r2 = rows[rows["metric"] == "r2"].set_index("stratum")
     if r2.empty:
-        return Verdict("none", f"{method} was selected on validation samples; Beagle was not run on this mask.", "")
+        return BeagleVerdict(
+            "none", f"{method} was selected on validation samples; Beagle was not run on this mask.", ""
+        )
     outcome, rare = _clause(r2, "rare")
     _, overall = _clause(r2, "overall")
     if outcome == "none":  # no rare sites: judge on all
         outcome, _ = _clause(r2, "overall")
-        return Verdict(outcome, f"{method} {overall}.", _bins(r2, metrics, method))
-    return Verdict(outcome, f"{method} {rare}; it {overall}.", _bins(r2, metrics, method))
+        return BeagleVerdict(outcome, f"{method} {overall}.", _bins(r2, metrics, method))
+    return BeagleVerdict(outcome, f"{method} {rare}; it {overall}.", _bins(r2, metrics, method))
 
 
 def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:

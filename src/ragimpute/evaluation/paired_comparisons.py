@@ -1,0 +1,188 @@
+"""Paired comparisons of two methods: the rows of comparisons.tsv.
+
+Two methods of one mask are compared on the same samples, sites and bootstrap resamples. The interval is therefore that
+of the difference, not of two separate values. Within each resample, values are averaged over seeds first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.evaluation import bootstrap, metrics, result_tables
+from ragimpute.evaluation.evaluation_file import Evaluation
+from ragimpute.evaluation.result_tables import RunNames
+from ragimpute.evaluation.scorer import ALL, Scored, population_labels
+from ragimpute.evaluation.strata import STRATA
+from ragimpute.study.runs import NOT_TRAINED, method_name, raw_method
+
+BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens", "copy_nearest", "minimac4")
+REFERENCE_LOSS = "no_recon"  # the loss that the others of the same architecture are compared with
+MAIN_STRATA = STRATA[:3]  # overall, rare, common
+COMPARED = ("r2", "f1", "r2_variant")  # the last for all samples together only
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """One metric of one method, averaged over seeds: values [13] and resamples [B, 13]."""
+
+    values: np.ndarray
+    resamples: np.ndarray
+
+
+def compared_pairs(runs: Sequence[RunNames]) -> list[tuple[str, str]]:
+    """Which methods of one mask are compared, (a, b) for a - b: sorted, without duplicates.
+
+    Every trained method and every other baseline with each of BASELINES, each loss with `no_recon` of the same
+    architecture and weights (calibrated with calibrated), and a calibrated method with the raw one.
+    """
+    methods = {run.method: run for run in runs}
+    pairs = set()
+    for name, run in methods.items():
+        others = ["beagle"]
+        if run.architecture != NOT_TRAINED:
+            raw = raw_method(name)
+            reference = method_name(run.architecture, REFERENCE_LOSS, run.weights, calibrated=name != raw)
+            others = [*BASELINES, raw, reference]
+        pairs |= {(name, other) for other in others if other in methods and other != name}
+    return sorted(pairs)
+
+
+def compare_methods(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """All paired differences (columns of comparisons.tsv) of evaluations that may mix panels and masks.
+
+    Raises InputError when two files of one mask do not score the same samples and sites.
+    """
+    by_mask: dict[tuple[str, str], list[Evaluation]] = {}
+    for evaluation in evaluations:
+        if evaluation.scored is not None:
+            by_mask.setdefault((evaluation.run.panel, evaluation.run.mask), []).append(evaluation)
+    rows: list[dict] = []
+    for (panel, mask), members in sorted(by_mask.items()):
+        _check_same_question(panel, mask, members)
+        resampled = _ResampledMetrics(members)
+        pairs = set(compared_pairs([member.run for member in members]))
+        pairs |= _pairs_of_the_best(members, resampled)
+        for a, b in sorted(pairs):
+            rows += [{"panel": panel, "mask": mask, **row} for row in _compare_pair(members, a, b, resampled)]
+    return pd.DataFrame(rows, columns=list(result_tables.COMPARISON_COLUMNS))
+
+
+def _scored(evaluation: Evaluation) -> Scored:
+    assert evaluation.scored is not None
+    return evaluation.scored
+
+
+def _check_same_question(panel: str, mask: str, members: list[Evaluation]) -> None:
+    first = members[0]
+    ours = _scored(first)
+    our_truth = metrics.field(ours.statistics.sums, "y")
+    for member in members[1:]:
+        theirs = _scored(member)
+        their_truth = metrics.field(theirs.statistics.sums, "y")
+        same_samples = ours.samples == theirs.samples
+        same_sites = np.array_equal(ours.n_sites, theirs.n_sites)
+        same_truth = np.array_equal(our_truth, their_truth)
+        if not (same_samples and same_sites and same_truth and member.setting == first.setting):
+            raise InputError(
+                f"panel {panel}, mask {mask}: {first.run.method} (seed {first.run.seed}) and {member.run.method} (seed "
+                f"{member.run.seed}) were scored on different samples, sites, truth or resamples; evaluate them again"
+            )
+
+
+class _ResampledMetrics:
+    """Metrics of the methods of one mask, each computed once."""
+
+    def __init__(self, members: Sequence[Evaluation]) -> None:
+        self._members = members
+        self._known: dict[tuple, Resampled] = {}
+
+    def of(self, method: str, population: str, metric: str, seeds: Sequence[int] | None = None) -> Resampled:
+        """`metric` of `method`, averaged over `seeds` (all of its seeds when None)."""
+        runs = [member for member in self._members if member.run.method == method]
+        if seeds is not None:
+            by_seed = {run.run.seed: run for run in runs}
+            runs = [by_seed[seed] for seed in seeds]
+        key = (method, tuple(run.run.seed for run in runs), population, metric)
+        if key not in self._known:
+            each = [resampled_metric(run, metric, population) for run in runs]
+            values = np.mean([one.values for one in each], axis=0)
+            resamples = np.mean([one.resamples for one in each], axis=0)
+            self._known[key] = Resampled(values, resamples)
+        return self._known[key]
+
+
+def _pairs_of_the_best(members: list[Evaluation], resampled: _ResampledMetrics) -> set[tuple[str, str]]:
+    """Each method that has the best value of a metric, overall, at rare or at common sites, with all others."""
+    methods = sorted({member.run.method for member in members})
+    best = set()
+    for metric in COMPARED:
+        values = np.array([resampled.of(method, ALL, metric).values[: len(MAIN_STRATA)] for method in methods])
+        highest = np.nan_to_num(values, nan=-np.inf).argmax(axis=0)
+        best |= {methods[i] for i in highest}
+    return {(lead, other) for lead in best for other in methods if other != lead}
+
+
+def _compare_pair(members: list[Evaluation], a: str, b: str, resampled: _ResampledMetrics) -> list[dict]:
+    runs_a = {member.run.seed: member for member in members if member.run.method == a}
+    runs_b = {member.run.seed: member for member in members if member.run.method == b}
+    seeds_a, seeds_b = _paired_seeds(runs_a, runs_b)
+    scored = _scored(runs_a[seeds_a[0]])
+    rows = []
+    for population in (ALL, *population_labels(scored.populations)):
+        everything = population == ALL
+        strata = STRATA if everything else MAIN_STRATA
+        n_samples = len(scored.samples) if everything else scored.populations.count(population)
+        names = {
+            "method_a": a,
+            "method_b": b,
+            "seed_a": ",".join(map(str, seeds_a)),
+            "seed_b": ",".join(map(str, seeds_b)),
+            "population": population,
+            "n_samples": n_samples,
+        }
+        for metric in COMPARED if everything else COMPARED[:2]:
+            left = resampled.of(a, population, metric, seeds_a)
+            right = resampled.of(b, population, metric, seeds_b)
+            difference = left.values - right.values
+            resamples = left.resamples - right.resamples
+            low, high = bootstrap.bootstrap_interval(resamples)
+            p = np.where(np.isfinite(difference), bootstrap.p_value(resamples), np.nan)
+            for k, stratum in enumerate(strata):
+                row = {**names, "stratum": stratum, "metric": metric}
+                row |= {"difference": difference[k], "ci_low": low[k], "ci_high": high[k], "p_value": p[k]}
+                rows.append(row)
+    return rows
+
+
+def _paired_seeds(a: dict[int, Evaluation], b: dict[int, Evaluation]) -> tuple[list[int], list[int]]:
+    """The seeds of two methods that are averaged over.
+
+    Two trained methods of one seed share initial weights and batches, so they are paired by seed. A baseline has run
+    once, and is compared with all seeds.
+    """
+    common = sorted(set(a) & set(b))
+    trained = [next(iter(runs.values())).run.architecture != NOT_TRAINED for runs in (a, b)]
+    if all(trained) and common:
+        return common, common
+    return sorted(a), sorted(b)
+
+
+def resampled_metric(evaluation: Evaluation, metric: str, population: str = ALL) -> Resampled:
+    """One metric of one evaluated file (with truth) in all strata; `r2_variant` and `ece` for all samples only."""
+    scored, setting = _scored(evaluation), evaluation.setting
+    if metric == "r2_variant":
+        return Resampled(scored.r2_variant, scored.r2_variant_resamples)
+    if metric == "ece":
+        calibration = scored.statistics.calibration
+        weights = bootstrap.resampling_weights(len(calibration), setting.bootstraps, setting.seed)
+        error = metrics.ece(calibration.sum(axis=0))
+        resamples = metrics.ece(np.tensordot(weights, calibration, axes=1))
+        return Resampled(error, bootstrap.recentred(resamples, error))
+    inside = np.array([population in (ALL, label) for label in scored.populations])
+    sums = scored.statistics.sums[inside]
+    weights = bootstrap.resampling_weights(len(sums), setting.bootstraps, setting.seed, population)
+    function = metrics.METRICS[metric]
+    return Resampled(function(sums.sum(axis=0)), function(np.tensordot(weights, sums, axes=1)))
