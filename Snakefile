@@ -73,6 +73,7 @@ rule all:
     default_target: True
     input:
         results("results/imputed/{run}.vcf.gz") if CONFIG["keep"]["imputed"] else [],
+        expand("results/panels/{panel}/frequencies.tsv", panel=PANELS),
         "results/metrics.tsv",
         "results/comparisons.tsv",
         "results/summary.tsv",

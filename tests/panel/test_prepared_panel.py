@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from ragimpute import artefacts
-from ragimpute.panel.from_vcf import prepare_panel, read_panel
+from ragimpute.panel.from_vcf import read_panel, write_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import StoredHaplotypes
 from ragimpute.panel.store import Panel
@@ -25,7 +25,7 @@ def vcf(tiny_panel, tmp_path):
 
 def test_it_is_the_panel_that_is_read(vcf, tmp_path) -> None:
     panel, dropped = read_panel(vcf, None, GeneticMap({}))
-    again = prepare_panel(vcf, None, GeneticMap({}), tmp_path / "p.safetensors", partial(allele_ages, threads=1))
+    again = write_panel(vcf, None, GeneticMap({}), tmp_path / "p.safetensors", partial(allele_ages, threads=1))
     assert again.equals(dropped)
     prepared = Panel.load(tmp_path / "p.safetensors")
     assert isinstance(prepared.alleles, StoredHaplotypes)
@@ -40,7 +40,7 @@ def test_it_is_the_panel_that_is_read(vcf, tmp_path) -> None:
 
 def test_the_file_is_one_that_safetensors_reads(vcf, tmp_path) -> None:
     path = tmp_path / "p.safetensors"
-    prepare_panel(vcf, None, GeneticMap({}), path)
+    write_panel(vcf, None, GeneticMap({}), path)
     panel, _ = read_panel(vcf, None, GeneticMap({}))
     arrays = load_file(path)
     np.testing.assert_array_equal(arrays["alleles"], np.packbits(panel.alleles[:], axis=1))
@@ -54,5 +54,5 @@ def test_nothing_is_left_where_the_panel_cannot_be_read(tmp_path) -> None:
     bad = tmp_path / "bad.vcf"
     bad.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\n")
     with pytest.raises(Exception, match="no usable site"):
-        prepare_panel(bad, None, GeneticMap({}), tmp_path / "p.safetensors")
+        write_panel(bad, None, GeneticMap({}), tmp_path / "p.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.vcf"]

@@ -295,6 +295,4 @@ def grow_with_input(amount, for_each_mb):
 
 def gpus():
     """GPUs of a job that runs a network: 1 when the configuration asks for one or this machine has one."""
-    return int(
-        CONFIG["device"] == "cuda" or (CONFIG["device"] == "auto" and has_gpu())
-    )
+    return int(CONFIG["device"] == "cuda" or (CONFIG["device"] == "auto" and has_gpu()))

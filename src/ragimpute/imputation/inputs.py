@@ -13,7 +13,7 @@ from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.models import pretrained
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, prepare_panel, unused_sites
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites, write_panel
 from ragimpute.panel.from_vcf import read_panel as read_panel_vcf
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.roles import read_names
@@ -222,7 +222,7 @@ def open_panel(
         return read_panel_vcf(reference, region, genetic_map)
     listed = prepared.with_suffix(".dropped.tsv")
     if not prepared.exists():
-        write_table(prepare_panel(reference, region, genetic_map, prepared), listed)
+        write_table(write_panel(reference, region, genetic_map, prepared), listed)
     return Panel.load(prepared), read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str)).astype({"pos": int})
 
 

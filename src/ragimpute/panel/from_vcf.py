@@ -49,7 +49,7 @@ def read_panel(
     return Panel(sites, header.samples, alleles, header.contigs), dropped
 
 
-def prepare_panel(
+def write_panel(
     path: str | os.PathLike,
     region: Region | str | None,
     genetic_map: GeneticMap,
