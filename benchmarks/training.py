@@ -92,7 +92,7 @@ def main(name: str, size: str, steps: int, batch_samples: int, device: str, thre
     changes = {"size": size, "epochs": 1, "batch_samples": batch_samples, "evaluation_windows": 1, "monitor_every": 0}
     changes["compile_from"] = int(compiled)
     settings = training_settings(name, {**changes, "steps_per_epoch": steps + WARM_UP + 1})
-    counts = fold.reference.alleles.sum(axis=1, dtype=np.int64)
+    counts = fold.reference.allele_count
     seen: list[tuple[float, float]] = []  # the clock and the seconds waited, after each step
     trainer = Trainer(
         model=found.build(size, 1),

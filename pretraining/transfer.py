@@ -58,7 +58,7 @@ def genetic_map_of(panel: Panel) -> GeneticMap:
 def scores(result: Imputed, truth: Panel, reference: Panel, typed: np.ndarray) -> pd.DataFrame:
     """r2 and ece of each stratum: columns r2, ece, alleles (minor alleles in the truth)."""
     untyped = ~typed
-    ac = reference.alleles.sum(axis=1, dtype=np.int64)[untyped]
+    ac = reference.allele_count[untyped]
     counts = ReferenceCounts(ac, np.full(len(ac), reference.alleles.shape[1]))
     hds = result.hds[untyped]
     both = result.both[untyped]

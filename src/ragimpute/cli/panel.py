@@ -98,9 +98,10 @@ def assign_roles_command(
 def frequencies_command(panel: Path, roles: Path, out: Path) -> None:
     """Count alleles among the reference samples (and among those outside the validation fold); never among targets."""
     start_logging()
-    from ragimpute.panel.allele_counts import count_alleles, write_frequencies
+    from ragimpute.panel.allele_counts import count_alleles
     from ragimpute.panel.roles import read_roles
     from ragimpute.panel.store import Panel
+    from ragimpute.tables import write_table
 
     counts = count_alleles(Panel.load(panel), read_roles(roles))
-    write_frequencies(counts, out)
+    write_table(counts, out)

@@ -1,14 +1,11 @@
 """Allele counts of the reference samples; targets are never counted."""
 
-import os
-
 import numpy as np
 import pandas as pd
 
 from ragimpute.panel.roles import reference_samples
-from ragimpute.panel.site_tables import SITE_COLUMNS, read_site_table, site_table
-from ragimpute.panel.store import Panel, Sites
-from ragimpute.tables import write_table
+from ragimpute.panel.site_tables import SITE_COLUMNS, site_table
+from ragimpute.panel.store import Panel
 
 COUNTS: dict[str, type] = {"ac": int, "an": int, "train_ac": int, "train_an": int}
 COLUMNS = [*SITE_COLUMNS, *COUNTS]
@@ -27,13 +24,3 @@ def count_alleles(panel: Panel, roles: pd.DataFrame) -> pd.DataFrame:
         counts[f"{prefix}ac"] = counted.allele_count
         counts[f"{prefix}an"] = np.full(len(panel.sites), counted.n_haplotypes)
     return site_table(panel.sites, counts)
-
-
-def write_frequencies(table: pd.DataFrame, path: str | os.PathLike) -> None:
-    """Write the table of `count_alleles` as TSV with a header line."""
-    write_table(table, path)
-
-
-def read_frequencies(path: str | os.PathLike, sites: Sites) -> pd.DataFrame:
-    """Read a table written by `write_frequencies`. Raises InputError when its rows are not the panel's sites."""
-    return read_site_table(path, sites, COUNTS)
