@@ -29,7 +29,7 @@ class Cohort:
         """
         table = read_roles(roles)[COLUMNS]
         samples = [SampleRole(*row) for row in table.itertuples(index=False)]
-        return cls(panel, roles, typed, Panel.load(panel), samples)
+        return cls(panel, roles, typed, Panel.load(panel).in_memory(), samples)
 
     def fold(self, name: str, phased: Path | None = None) -> Fold:
         """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.

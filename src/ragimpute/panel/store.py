@@ -100,6 +100,10 @@ class Panel:
         """The panel at its sites start .. stop - 1, in memory."""
         return self.take(slice(start, stop))
 
+    def in_memory(self) -> "Panel":
+        """The panel with all its alleles in memory, packed: for what reads them again and again."""
+        return self.take(slice(None))
+
     def take(self, rows: np.ndarray | slice) -> "Panel":
         """The panel at some of its sites, in memory."""
         ages = None if self.ages is None else self.ages[:, rows]
