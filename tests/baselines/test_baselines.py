@@ -127,7 +127,7 @@ def test_each_method_imputes_better_than_frequency(study, name):
     reference, targets, truth = study
     imputed = RUNS[name](reference, targets)
     check_form(imputed, reference, targets)
-    frequency = reference.frequency
+    frequency = reference.allele_frequency
     floor = run_frequency(frequency, reference.sites, targets)
     check_form(floor, reference, targets)
     hidden = ~imputed.typed

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ragimpute.imputation.windows import WorkSize
 
 from mosaic import mosaic_panel
 from ragimpute.imputation.back_ends import load_back_end
 from ragimpute.imputation.batches import SampleBatches
 from ragimpute.imputation.result_files import write_imputation
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.panel.roles import write_roles
 from ragimpute.targets.genotypes import TargetGenotypes
@@ -30,7 +30,7 @@ PREDICT = """
 import sys
 from pathlib import Path
 from ragimpute.imputation.predict import predict_targets
-from ragimpute.imputation.windows import WorkSize
+from ragimpute.imputation.work_size import WorkSize
 
 folder, model, batch = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 files = [folder / name for name in ("panel", "roles.tsv", "typed.tsv", "phasings")]

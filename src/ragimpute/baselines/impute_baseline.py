@@ -61,7 +61,8 @@ def impute_baseline(
     else:
         method = _method(name, reference, options)
     imputed = impute_each_phasing(method, reference, several)
-    er2 = empirical_r2(reference, imputed.typed, several[0].haplotypes(), options.threads)
+    given = several[0].given  # what phasing filled in tells nothing
+    er2 = empirical_r2(reference, imputed.typed, given.reshape(len(given), -1), options.threads)
     write_imputed(out, whole.sites, whole.contigs, replace(imputed, er2=er2), threads=options.threads)
 
 

@@ -36,8 +36,7 @@ from ragimpute.targets.several_phasings import load_phasings, save_phasings
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.indexed import has_index, indexed_copy
 from ragimpute.vcf.quantise import minimac_r2, quantise
-from ragimpute.vcf.source import contig_lengths
-from ragimpute.vcf.writer import imputed_header, join_pieces, write_piece
+from ragimpute.vcf.writer import imputed_header, join_pieces, longest_position, write_piece
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +158,7 @@ class _ChromosomeRun:
             **_facts(ready),
             "windows": len(plan),
             "chroms": list(dict.fromkeys(ready.sites.chrom.tolist())),
-            "last_position": int(ready.sites.pos.max()),
+            "last_position": longest_position(ready.sites, ready.panel.contigs),
             "contigs": list(ready.panel.contigs),
             "sample_names": list(ready.typed.samples),
             "R2": [sum(column) for column in zip(*counts, strict=True)],
@@ -268,8 +267,7 @@ def _join(
         for file, found in zip(files, done, strict=True)
         for number in range(found["windows"])
     ]
-    lengths = contig_lengths(contigs)
-    longest = max([*(found["last_position"] for found in done), *(lengths.get(chrom, 0) for chrom in chroms)])
+    longest = max(found["last_position"] for found in done)
     dropped = join_tables([read_table(pieces.path(f"{file.name}.dropped.tsv"), LISTED) for file in files], LISTED)
     recoded = join_tables([read_table(pieces.path(f"{file.name}.recoded.tsv"), RECODED) for file in files], RECODED)
 

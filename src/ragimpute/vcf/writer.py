@@ -74,7 +74,7 @@ def write_parts(
     chroms = list(dict.fromkeys(sites.chrom.tolist()))
     header = imputed_header(chroms, contigs, samples, source, fields)
     chunks = _imputed_chunks(sites, samples, parts, fields)
-    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
@@ -211,7 +211,7 @@ def write_genotypes(
     gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
     header = _header(chroms, contigs, source, [gt_line], samples)
     chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
-    with _final_file(path, _longest(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
 
 
@@ -273,11 +273,12 @@ def _header(
     return ("\n".join(lines) + "\n").encode()
 
 
-def _longest(sites: Sites, contigs: Sequence[str]) -> int:
+def longest_position(sites: Sites, contigs: Sequence[str]) -> int:
     """The largest coordinate that the index must address."""
     known = contig_lengths(contigs)
     lengths = [known[chrom] for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom in known]
-    return max([*lengths, int(sites.pos.max(initial=0))])
+    ends = sites.pos + np.array([len(ref) for ref in sites.ref.tolist()], dtype=np.int64) - 1
+    return max([*lengths, int(ends.max(initial=0))])
 
 
 def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
