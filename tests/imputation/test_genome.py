@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
-from ragimpute.imputation import stretch_run
+from ragimpute.imputation import genome, stretch_run
 from ragimpute.imputation.impute import impute
 from ragimpute.imputation.pieces import parts_folder
 from ragimpute.models.pretrained import DEFAULT

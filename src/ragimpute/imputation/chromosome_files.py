@@ -9,7 +9,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, kind_of
 
 MARK = "{chrom}"
-LAST = {"X": 23, "X_par1": 23.1, "X_par2": 23.2, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
+LAST = {"X_par1": 22.9, "X": 23, "X_par2": 23.1, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
 NAME = r"[A-Za-z0-9_]+"
 
 

@@ -62,7 +62,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     done = []
     for number, chromosome in enumerate(chromosomes, start=1):
         if len(chromosomes) > 1:
-            logger.info("chromosome %s (%d of %d)", chromosome.name, number, len(chromosomes))
+            logger.info("chromosome %s (%d of %d)", chromosome.title, number, len(chromosomes))
         done.append(_impute_chromosome(request, chromosome, pieces, copy, sexes, is_alone=len(chromosomes) == 1))
     problems = [one.problem for one in done if one.problem]
     if len(problems) == len(done):
@@ -75,7 +75,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     listed = [_join(request, pieces, group, sexes) for group in groups]
     for one in done:
         if one.problem:
-            logger.warning("chromosome %s is not imputed: %s", one.chromosome.name, one.problem)
+            logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
     pieces.remove()
     return _summary(request, done, *(sum(numbers) for numbers in zip(*listed, strict=True)))
 
@@ -207,11 +207,11 @@ def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: in
         stretches = list(one.found.values())
         facts = _sums(stretches)
         seconds = round(sum(found["seconds"] for found in stretches), 1)
-        rows.append({"chromosome": one.chromosome.contig or one.chromosome.name, **facts, "seconds": seconds})
+        rows.append({"chromosome": one.chromosome.title, **facts, "seconds": seconds})
     done = [found for one in chromosomes for found in one.found.values()]
     facts = _sums(done)
     names = [found["sample_names"] for found in done if found["sample_names"]]
-    problems = {one.chromosome.contig: one.problem for one in chromosomes if one.problem}
+    problems = {one.chromosome.title: one.problem for one in chromosomes if one.problem}
     return {
         "out": request.out,
         "samples": len(names[0]) if names else 0,

@@ -34,6 +34,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
 TARGET_TABLES = ("dropped", "recoded", "set_missing")  # of TargetGenotypes
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
+UNTYPED_STRETCH = "no typed site in this part of the chromosome"
 
 
 @dataclass(frozen=True, kw_only=True)

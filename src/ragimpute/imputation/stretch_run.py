@@ -17,6 +17,7 @@ from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import (
     UNTYPED_CHROMOSOME,
+    UNTYPED_STRETCH,
     ImputationInputs,
     MatchedInputs,
     PreparedImputation,
@@ -109,11 +110,10 @@ class StretchRun:
         except NoTypedSites as error:
             if self.is_alone:
                 raise
-            logger.warning("%s", error)
-            listed = [
-                unread.assign(file="reference"),
-                unused_sites(panel.sites, UNTYPED_CHROMOSOME).assign(file="reference"),
-            ]
+            logger.warning("%s%s", f"{self.name}: " if self.stretch.is_of_sex_chromosome else "", error)
+            reason = UNTYPED_STRETCH if self.stretch.is_of_sex_chromosome else UNTYPED_CHROMOSOME
+            not_imputed = unused_sites(panel.sites, reason)
+            listed = [table.assign(file="reference") for table in (unread, not_imputed)]
             found = nothing_imputed(self.pieces, self.name, listed)
             found |= {"reference_samples": len(panel.samples), "contigs": list(panel.contigs)}
         else:

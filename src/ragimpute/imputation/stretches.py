@@ -37,10 +37,15 @@ class Stretch:
 class Chromosome:
     """What is imputed, or left out, together: X, Y or MT of a file, or all of its other chromosomes."""
 
-    name: str  # of its pieces, and in the summary
+    name: str  # of its pieces
     files: ChromosomeFiles
     contig: str = ""  # of X, Y or MT in the file; empty: the others
     without: frozenset[str] = frozenset()  # X, Y and MT, where these are the others
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages and in the summary."""
+        return self.name if self.name == self.files.name else self.contig
 
     @property
     def kind(self) -> Kind | None:

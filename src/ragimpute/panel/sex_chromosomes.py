@@ -57,3 +57,15 @@ def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:
         "": Region(chrom, build.par1_end + 1, build.par2_start - 1),
         PAR2: Region(chrom, build.par2_start, LAST_POSITION),
     }
+
+
+def may_be_haploid(chrom: str, pos: int, lengths: Mapping[str, int]) -> bool:
+    """Whether haploid genotypes are in place here: on Y, on MT, and on X beyond its pseudoautosomal regions.
+
+    `lengths`: those of the contigs in the file's header, which tell the build; nowhere on X where they do not.
+    """
+    kind = kind_of(chrom)
+    if kind != "X":
+        return kind is not None
+    build = find_build(chrom, [lengths], None)
+    return build is not None and build.par1_end < pos < build.par2_start

@@ -95,7 +95,7 @@ class Panel:
     def allele_pairs(self) -> np.ndarray:
         """Alleles [S, N, 2] int8 of all samples; the second is -2 where a sample has one haplotype."""
         shape = (len(self.sites), len(self.samples), 2)
-        alleles = self.alleles[:].astype(np.int8)
+        alleles = self.alleles[:].view(np.int8)
         if self.ploidy is None:
             return alleles.reshape(shape)
         pairs = self.haplotype_pairs.reshape(-1)
