@@ -75,7 +75,7 @@ class ChosenRecords:
         if not self.pseudoautosomal and kind_of(chrom) == "X":
             raise UnusableChromosome(
                 f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X, and its pseudoautosomal regions are "
-                "not known: give `ragimpute impute` the build (--build 37 or 38); a study takes these regions only"
+                "not known: give ragimpute impute the build (--build 37 or 38); a study takes these regions only"
             )
 
 
