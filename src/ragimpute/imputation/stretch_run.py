@@ -57,24 +57,20 @@ class GenomeRequest:
 
     def decides(self) -> dict[str, Any]:
         """All that decides on the result, for `Pieces`."""
-        paths = {file.name: file for file in self.files}
         inputs = asdict(replace(self.inputs, reference=Path(), targets=Path(), genetic_map=None))
         about_runs = ("reference", "targets", "genetic_map", "threads", "memory_mb", "exclude_samples", "model", "sex")
         options = {name: value for name, value in inputs.items() if name not in about_runs}
-        named = [self.inputs.exclude_samples, self.inputs.model, self.inputs.sex]
-        return {
-            "version": __version__,
-            "options": options,
-            "fields": list(self.fields),
-            "keep_unmatched": self.keep_unmatched,
-            "core_cm": self.work.core_cm,
-            "out": self.out,
-            "reference": {name: file_state(file.reference) for name, file in paths.items()},
-            "targets": {name: file_state(file.targets) for name, file in paths.items()},
-            "map": {name: file_state(file.genetic_map) for name, file in paths.items() if file.genetic_map},
-            "par_maps": {name: [file_state(path) for path in file.par_maps.values()] for name, file in paths.items()},
-            "other_files": [file_state(path) for path in named if path is not None],
-        }
+        decides: dict[str, Any] = {"version": __version__, "options": options, "fields": list(self.fields)}
+        decides |= {"keep_unmatched": self.keep_unmatched, "core_cm": self.work.core_cm, "out": self.out}
+        decides["reference"] = {files.name: file_state(files.reference) for files in self.files}
+        decides["targets"] = {files.name: file_state(files.targets) for files in self.files}
+        decides["map"] = {files.name: file_state(files.genetic_map) for files in self.files if files.genetic_map}
+        for files in self.files:
+            of_pars = {f"{files.name}_{part}": file_state(path) for part, path in files.par_maps.items()}
+            decides["map"] |= of_pars
+        named = (self.inputs.exclude_samples, self.inputs.model, self.inputs.sex)
+        decides["other_files"] = [file_state(path) for path in named if path is not None]
+        return decides
 
 
 class StretchRun:
