@@ -22,6 +22,7 @@ from ragimpute.errors import InputError
 
 FORMAT_VERSION = "1"
 SAFETENSORS_NAMES = {
+    "int8": "I8",
     "float64": "F64",
     "float32": "F32",
     "float16": "F16",

@@ -4,7 +4,10 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +22,19 @@ class InputError(Exception):
 
 class NoTypedSites(InputError):
     """The targets have no genotype at any site of a panel."""
+
+
+class NoUsableSite(InputError):
+    """A panel, or the part of it that is to be read, has no site that can be used."""
+
+    def __init__(self, message: str, dropped: "pd.DataFrame | None" = None) -> None:
+        """`dropped`: its records, with the reasons, if there are any."""
+        super().__init__(message)
+        self.dropped = dropped
+
+
+class UnusableChromosome(InputError):
+    """A sex chromosome cannot be imputed from these files; the others can."""
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
-from ragimpute.imputation import genome
+from ragimpute.imputation import genome, stretch_run
 from ragimpute.imputation.impute import impute
 from ragimpute.imputation.pieces import parts_folder
 from ragimpute.models.pretrained import DEFAULT
@@ -165,7 +165,7 @@ class Stopped(Exception):
 
 def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:
     path = world.folder / "resumed.vcf.gz"
-    written = genome.write_piece
+    written = stretch_run.write_piece
     made: list[str] = []
 
     def stop_after(most: int):
@@ -181,7 +181,7 @@ def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:
     whole = world.folder / "whole.vcf.gz"
     impute(**files, out=whole, **options)
     for most in (1, 3, 5):
-        monkeypatch.setattr(genome, "write_piece", stop_after(most))
+        monkeypatch.setattr(stretch_run, "write_piece", stop_after(most))
         with pytest.raises(Stopped):
             impute(**files, out=path, **options)
         assert not path.exists()
@@ -189,7 +189,7 @@ def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:
     with pytest.raises(InputError, match=r"resumed\.parts: .*\(options\); give --restart"):
         impute(**files, out=path, **options, seed=7)
     (parts_folder(str(path)) / ".half").write_text("what a run was writing when it was killed")
-    monkeypatch.setattr(genome, "write_piece", stop_after(1000))
+    monkeypatch.setattr(stretch_run, "write_piece", stop_after(1000))
     impute(**files, out=path, **options)
     assert path.read_bytes() == whole.read_bytes()
     assert len(made) == len(set(made)), "no piece was made twice"

@@ -9,7 +9,8 @@ from ragimpute.check.findings import Finding, first_five, tally
 from ragimpute.check.survey import Survey, without_path
 from ragimpute.errors import InputError
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.vcf.source import X_NAMES
+from ragimpute.panel.sex_chromosomes import find_build, kind_of
+from ragimpute.vcf.source import contig_lengths
 
 MISSING_SHARE = 0.1  # of a sample's or a site's genotypes: more is worth a warning
 INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which reading stops
@@ -18,7 +19,9 @@ INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which rea
 def kept(seen: Survey) -> np.ndarray:
     """[R] bool: the records of a reference that imputation will use."""
     table = seen.records
-    complete = table["n_complete"].to_numpy() == len(seen.header.samples)
+    on_y = np.array([kind_of(chrom) == "Y" for chrom in table["chrom"]], dtype=bool)  # women have no genotype there
+    n_complete = table["n_complete"].to_numpy()
+    complete = (n_complete == len(seen.header.samples)) | (on_y & (n_complete > 0))
     return seen.usable & complete & (table["n_unphased"] == 0).to_numpy()
 
 
@@ -100,7 +103,7 @@ def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, i
 
 
 def _any_file(seen: Survey) -> Iterator[Finding]:
-    """Readable, with samples and records, at possible positions, diploid on X."""
+    """Readable, with samples and records, at possible positions, haploid on X only where the build is known."""
     if seen.problem:
         yield Finding("error", seen.path, "unreadable", seen.problem)
         return
@@ -111,10 +114,13 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
     if table.empty:
         yield Finding("error", seen.path, "no-records", "no records (in the region, if one was given)")
         return
-    on_x = table["chrom"].str.removeprefix("chr").isin(X_NAMES)
-    haploid_on_x = (table["reason"] == "haploid") & on_x
+    lengths = contig_lengths(seen.header.contigs)
+    of_unknown_build = [
+        chrom for chrom in seen.spans if kind_of(chrom) == "X" and find_build(chrom, [lengths], None) is None
+    ]
+    haploid_on_x = (table["reason"] == "haploid") & table["chrom"].isin(of_unknown_build)
     invalid = [(reason, table["reason"] == reason, "correct or remove them") for reason in INVALID]
-    invalid.append(("haploid", haploid_on_x, "of X only the pseudoautosomal regions can be imputed"))
+    invalid.append(("haploid", haploid_on_x, "the length of contig X does not tell the build: give impute --build"))
     for reason, rows, advice in invalid:
         if rows.any():
             first = table[rows].iloc[0]

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.panel.sex_chromosomes import may_be_haploid
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.targets.genotypes import unusable_genotypes
-from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
+from ragimpute.targets.haploid_samples import with_haploid_form
+from ragimpute.vcf.source import Header, Region, contig_lengths, genotypes, read_header, records
 
 COLUMNS = ["chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
 
@@ -40,7 +42,7 @@ class Survey:
 
     @property
     def usable(self) -> np.ndarray:
-        """[R] bool: biallelic, or without ALT where none is needed, with diploid genotypes."""
+        """[R] bool: biallelic, or without ALT where none is needed, with genotypes that can be used."""
         return (self.records["reason"] == "").to_numpy()
 
     @property
@@ -72,6 +74,7 @@ def survey(
     finished: set[str] = set()
     try:
         header = read_header(path)
+        lengths = contig_lengths(header.contigs)
         missing = np.zeros(len(header.samples), dtype=np.int64)
         for record in records(path, region) if header.samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
@@ -86,6 +89,8 @@ def survey(
             reason = reason or ("duplicate" if key in here else "")
             here.add(key)
             array = None if reason else genotypes(record)
+            if array is not None and array.shape[1] <= 3 and may_be_haploid(chrom, pos, lengths):
+                array = with_haploid_form(array)
             reason = reason or unusable_genotypes(array)
             if array is not None and not reason and (array[:, :-1] > len(alts)).any():
                 reason = "allele that ALT lacks"

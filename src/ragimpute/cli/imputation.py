@@ -78,6 +78,8 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
 @exclude_option
+@click.option("--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam.")
+@click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
 @device_option
 @memory_option
 @click.option("--restart", is_flag=True, help="Begin anew where an unfinished run has left OUT.parts.")
@@ -97,6 +99,8 @@ def impute_command(
     keep_unmatched: bool,
     model: Path | None,
     exclude_samples: Path | None,
+    sex: Path | None,
+    build: str | None,
     device: str,
     memory_mb: int,
     restart: bool,
@@ -107,8 +111,8 @@ def impute_command(
 
     Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
     read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
-    phased by Beagle first. Beside OUT, .dropped.tsv lists the records of both files that were not used, with the
-    reason, and .recoded.tsv the recoded ones.
+    phased by Beagle first. On X, beyond its pseudoautosomal regions, men are haploid. Beside OUT, .dropped.tsv lists
+    the records of both files that were not used, with the reason, and .recoded.tsv the recoded ones.
     """
     start_logging()
     from ragimpute.imputation.impute import impute
@@ -127,6 +131,8 @@ def impute_command(
         keep_unmatched=keep_unmatched,
         model=model,
         exclude_samples=exclude_samples,
+        sex=sex,
+        build=build,
         device=device,
         memory_mb=memory_mb,
         restart=restart,

@@ -1,14 +1,15 @@
 """Which files belong to which chromosome: names with {chrom} in them, and several references."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragimpute.errors import InputError
+from ragimpute.panel.sex_chromosomes import PAR1, PAR2, kind_of
 
 MARK = "{chrom}"
-LAST = {"X": 23, "X_par1": 23.1, "X_par2": 23.2, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
+LAST = {"X_par1": 22.9, "X": 23, "X_par2": 23.1, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
 NAME = r"[A-Za-z0-9_]+"
 
 
@@ -20,6 +21,8 @@ class ChromosomeFiles:
     reference: Path
     targets: Path
     genetic_map: Path | None
+    # par1, par2: maps of the pseudoautosomal regions of X, where there are files of their own
+    par_maps: Mapping[str, Path] = field(default_factory=dict)
 
 
 def chromosome_files(
@@ -34,7 +37,8 @@ def chromosome_files(
         references: panel files. One name with {chrom} stands for a file of each chromosome; several files, without
             {chrom}, are imputed one after the other, in the order given.
         targets: a file of all chromosomes, or a name with {chrom}.
-        genetic_map: likewise; None: no map.
+        genetic_map: likewise; None: no map. With {chrom}, X may have maps called X_par1 and X_par2 beside its own, and
+            Y and MT need none.
         chromosomes: those to impute, such as '1-22,X'; None: all whose reference exists. Needs {chrom} in `references`.
 
     Raises InputError when a file is missing, no reference exists, or {chrom} stands where it means nothing.
@@ -57,12 +61,19 @@ def chromosome_files(
 
 
 def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | None) -> ChromosomeFiles:
-    return ChromosomeFiles(
-        name,
-        _existing("--reference", reference.replace(MARK, name)),
-        _existing("--targets", targets.replace(MARK, name)),
-        None if genetic_map is None else _existing("--map", genetic_map.replace(MARK, name)),
-    )
+    found_reference = _existing("--reference", reference.replace(MARK, name))
+    found_targets = _existing("--targets", targets.replace(MARK, name))
+    if genetic_map is None:
+        return ChromosomeFiles(name, found_reference, found_targets, None)
+    path = Path(genetic_map.replace(MARK, name))
+    kind = kind_of(name)
+    if kind in ("Y", "MT") and not path.is_file():
+        return ChromosomeFiles(name, found_reference, found_targets, None)
+    par_maps = {}
+    if kind == "X" and MARK in genetic_map:
+        of_parts = {part: Path(genetic_map.replace(MARK, f"{name}_{part}")) for part in (PAR1, PAR2)}
+        par_maps = {part: of_part for part, of_part in of_parts.items() if of_part.is_file()}
+    return ChromosomeFiles(name, found_reference, found_targets, _existing("--map", str(path)), par_maps)
 
 
 def existing_chromosomes(pattern: str) -> list[str]:

@@ -110,22 +110,27 @@ class Engine:
         """The parts of a window's core. `report` is told the share of it that is done."""
         first = self.targets[0]
         given = first.at(np.arange(len(first.index))[first.rows(window.start, window.stop)]).given
-        return _window_parts(
-            window, self.fold(window), given, self.imputer, self.work, self.threads, report, self.folder
+        parts = _window_parts(
+            window, self.fold(window), given, first.ploidy, self.imputer, self.work, self.threads, report, self.folder
         )
+        return (replace(part, ploidy=first.ploidy) for part in parts)
 
 
 def _window_parts(
     window: Window,
     fold: Fold,
     given: np.ndarray,
+    ploidy: np.ndarray | None,
     imputer: BackEnd,
     work: WorkSize,
     threads: int,
     report: Callable[[float], None],
     folder: Path | None,
 ) -> Iterator[Imputed]:
-    """The parts of one window's core. given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing."""
+    """The parts of one window's core. given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing.
+
+    ploidy: [N] int8 of the samples, None: all are diploid.
+    """
     n_samples = given.shape[1]
     samples = fold.samples[:n_samples]
     bounds = _batch_bounds(fold, n_samples, work)
@@ -139,7 +144,7 @@ def _window_parts(
             batches.add(np.concatenate([imputed.hds[window.core], both], axis=2))
             del segments, imputed, both
             report(stop / n_samples)
-        with _LeftOut(window, fold, given, work, threads, folder) as by_other_sites:
+        with _LeftOut(window, fold, given, ploidy, work, threads, folder) as by_other_sites:
             step = _sites_of_a_block(n_samples)
             for start in range(0, window.last - window.first, step):
                 stop = min(start + step, window.last - window.first)
@@ -167,12 +172,21 @@ def _sites_of_a_block(n_samples: int) -> int:
 class _LeftOut:
     """What a window's typed genotypes tell of each other: ER2, and dosages for those that are missing.
 
-    given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. A single sample has no ER2.
+    given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8, the haplotypes of each sample
+    that count in ER2; None: all samples have two. A single sample has no ER2.
     """
 
     def __init__(
-        self, window: Window, fold: Fold, given: np.ndarray, work: WorkSize, threads: int, folder: Path | None
+        self,
+        window: Window,
+        fold: Fold,
+        given: np.ndarray,
+        ploidy: np.ndarray | None,
+        work: WorkSize,
+        threads: int,
+        folder: Path | None,
     ) -> None:
+        self.ploidy = ploidy
         self.fold, self.given, self.threads = fold, given, threads
         sites = fold.typed_sites
         # rows of the typed sites in the core: only these are kept
@@ -196,6 +210,12 @@ class _LeftOut:
     def __exit__(self, *error: object) -> None:
         self.dosages.__exit__(None, None, None)
 
+    def _counted(self, values: np.ndarray) -> np.ndarray:
+        """Of values [t, N, 2] those of the haplotypes that are there: [t, H]."""
+        if self.ploidy is None:
+            return values.reshape(len(values), -1)
+        return values[:, self.ploidy[:, None] > np.arange(2)]
+
     def complete(self, block: Imputed, here: slice) -> Imputed:
         """`block`, of the fold's sites `here`, with ER2 and with dosages of the typed genotypes that are missing."""
         er2 = np.full(len(block.typed), np.nan, dtype=np.float32)
@@ -204,7 +224,7 @@ class _LeftOut:
             return replace(block, er2=er2)
         dosages = self.dosages.rows(rows.start - self.core.start, rows.stop - self.core.start)  # [t, N, 2]
         given = self.given[rows]
-        er2 = correlation(dosages.reshape(len(given), -1), given.reshape(len(given), -1), block.typed)
+        er2 = correlation(self._counted(dosages), self._counted(given), block.typed)
         sites, samples = np.nonzero(given[..., 0] < 0)
         places = self.fold.typed_sites[rows][sites] - here.start
         filled = dosages[sites, samples]  # [K, 2]

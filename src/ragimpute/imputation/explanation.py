@@ -193,8 +193,8 @@ def _neighbour_table(
     table = pd.DataFrame({"flank": np.repeat(["left", "right"], n_neighbours)})
     table["haplotype"] = haplotype + 1
     table["typed_pos"] = np.repeat(typed_pos, n_neighbours)
-    table["neighbour"] = [reference.samples[carrier // 2] for carrier in carriers.tolist()]
-    table["neighbour_haplotype"] = carriers % 2 + 1
+    table["neighbour"] = [reference.samples[i] for i in reference.sample_of_haplotype[carriers].tolist()]
+    table["neighbour_haplotype"] = reference.number_in_sample(carriers)
     table["allele"] = reference.alleles[site, carriers]
     table["weight"] = weight
     table["left_cm"] = left_cm

@@ -1,317 +1,237 @@
-"""Imputing a genome: one chromosome after the other, one window after the other, each finished piece kept."""
+"""Imputing a genome: one chromosome after the other, joined to one output or one of each chromosome."""
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ragimpute import __version__
-from ragimpute.errors import InputError, NoTypedSites
+from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.imputation import result_files, unmatched
-from ragimpute.imputation.chromosome_files import MARK, ChromosomeFiles
-from ragimpute.imputation.engine import Engine
-from ragimpute.imputation.inputs import (
-    UNTYPED_CHROMOSOME,
-    ImputationInputs,
-    MatchedInputs,
-    PreparedImputation,
-    match_targets,
-    panel_of,
-    phase_targets,
+from ragimpute.imputation.chromosome_files import MARK
+from ragimpute.imputation.pieces import Pieces
+from ragimpute.imputation.stretch_run import (
+    LISTED,
+    R2_LIMITS,
+    RECODED,
+    GenomeRequest,
+    StretchRun,
+    nothing_imputed,
 )
-from ragimpute.imputation.pieces import Pieces, file_state
-from ragimpute.imputation.work_size import WorkSize
+from ragimpute.imputation.stretches import Chromosome, chromosomes_in
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
+from ragimpute.panel.sex_chromosomes import kind_of
+from ragimpute.panel.sexes import Sex, read_sexes
 from ragimpute.panel.store import Panel
-from ragimpute.panel.windows import Window
-from ragimpute.progress import share_of_work
-from ragimpute.tables import join_tables, read_table, write_table
+from ragimpute.tables import join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
-from ragimpute.targets.several_phasings import load_phasings, save_phasings
-from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.quantise import minimac_r2, quantise
-from ragimpute.vcf.writer import imputed_header, join_pieces, longest_position, write_piece
+from ragimpute.vcf.source import Region, records
+from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
 
-R2_LIMITS = (0.3, 0.8)  # of the sites that are counted in a summary
-LISTED = dict.fromkeys([*DROPPED_COLUMNS, "file"], str)
-RECODED = dict.fromkeys(DROPPED_COLUMNS, str)
+UNUSABLE = "chromosome not imputed: the run's warnings say why"
+SEX_CODES: dict[Sex, str] = {"M": "1", "F": "2"}
+UNKNOWN_SEX = "NA"
 
 
 @dataclass(frozen=True)
-class GenomeRequest:
-    """What is imputed, and where to. `inputs` holds the options; its files are replaced by those of each chromosome."""
+class _Done:
+    """What was found of one chromosome."""
 
-    files: Sequence[ChromosomeFiles]
-    inputs: ImputationInputs
-    out: str  # with {chrom}: a file for each chromosome
-    fields: tuple[str, ...]
-    keep_unmatched: bool
-    work: WorkSize
-
-    def decides(self) -> dict[str, Any]:
-        """All that decides on the result, for `Pieces`."""
-        paths = {file.name: file for file in self.files}
-        inputs = asdict(replace(self.inputs, reference=Path(), targets=Path(), genetic_map=None))
-        about_runs = ("reference", "targets", "genetic_map", "threads", "memory_mb", "exclude_samples", "model")
-        options = {name: value for name, value in inputs.items() if name not in about_runs}
-        named = [self.inputs.exclude_samples, self.inputs.model]
-        return {
-            "version": __version__,
-            "options": options,
-            "fields": list(self.fields),
-            "keep_unmatched": self.keep_unmatched,
-            "core_cm": self.work.core_cm,
-            "out": self.out,
-            "reference": {name: file_state(file.reference) for name, file in paths.items()},
-            "targets": {name: file_state(file.targets) for name, file in paths.items()},
-            "map": {name: file_state(file.genetic_map) for name, file in paths.items() if file.genetic_map},
-            "other_files": [file_state(path) for path in named if path is not None],
-        }
+    chromosome: Chromosome
+    found: Mapping[str, dict[str, Any]]  # of each of its stretches, by the name of its pieces, in order
+    problem: str = ""  # why nothing of it is imputed
 
 
 def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, Any]:
     """Impute all chromosomes, write the output and the tables beside it, and sum up what was done.
 
     A run that was stopped goes on where it was, by the same request; `restart` begins anew. Results are the same bytes.
+    X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
+    sexes = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
+    region = None if request.inputs.region is None else Region.parse(request.inputs.region)
     pieces = Pieces(request.out, request.decides(), restart)
-    copy = _targets_copy(request.files, pieces)
+    chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, region)]
+    copy = _targets_copy(chromosomes, pieces)
     done = []
-    for number, files in enumerate(request.files, start=1):
-        if len(request.files) > 1:
-            logger.info("chromosome %s (%d of %d)", files.name, number, len(request.files))
-        found = pieces.load_json(f"{files.name}.json")
-        if found is None:
-            found = _ChromosomeRun(request, files, pieces, copy).run()
-        done.append(found)
-    if not any(found["typed_sites"] for found in done):
+    for number, chromosome in enumerate(chromosomes, start=1):
+        if len(chromosomes) > 1:
+            logger.info("chromosome %s (%d of %d)", chromosome.title, number, len(chromosomes))
+        done.append(_impute_chromosome(request, chromosome, pieces, copy, sexes, is_alone=len(chromosomes) == 1))
+    problems = [one.problem for one in done if one.problem]
+    if len(problems) == len(done):
+        raise InputError(problems[0])
+    if not any(found["typed_sites"] for one in done for found in one.found.values()):
         raise InputError(f"{request.files[0].targets}: no site of any chromosome is typed; is it of the same build?")
-    groups = [([files], [found]) for files, found in zip(request.files, done, strict=True)]
-    if MARK not in request.out:
-        groups = [(list(request.files), done)]
-    listed = [_join(request, pieces, *group) for group in groups]
+    groups = [done]
+    if MARK in request.out:
+        groups = [[one for one in done if one.chromosome.files is files] for files in request.files]
+    listed = [_join(request, pieces, group, sexes) for group in groups]
+    for one in done:
+        if one.problem:
+            logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
     pieces.remove()
     return _summary(request, done, *(sum(numbers) for numbers in zip(*listed, strict=True)))
 
 
-def _targets_copy(files: Sequence[ChromosomeFiles], pieces: Pieces) -> Path | None:
-    """An indexed copy of targets that would be read through for each chromosome; None where none is needed."""
-    targets = files[0].targets
-    if len(files) == 1 or {file.targets for file in files} != {targets} or has_index(targets):
+def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
+    """An indexed copy of targets that would be read through several times; None where none is needed."""
+    targets = chromosomes[0].files.targets
+    is_read_once = len(chromosomes) == 1 and chromosomes[0].kind != "X"
+    if is_read_once or {one.files.targets for one in chromosomes} != {targets} or has_index(targets):
         return None
     copy = pieces.path("targets.bcf")
     return copy if copy.exists() or indexed_copy(targets, copy) else None
 
 
-class _ChromosomeRun:
-    """One chromosome: its panel, phasings and windows are pieces, each made once."""
+def _impute_chromosome(
+    request: GenomeRequest,
+    chromosome: Chromosome,
+    pieces: Pieces,
+    targets_copy: Path | None,
+    sexes: Mapping[str, Sex],
+    is_alone: bool,
+) -> _Done:
+    """Impute the stretches of a chromosome. X, Y or MT is left out where it is not usable, unless it `is_alone`."""
+    try:
+        return _Done(chromosome, _impute_stretches(request, chromosome, pieces, targets_copy, sexes, is_alone))
+    except (UnusableChromosome, NoUsableSite) as error:
+        if chromosome.kind is None or is_alone:
+            raise
+        problem = str(error)
+    sites = _sites_of(chromosome).assign(file="reference")
+    return _Done(chromosome, {chromosome.name: nothing_imputed(pieces, chromosome.name, [sites])}, problem)
 
-    def __init__(
-        self, request: GenomeRequest, files: ChromosomeFiles, pieces: Pieces, targets_copy: Path | None
-    ) -> None:
-        self.request, self.files, self.pieces, self.targets_copy = request, files, pieces, targets_copy
-        self.inputs = replace(
-            request.inputs, reference=files.reference, targets=files.targets, genetic_map=files.genetic_map
-        )
 
-    def run(self) -> dict[str, Any]:
-        """Impute what is missing; what was found, the last piece of the chromosome."""
-        start = time.perf_counter()
-        prepared = self.pieces.path(f"{self.files.name}.panel.safetensors")
-        panel, unread = panel_of(self.inputs, prepared)
+def _impute_stretches(
+    request: GenomeRequest,
+    chromosome: Chromosome,
+    pieces: Pieces,
+    targets_copy: Path | None,
+    sexes: Mapping[str, Sex],
+    is_alone: bool,
+) -> dict[str, dict[str, Any]]:
+    """What is found of each stretch of a chromosome. A stretch without usable sites is passed over beside others."""
+    region = None if request.inputs.region is None else Region.parse(request.inputs.region)
+    stretches = chromosome.stretches(sexes, request.inputs.build, region)
+    found = {}
+    without_sites = []
+    for stretch in stretches:
         try:
-            matched = match_targets(self.inputs, panel, unread, self.targets_copy)
-        except NoTypedSites as error:
-            if len(self.request.files) == 1:
-                raise
-            logger.warning("%s", error)
-            found = self._nothing_typed(panel, unread)
-        else:
-            found = self._impute(matched)
-        found["seconds"] = round(time.perf_counter() - start, 1)
-        self.pieces.save_json(f"{self.files.name}.json", found)
-        prepared.unlink(missing_ok=True)
-        return found
-
-    def _impute(self, matched: MatchedInputs) -> dict[str, Any]:
-        ready = matched.phased(self._phasings(matched))
-        engine = Engine(
-            ready.panel, ready.phasings, ready.imputer, self.request.work, self.inputs.threads, self.pieces.folder
-        )
-        plan = engine.windows(ready.wanted)
-        counts = []
-        with share_of_work(f"imputing {self.files.name}") as progress:
-            for number, window in enumerate(plan):
-                counts.append(self._window(engine, window, f"{self.files.name}.{number:05d}"))
-                progress((number + 1) / len(plan))
-        self._write_tables(ready)
-        return {
-            **_facts(ready),
-            "windows": len(plan),
-            "chroms": list(dict.fromkeys(ready.sites.chrom.tolist())),
-            "last_position": longest_position(ready.sites, ready.panel.contigs),
-            "contigs": list(ready.panel.contigs),
-            "sample_names": list(ready.typed.samples),
-            "R2": [sum(column) for column in zip(*counts, strict=True)],
-        }
-
-    def _phasings(self, matched: MatchedInputs) -> list:
-        """The targets' phasings: made once, as nothing else may depend on a run that was stopped."""
-        path = self.pieces.path(f"{self.files.name}.phasings.safetensors")
-        if not path.exists():
-            save_phasings(path, None, phase_targets(self.inputs, matched))
-        typed = np.zeros(len(matched.panel.sites), dtype=bool)
-        typed[matched.typed.index] = True
-        return load_phasings(path, matched.typed.samples, typed)
-
-    def _window(self, engine: Engine, window: Window, name: str) -> list[float]:
-        """Write the records of a window unless they are there. Returns what is said of their R2."""
-        path = self.pieces.path(f"{name}.records")
-        counts = self.pieces.load_json(f"{name}.json")
-        if counts is not None and path.exists():
-            return counts
-        tally = _R2Tally()
-        sites = engine.reference.sites.take(slice(window.first, window.last))
-        write_piece(
-            path,
-            sites,
-            engine.targets[0].samples,
-            tally.counted(engine.impute(window)),
-            fields=self.request.fields,
-            threads=self.inputs.threads,
-        )
-        self.pieces.save_json(f"{name}.json", tally.counts)
-        return tally.counts
-
-    def _write_tables(self, ready: PreparedImputation) -> None:
-        dropped = [ready.unused.assign(file="reference"), ready.typed.dropped.assign(file="targets")]
-        write_table(join_tables(dropped, LISTED), self.pieces.path(f"{self.files.name}.dropped.tsv"))
-        write_table(join_tables([ready.typed.recoded], RECODED), self.pieces.path(f"{self.files.name}.recoded.tsv"))
-
-    def _nothing_typed(self, panel: Panel, unread: pd.DataFrame) -> dict[str, Any]:
-        """A chromosome that is left out: all its sites are listed."""
-        listed = [
-            unread.assign(file="reference"),
-            unused_sites(panel.sites, UNTYPED_CHROMOSOME).assign(file="reference"),
-        ]
-        write_table(join_tables(listed, LISTED), self.pieces.path(f"{self.files.name}.dropped.tsv"))
-        write_table(join_tables([], RECODED), self.pieces.path(f"{self.files.name}.recoded.tsv"))
-        return {
-            "typed_sites": 0,
-            "imputed_sites": 0,
-            "reference_samples": len(panel.samples),
-            "weights": "",
-            "windows": 0,
-            "chroms": [],
-            "last_position": 0,
-            "contigs": list(panel.contigs),
-            "sample_names": [],
-            "R2": [0.0] * (2 + len(R2_LIMITS)),
-        }
+            found[stretch.name] = StretchRun(
+                request, stretch, pieces, targets_copy, is_alone and len(stretches) == 1
+            ).run()
+        except NoUsableSite as error:
+            without_sites.append(error)
+            dropped = [] if error.dropped is None else [error.dropped.assign(file="reference")]
+            found[stretch.name] = nothing_imputed(pieces, stretch.name, dropped)
+    if len(without_sites) == len(stretches):
+        raise without_sites[0]
+    return found
 
 
-class _R2Tally:
-    """Counts imputed sites by their R2 on the way to the file."""
-
-    def __init__(self) -> None:
-        self.counts = [0.0] * (2 + len(R2_LIMITS))  # imputed sites, sum of R2, and sites at or above each limit
-
-    def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
-        """The parts as they are."""
-        for part in parts:
-            numbers = quantise(part.hds[~part.typed], part.both[~part.typed])
-            r2 = minimac_r2(numbers.a, numbers.b)
-            found = [len(r2), float(r2.sum()), *(int((r2 >= limit).sum()) for limit in R2_LIMITS)]
-            self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
-            yield part
-
-
-def _facts(ready: PreparedImputation) -> dict[str, Any]:
-    return {
-        "typed_sites": ready.n_typed,
-        "imputed_sites": len(ready.sites) - ready.n_typed,
-        "reference_samples": len(ready.panel.samples),
-        "weights": ready.model.name,
-    }
+def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
+    """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
+    path = chromosome.files.reference
+    if path.suffix == ".safetensors":
+        sites = Panel.load(path).sites
+        return unused_sites(sites.take(sites.chrom == chromosome.contig), UNUSABLE)
+    rows = []
+    for record in records(path, Region(chromosome.contig), samples=[]):
+        alts = ",".join(record.ALT) or "."
+        rows.append((record.CHROM, record.POS, record.ID or ".", record.REF, alts, UNUSABLE))
+    return pd.DataFrame(rows, columns=DROPPED_COLUMNS)
 
 
 def _join(
     request: GenomeRequest,
     pieces: Pieces,
-    files: Sequence[ChromosomeFiles],
-    done: Sequence[dict[str, Any]],
+    done: Sequence[_Done],
+    sexes: Mapping[str, Sex],
 ) -> tuple[int, int]:
     """Join the pieces of some chromosomes to one output. Returns how many records the tables beside it list."""
-    out = Path(request.out.replace(MARK, files[0].name))
-    typed = [found for found in done if found["typed_sites"]]
+    files = done[0].chromosome.files
+    out = Path(request.out.replace(MARK, files.name))
+    stretches = {name: found for one in done for name, found in one.found.items()}
+    typed = [found for found in stretches.values() if found["typed_sites"]]
     samples = typed[0]["sample_names"] if typed else []
     for found in typed:
         if found["sample_names"] != samples:
             raise InputError(f"{request.out}: the chromosomes' targets have other samples; write a file for each")
     weights = sorted({found["weights"] for found in typed})
     source = f"ragimpute impute, weights {', '.join(weights)}"
-    contigs = list(dict.fromkeys(line for found in done for line in found["contigs"]))
-    chroms = [chrom for found in typed for chrom in found["chroms"]]
+    contigs = list(dict.fromkeys(line for found in stretches.values() for line in found["contigs"]))
+    chroms = list(dict.fromkeys(chrom for found in typed for chrom in found["chroms"]))
     header = imputed_header(chroms, contigs, samples, source, request.fields)
-    records = [
-        pieces.path(f"{file.name}.{number:05d}.records")
-        for file, found in zip(files, done, strict=True)
+    written = [
+        pieces.path(f"{name}.{number:05d}.records")
+        for name, found in stretches.items()
         for number in range(found["windows"])
     ]
-    longest = max(found["last_position"] for found in done)
-    dropped = join_tables([read_table(pieces.path(f"{file.name}.dropped.tsv"), LISTED) for file in files], LISTED)
-    recoded = join_tables([read_table(pieces.path(f"{file.name}.recoded.tsv"), RECODED) for file in files], RECODED)
+    longest = max((found["last_position"] for found in typed), default=0)
+    dropped = join_tables([read_table(pieces.path(f"{name}.dropped.tsv"), LISTED) for name in stretches], LISTED)
+    recoded = join_tables([read_table(pieces.path(f"{name}.recoded.tsv"), RECODED) for name in stretches], RECODED)
 
     def write(path: Path) -> None:
-        join_pieces(path, longest, header, records)
+        join_pieces(path, longest, header, written)
 
     lacking = (dropped["file"] == "targets") & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(out, files[0].targets, dropped[lacking], write)
+        unmatched.write_with(out, files.targets, dropped[lacking], write)
         dropped = dropped[~lacking]
     else:
         write(out)
     result_files.write_records(out, "dropped", dropped)
     result_files.write_records(out, "recoded", recoded)
+    if any(kind_of(chrom) == "X" for chrom in chroms):
+        told = next((found["sexes"] for found in typed if found["sexes"]), None)
+        result_files.write_psam(out, samples, told or [_sex_code(sexes.get(name)) for name in samples])
     return len(dropped), len(recoded)
 
 
-def _summary(request: GenomeRequest, done: Sequence[dict[str, Any]], n_dropped: int, n_recoded: int) -> dict[str, Any]:
+def _sex_code(sex: Sex | None) -> str:
+    return UNKNOWN_SEX if sex is None else SEX_CODES[sex]
+
+
+def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: int, n_recoded: int) -> dict[str, Any]:
     """What was read and imputed, over all chromosomes and by chromosome."""
     rows = []
-    for files, found in zip(request.files, done, strict=True):
-        number, total, *above = found["R2"]
-        rows.append(
-            {
-                "chromosome": files.name,
-                "typed_sites": found["typed_sites"],
-                "imputed_sites": found["imputed_sites"],
-                "mean_R2": total / number if number else float("nan"),
-                **{f"R2_above_{limit:g}": int(count) for limit, count in zip(R2_LIMITS, above, strict=True)},
-                "seconds": found["seconds"],
-            }
-        )
-    number, total, *above = (sum(column) for column in zip(*(found["R2"] for found in done), strict=True))
+    for one in chromosomes:
+        stretches = list(one.found.values())
+        facts = _sums(stretches)
+        seconds = round(sum(found["seconds"] for found in stretches), 1)
+        rows.append({"chromosome": one.chromosome.title, **facts, "seconds": seconds})
+    done = [found for one in chromosomes for found in one.found.values()]
+    facts = _sums(done)
     names = [found["sample_names"] for found in done if found["sample_names"]]
+    problems = {one.chromosome.title: one.problem for one in chromosomes if one.problem}
     return {
         "out": request.out,
         "samples": len(names[0]) if names else 0,
         "reference_samples": max(found["reference_samples"] for found in done),
-        "typed_sites": sum(found["typed_sites"] for found in done),
-        "imputed_sites": sum(found["imputed_sites"] for found in done),
+        "typed_sites": facts.pop("typed_sites"),
+        "imputed_sites": facts.pop("imputed_sites"),
         "unused_records": n_dropped,
         "recoded_records": n_recoded,
         "weights": ", ".join(sorted({found["weights"] for found in done if found["weights"]})),
+        **facts,
+        **({"not_imputed": problems} if problems else {}),
+        "chromosomes": rows,
+    }
+
+
+def _sums(stretches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The counts of sites over some stretches, and what is said of their R2."""
+    number, total, *above = (sum(column) for column in zip(*(found["R2"] for found in stretches), strict=True))
+    return {
+        "typed_sites": sum(found["typed_sites"] for found in stretches),
+        "imputed_sites": sum(found["imputed_sites"] for found in stretches),
         "mean_R2": total / number if number else float("nan"),
         **{f"R2_above_{limit:g}": int(count) for limit, count in zip(R2_LIMITS, above, strict=True)},
-        "chromosomes": rows,
     }

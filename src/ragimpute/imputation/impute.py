@@ -8,9 +8,10 @@ from pathlib import Path
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation import messages
 from ragimpute.imputation.chromosome_files import MARK, chromosome_files
-from ragimpute.imputation.genome import GenomeRequest, impute_genome
+from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.result import ImputationResult
+from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.source import read_header
@@ -33,6 +34,8 @@ def impute(
     keep_unmatched: bool = False,
     model: FilePath | None = None,
     exclude_samples: FilePath | None = None,
+    sex: FilePath | None = None,
+    build: str | int | None = None,
     device: str = "auto",
     memory_mb: int = 4000,
     core_cm: float | None = None,
@@ -57,6 +60,9 @@ def impute(
         keep_unmatched: also write target records at positions that the panel lacks. Needs `out`.
         model: a model of `ragimpute train`; None or 'pretrained': the weights that come with the package.
         exclude_samples: file of reference samples to leave out, one name a line.
+        sex: table of samples and their sex (1 or M, 2 or F), or a .fam or .psam: of targets and reference samples whose
+            genotypes on X do not tell it. None: men are told by their haploid genotypes.
+        build: of the genome, 37 or 38, which tells the pseudoautosomal regions of X; None: by the length of contig X.
         device: auto, cpu or cuda.
         memory_mb: limit of Beagle's memory.
         core_cm: length of the windows in which a chromosome is imputed, in cM; results hardly depend on it. None: as
@@ -77,6 +83,8 @@ def impute(
         region=region,
         exclude_samples=exclude_samples,
         model=model,
+        sex=sex,
+        build=None if build is None else str(build),
         device=device,
         threads=threads,
         memory_mb=memory_mb,

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError, NoTypedSites
+from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.models import pretrained
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites, write_panel
-from ragimpute.panel.from_vcf import read_panel as read_panel_vcf
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.roles import read_names
+from ragimpute.panel.sex_chromosomes import BUILDS
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
@@ -31,7 +32,9 @@ logger = logging.getLogger(__name__)
 FilePath = str | os.PathLike
 DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
+TARGET_TABLES = ("dropped", "recoded", "set_missing")  # of TargetGenotypes
 UNTYPED_CHROMOSOME = "no typed site on the chromosome"
+UNTYPED_STRETCH = "no typed site in this part of the chromosome"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ class ImputationInputs:
     genetic_map: Path | None = None
     region: str | None = None
     exclude_samples: Path | None = None
+    sex: Path | None = None  # table of samples and their sex, for X and Y
+    build: str | None = None  # of the genome, 37 or 38; None: by the length of contig X
     model: Path | None = None  # None: the pretrained weights
     device: str = "auto"
     threads: int = 2
@@ -51,6 +56,8 @@ class ImputationInputs:
     n_phasings: int | None = None  # of unphased targets; None: several where typed sites are sparse
 
     def __post_init__(self) -> None:
+        if self.build is not None and self.build not in BUILDS:
+            raise InputError(f"build {self.build!r}: choose from {', '.join(BUILDS)}")
         if self.device not in DEVICES:
             raise InputError(f"device {self.device!r}: choose from {', '.join(DEVICES)}")
         if self.threads < 1:
@@ -67,6 +74,7 @@ class ImputationInputs:
         genetic_map: FilePath | None,
         exclude_samples: FilePath | None,
         model: FilePath | None,
+        sex: FilePath | None = None,
         **others: Any,
     ) -> "ImputationInputs":
         """Inputs whose files are text or paths; a `model` called 'pretrained' is None. `others`: the other fields."""
@@ -74,6 +82,7 @@ class ImputationInputs:
             "genetic_map": genetic_map,
             "exclude_samples": exclude_samples,
             "model": None if model == PRETRAINED else model,
+            "sex": sex,
         }
         given: dict[str, Any] = {name: Path(path) for name, path in optional.items() if path is not None}
         return cls(reference=Path(reference), targets=Path(targets), **given, **others)
@@ -127,31 +136,47 @@ class MatchedInputs:
 
     def phased(self, phasings: list[TargetGenotypes]) -> PreparedImputation:
         """The same with the targets' phasings."""
-        with_tables = [replace(one, dropped=self.typed.dropped, recoded=self.typed.recoded) for one in phasings]
+        tables: dict[str, Any] = {name: getattr(self.typed, name) for name in TARGET_TABLES}
+        with_tables = [replace(one, **tables) for one in phasings]
         return PreparedImputation(self.panel, with_tables, self.imputer, self.model, self.unused, self.wanted)
 
 
-def panel_of(inputs: ImputationInputs, prepared: Path | None = None) -> tuple[Panel, pd.DataFrame]:
+def panel_of(
+    inputs: ImputationInputs, prepared: Path | None = None, chosen: ChosenRecords | None = None
+) -> tuple[Panel, pd.DataFrame]:
     """The panel of `inputs`, without the samples that are to be left out, and its unusable records.
 
     `prepared` is a file for the panel of a VCF: written unless it is there, and then read window by window. None: such
-    a panel is in memory.
+    a panel is in memory. `chosen`: the records that are read; None: those of the region's chromosome, or all.
     """
-    region = None if inputs.region is None else Region.parse(inputs.region)
-    genetic_map = None if inputs.genetic_map is None else GeneticMap.read(inputs.genetic_map)
-    whole = None if region is None else Region(region.chrom)  # windows are those of the whole chromosome
-    panel, unread = open_panel(inputs.reference, genetic_map, whole, prepared)
+    if chosen is None and inputs.region is not None:
+        chosen = ChosenRecords(Region(Region.parse(inputs.region).chrom))  # windows are those of the whole chromosome
+    chosen = chosen or ChosenRecords()
+    panel, unread = open_panel(inputs.reference, genetic_map_of(inputs, chosen), chosen, prepared)
     if inputs.exclude_samples is not None:
         panel = without_samples(panel, inputs.exclude_samples)
     return panel, unread
 
 
+def genetic_map_of(inputs: ImputationInputs, chosen: ChosenRecords) -> GeneticMap | None:
+    """The genetic map of `inputs`, for the stretch that `chosen` is."""
+    if inputs.genetic_map is None:
+        return None
+    found = GeneticMap.read(inputs.genetic_map)
+    return found if chosen.region is None else found.of_stretch(chosen.region.chrom)
+
+
 def match_targets(
-    inputs: ImputationInputs, panel: Panel, unread: pd.DataFrame, targets_copy: Path | None = None
+    inputs: ImputationInputs,
+    panel: Panel,
+    unread: pd.DataFrame,
+    targets_copy: Path | None = None,
+    chosen: ChosenRecords | None = None,
 ) -> MatchedInputs:
     """Read the targets at the sites of `panel`, say what was found, and load the weights.
 
-    `unread`: the panel's unusable records. `targets_copy`: a copy of the targets, with an index.
+    `unread`: the panel's unusable records. `targets_copy`: a copy of the targets, with an index. `chosen`: the records
+    that the panel was read from, which are read of the targets too.
     Raises NoTypedSites when no site is typed, InputError for unusable files.
     """
     from ragimpute.imputation import back_ends
@@ -160,17 +185,20 @@ def match_targets(
     model = inputs.model or pretrained.choose_weights(panel.sites, panel.alleles.shape[1])
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
+    chosen = chosen or ChosenRecords()
     chroms = np.unique(panel.sites.chrom)
-    only = Region(str(chroms[0])) if len(chroms) == 1 else None  # read by index, where there is one
+    if chosen.region is None and len(chroms) == 1:
+        chosen = replace(chosen, region=Region(str(chroms[0])))  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
-        found = read_genotypes(inputs.targets, panel.sites, region=only, records_of=targets_copy)
+        found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = sites_of_region(panel.sites, region, inputs.reference)
     if region is not None:
         unread = _within(unread, region)
-        typed = replace(typed, dropped=_within(typed.dropped, region), recoded=_within(typed.recoded, region))
+        tables = {name: _within(getattr(typed, name), region) for name in TARGET_TABLES}
+        typed = replace(typed, **tables)
     unused = pd.concat([unread, untyped], ignore_index=True)
     return MatchedInputs(panel, typed, imputer, model, unused, wanted)
 
@@ -189,17 +217,17 @@ def read_panel(
     """
     found_map = None if genetic_map is None else GeneticMap.read(genetic_map)
     within = None if region is None else Region.parse(region)
-    panel, _ = open_panel(Path(reference), found_map, within)
+    panel, _ = open_panel(Path(reference), found_map, ChosenRecords(within))
     return panel if exclude_samples is None else without_samples(panel, Path(exclude_samples))
 
 
 def open_panel(
     reference: Path,
     genetic_map: GeneticMap | None = None,
-    region: Region | None = None,
+    chosen: ChosenRecords | None = None,
     prepared: Path | None = None,
 ) -> tuple[Panel, pd.DataFrame]:
-    """The reference panel at the sites of `region`, and its unusable records: chrom, pos, id, ref, alt, reason.
+    """The reference panel at the records `chosen`, and those that are unusable: chrom, pos, id, ref, alt, reason.
 
     `prepared`: where the panel of a VCF is written to, and read from, instead of being in memory; its unusable records
     lie beside it.
@@ -207,11 +235,14 @@ def open_panel(
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions;
     `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
     """
+    chosen = chosen or ChosenRecords()
     if reference.suffix == ".safetensors":
         panel = Panel.load(reference)
-        if region is not None:
-            wanted = sites_of_region(panel.sites, region, reference)
+        if chosen.region is not None:
+            wanted = sites_of_region(panel.sites, chosen.region, reference)
             panel = panel.between(wanted.start, wanted.stop)
+        elif chosen.without:
+            panel = panel.take(~np.isin(panel.sites.chrom, list(chosen.without)))
         if genetic_map is not None:
             panel = replace(panel, sites=genetic_map.locate(panel.sites), ages=None)
         return panel, pd.DataFrame()
@@ -219,10 +250,10 @@ def open_panel(
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
         logger.warning("no genetic map: 1 cM per Mb is assumed everywhere")
     if prepared is None:
-        return read_panel_vcf(reference, region, genetic_map)
+        return read_records_of_panel(reference, chosen, genetic_map)
     listed = prepared.with_suffix(".dropped.tsv")
     if not prepared.exists():
-        write_table(write_panel(reference, region, genetic_map, prepared), listed)
+        write_table(write_records_of_panel(reference, chosen, genetic_map, prepared), listed)
     return Panel.load(prepared), read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str)).astype({"pos": int})
 
 
@@ -251,7 +282,7 @@ def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
         return slice(0, len(sites))
     inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
     if not len(inside):
-        raise InputError(f"{path}: no site in region {region}")
+        raise NoUsableSite(f"{path}: no site in region {region}")
     return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
@@ -287,8 +318,11 @@ def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
     return records[region.holds(records["chrom"], records["pos"])]
 
 
-def phase_targets(inputs: ImputationInputs, matched: MatchedInputs) -> list[TargetGenotypes]:
+def phase_targets(
+    inputs: ImputationInputs, matched: MatchedInputs, chosen: ChosenRecords | None = None
+) -> list[TargetGenotypes]:
     """The targets phased as often as the inputs say; errors of Beagle name the user's files."""
+    genetic_map = genetic_map_of(inputs, chosen or ChosenRecords())
     in_beagle = {"reference.vcf.gz": str(inputs.reference), "targets.vcf.gz": str(inputs.targets)}
     if inputs.genetic_map is not None:
         in_beagle["map.plink"] = str(inputs.genetic_map)
@@ -296,7 +330,7 @@ def phase_targets(inputs: ImputationInputs, matched: MatchedInputs) -> list[Targ
         phasings = phase_repeatedly(
             matched.panel,
             matched.typed,
-            GeneticMap.read(inputs.genetic_map) if inputs.genetic_map else GeneticMap.of_sites(matched.panel.sites),
+            genetic_map or GeneticMap.of_sites(matched.panel.sites),
             memory_mb=inputs.memory_mb,
             seed=inputs.seed,
             n_phasings=inputs.n_phasings,

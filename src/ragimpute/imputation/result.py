@@ -50,17 +50,16 @@ class ImputationResult:
         """A row for each site: chrom, pos, id, ref, alt, typed, and AF, R2 and ER2 as in the VCF's INFO."""
         sites, found = self._sites, self._imputed
         table = pd.DataFrame({name: getattr(sites, name) for name in SITE_COLUMNS})
-        frequency = found.ds.mean(axis=1, dtype=np.float64) / 2
-        return table.assign(typed=found.typed, AF=frequency, R2=found.r2, ER2=found.er2)
+        return table.assign(typed=found.typed, AF=_frequency(found), R2=found.r2, ER2=found.er2)
 
     @property
     def dosages(self) -> np.ndarray:
-        """Dosages of ALT [sites, samples] float32 in [0, 2]."""
+        """Dosages of ALT [sites, samples] float32 in [0, 2], of haploid samples in [0, 1]; NaN: women on Y."""
         return self._imputed.ds
 
     @property
     def haplotype_dosages(self) -> np.ndarray:
-        """Dosages of ALT on each haplotype, [sites, samples, 2] float32 in [0, 1].
+        """Dosages of ALT on each haplotype, [sites, samples, 2] float32 in [0, 1]; the second is NaN where haploid.
 
         Raises InputError when the output file was written without HDS.
         """
@@ -98,3 +97,15 @@ class ImputationResult:
         if not read_header(first).formats & {"DS", "HDS"}:
             raise InputError(f"{first}: written without dosages; leave `format` out, or add DS or HDS to it")
         return join_imputed([read_imputed(path, read_sites(path)) for path in self._paths])
+
+
+def _frequency(found: ImputedVcf) -> np.ndarray:
+    """The mean dosage of ALT over the haplotypes that are there, [S] float64.
+
+    Without FORMAT/HDS all samples count as diploid.
+    """
+    if found.hds is None or not np.isnan(found.hds).any():
+        return found.ds.mean(axis=1, dtype=np.float64) / 2
+    n_sites = len(found.hds)
+    each = found.hds.reshape(n_sites, -1)
+    return np.asarray(np.nanmean(each, axis=1, dtype=np.float64))

@@ -66,6 +66,14 @@ def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({name: [] for name in columns})
 
 
+def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
+    """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
+    write_table(pd.DataFrame({"#IID": samples, "SEX": sex_codes}), out.with_name(f"{_stem(out)}.psam"))
+
+
 def _table_path(out: Path, kind: str) -> Path:
-    stem = out.name.removesuffix(".vcf.gz").removesuffix(".bcf")
-    return out.with_name(f"{stem}.{kind}.tsv")
+    return out.with_name(f"{_stem(out)}.{kind}.tsv")
+
+
+def _stem(out: Path) -> str:
+    return out.name.removesuffix(".vcf.gz").removesuffix(".bcf")

@@ -25,11 +25,13 @@ class Cohort:
     def load(cls, panel: Path, roles: Path, typed: Path) -> "Cohort":
         """Read panel.safetensors and roles.tsv; typed.tsv is read when a fold is asked for.
 
-        Raises InputError when a file is missing or damaged.
+        Raises InputError when a file is missing or damaged, or the panel has haploid samples.
         """
         table = read_roles(roles)[COLUMNS]
         samples = [SampleRole(*row) for row in table.itertuples(index=False)]
-        return cls(panel, roles, typed, Panel.load(panel).in_memory(), samples)
+        found = Panel.load(panel)
+        found.refuse_haploid(f"{panel}: a study")
+        return cls(panel, roles, typed, found.in_memory(), samples)
 
     def fold(self, name: str, phased: Path | None = None) -> Fold:
         """The fold `name`; `phased` is the VCF of its samples' phased typed genotypes.

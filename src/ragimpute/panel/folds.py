@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.panel.store import Panel, Sites, chromosome_bounds, haplotype_index
+from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 
 # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/experiments.md)
 SPARSE_PER_CM = 300
@@ -70,10 +70,11 @@ class Fold:
             present = left_out >= 0
             if not present.any():
                 continue
-            own = haplotype_index(left_out[present])
+            pairs = self.reference.haplotype_pairs[left_out[present]]  # [.., 2]
             alleles = self.reference.alleles[sites]
-            count[:, present] -= allele_pairs_sum(alleles[:, own])
-            number[present] -= 2
+            count[:, present] -= alleles[:, pairs[:, 0]]
+            count[:, present] -= np.where(pairs[:, 1] >= 0, alleles[:, pairs[:, 1]], 0)
+            number[present] -= (pairs >= 0).sum(axis=1)
         return count, number
 
     def chromosomes(self) -> "list[Fold]":
@@ -107,9 +108,10 @@ class Fold:
 
     def excluded_haplotypes(self, samples: np.ndarray) -> np.ndarray:
         """Reference haplotypes [B, 2E] int64 that may not be retrieved for `samples` [B]; -1: none."""
-        excluded = self.excluded[samples]
-        haplotypes = haplotype_index(excluded.reshape(-1)).reshape(len(samples), -1)
-        return np.maximum(haplotypes, -1)  # sample -1 would have the haplotypes -2 and -1
+        excluded = self.excluded[samples]  # [B, E]
+        pairs = self.reference.haplotype_pairs[excluded]  # [B, E, 2]
+        haplotypes = np.where(excluded[..., None] >= 0, pairs, -1)
+        return haplotypes.reshape(len(samples), -1)
 
 
 def allele_pairs_sum(alleles: np.ndarray) -> np.ndarray:

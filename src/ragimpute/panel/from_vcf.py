@@ -1,22 +1,23 @@
-"""Reading the reference panel: biallelic, phased, complete, diploid records; the others are listed with a reason."""
+"""Reading the reference panel: biallelic, phased, complete records; the others are listed with a reason."""
 
 import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
+from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
 from ragimpute.panel.store import Panel, Sites, strings
 from ragimpute.targets.alleles import allele_key, unusable_alleles
-from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, refuse_haploid
+from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +44,22 @@ def read_panel(
     Raises InputError, naming file and record, when the file is unreadable or truncated, has no samples, is not sorted
     by position with each chromosome in one block, is haploid on the X chromosome, or when no site is kept.
     """
+    region = Region.parse(region) if isinstance(region, str) else region
+    return read_records_of_panel(path, ChosenRecords(region), genetic_map)
+
+
+def read_records_of_panel(
+    path: str | os.PathLike, chosen: ChosenRecords, genetic_map: GeneticMap
+) -> tuple[Panel, pd.DataFrame]:
+    """`read_panel` of the records `chosen`.
+
+    With a rule of ploidy the first complete record says how many alleles each sample has; a record that differs from it
+    is dropped, and a sample without genotypes, as a woman on Y, is left out.
+    """
     blocks: list[np.ndarray] = []
-    sites, header, dropped = _read_sites(path, region, genetic_map, blocks.append)
-    alleles = Haplotypes(np.concatenate(blocks), 2 * len(header.samples))
-    return Panel(sites, header.samples, alleles, header.contigs), dropped
+    found = _read_records(path, chosen, genetic_map, blocks.append)
+    alleles = Haplotypes(np.concatenate(blocks), found.n_haplotypes)
+    return found.panel(alleles), found.dropped
 
 
 def write_panel(
@@ -61,59 +74,110 @@ def write_panel(
     `describe` gives the panel's ages [2, S] (`retrieval.allele_ages.allele_ages`). Returns the dropped records.
     Raises InputError as `read_panel` does.
     """
+    region = Region.parse(region) if isinstance(region, str) else region
+    return write_records_of_panel(path, ChosenRecords(region), genetic_map, out, describe)
+
+
+def write_records_of_panel(
+    path: str | os.PathLike,
+    chosen: ChosenRecords,
+    genetic_map: GeneticMap,
+    out: str | os.PathLike,
+    describe: Callable[[Panel], np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """`write_panel` of the records `chosen`: the panel that `read_records_of_panel` reads."""
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
         content = Path(folder) / "alleles"
         with open(content, "wb") as file:
-            sites, header, dropped = _read_sites(path, region, genetic_map, lambda bits: file.write(bits.data))
-        alleles = StoredHaplotypes(content, 0, len(sites), 2 * len(header.samples))
-        panel = Panel(sites, header.samples, alleles, header.contigs)
+            found = _read_records(path, chosen, genetic_map, lambda bits: file.write(bits.data))
+        alleles = StoredHaplotypes(content, 0, len(found.sites), found.n_haplotypes)
+        panel = found.panel(alleles)
         if describe is not None:
             panel = replace(panel, ages=describe(panel))
         panel.save_with_alleles(final, content)
-    return dropped
+    return found.dropped
 
 
-def _read_sites(
-    path: str | os.PathLike,
-    region: Region | str | None,
-    genetic_map: GeneticMap,
-    keep: Callable[[np.ndarray], object],
-) -> tuple[Sites, Header, pd.DataFrame]:
-    """The kept sites, the header and the dropped records of a panel.
+@dataclass(frozen=True)
+class _Found:
+    """What was read of a panel, but the alleles."""
+
+    sites: Sites
+    samples: tuple[str, ...]
+    contigs: tuple[str, ...]
+    ploidy: np.ndarray | None  # [N] int8; None: all are diploid
+    dropped: pd.DataFrame
+
+    @property
+    def n_haplotypes(self) -> int:
+        return 2 * len(self.samples) if self.ploidy is None else int(self.ploidy.sum())
+
+    def panel(self, alleles: Haplotypes) -> Panel:
+        return Panel(self.sites, self.samples, alleles, self.contigs, ploidy=self.ploidy)
+
+
+def _read_records(
+    path: str | os.PathLike, chosen: ChosenRecords, genetic_map: GeneticMap, keep: Callable[[np.ndarray], object]
+) -> _Found:
+    """The kept sites, the samples and the dropped records of a panel.
 
     `keep` takes the packed alleles, block by block.
     """
-    region = Region.parse(region) if isinstance(region, str) else region
     header = read_header(path)
     if not header.samples:
         raise InputError(f"{path}: the panel has no samples (a sites-only VCF holds no haplotypes)")
-    collector = _Collector(path, len(header.samples), keep)
-    for record in records(path, region):
-        collector.add(record)
+    collector = _Collector(path, header.samples, keep, chosen)
+    for record in records(path, chosen.region):
+        if chosen.holds(record.CHROM, record.POS):
+            collector.add(record)
     collector.flush()
     in_file_order = [row for _, row in sorted(collector.dropped)]
     dropped = pd.DataFrame(in_file_order, columns=DROPPED_COLUMNS)
     if not collector.rows:
-        raise InputError(_no_site_message(path, region, dropped, header))
+        raise NoUsableSite(_no_site_message(path, chosen.region, dropped, header), dropped)
+    _refuse_changing_ploidy(path, len(collector.rows), dropped)
     chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
     positions = np.array(pos, dtype=np.int64)
     unmapped = Sites(np.array(chrom), positions, strings(ids), strings(ref), strings(alt), np.zeros(len(positions)))
     sites = genetic_map.locate(unmapped)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
-    return sites, header, dropped
+    ploidy = collector.ploidy
+    if ploidy is None or (ploidy == 2).all():
+        return _Found(sites, header.samples, header.contigs, None, dropped)
+    there = np.flatnonzero(ploidy)
+    names = tuple(header.samples[i] for i in there)
+    return _Found(sites, names, header.contigs, ploidy[there], dropped)
+
+
+def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.DataFrame) -> None:
+    """Raise UnusableChromosome when most records do not have the ploidy of the first: the build must be another."""
+    other = dropped[dropped["reason"] == OTHER_PLOIDY]
+    if len(other) > n_kept:
+        first = other.iloc[0]
+        raise UnusableChromosome(
+            f"{path}: {len(other)} records, the first at {first['chrom']}:{first['pos']}, have other haploid samples "
+            f"than the {n_kept} before; is the build right (--build)?"
+        )
 
 
 class _Collector:
     """Kept rows in file order; genotypes are checked, packed and handed on for a block of records together."""
 
-    def __init__(self, path: str | os.PathLike, n_samples: int, keep: Callable[[np.ndarray], object]) -> None:
-        self.path = path
-        self.keep = keep  # takes packed alleles [B, ceil(2 N / 8)] uint8
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        samples: Sequence[str],
+        keep: Callable[[np.ndarray], object],
+        chosen: ChosenRecords,
+    ) -> None:
+        self.path, self.samples, self.chosen, self.rule = path, samples, chosen, chosen.rule
+        self.keep = keep  # takes packed alleles [B, ceil(H / 8)] uint8
+        self.ploidy: np.ndarray | None = None  # [N] int8, by the first complete record; None without a rule
         self.rows: list[tuple[str, int, str, str, str]] = []
         self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
-        self._block = np.empty((BLOCK, n_samples, 3), dtype=np.int16)
+        self._block = np.empty((BLOCK, len(samples), 3), dtype=np.int16)
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
         self._count = 0
         self._chrom, self._pos = "", 0
@@ -129,9 +193,10 @@ class _Collector:
         if not reason and key in self._here:
             reason = "duplicate"
         array = None if reason else genotypes(record)
-        reason = reason or _not_diploid(array)
+        if not reason:
+            reason, array = self._usable(array, f"{chrom}:{pos}")
         if reason == "haploid":
-            refuse_haploid(self.path, chrom, pos)
+            self.chosen.refuse_haploid(self.path, chrom, pos)
         name = record.ID or "."
         if reason or array is None:
             row = (chrom, pos, name, ref, ",".join(alts) or ".", reason)
@@ -143,27 +208,34 @@ class _Collector:
         if len(self._pending) == BLOCK:
             self.flush()
 
+    def _usable(self, array: np.ndarray | None, place: str) -> tuple[str, np.ndarray | None]:
+        """Why the genotypes of a record cannot be used, or '', and they as [N, 3]."""
+        if self.rule is None or array is None or array.shape[1] > 3:
+            return _not_diploid(array), array
+        array = diploid_form(array)
+        if self.ploidy is None:
+            self.ploidy = self.rule.of_record(self.path, place, self.samples, array)
+        if self.ploidy is not None and not self.ploidy.any():
+            self.ploidy = None
+        return ("" if self.ploidy is not None else "missing"), array
+
     def flush(self) -> None:
         """Check the genotypes of the pending records and keep the complete and phased ones."""
-        block = self._block[: len(self._pending)]
-        first, second, phased = block[..., 0], block[..., 1], block[..., 2]
-        missing = ((first == -1) | (second == -1)).any(axis=1)
-        haploid = (second == -2).any(axis=1) & ~missing
-        unphased = ((first != second) & (phased == 0)).any(axis=1)
-        alleles = block[..., :2].reshape(len(block), 2 * block.shape[1])  # [B, 2 N]
-        outside = (alleles > 1).any(axis=1)
-        keep = ~(missing | haploid | unphased | outside)
-        self.keep(np.packbits(alleles[keep].astype(np.uint8), axis=1))
-        flags = np.stack([keep, missing, haploid, outside], axis=1).tolist()
-        for (number, row), (kept, is_missing, is_haploid, is_outside) in zip(self._pending, flags, strict=True):
+        found = check_records(self._block[: len(self._pending)], self.ploidy)
+        outside = (found.alleles > 1).any(axis=1)
+        keep = ~(found.missing | found.other_ploidy | found.unphased | outside)
+        self.keep(np.packbits(found.alleles[keep].astype(np.uint8), axis=1))
+        flags = np.stack([keep, found.missing, found.other_ploidy, outside], axis=1).tolist()
+        for (number, row), (kept, is_missing, is_other, is_outside) in zip(self._pending, flags, strict=True):
             if is_outside:
                 raise InputError(f"{self.path}: record {row[0]}:{row[1]}: a genotype names an allele that ALT lacks")
             if kept:
                 self.rows.append(row)
             else:
-                if is_haploid:
-                    refuse_haploid(self.path, row[0], row[1])
-                reason = "missing" if is_missing else "haploid" if is_haploid else "unphased"
+                if is_other and self.rule is None:
+                    self.chosen.refuse_haploid(self.path, row[0], row[1])
+                of_ploidy = "haploid" if self.rule is None else OTHER_PLOIDY
+                reason = "missing" if is_missing else of_ploidy if is_other else "unphased"
                 self.dropped.append((number, (*row, reason)))
         self._pending.clear()
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, chromosome_bounds
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,19 @@ class GeneticMap:
         before = np.minimum(pos - bases[0], 0)
         beyond = np.maximum(pos - bases[-1], 0)
         return inside + rate * (before + beyond)
+
+    def of_stretch(self, chrom: str) -> "GeneticMap":
+        """The map for a stretch of X, Y or MT called `chrom`.
+
+        A map of one chromosome, called X_par1, PAR1 or alike, is that of `chrom`. Y and MT get 1 cM per Mb where the
+        map lacks them.
+        """
+        if self.is_uniform or chrom in self.points:
+            return self
+        [only, *others] = self.points
+        if not others and "par" in only.lower():
+            return replace(self, points={chrom: self.points[only]})
+        return GeneticMap({}) if kind_of(chrom) in ("Y", "MT") else self
 
     def locate(self, sites: Sites) -> Sites:
         """The `sites` with the genetic positions of this map."""

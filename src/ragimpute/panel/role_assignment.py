@@ -34,8 +34,9 @@ def assign_roles(
     Samples of one family (`samples`, from `read_samples`) are never split between target, train and validation.
 
     Raises InputError when a target is also in the panel, when families straddle the panel and the targets, when a
-    name is unknown, or when too few samples are left to train on.
+    name is unknown, when too few samples are left to train on, or the panel has haploid samples.
     """
+    panel.refuse_haploid("a study")
     if (targets is None) == (holdout is None):
         raise InputError("give either a VCF of targets or a hold-out, not both")
     if not 0 < validation_fraction < 1:

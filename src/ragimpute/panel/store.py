@@ -50,22 +50,63 @@ def join_sites(parts: "Sequence[Sites]") -> Sites:
 
 @dataclass(frozen=True)
 class Panel:
-    """Phased samples at S sites. Haplotypes 2i and 2i + 1 are those of samples[i]."""
+    """Phased samples at S sites. A sample has one or two haplotypes (`ploidy`), which stand side by side."""
 
     sites: Sites
     samples: tuple[str, ...]
-    alleles: Haplotypes  # [S, H], H = 2 * len(samples); an array uint8 is packed
+    alleles: Haplotypes  # [S, H]; an array uint8 is packed
     contigs: tuple[str, ...]  # the ##contig lines of the source VCF, kept for the VCFs that we write
     # [2, S] float32: what the samples show of the age of each minor allele (ragimpute.retrieval.allele_ages)
     ages: np.ndarray | None = None
+    ploidy: np.ndarray | None = None  # [N] int8, 1 or 2 haplotypes of each sample; None: all samples have two
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alleles", Haplotypes.of(self.alleles))
 
     @property
     def n_haplotypes(self) -> int:
-        """How many haplotypes the panel has, two for each sample."""
+        """How many haplotypes the panel has."""
         return self.alleles.shape[1]
+
+    @cached_property
+    def haplotype_pairs(self) -> np.ndarray:
+        """The first and the second haplotype of each sample: [N, 2] int64; the second is -1 where there is none."""
+        if self.ploidy is None:
+            return np.arange(2 * len(self.samples)).reshape(-1, 2)
+        first = np.cumsum(self.ploidy, dtype=np.int64) - self.ploidy
+        return np.stack([first, np.where(self.ploidy == 2, first + 1, -1)], axis=1)
+
+    def haplotypes_of(self, samples: np.ndarray) -> np.ndarray:
+        """The haplotypes of `samples` [P], indices, those of each side by side: [J] int64."""
+        found = self.haplotype_pairs[samples].reshape(-1)
+        return found[found >= 0]
+
+    @cached_property
+    def sample_of_haplotype(self) -> np.ndarray:
+        """The index of the sample that each haplotype belongs to: [H] int64."""
+        samples = np.arange(len(self.samples))
+        return np.repeat(samples, 2 if self.ploidy is None else self.ploidy)
+
+    def number_in_sample(self, haplotypes: np.ndarray) -> np.ndarray:
+        """Whether each of `haplotypes` [J] is the first (1) or the second (2) of its sample: [J] int64."""
+        first = self.haplotype_pairs[self.sample_of_haplotype[haplotypes], 0]
+        return haplotypes - first + 1
+
+    def allele_pairs(self) -> np.ndarray:
+        """Alleles [S, N, 2] int8 of all samples; the second is -2 where a sample has one haplotype."""
+        shape = (len(self.sites), len(self.samples), 2)
+        alleles = self.alleles[:].view(np.int8)
+        if self.ploidy is None:
+            return alleles.reshape(shape)
+        pairs = self.haplotype_pairs.reshape(-1)
+        alleles = alleles[:, pairs]
+        alleles[:, pairs < 0] = -2
+        return alleles.reshape(shape)
+
+    def refuse_haploid(self, use: str) -> None:
+        """Raise InputError when a sample has one haplotype: `use` needs two of each."""
+        if self.ploidy is not None:
+            raise InputError(f"{use} needs a panel of diploid samples; this one has haploid samples, as men on X are")
 
     @cached_property
     def allele_count(self) -> np.ndarray:
@@ -93,8 +134,10 @@ class Panel:
         unknown = [name for name in names if name not in row]
         if unknown:
             raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
-        haplotypes = haplotype_index(np.array([row[name] for name in names], dtype=np.int64))
-        return Panel(self.sites, tuple(names), self.alleles.of_haplotypes(haplotypes), self.contigs)
+        chosen = np.array([row[name] for name in names], dtype=np.int64)
+        alleles = self.alleles.of_haplotypes(self.haplotypes_of(chosen))
+        ploidy = None if self.ploidy is None else self.ploidy[chosen]
+        return Panel(self.sites, tuple(names), alleles, self.contigs, ploidy=ploidy)
 
     def between(self, start: int, stop: int) -> "Panel":
         """The panel at its sites start .. stop - 1, in memory."""
@@ -107,7 +150,7 @@ class Panel:
     def take(self, rows: np.ndarray | slice) -> "Panel":
         """The panel at some of its sites, in memory."""
         ages = None if self.ages is None else self.ages[:, rows]
-        return Panel(self.sites.take(rows), self.samples, self.alleles.take(rows), self.contigs, ages)
+        return Panel(self.sites.take(rows), self.samples, self.alleles.take(rows), self.contigs, ages, self.ploidy)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles packed along the haplotypes (numpy.packbits, big-endian bits)."""
@@ -127,6 +170,8 @@ class Panel:
         arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
         if self.ages is not None:
             arrays["ages"] = self.ages
+        if self.ploidy is not None:
+            arrays["ploidy"] = self.ploidy
         return arrays
 
     @classmethod
@@ -139,9 +184,11 @@ class Panel:
         sites = Sites(
             np.array(texts["chrom"].tolist()), arrays["pos"], texts["id"], texts["ref"], texts["alt"], arrays["cm"]
         )
-        alleles = StoredHaplotypes(path, stored.offset, len(sites), 2 * len(samples))
+        ploidy = arrays.get("ploidy")
+        number = 2 * len(samples) if ploidy is None else int(ploidy.sum())
+        alleles = StoredHaplotypes(path, stored.offset, len(sites), number)
         contigs = tuple(artefacts.decode_strings(arrays["contigs"]))
-        return cls(sites, samples, alleles, contigs, arrays.get("ages"))
+        return cls(sites, samples, alleles, contigs, arrays.get("ages"), ploidy)
 
 
 def strings(values: Sequence[str]) -> np.ndarray:
@@ -157,6 +204,9 @@ def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
 
 
 def haplotype_index(samples: np.ndarray) -> np.ndarray:
-    """Indices [2P] of the haplotypes of samples [P], the two of each sample side by side."""
+    """Indices [2P] of the haplotypes of diploid samples [P], the two of each side by side; of a fold's queries.
+
+    A panel's samples may be haploid: `Panel.haplotypes_of`.
+    """
     pairs = 2 * samples[:, None] + np.arange(2)
     return pairs.reshape(-1)

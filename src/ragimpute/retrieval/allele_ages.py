@@ -43,7 +43,7 @@ def panel_sharing(
     alleles = panel.alleles.take(compared)
     cm = panel.sites.cm
     before, after = _numbers_around(compared, len(panel.alleles))
-    groups = np.repeat(group, 2)
+    groups = group[panel.sample_of_haplotype]
     return sharing.mutual_sharing(alleles, cm[compared], drawn, cm, before, after, groups, leave_out, threads)
 
 
@@ -51,7 +51,7 @@ def panel_isolation(
     panel: Panel, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`isolation.isolation` of every site."""
-    groups = np.repeat(group, 2)
+    groups = group[panel.sample_of_haplotype]
     return isolation.isolation(
         panel.alleles, panel.minor_is_ref, drawn, panel.sites.cm, groups, leave_out=leave_out, threads=threads
     )
@@ -64,7 +64,7 @@ def panel_clustering(
     alleles, flipped = panel.alleles, panel.minor_is_ref
     typed = alleles[typed_sites]
     before, after = _numbers_around(typed_sites, len(alleles))
-    groups = np.repeat(group, 2)
+    groups = group[panel.sample_of_haplotype]
     return clustering.clustering(typed, alleles, flipped, drawn, before, after, groups, leave_out, threads)
 
 

@@ -67,12 +67,12 @@ def paint_haplotypes(
     rows = []
     for query, best in enumerate(found.neighbours):
         for first, last, copied in _stretches(best):
-            neighbour = part.reference.samples[copied // 2]
+            neighbour = part.reference.samples[part.reference.sample_of_haplotype[copied]]
             row = _extent(sites, first, last)
             row["sample"] = samples[query // 2]
             row["haplotype"] = query % 2 + 1
             row["neighbour"] = neighbour
-            row["neighbour_haplotype"] = copied % 2 + 1
+            row["neighbour_haplotype"] = int(part.reference.number_in_sample(np.array(copied)))
             row["population"] = populations.get(neighbour, "NA")
             rows.append(row)
     return pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "mask"])

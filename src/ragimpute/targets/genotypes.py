@@ -10,9 +10,11 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
+from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
-from ragimpute.vcf.source import Region, genotypes, read_header, records, refuse_haploid, sample_order
+from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
+from ragimpute.vcf.source import genotypes, read_header, records, sample_order
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ class TargetGenotypes:
     dropped: pd.DataFrame  # records that were not used: chrom, pos, id, ref, alt, reason
     recoded: pd.DataFrame = field(default_factory=_no_records)  # records used as swapped or flipped, likewise
     filled: np.ndarray | None = None  # [M, N] bool: genotypes that the file lacks and phasing has filled in
+    # [N] int8, the alleles that a sample has here: 2; 1, twice in `alleles`; 0, and 0 in `alleles`; None: all have two
+    ploidy: np.ndarray | None = None
+    set_missing: pd.DataFrame = field(default_factory=_no_records)  # sites with genotypes that a ploidy excludes
 
     @property
     def complete(self) -> bool:
@@ -42,7 +47,8 @@ class TargetGenotypes:
     @property
     def known(self) -> np.ndarray:
         """Sites [M] bool with a genotype that is not missing; the others are imputed like untyped ones."""
-        found: np.ndarray = np.any(self.alleles >= 0, axis=(1, 2))
+        alleles = self.alleles if self.ploidy is None else self.alleles[:, self.ploidy > 0]
+        found: np.ndarray = np.any(alleles >= 0, axis=(1, 2))
         return found
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
@@ -50,6 +56,14 @@ class TargetGenotypes:
         index, alleles, phased = self.index[rows], self.alleles[rows], self.phased[rows]
         filled = None if self.filled is None else self.filled[rows]
         return replace(self, index=index, alleles=alleles, phased=phased, filled=filled)
+
+    def of_samples(self, columns: np.ndarray) -> "TargetGenotypes":
+        """Some of the samples only; `columns` indexes them."""
+        names = tuple(self.samples[i] for i in columns)
+        ploidy = None if self.ploidy is None else self.ploidy[columns]
+        filled = None if self.filled is None else self.filled[:, columns]
+        alleles, phased = self.alleles[:, columns], self.phased[:, columns]
+        return replace(self, samples=names, alleles=alleles, phased=phased, filled=filled, ploidy=ploidy)
 
     def rows(self, start: int, stop: int) -> slice:
         """Which of the M sites are the panel's sites start .. stop - 1."""
@@ -77,7 +91,7 @@ def read_genotypes(
     policy: AllelePolicy | None = None,
     frequency: np.ndarray | None = None,
     *,
-    region: Region | None = None,
+    chosen: ChosenRecords | None = None,
     require_match: bool = True,
     announce: bool = True,
     records_of: str | os.PathLike | None = None,
@@ -89,13 +103,16 @@ def read_genotypes(
     the reference, is needed to judge ambiguous records by it. Unusable records are listed with a reason: not in the
     reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
     allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
-    Records outside `region` are passed over. What was found is logged unless `announce` is false, as for a temporary
-    file, which means nothing to a user. `records_of`: a copy of the file, with an index, that is read instead.
+    Records but those of `chosen` are passed over. With its rule of ploidy samples may be haploid
+    (`haploid_samples.settle_ploidy`); without one records with haploid genotypes are dropped. What was found is logged
+    unless `announce` is false, as for a temporary file, which means nothing to a user. `records_of`: a copy of the
+    file, with an index, that is read instead.
 
     Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
     chromosome, shares no chromosome with the panel or (with `require_match`) no site.
     """
-    policy = policy or AllelePolicy()
+    policy, chosen = policy or AllelePolicy(), chosen or ChosenRecords()
+    region = chosen.region
     if frequency is None:
         if policy.ambiguous == "frequency":
             raise ValueError("judging by frequency needs the reference's frequencies")
@@ -103,12 +120,13 @@ def read_genotypes(
     header = read_header(path)
     wanted = tuple(header.samples if samples is None else samples)
     order = sample_order(path, header.samples, wanted)
-    collector = _Collector(path, sites, policy, frequency)
+    collector = _Collector(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
     source = records_of or path
     for record in records(source, region, samples=None if samples is None else wanted):
-        chroms[record.CHROM] = None
-        if region is None or region.holds(record.CHROM, record.POS):
+        if record.CHROM not in chosen.without:
+            chroms[record.CHROM] = None
+        if chosen.holds(record.CHROM, record.POS):
             collector.add(record)
     if not chroms and region is not None:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
@@ -133,13 +151,32 @@ def read_genotypes(
     array = np.empty((len(index), len(wanted), 3), dtype=np.int8)
     for row, site in enumerate(index.tolist()):
         array[row] = collector.found.pop(site)[order]
-    return TargetGenotypes(wanted, index, array[..., :2].copy(), array[..., 2] == 1, dropped, recoded)
+    if chosen.rule is None:
+        return TargetGenotypes(wanted, index, array[..., :2].copy(), array[..., 2] == 1, dropped, recoded)
+    settled = settle_ploidy(path, chosen.rule, wanted, sites.take(index), array, announce)
+    return TargetGenotypes(
+        wanted,
+        index,
+        settled.alleles,
+        settled.phased,
+        dropped,
+        recoded,
+        ploidy=settled.ploidy,
+        set_missing=settled.set_missing,
+    )
 
 
 class _Collector:
     """The usable genotypes of a file by the panel's sites, and the records that were dropped or recoded."""
 
-    def __init__(self, path: str | os.PathLike, sites: Sites, policy: AllelePolicy, frequency: np.ndarray) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sites: Sites,
+        policy: AllelePolicy,
+        frequency: np.ndarray,
+        chosen: ChosenRecords,
+    ) -> None:
         self.found: dict[int, np.ndarray] = {}  # site -> alleles and phase [N, 3] int8, samples in file order
         self.dropped: list[tuple] = []  # DROPPED_COLUMNS
         self.recoded: list[tuple] = []
@@ -147,6 +184,7 @@ class _Collector:
         self._index = SiteIndex(sites)
         self._policy = policy
         self._frequency = frequency
+        self._chosen = chosen
 
     def add(self, record) -> None:
         """Match a record with a site of the panel and keep its genotypes, or list it with a reason."""
@@ -155,9 +193,11 @@ class _Collector:
         array = None
         if match.site >= 0:
             array = genotypes(record)
+            if self._chosen.rule is not None and array is not None and array.shape[1] <= 3:
+                array = with_haploid_form(array)
             reason = "duplicate" if match.site in self.found else unusable_genotypes(array)
             if reason == "haploid":
-                refuse_haploid(self._path, record.CHROM, record.POS)
+                self._chosen.refuse_haploid(self._path, record.CHROM, record.POS)
         if match.site >= 0 and not reason and array is not None:
             array = _diploid(self._path, record, array)
             known = array[array[:, 0] >= 0, :2] if match.ambiguous else array[:0, :2]

@@ -11,6 +11,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, PloidyRule
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
@@ -81,6 +82,7 @@ def phase(
 
     `reference` holds the reference samples only, at all panel sites. Beagle reads them at the typed sites. A sample
     whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
+    Where samples are haploid, Beagle gets those of them only that have missing genotypes.
     Raises InputError when Beagle is missing or fails.
     """
     if targets.complete:
@@ -94,7 +96,9 @@ def phase(
     alleles = filled.astype(np.int8)
     rows = np.flatnonzero(has_neighbours(sites))
     if len(rows) and not targets.at(rows).complete:
-        alleles[rows] = _by_beagle(typed, targets, rows, genetic_map, memory_mb, seed)
+        columns = _samples_for_beagle(targets)
+        by_beagle = _by_beagle(typed, targets.of_samples(columns), rows, genetic_map, memory_mb, seed)
+        alleles[np.ix_(rows, columns)] = by_beagle
     keep_given_phase(alleles, targets, sites)
     missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
     return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased), filled=missing)
@@ -159,6 +163,13 @@ def has_neighbours(sites: Sites) -> np.ndarray:
     return several
 
 
+def _samples_for_beagle(targets: TargetGenotypes) -> np.ndarray:
+    """Which samples Beagle phases: all of them, but of haploid ones only those with missing genotypes."""
+    has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
+    is_diploid = True if targets.ploidy is None else targets.ploidy == 2
+    return np.flatnonzero(has_gaps | is_diploid)
+
+
 def _by_beagle(
     typed: Panel, targets: TargetGenotypes, rows: np.ndarray, genetic_map: GeneticMap, memory_mb: int, seed: int
 ) -> np.ndarray:
@@ -171,10 +182,19 @@ def _by_beagle(
         write_inputs(folder, local, unphased, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
-        phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples, announce=False)
+        chosen = ChosenRecords(rule=_rule(targets))
+        phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples, chosen=chosen, announce=False)
     if len(phased.index) != len(sites) or not phased.complete:
         raise InputError(f"Beagle phased {len(phased.index)} of the {len(sites)} typed sites")
     return phased.alleles
+
+
+def _rule(targets: TargetGenotypes) -> PloidyRule | None:
+    """The rule by which `targets` are read again: each sample has the ploidy that it had."""
+    if targets.ploidy is None:
+        return None
+    sexes = ["F" if ploidy == 2 else "M" for ploidy in targets.ploidy.tolist()]
+    return PloidyRule("X", dict(zip(targets.samples, sexes, strict=True)))  # type: ignore[arg-type]
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
@@ -211,12 +231,14 @@ def write_inputs(
 ) -> None:
     """Write reference.vcf.gz, targets.vcf.gz (typed sites) and, given a map that is not uniform, map.plink."""
     sites = reference.sites
-    alleles = reference.alleles[:].reshape(len(sites), len(reference.samples), 2)
+    alleles = reference.allele_pairs()
     write_genotypes(folder / "reference.vcf.gz", sites, reference.contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
-    write_genotypes(
-        folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, targets.alleles, targets.phased
-    )
+    known = targets.alleles
+    if targets.ploidy is not None:
+        known = known.copy()
+        known[:, targets.ploidy == 1, 1] = ABSENT
+    write_genotypes(folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, known, targets.phased)
     if genetic_map is not None and not genetic_map.is_uniform:
         chroms = list(dict.fromkeys(sites.chrom.tolist()))
         genetic_map.write_plink(folder / "map.plink", chroms)

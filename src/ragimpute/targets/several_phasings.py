@@ -34,7 +34,8 @@ def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGeno
     """Write all of `phasings`, P of the same N samples at the same M sites, as an artefact of KIND.
 
     Arrays: `alleles` [P, M, N, 2] int8; `index` [M] int64, the panel indices of the sites; `filled` [M, N] uint8, 1
-    where the genotype was missing and phasing filled it in; `samples`, the names. The metadata has the SHA-256 of the
+    where the genotype was missing and phasing filled it in; `samples`, the names; `ploidy` [N] int8, if not all are
+    diploid. The metadata has the SHA-256 of the
     VCF `phased`, which holds the first phasing for users, if there is one.
     """
     first = phasings[0]
@@ -45,6 +46,8 @@ def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGeno
         "filled": filled.astype(np.uint8),
         "samples": artefacts.encode_strings(first.samples),
     }
+    if first.ploidy is not None:
+        arrays["ploidy"] = first.ploidy
     metadata = {} if phased is None else {"phased_sha256": artefacts.file_digest(phased)}
     artefacts.save(path, KIND, arrays, metadata)
 
@@ -69,8 +72,10 @@ def load_phasings(path: Path, samples: Sequence[str], typed: np.ndarray) -> list
         )
     filled = arrays["filled"] == 1
     phased = np.ones(filled.shape, dtype=bool)
+    ploidy = arrays.get("ploidy")
     return [
-        TargetGenotypes(names, index, alleles, phased, pd.DataFrame(), filled=filled) for alleles in arrays["alleles"]
+        TargetGenotypes(names, index, alleles, phased, pd.DataFrame(), filled=filled, ploidy=ploidy)
+        for alleles in arrays["alleles"]
     ]
 
 

@@ -99,8 +99,60 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
 
 
 @njit(cache=True, nogil=True)
+def _put_haploid(out, at, x, fields, words, lengths):
+    """Write a sample of one allele, which is ALT with `x` thousandths."""
+    one = np.uint64(1)
+    out[at] = TAB
+    at += one
+    for rank in range(fields.shape[0]):
+        if rank:
+            out[at] = COLON
+            at += one
+        if fields[rank] == GT:
+            out[at] = ZERO + (x > 500)
+            at += one
+        elif fields[rank] == GP:
+            at = _put(out, at, words[1000 - x], lengths[1000 - x])
+            out[at] = COMMA
+            at = _put(out, at + one, words[x], lengths[x])
+        else:
+            at = _put(out, at, words[x], lengths[x])
+    return at
+
+
+@njit(cache=True, nogil=True)
+def format_imputed_by_ploidy(out, prefixes, starts, a, b, both, fields, words, lengths, ploidy):
+    """`format_imputed` of samples whose `ploidy` [N] is 2, 1 (only `a` counts) or 0 (all fields are missing)."""
+    one = np.uint64(1)
+    at = np.uint64(0)
+    for site in range(a.shape[0]):
+        for i in range(starts[site], starts[site + 1]):
+            out[at] = prefixes[i]
+            at += one
+        for sample in range(a.shape[1]):
+            x = np.int64(a[site, sample])
+            if ploidy[sample] == 2:
+                y, g2 = np.int64(b[site, sample]), np.int64(both[site, sample])
+                at = _put_sample(out, at, x, y, g2, fields, words, lengths)
+            elif ploidy[sample] == 1:
+                at = _put_haploid(out, at, x, fields, words, lengths)
+            else:
+                out[at] = TAB
+                for _ in range(fields.shape[0]):
+                    out[at + one] = DOT
+                    out[at + np.uint64(2)] = COLON
+                    at += np.uint64(2)
+        out[at] = NEWLINE
+        at += one
+    return np.int64(at)
+
+
+@njit(cache=True, nogil=True)
 def format_genotypes(out, prefixes, starts, alleles, phased):
-    """Write GT-only records to `out` and return the bytes taken; alleles [M, N, 2] int8 (-1: './.'), phased [M, N]."""
+    """Write GT-only records to `out` and return the bytes taken; phased [M, N] bool.
+
+    alleles [M, N, 2] int8: -1 is missing ('./.'), a second allele -2 makes a genotype of one allele ('0', '1' or '.').
+    """
     at = 0
     for site in range(alleles.shape[0]):
         for i in range(starts[site], starts[site + 1]):
@@ -109,6 +161,10 @@ def format_genotypes(out, prefixes, starts, alleles, phased):
         for sample in range(alleles.shape[1]):
             first, second = alleles[site, sample, 0], alleles[site, sample, 1]
             out[at] = TAB
+            if second == -2:
+                out[at + 1] = DOT if first < 0 else ZERO + first
+                at += 2
+                continue
             if first < 0 or second < 0:
                 out[at + 1], out[at + 3] = DOT, DOT
             else:

@@ -12,6 +12,7 @@ class Imputed:
     """The joint distribution of a sample's two alleles at a site is given by three numbers.
 
     P(h1=1) and P(h2=1) are `hds`, P(h1=1, h2=1) is `both`; GP, DS and GT follow (DS = sum of HDS = GP1 + 2 GP2).
+    Of a haploid sample only its first haplotype counts: DS = HDS = GP1.
     """
 
     samples: tuple[str, ...]
@@ -20,6 +21,7 @@ class Imputed:
     typed: np.ndarray  # [S] bool
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
     er2: np.ndarray | None = None  # [S] float32, that of ragimpute.imputation.left_out; NaN at untyped sites
+    ploidy: np.ndarray | None = None  # [N] int8: 0 (written as missing), 1 or 2; None: all samples are diploid
 
     @classmethod
     def of_fold(cls, fold: Fold, hds: np.ndarray, both: np.ndarray) -> "Imputed":

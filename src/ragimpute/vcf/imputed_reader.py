@@ -16,9 +16,11 @@ class ImputedVcf:
     """What an imputed VCF says about N samples at the panel's S sites; NaN where the file lacks a record."""
 
     samples: tuple[str, ...]
-    ds: np.ndarray  # [S, N] float32 in [0, 2]
-    hds: np.ndarray | None  # [S, N, 2] float32 in [0, 1]; None when the file has no HDS
-    gp_both: np.ndarray | None  # [S, N] float32, the probability of two alternate alleles; None when it has no GP
+    ds: np.ndarray  # [S, N] float32 in [0, 2]; in [0, 1] where the sample is haploid
+    # [S, N, 2] float32 in [0, 1], the second NaN where the sample is haploid; None when the file has no HDS
+    hds: np.ndarray | None
+    # [S, N] float32, the probability of two alternate alleles, NaN where haploid; None when the file has no GP
+    gp_both: np.ndarray | None
     r2: np.ndarray  # [S] float32, the file's own estimate; NaN when absent
     er2: np.ndarray  # [S] float32, its leave-one-out r2; NaN when absent
     typed: np.ndarray  # [S] bool
@@ -79,7 +81,8 @@ def read_imputed(
         seen[site] = True
         if hds is not None:
             hds[site] = _field(path, record, "HDS", 2)[order]
-            ds[site] = hds[site].sum(axis=1)
+            h1, h2 = hds[site, :, 0], hds[site, :, 1]
+            ds[site] = np.where(np.isnan(h2), h1, h1 + h2)
         else:
             ds[site] = _field(path, record, "DS", 1)[order, 0]
         if both is not None:
@@ -98,11 +101,13 @@ def read_imputed(
 
 
 def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:
-    """FORMAT field [N, width] of a record."""
+    """FORMAT field [N, width] of a record; NaN in the places that genotypes of fewer alleles lack."""
     try:
         values = record.format(name)
     except KeyError:
         values = None
-    if values is None or values.shape[1] != width:
+    if values is not None and values.shape[1] == width:
+        return values
+    if values is None or values.shape[1] != width - 1:
         raise InputError(f"{path}: {record.CHROM}:{record.POS}: FORMAT/{name} is absent or has not {width} values")
-    return values
+    return np.pad(values, ((0, 0), (0, 1)), constant_values=np.nan)  # all samples are haploid

@@ -42,13 +42,25 @@ def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
     return Quantised(a, b, np.clip(joint, least, most))
 
 
-def minimac_r2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def each_haplotype(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
+    """The values [S, H] of all haplotypes that are there, from those of the samples' first and second ones, [S, N].
+
+    `ploidy` [N] is 0, 1 or 2; None: all samples have two haplotypes.
+    """
+    if ploidy is None:
+        return np.concatenate([a, b], axis=1)
+    return np.concatenate([a[:, ploidy >= 1], b[:, ploidy == 2]], axis=1)
+
+
+def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
     """Minimac's estimated R2 [S] from thousandths [S, N]: mean((hds - p)^2) / (p (1 - p)); 0 where monomorphic.
+
+    Of each sample as many haplotypes count as its `ploidy` [N] says (`each_haplotype`).
 
     Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
     same frequency.
     """
-    haplotypes = np.concatenate([a, b], axis=1).astype(np.float64) / UNIT
+    haplotypes = each_haplotype(a, b, ploidy).astype(np.float64) / UNIT
     mean = haplotypes.mean(axis=1)
     variance = ((haplotypes - mean[:, None]) ** 2).mean(axis=1)
     expected = mean * (1 - mean)

@@ -171,15 +171,6 @@ def genotypes(record) -> np.ndarray | None:
         return None
 
 
-def refuse_haploid(path: str | os.PathLike, chrom: str, pos: int) -> None:
-    """Raise InputError for a haploid genotype on X: its non-pseudoautosomal part needs a model of its own."""
-    if chrom.removeprefix("chr") in X_NAMES:
-        raise InputError(
-            f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X; its non-pseudoautosomal part is not "
-            "supported: restrict the files to a pseudoautosomal region (bcftools view -r)"
-        )
-
-
 def contig_id(line: str) -> str:
     """The ID of a ##contig line; '' when it has none."""
     match = re.search(r"[<,]ID=([^,>]+)", line)
@@ -190,6 +181,19 @@ def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
     """Contig -> length, of those ##contig lines that give one."""
     lengths = {contig_id(line): re.search(r"[<,]length=(\d+)", line) for line in lines}
     return {chrom: int(match[1]) for chrom, match in lengths.items() if match}
+
+
+def chromosomes_with_records(path: str | os.PathLike) -> list[str]:
+    """The chromosomes of a file's records, by its index if it has one, else by reading through the file."""
+    index = index_of(path)
+    if not _is_bcf(path):
+        return _chromosomes(path, index)
+    if index is None:
+        return list(dict.fromkeys(record.CHROM for record in records(path, samples=[])))
+    import pysam.bcftools
+
+    text = str(pysam.bcftools.index("--stats", os.fspath(path)))
+    return [line.split("\t")[0] for line in text.splitlines()]
 
 
 def index_of(path: str | os.PathLike) -> str | None:

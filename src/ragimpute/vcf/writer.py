@@ -16,7 +16,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.quantise import UNIT, Quantised, minimac_r2, quantise
+from ragimpute.vcf.quantise import UNIT, Quantised, each_haplotype, minimac_r2, quantise
 from ragimpute.vcf.source import contig_id, contig_lengths
 
 Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
@@ -25,7 +25,7 @@ CHUNK_BYTES = 1 << 22  # of text at a time, as a bound: records are formatted an
 HEADER_LINES = {
     "GT": '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the most probable of four pairs">',
     "DS": '##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage of the alternate allele, the sum of HDS">',
-    "HDS": '##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Alternate allele dosage of each haplotype">',
+    "HDS": '##FORMAT=<ID=HDS,Number=.,Type=Float,Description="Alternate allele dosage of each haplotype">',
     "GP": '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Genotype probabilities 0, 1, 2">',
 }
 INFO_LINES = (
@@ -131,9 +131,11 @@ def _imputed_chunks(
         record_room = len(samples) * format_kernel.WIDEST + 1
         room = len(prefixes) + (stop - start) * record_room + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
-        size = format_kernel.format_imputed(
-            out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
-        )
+        arguments = out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
+        if part.ploidy is None:
+            size = format_kernel.format_imputed(*arguments)
+        else:
+            size = format_kernel.format_imputed_by_ploidy(*arguments, part.ploidy)
         return out[:size].data
 
     place = 0
@@ -150,10 +152,8 @@ def _imputed_chunks(
 
 def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
     """INFO of the sites start .. stop - 1 of `part`, of which `numbers` are the printed thousandths."""
-    first = numbers.a.mean(axis=1, dtype=np.float64)
-    second = numbers.b.mean(axis=1, dtype=np.float64)
-    frequency = (first + second) / (2 * UNIT)
-    r2 = minimac_r2(numbers.a, numbers.b) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
+    frequency = _frequency(numbers, part.ploidy)
+    r2 = minimac_r2(numbers.a, numbers.b, part.ploidy) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
     er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
     typed = part.typed[start:stop]
     columns = []
@@ -165,6 +165,15 @@ def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> l
             info += f"ER2={_decimal(left_out, 4)};"
         columns.append(info + ("TYPED" if is_typed else "IMPUTED"))
     return columns
+
+
+def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
+    """The mean of the printed HDS at each site: [S] float64."""
+    if ploidy is not None:
+        return each_haplotype(numbers.a, numbers.b, ploidy).mean(axis=1, dtype=np.float64) / UNIT
+    first = numbers.a.mean(axis=1, dtype=np.float64)
+    second = numbers.b.mean(axis=1, dtype=np.float64)
+    return (first + second) / (2 * UNIT)
 
 
 def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
@@ -192,7 +201,10 @@ def write_genotypes(
     source: str = "ragimpute",
     threads: int = 1,
 ) -> None:
-    """Write GT of `samples` at M `sites`: alleles [M, N, 2] in {-1, 0, 1} (-1 = missing), phased [M, N] or one bool."""
+    """Write GT of `samples` at M `sites`: phased [M, N] or one bool, alleles [M, N, 2] in {-2, -1, 0, 1}.
+
+    -1 is missing; -2 as the second allele: the sample has one.
+    """
     if alleles.shape != (len(sites), len(samples), 2):
         raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} samples x 2")
     whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])

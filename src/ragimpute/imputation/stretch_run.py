@@ -1,0 +1,249 @@
+"""Imputing one stretch of a genome: its panel, phasings and windows, one after the other, each kept when it is done."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ragimpute import __version__
+from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.imputation.engine import Engine
+from ragimpute.imputation.inputs import (
+    UNTYPED_CHROMOSOME,
+    UNTYPED_STRETCH,
+    ImputationInputs,
+    MatchedInputs,
+    PreparedImputation,
+    match_targets,
+    panel_of,
+    phase_targets,
+)
+from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.stretches import Stretch
+from ragimpute.imputation.work_size import WorkSize
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
+from ragimpute.panel.windows import Window
+from ragimpute.progress import share_of_work
+from ragimpute.tables import join_tables, write_table
+from ragimpute.targets.several_phasings import load_phasings, save_phasings
+from ragimpute.vcf.imputed import Imputed
+from ragimpute.vcf.quantise import minimac_r2, quantise
+from ragimpute.vcf.writer import longest_position, write_piece
+
+logger = logging.getLogger(__name__)
+
+R2_LIMITS = (0.3, 0.8)  # of the sites that are counted in a summary
+LISTED = dict.fromkeys([*DROPPED_COLUMNS, "file"], str)
+RECODED = dict.fromkeys(DROPPED_COLUMNS, str)
+
+
+@dataclass(frozen=True)
+class GenomeRequest:
+    """What is imputed, and where to. `inputs` holds the options; its files are replaced by those of each chromosome."""
+
+    files: Sequence[ChromosomeFiles]
+    inputs: ImputationInputs
+    out: str  # with {chrom}: a file for each chromosome
+    fields: tuple[str, ...]
+    keep_unmatched: bool
+    work: WorkSize
+
+    def decides(self) -> dict[str, Any]:
+        """All that decides on the result, for `Pieces`."""
+        inputs = asdict(replace(self.inputs, reference=Path(), targets=Path(), genetic_map=None))
+        about_runs = ("reference", "targets", "genetic_map", "threads", "memory_mb", "exclude_samples", "model", "sex")
+        options = {name: value for name, value in inputs.items() if name not in about_runs}
+        decides: dict[str, Any] = {"version": __version__, "options": options, "fields": list(self.fields)}
+        decides |= {"keep_unmatched": self.keep_unmatched, "core_cm": self.work.core_cm, "out": self.out}
+        decides["reference"] = {files.name: file_state(files.reference) for files in self.files}
+        decides["targets"] = {files.name: file_state(files.targets) for files in self.files}
+        decides["map"] = {files.name: file_state(files.genetic_map) for files in self.files if files.genetic_map}
+        for files in self.files:
+            of_pars = {f"{files.name}_{part}": file_state(path) for part, path in files.par_maps.items()}
+            decides["map"] |= of_pars
+        named = (self.inputs.exclude_samples, self.inputs.model, self.inputs.sex)
+        decides["other_files"] = [file_state(path) for path in named if path is not None]
+        return decides
+
+
+class StretchRun:
+    """One stretch: its panel, phasings and windows are pieces, each made once."""
+
+    def __init__(
+        self, request: GenomeRequest, stretch: Stretch, pieces: Pieces, targets_copy: Path | None, is_alone: bool
+    ) -> None:
+        """`is_alone`: nothing else is imputed, so that it is an error when no site is typed."""
+        self.request, self.stretch, self.pieces, self.targets_copy = request, stretch, pieces, targets_copy
+        self.name, self.is_alone = stretch.name, is_alone
+        files = stretch.files
+        self.inputs = replace(
+            request.inputs, reference=files.reference, targets=files.targets, genetic_map=files.genetic_map
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Impute what is missing; what was found, the last piece of the stretch.
+
+        Raises NoUsableSite and UnusableChromosome where nothing can be imputed.
+        """
+        found = self.pieces.load_json(f"{self.name}.json")
+        if found is not None:
+            return found
+        start = time.perf_counter()
+        prepared = self.pieces.path(f"{self.name}.panel.safetensors")
+        chosen = self.stretch.chosen
+        with self._unusable_alone():
+            panel, unread = panel_of(self.inputs, prepared, chosen)
+        try:
+            with self._unusable_alone():
+                matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
+        except NoTypedSites as error:
+            if self.is_alone:
+                raise
+            logger.warning("%s%s", f"{self.name}: " if self.stretch.is_of_sex_chromosome else "", error)
+            reason = UNTYPED_STRETCH if self.stretch.is_of_sex_chromosome else UNTYPED_CHROMOSOME
+            not_imputed = unused_sites(panel.sites, reason)
+            listed = [table.assign(file="reference") for table in (unread, not_imputed)]
+            found = nothing_imputed(self.pieces, self.name, listed)
+            found |= {"reference_samples": len(panel.samples), "contigs": list(panel.contigs)}
+        else:
+            found = self._impute(matched)
+        found["seconds"] = round(time.perf_counter() - start, 1)
+        self.pieces.save_json(f"{self.name}.json", found)
+        prepared.unlink(missing_ok=True)
+        return found
+
+    @contextmanager
+    def _unusable_alone(self) -> Iterator[None]:
+        """What is wrong with the files of X, Y or MT concerns that chromosome alone: UnusableChromosome."""
+        try:
+            yield
+        except (NoTypedSites, NoUsableSite):
+            raise
+        except InputError as error:
+            if self.stretch.is_of_sex_chromosome:
+                raise UnusableChromosome(str(error)) from None
+            raise
+
+    def _impute(self, matched: MatchedInputs) -> dict[str, Any]:
+        ready = matched.phased(self._phasings(matched))
+        engine = Engine(
+            ready.panel, ready.phasings, ready.imputer, self.request.work, self.inputs.threads, self.pieces.folder
+        )
+        plan = engine.windows(ready.wanted)
+        counts = []
+        with share_of_work(f"imputing {self.name}") as progress:
+            for number, window in enumerate(plan):
+                counts.append(self._window(engine, window, f"{self.name}.{number:05d}"))
+                progress((number + 1) / len(plan))
+        self._write_tables(ready)
+        return {
+            **_facts(ready),
+            "windows": len(plan),
+            "chroms": list(dict.fromkeys(ready.sites.chrom.tolist())),
+            "last_position": longest_position(ready.sites, ready.panel.contigs),
+            "contigs": list(ready.panel.contigs),
+            "sample_names": list(ready.typed.samples),
+            "sexes": self._sexes(ready),
+            "R2": [sum(column) for column in zip(*counts, strict=True)],
+        }
+
+    def _phasings(self, matched: MatchedInputs) -> list:
+        """The targets' phasings: made once, as nothing else may depend on a run that was stopped."""
+        path = self.pieces.path(f"{self.name}.phasings.safetensors")
+        if not path.exists():
+            save_phasings(path, None, phase_targets(self.inputs, matched, self.stretch.chosen))
+        typed = np.zeros(len(matched.panel.sites), dtype=bool)
+        typed[matched.typed.index] = True
+        return load_phasings(path, matched.typed.samples, typed)
+
+    def _window(self, engine: Engine, window: Window, name: str) -> list[float]:
+        """Write the records of a window unless they are there. Returns what is said of their R2."""
+        path = self.pieces.path(f"{name}.records")
+        counts = self.pieces.load_json(f"{name}.json")
+        if counts is not None and path.exists():
+            return counts
+        tally = _R2Tally()
+        sites = engine.reference.sites.take(slice(window.first, window.last))
+        write_piece(
+            path,
+            sites,
+            engine.targets[0].samples,
+            tally.counted(engine.impute(window)),
+            fields=self.request.fields,
+            threads=self.inputs.threads,
+        )
+        self.pieces.save_json(f"{name}.json", tally.counts)
+        return tally.counts
+
+    def _sexes(self, ready: PreparedImputation) -> list[str] | None:
+        """The sex codes of the samples, 1 or 2, as their ploidy on X tells them; None elsewhere."""
+        rule = self.stretch.chosen.rule
+        if rule is None or rule.chromosome != "X":
+            return None
+        ploidy = ready.typed.ploidy
+        return ["2"] * len(ready.typed.samples) if ploidy is None else [str(number) for number in ploidy]
+
+    def _write_tables(self, ready: PreparedImputation) -> None:
+        of_targets = [table.assign(file="targets") for table in (ready.typed.dropped, ready.typed.set_missing)]
+        write_stretch_tables(
+            self.pieces, self.name, [ready.unused.assign(file="reference"), *of_targets], ready.typed.recoded
+        )
+
+
+def write_stretch_tables(
+    pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame], recoded: pd.DataFrame | None = None
+) -> None:
+    """Keep the tables of the stretch `name`: `dropped` have the columns LISTED."""
+    write_table(join_tables(dropped, LISTED), pieces.path(f"{name}.dropped.tsv"))
+    write_table(join_tables([] if recoded is None else [recoded], RECODED), pieces.path(f"{name}.recoded.tsv"))
+
+
+def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) -> dict[str, Any]:
+    """What is found of a stretch that is left out; `dropped`, with the columns LISTED, are its records."""
+    write_stretch_tables(pieces, name, dropped)
+    return {
+        "typed_sites": 0,
+        "imputed_sites": 0,
+        "reference_samples": 0,
+        "weights": "",
+        "windows": 0,
+        "chroms": [],
+        "last_position": 0,
+        "contigs": [],
+        "sample_names": [],
+        "sexes": None,
+        "R2": [0.0] * (2 + len(R2_LIMITS)),
+        "seconds": 0.0,
+    }
+
+
+class _R2Tally:
+    """Counts imputed sites by their R2 on the way to the file."""
+
+    def __init__(self) -> None:
+        self.counts = [0.0] * (2 + len(R2_LIMITS))  # imputed sites, sum of R2, and sites at or above each limit
+
+    def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
+        """The parts as they are."""
+        for part in parts:
+            numbers = quantise(part.hds[~part.typed], part.both[~part.typed])
+            r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
+            found = [len(r2), float(r2.sum()), *(int((r2 >= limit).sum()) for limit in R2_LIMITS)]
+            self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
+            yield part
+
+
+def _facts(ready: PreparedImputation) -> dict[str, Any]:
+    return {
+        "typed_sites": ready.n_typed,
+        "imputed_sites": len(ready.sites) - ready.n_typed,
+        "reference_samples": len(ready.panel.samples),
+        "weights": ready.model.name,
+    }

@@ -1,0 +1,134 @@
+"""What is imputed on its own: the autosomes of a file, and each stretch of X, Y and MT in which ploidy is constant."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ragimpute.errors import UnusableChromosome
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
+from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Kind, find_build, kind_of, stretches_of_x
+from ragimpute.panel.sexes import Sex
+from ragimpute.panel.store import Panel
+from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
+
+logger = logging.getLogger(__name__)
+
+AUTOSOME = re.compile(r"(chr)?([1-9]|1[0-9]|2[0-2])")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a file that is imputed as a whole: its own panel, phasing and windows."""
+
+    name: str  # of its pieces
+    files: ChromosomeFiles  # with the map of the stretch
+    chosen: ChosenRecords
+
+    @property
+    def is_of_sex_chromosome(self) -> bool:
+        """Whether it is of X, Y or MT."""
+        return self.chosen.region is not None and kind_of(self.chosen.region.chrom) is not None
+
+
+@dataclass(frozen=True)
+class Chromosome:
+    """What is imputed, or left out, together: X, Y or MT of a file, or all of its other chromosomes."""
+
+    name: str  # of its pieces
+    files: ChromosomeFiles
+    contig: str = ""  # of X, Y or MT in the file; empty: the others
+    without: frozenset[str] = frozenset()  # X, Y and MT, where these are the others
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages and in the summary."""
+        return self.name if self.name == self.files.name else self.contig
+
+    @property
+    def kind(self) -> Kind | None:
+        """Which of X, Y and MT it is."""
+        return kind_of(self.contig) if self.contig else None
+
+    def stretches(self, sexes: Mapping[str, Sex], build: str | None, region: Region | None) -> list[Stretch]:
+        """The stretches to impute, in order, of those that `region` touches.
+
+        `sexes`: of the samples for whom --sex gives it. `build`: of --build, 37 or 38.
+        Raises UnusableChromosome when the build of X is not known and sexes are.
+        """
+        if self.kind is None:
+            within = None if region is None else Region(region.chrom)  # windows are those of the whole chromosome
+            return [Stretch(self.name, self.files, ChosenRecords(within, self.without))]
+        if self.kind != "X":
+            rule = PloidyRule(self.kind, sexes)
+            return [Stretch(self.name, self.files, ChosenRecords(Region(self.contig), rule=rule))]
+        lengths = [_lengths(path) for path in (self.files.reference, self.files.targets)]
+        known = find_build(self.contig, lengths, build)
+        if known is None:
+            return [self._of_unknown_build(sexes)]
+        found = []
+        for part, where in stretches_of_x(self.contig, known).items():
+            if region is not None and (region.start > where.end or region.end < where.start):
+                continue
+            name = f"{self.name}.{part}" if part else self.name
+            files = replace(self.files, genetic_map=self.files.par_maps.get(part, self.files.genetic_map))
+            if part in (PAR1, PAR2):
+                chosen = ChosenRecords(where, pseudoautosomal=True)
+            else:
+                chosen = ChosenRecords(where, rule=PloidyRule("X", sexes))
+            found.append(Stretch(name, files, chosen))
+        return found
+
+    def _of_unknown_build(self, sexes: Mapping[str, Sex]) -> Stretch:
+        """All of X, where nothing says that a sample is haploid; haploid genotypes are refused when they are read."""
+        if sexes:
+            raise UnusableChromosome(
+                f"{self.files.reference}: the length of contig {self.contig} in the header does not tell the genome's "
+                "build, by which the pseudoautosomal regions are known: give --build 37 or 38"
+            )
+        logger.warning(
+            "%s: the genome's build is not known, so that all samples are taken for diploid on all of %s; give --build "
+            "37 or 38, and --sex, if men are among them",
+            self.files.reference,
+            self.contig,
+        )
+        return Stretch(self.name, self.files, ChosenRecords(Region(self.contig)))
+
+
+def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromosome]:
+    """X, Y and MT of the reference, each on its own, after all other chromosomes; of `region` only its own.
+
+    A file whose name in {chrom} is an autosome's is not looked into.
+    """
+    if region is not None:
+        is_special = kind_of(region.chrom) is not None
+        return [Chromosome(files.name, files, region.chrom if is_special else "")]
+    if AUTOSOME.fullmatch(files.name):
+        return [Chromosome(files.name, files)]
+    chroms = _chromosomes_of(files.reference)
+    special = [chrom for chrom in chroms if kind_of(chrom) is not None]
+    if len(chroms) == len(special) == 1:
+        return [Chromosome(files.name, files, special[0])]
+    found = [Chromosome(f"{files.name}.{chrom}", files, chrom) for chrom in special]
+    if len(special) < len(chroms) or not chroms:
+        found.insert(0, Chromosome(files.name, files, without=frozenset(special)))
+    return found
+
+
+def _chromosomes_of(reference: Path) -> Sequence[str]:
+    """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
+    if reference.suffix == ".safetensors":
+        return list(dict.fromkeys(Panel.load(reference).sites.chrom.tolist()))
+    named = [contig_id(line) for line in read_header(reference).contigs]
+    if named and not any(kind_of(name) for name in named):
+        return named
+    return chromosomes_with_records(reference)
+
+
+def _lengths(path: Path) -> Mapping[str, int]:
+    """The lengths of contigs that the header of a VCF, or a prepared panel, gives."""
+    if path.suffix == ".safetensors":
+        return contig_lengths(Panel.load(path).contigs)
+    return contig_lengths(read_header(path).contigs)

@@ -1,0 +1,127 @@
+"""How many alleles the samples have on a sex chromosome, and which of a panel's records agree with it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragimpute.errors import UnusableChromosome
+from ragimpute.panel.sex_chromosomes import Kind, kind_of
+from ragimpute.panel.sexes import Sex
+from ragimpute.vcf.source import Region
+
+UNKNOWN = -1
+OF_SEX: dict[Kind, dict[Sex, int]] = {"X": {"M": 1, "F": 2}, "Y": {"M": 1, "F": 0}, "MT": {"M": 1, "F": 1}}
+OTHER_PLOIDY = "ploidy of a sample differs from other records"
+ABSENT = -2  # the second allele of a haploid genotype, as cyvcf2 has it
+
+
+@dataclass(frozen=True)
+class PloidyRule:
+    """On X, beyond its pseudoautosomal regions, men are haploid; on Y women have no genotype; on MT all are haploid.
+
+    Ploidy [N] int8 is 0 (no genotype is expected), 1 or 2 for each sample.
+    """
+
+    chromosome: Kind
+    sexes: Mapping[str, Sex]  # of the samples whose sex was given; that of the others is told by their genotypes
+
+    def given(self, samples: Sequence[str]) -> np.ndarray:
+        """The ploidy of N samples by their sex, UNKNOWN where it was not given and matters: [N] int8."""
+        if self.chromosome == "MT":
+            return np.ones(len(samples), dtype=np.int8)
+        of_sex = OF_SEX[self.chromosome]
+        known = [self.sexes.get(name) for name in samples]
+        return np.array([UNKNOWN if sex is None else of_sex[sex] for sex in known], dtype=np.int8)
+
+    def of_record(
+        self, path: str | os.PathLike, place: str, samples: Sequence[str], genotypes: np.ndarray
+    ) -> np.ndarray | None:
+        """The ploidy of a panel's N samples by one record: [N] int8; None where a genotype is missing on X.
+
+        genotypes [N, 3] as `diploid_form` makes them. A given sex wins over a man's two equal alleles.
+        Raises UnusableChromosome for a haploid woman, naming her.
+        """
+        first, second = genotypes[:, 0], genotypes[:, 1]
+        if self.chromosome == "X" and (first < 0).any():
+            return None
+        by_form = np.where(second == ABSENT, 1, 2)
+        if self.chromosome == "Y":
+            by_form = np.where(first < 0, 0, 1)
+        given = self.given(samples)
+        if self.chromosome == "X":
+            haploid_women = np.flatnonzero((given == 2) & (by_form == 1))
+            if len(haploid_women):
+                raise haploid_woman(path, samples[haploid_women[0]], place)
+        return np.where(given == UNKNOWN, by_form, given).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class ChosenRecords:
+    """Which records of a file are read, of a panel or of targets, and how many alleles its samples have there."""
+
+    region: Region | None = None  # None: all of the file
+    without: frozenset[str] = frozenset()  # chromosomes that are passed over
+    rule: PloidyRule | None = None  # None: all samples are diploid
+    pseudoautosomal: bool = False  # records of X with haploid genotypes are dropped, as elsewhere, and not refused
+
+    def holds(self, chrom: str, pos: int) -> bool:
+        """Whether a record at this place is read."""
+        return chrom not in self.without and (self.region is None or bool(self.region.holds(chrom, pos)))
+
+    def refuse_haploid(self, path: str | os.PathLike, chrom: str, pos: int) -> None:
+        """Raise UnusableChromosome for a haploid genotype on X of which the pseudoautosomal regions are not known."""
+        if not self.pseudoautosomal and kind_of(chrom) == "X":
+            raise UnusableChromosome(
+                f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X, and its pseudoautosomal regions are "
+                "not known: give ragimpute impute the build (--build 37 or 38); a study takes these regions only"
+            )
+
+
+def haploid_woman(path: str | os.PathLike, sample: str, place: str) -> UnusableChromosome:
+    """The error for a woman, by the given sexes, whose genotype is haploid on X."""
+    return UnusableChromosome(
+        f"{path}: sample {sample} is a woman by --sex and haploid at {place}; correct the table or the genotypes"
+    )
+
+
+def diploid_form(genotypes: np.ndarray) -> np.ndarray:
+    """Genotypes [N, 2 or 3] of a record as [N, 3]: two alleles, the second ABSENT where haploid, and the phase."""
+    if genotypes.shape[1] == 3:
+        return genotypes
+    absent = np.full(len(genotypes), ABSENT, dtype=genotypes.dtype)
+    return np.stack([genotypes[:, 0], absent, genotypes[:, 1]], axis=1)
+
+
+@dataclass(frozen=True)
+class CheckedRecords:
+    """B records of a panel: their alleles, and what is wrong with some of them, each [B] bool."""
+
+    alleles: np.ndarray  # [B, H], of the haplotypes that are there
+    missing: np.ndarray
+    other_ploidy: np.ndarray  # a sample has not the number of alleles that it has elsewhere
+    unphased: np.ndarray
+
+
+def check_records(genotypes: np.ndarray, ploidy: np.ndarray | None) -> CheckedRecords:
+    """Check genotypes [B, N, 3] of samples with this `ploidy` [N]; None: all are diploid.
+
+    A haploid sample may have two equal alleles. Genotypes of samples with ploidy 0 are passed over.
+    """
+    first, second, phased = genotypes[..., 0], genotypes[..., 1], genotypes[..., 2]
+    pairs = genotypes[..., :2].reshape(len(genotypes), 2 * genotypes.shape[1])  # [B, 2 N]
+    if ploidy is None:
+        missing = ((first == -1) | (second == -1)).any(axis=1)
+        haploid = (second == ABSENT).any(axis=1) & ~missing
+        unphased = ((first != second) & (phased == 0)).any(axis=1)
+        return CheckedRecords(pairs, missing, haploid, unphased)
+    is_haploid, is_diploid = ploidy == 1, ploidy == 2
+    incomplete = (first == -1) | (second == -1)
+    missing = (incomplete & (ploidy > 0)).any(axis=1)
+    one_allele = (second == ABSENT) & is_diploid
+    two_alleles = (second >= 0) & (second != first) & is_haploid
+    other_ploidy = (one_allele | two_alleles).any(axis=1) & ~missing
+    unphased = ((first != second) & (phased == 0) & is_diploid).any(axis=1)
+    kept = np.stack([ploidy >= 1, ploidy == 2], axis=1).reshape(-1)  # [2 N]
+    return CheckedRecords(pairs[:, kept], missing, other_ploidy, unphased)

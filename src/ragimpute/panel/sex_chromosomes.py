@@ -1,0 +1,71 @@
+"""X, Y and MT: their names, and the stretches of X in which no sample's ploidy changes, by the genome's build."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ragimpute.errors import UnusableChromosome
+from ragimpute.vcf.source import LAST_POSITION, X_NAMES, Region
+
+Kind = Literal["X", "Y", "MT"]
+NAMES: dict[str, Kind] = {**dict.fromkeys(X_NAMES, "X"), "Y": "Y", "MT": "MT", "M": "MT"}
+PAR1, PAR2 = "par1", "par2"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What tells the pseudoautosomal regions of X in one build of the human genome; positions are 1-based."""
+
+    name: str
+    par1_end: int  # the last position of the first region
+    par2_start: int  # the first position of the second one
+    x_length: int
+
+
+# Genome Reference Consortium, "Human Genome Assembly": regions PAR#1 and PAR#2 of GRCh37 and GRCh38
+# (https://www.ncbi.nlm.nih.gov/grc/human)
+BUILDS = {
+    "37": Build("37", 2_699_520, 154_931_044, 155_270_560),
+    "38": Build("38", 2_781_479, 155_701_383, 156_040_895),
+}
+
+
+def kind_of(chrom: str) -> Kind | None:
+    """Which of X, Y and MT a chromosome is, by its name; None for any other."""
+    return NAMES.get(chrom.removeprefix("chr"))
+
+
+def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | None) -> Build | None:
+    """The build whose X has the length of contig `chrom` in one of the headers' `lengths`, or the one that is `given`.
+
+    None when neither tells. Raises UnusableChromosome when they contradict each other.
+    """
+    by_length = {build.x_length: build for build in BUILDS.values()}
+    told = {by_length[of_file[chrom]].name for of_file in lengths if of_file.get(chrom) in by_length}
+    if given is not None:
+        told.add(given)
+    if len(told) > 1:
+        said = "--build and the length" if given is not None else "the lengths"
+        raise UnusableChromosome(f"{said} of contig {chrom} in the headers are of different builds of the genome")
+    return BUILDS[told.pop()] if told else None
+
+
+def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:
+    """The three stretches of X in their order: PAR1, the part beyond (its name is empty), PAR2."""
+    return {
+        PAR1: Region(chrom, 1, build.par1_end),
+        "": Region(chrom, build.par1_end + 1, build.par2_start - 1),
+        PAR2: Region(chrom, build.par2_start, LAST_POSITION),
+    }
+
+
+def may_be_haploid(chrom: str, pos: int, lengths: Mapping[str, int]) -> bool:
+    """Whether haploid genotypes are in place here: on Y, on MT, and on X beyond its pseudoautosomal regions.
+
+    `lengths`: those of the contigs in the file's header, which tell the build; nowhere on X where they do not.
+    """
+    kind = kind_of(chrom)
+    if kind != "X":
+        return kind is not None
+    build = find_build(chrom, [lengths], None)
+    return build is not None and build.par1_end < pos < build.par2_start
