@@ -36,8 +36,12 @@ class BackEnd(Protocol):
         """What the fold's reference says of each site."""
         ...
 
-    def impute(self, fold: Fold, segments: Segments) -> Imputed:
-        """The fold's samples at all sites, given the arrays of both."""
+    def site_tables(self, fold: Fold, described: SiteDescription) -> Any:
+        """What `impute` computes of the fold's sites, the same for all samples; None: nothing."""
+        ...
+
+    def impute(self, fold: Fold, segments: Segments, tables: Any = None) -> Imputed:
+        """The fold's samples at all sites. `tables`: those of `site_tables`, of any samples at the same sites."""
         ...
 
 
@@ -59,10 +63,15 @@ class KernelBackEnd:
     def describe_sites(self, fold: Fold) -> SiteDescription:
         return site_inputs.describe_sites(fold, self.threads)
 
-    def impute(self, fold: Fold, segments: Segments) -> Imputed:
+    def site_tables(self, fold: Fold, described: SiteDescription) -> Any:
         from ragimpute.models.copy_rag import inference
 
-        return inference.kernel_dosages(self.weights, fold, segments, self.threads, self.temperature)
+        return inference.site_tables(self.weights, fold, described, self.threads)
+
+    def impute(self, fold: Fold, segments: Segments, tables: Any = None) -> Imputed:
+        from ragimpute.models.copy_rag import inference
+
+        return inference.kernel_dosages(self.weights, fold, segments, self.threads, self.temperature, tables)
 
     def attention(self, fold: Fold, segments: Segments, site: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which haplotypes the fold's haplotypes copy at one untyped site: see `copy_rag.inference.attention`."""
@@ -93,7 +102,10 @@ class TorchBackEnd:
     def describe_sites(self, fold: Fold) -> SiteDescription:
         return self.architecture.describe_sites(fold, self.threads)
 
-    def impute(self, fold: Fold, segments: Segments) -> Imputed:
+    def site_tables(self, fold: Fold, described: SiteDescription) -> None:
+        return None
+
+    def impute(self, fold: Fold, segments: Segments, tables: Any = None) -> Imputed:
         from ragimpute.imputation.network_dosages import network_dosages
 
         data = self.architecture.fold_data(self.size, fold, segments)

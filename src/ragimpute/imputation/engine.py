@@ -134,12 +134,13 @@ def _window_parts(
     n_samples = given.shape[1]
     samples = fold.samples[:n_samples]
     bounds = _batch_bounds(fold, n_samples, work)
-    about_sites = imputer.describe_sites(fold)
+    described = imputer.describe_sites(fold)
+    tables = imputer.site_tables(fold, described)
     with SampleBatches(len(bounds), folder) as batches:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
-            segments = Segments(imputer.retrieve(batch), about_sites)
-            imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments), batch)
+            segments = Segments(imputer.retrieve(batch), described)
+            imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments, tables), batch)
             both = imputed.both[window.core, :, None]
             batches.add(np.concatenate([imputed.hds[window.core], both], axis=2))
             del segments, imputed, both

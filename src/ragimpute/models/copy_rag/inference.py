@@ -7,12 +7,13 @@ two together.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numba
 import numpy as np
 from numba import njit
 
-from ragimpute.models.contract import Segments
+from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.models.copy_rag import site_inputs as inputs
 from ragimpute.models.copy_rag.attention_kernels import AT_A_TIME, BLOCK, fill_keys, from_half, gather_rows, weigh
 from ragimpute.models.copy_rag.inference_kernels import attend_block, fill_genotypes, fill_logits
@@ -25,31 +26,67 @@ MASK = 2  # the token of an untyped allele
 CHUNK = 64  # blocks whose genotypes are computed together: what they need stays in the cache
 
 
-def kernel_dosages(
-    weights: Mapping[str, np.ndarray], fold: Fold, segments: Segments, threads: int = 1, temperature: float = 1.0
-) -> Imputed:
-    """The imputed genotypes of the samples of `fold`, none of which is in its reference, at all S sites.
+@dataclass(frozen=True)
+class SiteTables:
+    """What the kernel reads of the sites of a fold, the same for all its samples: L sites in M blocks of BLOCK."""
 
-    `weights` are those of ragimpute.models.copy_rag.network.CopyRag by their names; `segments` as for its
-    architecture. The logits of genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a
-    site with one allele in the whole reference gets that one.
-    """
-    about = inputs.SiteInputs(fold, segments.described)
+    sites: np.ndarray  # [L] int64; a short block repeats its last site
+    left: np.ndarray  # [M] int64, the typed site to the left of each block
+    right: np.ndarray  # [M] int64
+    carriers: np.ndarray  # [M, H] uint8, of which bit i is of the block's site i
+    flipped: np.ndarray  # [S] bool, where the minor allele is REF
+    query: np.ndarray  # [M, BLOCK, D] float32
+    side: np.ndarray  # [M, BLOCK, 2] float32, what a site adds to left and to right keys
+    unseen: np.ndarray  # [chunks, 2, CHUNK * BLOCK] float32, log weight of what is not among the neighbours
+    calibration: np.ndarray  # [chunks, 2, CHUNK * BLOCK] float32, log scale and bias
+    fixed: np.ndarray  # [chunks, J, CHUNK * BLOCK] float32, the interaction's part that is the site's alone
+
+
+def site_tables(
+    weights: Mapping[str, np.ndarray], fold: Fold, described: SiteDescription, threads: int = 1
+) -> SiteTables:
+    """The tables of the untyped sites of `fold`; `described` as for its architecture."""
+    about = inputs.SiteInputs(fold, described)
     p = _contiguous(weights)
     sites, left, right, carriers = _blocks(about, np.flatnonzero(~fold.typed), threads)
-    before, log_frequencies = _embed(p, about, sites)  # L = len(sites) from here on
+    before, log_frequencies = _embed(p, about, sites)
     width = before.shape[1]
     query = _query(p, before)
+    query_blocks = np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width)
+    side_blocks = np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2)
     unseen = _linear(p, "background", before) + log_frequencies  # [L, 2]
     calibration = _linear(p, "calibration", before)  # [L, 2], log scale and bias
     calibration[:, 0] = calibration[:, 0].clip(-inputs.MOST_LOG_SCALE, inputs.MOST_LOG_SCALE)
     # the interaction reads 2 before + V c1 + V c2: its first layer, folded over the value projection of the contexts
+    of_embedding = p["interaction.0.weight"][:, :width]  # [J, D]
+    fixed = 2 * (before + p["value.bias"]) @ of_embedding.T + p["interaction.0.bias"]  # [L, J]
+    return SiteTables(
+        sites, left, right, carriers, about.flipped, query_blocks, side_blocks,
+        _chunks(unseen), _chunks(calibration), _chunks(fixed),
+    )  # fmt: skip
+
+
+def kernel_dosages(
+    weights: Mapping[str, np.ndarray],
+    fold: Fold,
+    segments: Segments,
+    threads: int = 1,
+    temperature: float = 1.0,
+    tables: SiteTables | None = None,
+) -> Imputed:
+    """The imputed genotypes of the samples of `fold`, none of which is in its reference, at all S sites.
+
+    `weights` are those of ragimpute.models.copy_rag.network.CopyRag by their names; `segments` as for its
+    architecture; `tables` are `site_tables` of any samples at these sites, computed here without them. The logits of
+    genotypes are divided by `temperature`. Typed sites keep the observed alleles, and a site with one allele in the
+    whole reference gets that one.
+    """
+    tables = tables or site_tables(weights, fold, segments.described, threads)
+    p = _contiguous(weights)
+    width = tables.query.shape[2]
     first = p["interaction.0.weight"]  # [J, D + 2]
     of_embedding, of_pair = first[:, :width], np.ascontiguousarray(first[:, width:])
-    fixed = 2 * (before + p["value.bias"]) @ of_embedding.T + p["interaction.0.bias"]  # [L, J]
     folded = of_embedding @ p["value.weight"]  # [J, D]
-    query_blocks = np.ascontiguousarray(query[:, :width]).reshape(-1, BLOCK, width)
-    side_blocks = np.ascontiguousarray(query[:, width:]).reshape(-1, BLOCK, 2)
     halves = segments.retrieved.features.view(np.uint16)
     key_weight, key_bias = _first_layer(p)
     sharpness = np.float32(1 / temperature)  # 1 leaves the logits as they are, to the last bit
@@ -65,16 +102,16 @@ def kernel_dosages(
         key_bias,
         p["key.2.weight"],
         p["key.2.bias"],
-        sites,
-        left,
-        right,
-        carriers,
-        about.flipped,
-        query_blocks,
-        side_blocks,
-        _chunks(unseen),
-        _chunks(calibration),
-        _chunks(fixed),
+        tables.sites,
+        tables.left,
+        tables.right,
+        tables.carriers,
+        tables.flipped,
+        tables.query,
+        tables.side,
+        tables.unseen,
+        tables.calibration,
+        tables.fixed,
         folded,
         of_pair,
         p["interaction.2.weight"],
