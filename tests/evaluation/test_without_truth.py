@@ -64,7 +64,9 @@ def test_metrics_hold_the_two_estimates_only(untold: Study) -> None:
     assert set(metrics["method"]) == set(METHODS)
     overall = metrics[metrics["stratum"] == "overall"].set_index("metric")["value"]
     assert overall.between(0, 1).all()
-    assert overall["r2_loo"].nunique() == 1, "it tells of the data, not of the method"
+    loo = overall["r2_loo"]
+    # networks compute it window by window, baselines chromosome by chromosome
+    assert np.ptp(loo) < 1e-4, "it tells of the data, not of the method"
     summary = pd.read_csv(untold.results / "summary.tsv", sep="\t")
     assert summary["r2_overall"].isna().all()
     assert pd.read_csv(untold.results / "comparisons.tsv", sep="\t").empty

@@ -92,9 +92,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         corner.replace(whole)
         subprocess.run(["tabix", "--force", whole], check=True)
     # the reader's own files, under the names that the pages give them
-    for name, own in (("reference.vcf.gz", "panel.vcf.gz"), ("targets.vcf.gz", "array.vcf.gz")):
-        shutil.copy2(example / name, folder / own)
-    shutil.copy2(example / "genetic_map.plink.map", folder / "chr20.map")
+    for name in ("panel.vcf.gz", "panel.chr20.vcf.gz"):
+        shutil.copy2(example / "reference.vcf.gz", folder / name)
+    shutil.copy2(example / "targets.vcf.gz", folder / "array.vcf.gz")
+    for name in ("chr20.map", "map.chr20.txt"):
+        shutil.copy2(example / "genetic_map.plink.map", folder / name)
     (folder / "names.txt").write_text("chr20 20\n")
     write_studies(folder)
     follow_the_recipes(folder)
