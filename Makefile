@@ -24,7 +24,7 @@ slurm: setup
 	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile "$(CONFIG)")
 	@echo "Report: $(CURDIR)/results/report.html"
 
-test test-long: PROGRAMS += chromium # the report's test; the report itself needs no browser
+test test-long: PROGRAMS += chromium plink2 # they check the report and the VCF of X; users need neither
 
 test: setup # with CI set: conda and SLURM, too
 	$(BIN)/python -m pytest -m "not long$(if $(CI),, and not ci)" -n 2 --dist loadgroup --durations 20

@@ -17,13 +17,13 @@ from ragimpute.imputation.network_dosages import network_dosages
 from ragimpute.models.contract import Segments
 from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import load_fold
-from ragimpute.panel.roles import write_roles
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.targets.mask import write_typed
 from ragimpute.training.model_file import load_model
 from ragimpute.vcf.imputed_reader import read_imputed
 from ragimpute.vcf.writer import write_genotypes
+from tiny_cohort import write_cohort
 from training_data import CPU, samples_of, small_network, windows_of
 
 LOSS = json.dumps({"hap": 0.25, "genotype": 0.4, "recon": 0.05, "gamma": 5})
@@ -82,16 +82,7 @@ def test_monomorphic_sites_get_their_only_allele(tiny_panel, tiny_typed):
 def files(tiny_panel, tiny_typed, tmp_path_factory):
     """The artefacts that come before retrieval, for the last two samples as targets."""
     folder = tmp_path_factory.mktemp("study")
-    reference = tiny_panel.of_samples(tiny_panel.samples[:-2])
-    reference.save(folder / "panel")
-    rows = [(p.sample, p.role, p.fold, p.population, p.family) for p in samples_of(reference)]
-    rows += [(name, "target", "targets", "NA", "NA") for name in tiny_panel.samples[-2:]]
-    roles = pd.DataFrame(rows, columns=["sample", "role", "fold", "population", "family"])
-    write_roles(roles, folder / "roles.tsv")
-    write_typed(folder / "typed.tsv", reference.sites, tiny_typed, np.zeros((60, 0), dtype=bool))
-    alleles = tiny_panel.alleles[tiny_typed][:, -4:].reshape(-1, 2, 2).astype(np.int8)
-    sites = reference.sites.take(np.flatnonzero(tiny_typed))
-    write_genotypes(folder / "phased.vcf.gz", sites, reference.contigs, tiny_panel.samples[-2:], alleles, True)
+    write_cohort(folder, tiny_panel, tiny_typed)
     return folder
 
 

@@ -1,7 +1,6 @@
 """X, Y and MT: men are haploid beyond the pseudoautosomal regions, and nothing of them stops the autosomes."""
 
 import dataclasses
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -161,8 +160,6 @@ def test_bcftools_and_plink_read_the_output(world, imputed, tmp_path) -> None:
     for command in (["view", "-c", "1"], ["stats"], ["query", "-f", "[%GT ]\n"]):
         done = subprocess.run(["bcftools", *command, imputed], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
-    if shutil.which("plink2") is None:
-        pytest.skip("plink2 is not installed (apt-get install plink2)")
     command = ["plink2", "--vcf", imputed, "dosage=HDS", "--psam", imputed.with_name("imputed.psam")]
     done = subprocess.run(
         [*command, "--split-par", "b37", "--freq", "--out", tmp_path / "p"], capture_output=True, text=True

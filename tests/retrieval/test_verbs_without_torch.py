@@ -3,17 +3,13 @@
 import subprocess
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from ragimpute import artefacts
 from ragimpute.panel.cohort import Cohort
-from ragimpute.panel.roles import write_roles
 from ragimpute.retrieval.segments_file import KIND
-from ragimpute.targets.mask import write_typed
-from ragimpute.vcf.writer import write_genotypes
-from training_data import samples_of
+from tiny_cohort import write_cohort
 
 RUN = """
 import sys
@@ -28,16 +24,7 @@ for line in sys.stdin.read().splitlines():
 def cohort(tiny_panel, tiny_typed, tmp_path_factory):
     """A panel of all samples but two, their roles, typed sites and the phased genotypes of these two."""
     folder = tmp_path_factory.mktemp("cohort")
-    reference = tiny_panel.of_samples(tiny_panel.samples[:-2])
-    reference.save(folder / "panel")
-    rows = [(role.sample, role.role, role.fold, "NA", "NA") for role in samples_of(reference)]
-    rows += [(name, "target", "targets", "NA", "NA") for name in tiny_panel.samples[-2:]]
-    roles = pd.DataFrame(rows, columns=["sample", "role", "fold", "population", "family"])
-    write_roles(roles, folder / "roles.tsv")
-    write_typed(folder / "typed.tsv", reference.sites, tiny_typed, np.zeros((60, 0), dtype=bool))
-    alleles = tiny_panel.alleles[tiny_typed][:, -4:].reshape(-1, 2, 2).astype(np.int8)
-    sites = reference.sites.take(np.flatnonzero(tiny_typed))
-    write_genotypes(folder / "phased.vcf.gz", sites, reference.contigs, tiny_panel.samples[-2:], alleles, True)
+    write_cohort(folder, tiny_panel, tiny_typed)
     return Cohort.load(folder / "panel", folder / "roles.tsv", folder / "typed.tsv")
 
 

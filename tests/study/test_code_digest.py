@@ -131,13 +131,13 @@ SMALL = {
     "cli/__init__.py": "",
     "cli/stage.py": (
         "import click\n"
-        "from ragimpute import library\n"
+        "from ragimpute import toolbox\n"
         "@click.command()\n"
         "def go_command():\n"
-        "    from ragimpute.library import Child\n"
-        "    return Child().run(library.FACTOR)\n"
+        "    from ragimpute.toolbox import Child\n"
+        "    return Child().run(toolbox.FACTOR)\n"
     ),
-    "library.py": (
+    "toolbox.py": (
         "from ragimpute import registry\n"
         "from ragimpute.base import Parent\n"
         "FACTOR, UNUSED = 2, 3\n"
@@ -179,7 +179,7 @@ def small(tmp_path: Path) -> Path:
     ("name", "old", "new"),
     [
         ("base.py", "10 * factor", "11 * factor"),
-        ("library.py", "FACTOR, UNUSED = 2", "FACTOR, UNUSED = 5"),
+        ("toolbox.py", "FACTOR, UNUSED = 2", "FACTOR, UNUSED = 5"),
         ("registry.py", "    return 1", "    return 2"),
         ("registry.py", "lambda: 5", "lambda: 6"),
     ],
@@ -192,8 +192,8 @@ def test_the_digest_follows_names(small: Path, name: str, old: str, new: str) ->
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("library.py", "    return 1", "    return 2"),
-        ("library.py", "ALONE = 4", "ALONE = 5"),
+        ("toolbox.py", "    return 1", "    return 2"),
+        ("toolbox.py", "ALONE = 4", "ALONE = 5"),
         ("plugins.py", "7", "8"),
     ],
     ids=["a function beside those used", "a constant beside those used", "a module that is not imported"],
@@ -203,15 +203,15 @@ def test_the_digest_leaves_out_what_is_not_reached(small: Path, name: str, old: 
 
 
 def test_a_module_that_is_used_as_a_value_counts_whole(small: Path) -> None:
-    write(small, "library.py", SMALL["library.py"].replace("registry.total()", "getattr(registry, 'to' + 'tal')()"))
+    write(small, "toolbox.py", SMALL["toolbox.py"].replace("registry.total()", "getattr(registry, 'to' + 'tal')()"))
     found = reached("go", "stage", root=small)
     assert {"ragimpute.registry:total", "ragimpute.registry:first"} <= found.keys()
 
 
 def test_an_import_of_a_name_that_is_computed_makes_the_whole_package_count(small: Path) -> None:
     assert "ragimpute.plugins:load" not in reached("go", "stage", root=small)
-    text = SMALL["library.py"].replace("registry.total()", "importlib.import_module(f'ragimpute.{factor}').load(1)")
-    write(small, "library.py", f"import importlib\n{text}")
+    text = SMALL["toolbox.py"].replace("registry.total()", "importlib.import_module(f'ragimpute.{factor}').load(1)")
+    write(small, "toolbox.py", f"import importlib\n{text}")
     assert "ragimpute.plugins:load" in reached("go", "stage", root=small)
 
 
@@ -219,7 +219,7 @@ def test_what_a_module_registers_when_it_is_imported_counts_though_nothing_names
     registered = "from ragimpute.registry import register\n@register\ndef third():\n    return 9\n"
     write(small, "plugins.py", registered)
     assert "ragimpute.plugins:at import 0" not in reached("go", "stage", root=small)
-    write(small, "library.py", f"import ragimpute.plugins\n{SMALL['library.py']}")
+    write(small, "toolbox.py", f"import ragimpute.plugins\n{SMALL['toolbox.py']}")
     assert "ragimpute.plugins:at import 0" in reached("go", "stage", root=small)
 
 
