@@ -98,9 +98,9 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
             y = np.int64(b[site, sample])
             g2 = np.int64(both[site, sample])
             if (x == 0 or x == 1000) and (y == 0 or y == 1000):
-                h1, h2 = x // 1000, y // 1000
-                text_words = certain_words[h1, h2]
-                length = certain_length[h1, h2]
+                first, second = x // 1000, y // 1000
+                text_words = certain_words[first, second]
+                length = certain_length[first, second]
                 for w in range((length + np.uint64(7)) // np.uint64(8)):
                     _put(out, at + np.uint64(8) * w, text_words[w], np.uint64(8))
                 at += length
