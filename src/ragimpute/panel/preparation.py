@@ -29,5 +29,6 @@ def prepare_panel(
         from ragimpute.retrieval.allele_ages import allele_ages  # brings numba
 
         ages_of = partial(allele_ages, threads=threads)
-    not_kept = write_panel(reference, region, GeneticMap.from_option(genetic_map), out, ages_of)
+    points = GeneticMap.from_option(genetic_map)
+    not_kept = write_panel(reference, region, points, out, ages_of)
     write_table(not_kept, dropped)

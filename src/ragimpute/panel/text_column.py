@@ -13,18 +13,21 @@ class TextColumn:
         """`text`: the UTF-8 bytes of all texts, uint8, a line break between each two (`artefacts.encode_strings`)."""
         self._text = text
         breaks = np.flatnonzero(text == ord("\n"))
+        end = len(text)
         self._starts = np.concatenate([[0], breaks + 1])
-        self._stops = np.concatenate([breaks, [len(text)]])
+        self._stops = np.concatenate([breaks, [end]])
 
     def __len__(self) -> int:
         return len(self._starts) if len(self._text) else 0
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer):
-            return self._one(int(self._starts[index]), int(self._stops[index]))
-        starts, stops = self._starts[index], self._stops[index]
+            start, stop = self._starts[index], self._stops[index]
+            return self._one(int(start), int(stop))
+        starts = self._starts[index].tolist()
+        stops = self._stops[index].tolist()
         found = np.empty(len(starts), dtype=object)
-        found[:] = [self._one(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        found[:] = [self._one(start, stop) for start, stop in zip(starts, stops, strict=True)]
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -38,7 +41,11 @@ class TextColumn:
 
     def tolist(self) -> list[str]:
         """All texts."""
-        return self._text.tobytes().decode().split("\n") if len(self) else []
+        if not len(self):
+            return []
+        whole = self._text.tobytes().decode()
+        return whole.split("\n")
 
     def _one(self, start: int, stop: int) -> str:
-        return self._text[start:stop].tobytes().decode()
+        text = self._text[start:stop]
+        return text.tobytes().decode()
