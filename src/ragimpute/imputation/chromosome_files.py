@@ -47,8 +47,9 @@ def chromosome_files(
     if patterns and len(references) > 1:
         raise InputError(f"--reference {patterns[0]}: a name with {MARK} stands for all chromosomes; give it alone")
     if patterns:
-        names = list_chromosomes(chromosomes) if chromosomes else existing_chromosomes(patterns[0])
-        return [_of_chromosome(name, patterns[0], targets, genetic_map) for name in names]
+        pattern = patterns[0]
+        names = list_chromosomes(chromosomes) if chromosomes else existing_chromosomes(pattern)
+        return [_of_chromosome(name, pattern, targets, genetic_map) for name in names]
     for option, text in (("--targets", targets), ("--map", genetic_map)):
         if text is not None and MARK in text:
             raise InputError(f"{option} {text}: {MARK} must stand in --reference too")
@@ -65,15 +66,18 @@ def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | N
     found_targets = _existing("--targets", targets.replace(MARK, name))
     if genetic_map is None:
         return ChromosomeFiles(name, found_reference, found_targets, None)
-    path = Path(genetic_map.replace(MARK, name))
+    map_name = genetic_map.replace(MARK, name)
     kind = kind_of(name)
-    if kind in ("Y", "MT") and not path.is_file():
+    if kind in ("Y", "MT") and not Path(map_name).is_file():
         return ChromosomeFiles(name, found_reference, found_targets, None)
     par_maps = {}
     if kind == "X" and MARK in genetic_map:
-        of_parts = {part: Path(genetic_map.replace(MARK, f"{name}_{part}")) for part in (PAR1, PAR2)}
-        par_maps = {part: of_part for part, of_part in of_parts.items() if of_part.is_file()}
-    return ChromosomeFiles(name, found_reference, found_targets, _existing("--map", str(path)), par_maps)
+        for part in (PAR1, PAR2):
+            of_part = Path(genetic_map.replace(MARK, f"{name}_{part}"))
+            if of_part.is_file():
+                par_maps[part] = of_part
+    found_map = _existing("--map", map_name)
+    return ChromosomeFiles(name, found_reference, found_targets, found_map, par_maps)
 
 
 def existing_chromosomes(pattern: str) -> list[str]:
@@ -81,10 +85,11 @@ def existing_chromosomes(pattern: str) -> list[str]:
     path = Path(pattern)
     if MARK not in path.name:
         raise InputError(f"{pattern}: {MARK} must stand in the file's name, not in a folder's")
-    fixed = [re.escape(part) for part in path.name.split(MARK)]
-    again = r"\1".join(fixed[1:])  # {chrom} may stand in the name several times
-    wanted = re.compile(f"{fixed[0]}({NAME}){again}")
-    matches = [wanted.fullmatch(other.name) for other in sorted(path.parent.glob("*"))]
+    first, *others = (re.escape(part) for part in path.name.split(MARK))
+    again = r"\1".join(others)  # {chrom} may stand in the name several times
+    wanted = re.compile(f"{first}({NAME}){again}")
+    files = sorted(path.parent.glob("*"))
+    matches = [wanted.fullmatch(file.name) for file in files]
     names = [match[1] for match in matches if match]
     if not names:
         raise InputError(f"{pattern}: no such file for any chromosome")
@@ -97,7 +102,8 @@ def list_chromosomes(text: str) -> list[str]:
     for part in text.split(","):
         span = re.fullmatch(r"\s*(\d+)-(\d+)\s*", part)
         if span and int(span[1]) <= int(span[2]):
-            names += [str(number) for number in range(int(span[1]), int(span[2]) + 1)]
+            numbers = range(int(span[1]), int(span[2]) + 1)
+            names += map(str, numbers)
         elif re.fullmatch(rf"\s*{NAME}\s*", part):
             names.append(part.strip())
         else:
