@@ -33,7 +33,8 @@ def haplotypes_apart(targets: TargetGenotypes, dosages: np.ndarray, typed: np.nd
     """
     hds = of_each_sample(np.clip(dosages, 0, 1))
     hds[typed] = of_each_sample(targets.haplotypes())
-    first, second = hds[..., 0], hds[..., 1]
+    first = hds[..., 0]
+    second = hds[..., 1]
     both = first * second
     return Imputed(targets.samples, hds, both, typed)
 
@@ -81,7 +82,8 @@ def read_tool_output(
     Haplotype dosages are the FORMAT fields `first` and `second`, or both are in `first`; P(both ALT) is the last value
     of GP; the tool's own accuracy is INFO `estimate`. Raises InputError when a site is absent.
     """
-    n_sites, n_samples = len(sites), len(targets.samples)
+    n_sites = len(sites)
+    n_samples = len(targets.samples)
     hds = np.full((n_sites, n_samples, 2), np.nan, dtype=np.float32)
     both = np.empty((n_sites, n_samples), dtype=np.float32)
     r2 = np.zeros(n_sites, dtype=np.float32)
@@ -107,6 +109,6 @@ def read_tool_output(
         raise InputError(f"{n_absent} of {n_sites} reference sites are missing from the tool's output")
     own_alleles = of_each_sample(targets.haplotypes())
     hds[targets.index] = own_alleles
-    both[targets.index] = own_alleles.prod(axis=2)
+    both[targets.index] = own_alleles.all(axis=2)
     typed = typed_mask(sites, targets)
     return Imputed(targets.samples, np.clip(hds, 0, 1), both, typed, r2)

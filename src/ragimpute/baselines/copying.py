@@ -20,8 +20,7 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
 
     def on_chromosome(local: Panel, typed: TargetGenotypes) -> Imputed:
         is_typed = typed_mask(local.sites, typed)
-        haplotypes = typed.haplotypes()
-        queries = haplotypes.astype(np.int8)
+        queries = typed.haplotypes().astype(np.int8)
         n_queries = queries.shape[1]
         none_left_out = leave_none_out(n_queries)
         dosages = li_stephens_dosages(
@@ -35,7 +34,7 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
 def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int = 1) -> Imputed:
     """Impute with the neighbours that bert_rag is given, and no network: the mean of their alleles by posterior.
 
-    What a network that reads them must beat. The two haplotypes of a sample are imputed apart.
+    A network that reads them should be more accurate. The two haplotypes of a sample are imputed apart.
     """
     n_samples = len(targets.samples)
     none_left_out = leave_none_out(n_samples)

@@ -11,7 +11,7 @@ from ragimpute.vcf.imputed import Imputed
 def run_frequency(frequency: np.ndarray, sites: Sites, targets: TargetGenotypes) -> Imputed:
     """Give every sample the reference's allele `frequency` [S] at untyped sites, its own alleles at typed ones.
 
-    What a method must beat: it knows the sites, not the samples.
+    Any method should be more accurate: here all samples get the same dosages.
     """
     n_haplotypes = 2 * len(targets.samples)
     of_sites = frequency.astype(np.float32)

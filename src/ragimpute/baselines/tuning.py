@@ -44,8 +44,7 @@ class ScoringTask:
 
     def sums(self, imputed: Imputed) -> np.ndarray:
         """`correlation_sums` [N, 6] of what was imputed."""
-        hds = imputed.hds[~self.typed]
-        dosages = hds.sum(axis=2)
+        dosages = imputed.hds[~self.typed].sum(axis=2)
         return correlation_sums(dosages, self.truth, self.minor_is_ref)
 
 
@@ -108,7 +107,8 @@ def tune_beagle(
         imputed = run_beagle(task.reference, task.targets, genetic_map, parameters=setting, memory_mb=memory, seed=seed)
         return task.sums(imputed)
 
-    with ThreadPoolExecutor(threads) as pool:  # runs are short: one thread each beats more threads for one
+    # a run is short: several at once, with one thread each, take less time than one after the other with more threads
+    with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(sums_of, settings))
     sums = np.stack(results)  # [C, N, 6]
     r2 = r2_of_sums(sums.sum(axis=1))

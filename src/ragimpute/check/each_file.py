@@ -38,7 +38,8 @@ def reference(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", path, "unsorted", message)
     if not seen.readable:
         return
-    table, usable = seen.records, seen.usable
+    table = seen.records
+    usable = seen.usable
     n_samples = len(seen.header.samples)
     is_incomplete = table["n_complete"] < n_samples
     is_unphased = ~is_incomplete & (table["n_unphased"] > 0)

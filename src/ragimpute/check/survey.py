@@ -109,7 +109,8 @@ class _Order:
 
     def __init__(self) -> None:
         self.disorder = ""  # the first record out of order, or ""
-        self._chrom, self._pos = "", 0
+        self._chrom = ""
+        self._pos = 0
         self._finished: set[str] = set()
         self._alleles_here: set[tuple[str, ...]] = set()
 
@@ -121,7 +122,8 @@ class _Order:
             if is_late and not self.disorder:
                 self.disorder = f"{chrom}:{pos} comes after {self._chrom}:{self._pos}"
             self._finished.add(chrom)
-            self._chrom, self._pos = chrom, pos
+            self._chrom = chrom
+            self._pos = pos
         is_duplicate = alleles in self._alleles_here
         self._alleles_here.add(alleles)
         return is_duplicate

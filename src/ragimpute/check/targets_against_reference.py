@@ -26,7 +26,8 @@ BUILD = "are both files of the same genome build?"
 def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
     """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both."""
     path = samples.path
-    ours, theirs = samples.spans, panel.spans
+    ours = samples.spans
+    theirs = panel.spans
     if not ours.keys() & theirs.keys():
         hint = prefix_hint(ours, set(theirs))
         names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{hint}"
@@ -79,7 +80,8 @@ def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
     ours = contig_lengths(samples.header.contigs)
     theirs = contig_lengths(panel.header.contigs)
     for chrom in samples.spans:
-        length, reference_length = ours.get(chrom), theirs.get(chrom)
+        length = ours.get(chrom)
+        reference_length = theirs.get(chrom)
         if length is not None and reference_length is not None and length != reference_length:
             yield f"{chrom}: {length} bases, the reference says {reference_length}"
 

@@ -295,8 +295,7 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     listed = ", ".join(absent[:5])
     n_left_out = int(is_left_out.sum())
     logger.warning("%d panel sites on %s are not imputed: no typed site there", n_left_out, listed)
-    left_out = panel.sites.take(is_left_out)
-    table = unused_sites(left_out, UNTYPED_CHROMOSOME)
+    table = unused_sites(panel.sites.take(is_left_out), UNTYPED_CHROMOSOME)
     panel = panel.take(kept)
     place = np.cumsum(kept) - 1
     index = place[typed.index]

@@ -135,7 +135,7 @@ def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
     if reference.suffix == ".safetensors":
         panel = Panel.load(reference)
-        return list(dict.fromkeys(panel.sites.chrom.tolist()))
+        return panel.sites.chromosomes()
     header = read_header(reference)
     named = [contig_id(line) for line in header.contigs]
     if named and not any(kind_of(name) for name in named):

@@ -164,13 +164,15 @@ def load_fold(
         columns = ", ".join(masks)
         raise InputError(f"typed.tsv has no column {mask!r} (it has {columns}); ask for fewer random masks")
     typed = np.asarray(masks[mask], dtype=bool)
-    n_rows, n_sites = len(typed), len(panel.sites)
+    n_rows = len(typed)
+    n_sites = len(panel.sites)
     if n_rows != n_sites:
         raise InputError(f"typed.tsv has {n_rows} rows but the panel has {n_sites} sites; make it again")
     if name == "targets" and (observed is None or target_samples is None):
         raise InputError("fold targets needs the phased typed genotypes of the target samples")
     queries, copied = _queries_and_reference(roles, name, target_samples or ())
-    n_samples, n_reference = len(queries), len(copied)
+    n_samples = len(queries)
+    n_reference = len(copied)
     if not n_samples or not n_reference:
         raise InputError(f"fold {name} has {n_samples} samples and {n_reference} reference samples; check roles.tsv")
     samples = tuple(row.sample for row in queries)

@@ -192,7 +192,8 @@ class _Collector:
         self._block = np.empty((BLOCK, len(samples), 3), dtype=np.int16)
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
         self._count = 0
-        self._chrom, self._pos = "", 0
+        self._chrom = ""
+        self._pos = 0
         self._here: set[tuple[str, ...]] = set()  # alleles kept at the current position
         self._finished: set[str] = set()
 

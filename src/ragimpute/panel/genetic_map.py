@@ -127,7 +127,7 @@ class GeneticMap:
     def locate(self, sites: Sites) -> Sites:
         """The `sites` with the genetic positions of this map."""
         cm = np.empty(len(sites))
-        for chrom in dict.fromkeys(sites.chrom.tolist()):
+        for chrom in sites.chromosomes():
             here = sites.chrom == chrom
             positions = sites.pos[here]
             cm[here] = self.centimorgans(chrom, positions)
@@ -160,7 +160,8 @@ class GeneticMap:
     def _chromosome(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
         if chrom in self.points:
             bases, cms = self.points[chrom]
-            first, last = cms[0], cms[-1]
+            first = cms[0]
+            last = cms[-1]
             if first == last:
                 raise InputError(
                     f"{self.path}: chromosome {chrom} has {first:g} cM throughout; is that the column of cM?"

@@ -93,8 +93,7 @@ class StoredHaplotypes(Haplotypes):
         self.shape = (n_sites, n_chosen)
 
     def bits(self, rows: Rows) -> np.ndarray:
-        every_site = np.arange(len(self))
-        index = every_site[rows]
+        index = np.arange(len(self))[rows]
         flat = np.atleast_1d(index).reshape(-1)
         found = np.empty((len(flat), self._row_bytes), dtype=np.uint8)
         with open(self._path, "rb") as file:

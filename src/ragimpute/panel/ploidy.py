@@ -41,7 +41,7 @@ class PloidyRule:
     ) -> np.ndarray | None:
         """The ploidy of a panel's N samples by one record: [N] int8; None where a genotype is missing on X.
 
-        genotypes [N, 3] as `diploid_form` makes them. A given sex wins over a man's two equal alleles.
+        genotypes [N, 3] as `diploid_form` makes them. A man by the given sexes may have two equal alleles.
         Raises UnusableChromosome for a haploid woman, naming her.
         """
         first = genotypes[:, 0]

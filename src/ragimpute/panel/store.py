@@ -36,6 +36,10 @@ class Sites:
         """The identities (CHROM, POS, REF, ALT) of all sites, in order."""
         return list(zip(self.chrom.tolist(), self.pos.tolist(), self.ref.tolist(), self.alt.tolist(), strict=True))
 
+    def chromosomes(self) -> list[str]:
+        """The names of the chromosomes, each once, in the order of the sites."""
+        return list(dict.fromkeys(self.chrom.tolist()))
+
     def take(self, index: np.ndarray | slice) -> "Sites":
         """The sites at `index` (integers, a boolean mask or a slice), in that order."""
         columns = {name: getattr(self, name)[index] for name in self.__dataclass_fields__}

@@ -22,7 +22,8 @@ class TextColumn:
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int | np.integer):
-            start, stop = self._starts[index], self._stops[index]
+            start = self._starts[index]
+            stop = self._stops[index]
             return self._one(int(start), int(stop))
         starts = self._starts[index].tolist()
         stops = self._stops[index].tolist()

@@ -72,7 +72,8 @@ def _by_frequency(means: pd.DataFrame, haplotypes: float) -> pd.DataFrame:
     largest = haplotypes / 2
     possible = [name for name, (low, _) in BINS.items() if low <= largest]
     rows = means[means["stratum"].isin(possible)]
-    rows = _with_interval(rows[rows["value"].notna()])
+    has_value = rows["value"].notna()
+    rows = _with_interval(rows[has_value])
     middles = {name: bin_middle(name, largest) for name in BINS}
     middle = rows["stratum"].map(middles)
     label = rows["stratum"].map(bin_label)
@@ -104,7 +105,8 @@ def accuracy_figure(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
         for stratum in MAIN_STRATA:
             of_stratum = means[means["stratum"] == stratum]
             parts.append(of_stratum.assign(panel=f"{label}, {stratum}"))
-    rows = _with_interval(pd.concat(parts, ignore_index=True))
+    of_panels = pd.concat(parts, ignore_index=True)
+    rows = _with_interval(of_panels)
     if rows["value"].isna().all():
         return chart.nothing(title, WITHOUT_TRUTH)
     body = chart.dots(rows, styles, 3, FAR)
@@ -159,7 +161,8 @@ def _by_population(metrics: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     is_shown &= metrics["method"].isin(methods)
     of_populations = metrics[is_shown].groupby(["stratum", "population", "method"])
     means = of_populations[["value", "ci_low", "ci_high"]].mean().reset_index()
-    return _with_interval(means[means["value"].notna()])
+    has_value = means["value"].notna()
+    return _with_interval(means[has_value])
 
 
 def calibration(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
@@ -194,15 +197,16 @@ def estimates(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     x["axis"] = {"labelAngle": -45, "labelOverlap": False}
     y = chart.number_format("value", "estimated r²", scale={"domain": [0, 1]})
     shown = chart.tooltips({"method": "method", "bin": "minor allele count", "value:Q": "r²"})
-    with_method, without_method = shown, shown[1:]
+    shown_left_out = shown[1:]  # it is the same for all methods
     measured = set(rows["metric"])
     panels = []
     if "r2_info" in measured:
-        lines = chart.lines(x, y, styles, with_method)
-        panels.append(_estimate_panel("r2_info", layer=lines))
+        lines = chart.lines(x, y, styles, shown)
+        info = _estimate_panel("r2_info", layer=lines)
+        panels.append(info)
     if "r2_loo" in measured:
         y_left_out = {**y, "title": "r² at typed sites left out"}
-        encoding = {"x": x, "y": y_left_out, "tooltip": without_method}
+        encoding = {"x": x, "y": y_left_out, "tooltip": shown_left_out}
         line = {"type": "line", "color": INK, "point": {"color": INK}}
         left_out = _estimate_panel("r2_loo", mark=line, encoding=encoding)
         left_out["transform"].append({"aggregate": [], "groupby": ["bin", "value"]})
@@ -255,7 +259,8 @@ def _against(
     x = chart.number_format("x", f"{of_x}, mean of the bin", **unit)
     y = chart.number_format("y", f"{of_y}, mean of the bin", **unit)
     shown = chart.tooltips({"method": "method", "x:Q": of_x, "y:Q": of_y})
-    start, end = chart.at(0), chart.at(1)
+    start = chart.at(0)
+    end = chart.at(1)
     dashed = {"type": "rule", "color": FAINT, "strokeDash": [2, 3]}
     diagonal = chart.note(dashed, x=start, y=start, x2=end, y2=end)
     layer = [diagonal, *chart.lines(x, y, styles, shown)]

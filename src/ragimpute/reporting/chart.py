@@ -152,11 +152,11 @@ def dots(
         part = rows[rows["panel"] == name]
         middle = float(part["value"].max()) if centre is None else centre
         lowest = middle - reach
-        near = part[part["value"] >= lowest]
-        is_far = part["value"] < lowest
-        parts.append(part.assign(far=is_far))
+        is_near = part["value"] >= lowest
+        parts.append(part.assign(far=~is_near))
+        domain = _domain(part[is_near], centre)
         is_first_of_row = i % columns == 0
-        panel = _panel(name, _domain(near, centre), styles, is_first_of_row, centre)
+        panel = _panel(name, domain, styles, is_first_of_row, centre)
         panels.append(panel)
     body = of_methods(pd.concat(parts, ignore_index=True), styles)
     body["concat"] = panels

@@ -145,7 +145,8 @@ def _claims_of(family: str) -> Table:
                 continue
             cells = [row["text"], row["original"], row["region"]]
             for scores in SUFFIX:
-                measured, interval = row[f"measured_{scores}"], row[f"interval_{scores}"]
+                measured = row[f"measured_{scores}"]
+                interval = row[f"interval_{scores}"]
                 value = f"{measured} {interval}"
                 cells += [value.strip(), row[f"verdict_{scores}"]]
             reason = row["reason"]
@@ -295,7 +296,8 @@ def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str
         if known:
             best[loss] = max(known, key=lambda label: known[label])
     if len(best) == 2:
-        c, a = best[C], best[A]
+        c = best[C]
+        a = best[A]
         chosen = f"each at its best by validation F1: {_rate(labels[c])}, {_rate(labels[a])}"
         pairs.append((chosen, c, a))
     rows = []

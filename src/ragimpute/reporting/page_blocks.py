@@ -41,7 +41,9 @@ def hardware_text(results: Path) -> str:
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
         machine = provenance["hardware"]
-        cores, processor, gpus = machine["cores"], machine["processor"], machine["gpus"]
+        cores = machine["cores"]
+        processor = machine["processor"]
+        gpus = machine["gpus"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: it does not name the machine of the run ({error}); run the study again") from None
     named_gpus = ", ".join(gpus) or "no GPU"

@@ -16,7 +16,9 @@ from ragimpute.reporting.study_tables import StudyTables
 
 def draw(tables: StudyTables) -> dict[str, chart.Spec]:
     """The figures FIGURES of one mask's `tables`."""
-    summary, metrics, curves = tables.summary, tables.metrics, tables.curves
+    summary = tables.summary
+    metrics = tables.metrics
+    curves = tables.curves
     styles = style.method_styles(summary)
     architectures = dict(zip(summary["method"], summary["architecture"], strict=True))
     drawn = {"r2_by_mac": accuracy_figures.r2_by_mac(metrics, styles)}

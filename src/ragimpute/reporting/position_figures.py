@@ -27,8 +27,10 @@ def accuracy_along_region(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Sp
     shown = [name for name in measured if name != "r2_info"] or measured
     if not shown:
         return chart.nothing(title, "Nothing to show: no method gives a dosage that varies, or an estimate of r².")
-    start, end = means["start"], means["end"]
-    kb = (end - start + 1) / 1000
+    start = means["start"]
+    end = means["end"]
+    length = end - start + 1
+    kb = length / 1000
     mb = (start + end) / 2e6
     typed_per_100_kb = means["n_typed"] / kb * 100
     cm_per_mb = (means["cm_end"] - means["cm_start"]) / kb * 1000
@@ -99,15 +101,19 @@ def painting_figure(pieces: pd.DataFrame) -> Spec:
     title = "Reference haplotypes that a few targets are copied from"
     if pieces.empty:
         return chart.nothing(title, "Nothing to show: no target was painted.")
-    known = (pieces["population"] != "NA").any()
-    copied = pieces["neighbour"] + " (" + pieces["neighbour_haplotype"].astype(str) + ")"
+    has_population = pieces["population"] != "NA"
+    known = has_population.any()
+    neighbour_haplotype = pieces["neighbour_haplotype"].astype(str)
+    copied = pieces["neighbour"] + " (" + neighbour_haplotype + ")"
     group = pieces["population"] if known else copied
     lengths = pieces.groupby(group)["cm"].sum()
     longest_first = lengths.sort_values(ascending=False, kind="stable")
     most = list(longest_first.index[: len(CATEGORIES)])
     shown_group = group.where(group.isin(most), OTHERS)
-    row = pieces["sample"] + " · " + pieces["haplotype"].astype(str)
-    from_mb, to_mb = pieces["start"] / 1e6, pieces["end"] / 1e6
+    haplotype = pieces["haplotype"].astype(str)
+    row = pieces["sample"] + " · " + haplotype
+    from_mb = pieces["start"] / 1e6
+    to_mb = pieces["end"] / 1e6
     rows = pieces.assign(copied=copied, group=shown_group, row=row, from_mb=from_mb, to_mb=to_mb)
     chrom = rows["chrom"].iloc[0]
     meaning = "its population" if known else "the reference haplotype"

@@ -61,7 +61,8 @@ def page_context(inputs: ReportInputs) -> dict:
         raise InputError(f"{inputs.config}: not readable YAML ({error})") from None
     sizes = architecture_sizes(config, inputs.tables)
     tables = inputs.tables
-    metrics, summary = tables.metrics, tables.summary
+    metrics = tables.metrics
+    summary = tables.summary
     trained = metrics["architecture"] != NOT_TRAINED
     context: dict = {"version": __version__, "date": date.today().isoformat()}
     context["on_dark"] = {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()}

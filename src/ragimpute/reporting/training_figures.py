@@ -51,7 +51,8 @@ def _by_step(
     rows = curves.assign(architecture=architecture).dropna(subset="architecture")
     had_switched = (rows["metric"] == SWITCHED) & (rows["value"] > 0)
     rows = rows[rows["metric"].isin(measures) | had_switched]
-    metrics, methods = set(rows["metric"]), set(rows["method"])
+    metrics = set(rows["metric"])
+    methods = set(rows["method"])
     found = [metric for metric in measures if metric in metrics]
     if not found:
         return chart.nothing(title, UNTRAINED)

@@ -190,7 +190,8 @@ class _Search:
         path = (attribute, *rest) if attribute else rest
         # Names of submodules come first: `from ragimpute import artefacts`, `models.pretrained.FOLDER`.
         while path and self._path(f"{name}.{path[0]}").is_file():
-            name, path = f"{name}.{path[0]}", path[1:]
+            name = f"{name}.{path[0]}"
+            path = path[1:]
         module = self._module(name)
         if module is None:
             return

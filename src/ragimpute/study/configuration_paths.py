@@ -68,7 +68,8 @@ def _absolute(value: Any, folder: Path, from_variable: dict[str, str]) -> Any:
 
 def _expanded(found: re.Match) -> Path:
     """The path that begins with a variable, the variable's value put in."""
-    name, default = found["name"], found["default"]
+    name = found["name"]
+    default = found["default"]
     rest = found["rest"].lstrip("/")
     if name not in VARIABLES:
         known = ", ".join(f"${{{known}}}" for known in VARIABLES)

@@ -95,7 +95,8 @@ def source_digest() -> str:
 def hardware() -> dict[str, Any]:
     """Processor, usable cores, memory and NVIDIA GPUs (none where nvidia-smi is not there or fails)."""
     usable_cores = os.sched_getaffinity(0)
-    page_bytes, n_pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
+    n_pages = os.sysconf("SC_PHYS_PAGES")
     memory_gb = page_bytes * n_pages / 1e9
     return {
         "processor": _processor(),

@@ -41,7 +41,7 @@ class AllelePolicy:
 
 @dataclass(frozen=True)
 class Match:
-    """The panel's site that a record speaks of (-1: none), and how its alleles relate to the site's."""
+    """The panel's site that a record belongs to (-1: none), and how its alleles relate to the site's."""
 
     site: int
     relation: str  # "" (the same), SWAPPED, FLIPPED or BOTH; without a site, why there is none
@@ -53,8 +53,7 @@ class SiteIndex:
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
-        chroms = dict.fromkeys(sites.chrom.tolist())
-        self._chromosomes = {chrom: self._by_position(chrom) for chrom in chroms}
+        self._chromosomes = {chrom: self._by_position(chrom) for chrom in sites.chromosomes()}
 
     def _by_position(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
         """The sites of a chromosome, in the order of their positions, and these: int64 [L] both."""
@@ -108,7 +107,8 @@ def _without_alt(here: dict[tuple[str, str], int], ref: str) -> Match:
     if len(pairs) != 1 or ref not in pairs[0] or not set(pairs[0]) <= COMPLEMENT.keys():
         return Match(-1, "no ALT allele")
     pair = pairs[0]
-    site, site_ref = here[pair], pair[0]
+    site = here[pair]
+    site_ref = pair[0]
     relation = "" if ref == site_ref else SWAPPED
     return Match(site, relation, is_ambiguous(*pair))
 
@@ -166,7 +166,7 @@ def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
 def unusable_alleles(ref: str, alts: list[str], *, alt_needed: bool = True) -> str:
     """Why a record's alleles cannot be imputed, or ''. Multiallelic records must be split (bcftools norm -m -any).
 
-    A panel's records need an ALT; those of targets without one may speak of a site all the same (`SiteIndex.match`).
+    A panel's records need an ALT; those of targets without one may still belong to a site (`SiteIndex.match`).
     """
     if not alts:
         return "no ALT allele" if alt_needed else ""

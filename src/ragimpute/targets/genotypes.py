@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -142,21 +142,14 @@ def read_genotypes(
             collector.add(record)
     if not chroms and region is not None:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
-    panel_chroms = set(sites.chrom.tolist())
-    if chroms and not panel_chroms & chroms.keys():
-        hint = prefix_hint(chroms, panel_chroms)
-        names = f"it has {_some(chroms)}, the panel has {_some(panel_chroms)}{hint}"
-        raise NoTypedSites(f"{path}: no chromosome in common with the panel: {names}")
+    _require_common_chromosome(path, chroms, sites)
     dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
     recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
     if require_match and not collector.found:
         found = _counts(dropped) or "it has no records"
         raise NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
     if announce:
-        n_found = len(collector.found)
-        logger.info("%s: %d of the panel's sites; dropped: %s", path, n_found, _counts(dropped) or "none")
-    if announce and len(recoded):
-        logger.info("%s: recoded: %s", path, _counts(recoded))
+        _report(path, len(collector.found), dropped, recoded)
     index, array = collector.take_genotypes(order)
     if chosen.rule is None:
         alleles = array[..., :2].copy()
@@ -174,6 +167,22 @@ def read_genotypes(
         ploidy=settled.ploidy,
         set_missing=settled.set_missing,
     )
+
+
+def _require_common_chromosome(path: str | os.PathLike, chroms: Mapping[str, None], sites: Sites) -> None:
+    """Raise NoTypedSites when none of the chromosomes of a file, if it has any, is one of the panel's."""
+    panel_chroms = set(sites.chrom.tolist())
+    if chroms and not panel_chroms & chroms.keys():
+        hint = prefix_hint(chroms, panel_chroms)
+        names = f"it has {_some(chroms)}, the panel has {_some(panel_chroms)}{hint}"
+        raise NoTypedSites(f"{path}: no chromosome in common with the panel: {names}")
+
+
+def _report(path: str | os.PathLike, n_found: int, dropped: pd.DataFrame, recoded: pd.DataFrame) -> None:
+    """Log what was found in a file."""
+    logger.info("%s: %d of the panel's sites; dropped: %s", path, n_found, _counts(dropped) or "none")
+    if len(recoded):
+        logger.info("%s: recoded: %s", path, _counts(recoded))
 
 
 class _Collector:
@@ -198,9 +207,11 @@ class _Collector:
 
     def add(self, record) -> None:
         """Match a record with a site of the panel and keep its genotypes, or list it with a reason."""
-        chrom, pos = record.CHROM, record.POS
+        chrom = record.CHROM
+        pos = record.POS
         match = self._index.match(chrom, pos, record.REF, record.ALT)
-        reason, relation = match.relation, ""
+        reason = match.relation
+        relation = ""
         array = None
         if match.site >= 0:
             array = genotypes(record)
@@ -243,7 +254,8 @@ class _Collector:
         if match.ambiguous:
             is_known = array[:, 0] >= 0
             known = array[is_known, :2]
-            alt_count, n_alleles = int(known.sum()), known.size
+            alt_count = int(known.sum())
+            n_alleles = known.size
         frequency = float(self._frequency[match.site])
         return resolve(match, self._policy, alt_count, n_alleles, frequency)
 

@@ -50,9 +50,9 @@ def settle_ploidy(
 ) -> SettledGenotypes:
     """Tell the ploidy of the samples from the file `path`, and set missing what contradicts it.
 
-    genotypes: [M, N, 3] int8 at the M `sites`, as `with_haploid_form` makes them. A given sex wins over the form of a
-    man's genotypes. Without one, a sample is haploid on X when most of its genotypes are, and a man on Y when it has
-    most genotypes. `announce`: log what was found.
+    genotypes: [M, N, 3] int8 at the M `sites`, as `with_haploid_form` makes them. A given sex decides, whatever the
+    form of a man's genotypes. Without one, a sample is haploid on X when most of its genotypes are, and a man on Y when
+    it has most genotypes. `announce`: log what was found.
 
     Raises UnusableChromosome for a woman, by the given sexes, who is haploid on X.
     """

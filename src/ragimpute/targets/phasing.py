@@ -268,8 +268,8 @@ def write_inputs(
     targets_vcf = folder / "targets.vcf.gz"
     write_genotypes(targets_vcf, typed, contigs, targets.samples, known, targets.phased)
     if genetic_map is not None and not genetic_map.is_uniform:
-        chroms = dict.fromkeys(sites.chrom.tolist())
-        genetic_map.write_plink(folder / "map.plink", list(chroms))
+        chroms = sites.chromosomes()
+        genetic_map.write_plink(folder / "map.plink", chroms)
 
 
 def run_beagle_program(

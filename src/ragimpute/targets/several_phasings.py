@@ -110,7 +110,8 @@ def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
     if fold.phasings == 1:
         return imputed
     n_phasings = fold.phasings
-    n_sites, n_typed = len(fold.typed), len(fold.observed)
+    n_sites = len(fold.typed)
+    n_typed = len(fold.observed)
     n_samples = fold.n_samples // n_phasings
     samples = fold.samples[:n_samples]
     hds = imputed.hds.reshape(n_sites, n_phasings, n_samples, 2)
@@ -142,7 +143,8 @@ def mean(
     first = of_phasing(0)
     if len(alleles) == 1:
         return first
-    samples, typed = first.samples, first.typed
+    samples = first.samples
+    typed = first.typed
     given_hds = first.hds[typed_sites]
     given_both = first.both[typed_sites]
     hds = first.hds.copy()

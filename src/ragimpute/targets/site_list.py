@@ -24,7 +24,7 @@ class SiteList:
     def covers(self, sites: Sites) -> np.ndarray:
         """Whether each site's position [S] bool is listed."""
         listed = np.zeros(len(sites), dtype=bool)
-        for chrom in dict.fromkeys(sites.chrom.tolist()):
+        for chrom in sites.chromosomes():
             here = np.flatnonzero(sites.chrom == chrom)
             positions = sites.pos[here]
             rows = self.chrom == chrom

@@ -132,7 +132,7 @@ def compute(
     total = classification
     weight_sum = weights.sum()
     reconstruction = weights[3] * recon1 + weights[4] * recon2
-    # a term of weight 0 in both branches is only watched: left out of the graph, it costs no backward pass
+    # a term of weight 0 in both branches is only logged: left out of the graph, it costs no backward pass
     if spec.weights.recon > 0 or (spec.after_switch is not None and spec.after_switch.recon > 0):
         total = total + reconstruction
     extra = {name: EXTRA_TERMS[name](spec, outputs, batch) for name in spec.extra}

@@ -50,7 +50,8 @@ def probe_examples(
     was_training = model.training
     model.eval()
     samples = evenly_spread_windows(data.n_samples, SAMPLES)
-    embeddings, alleles = [], []
+    embeddings = []
+    alleles = []
     for window in evenly_spread_windows(data.n_windows, WINDOWS):
         batch = to_device(data.batch(samples, int(window)), device)
         with autocast(device, amp):

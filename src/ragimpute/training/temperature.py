@@ -71,7 +71,8 @@ def validation_logits(
     genotypes_of_window = len(samples) * length
     enough = max(WINDOWS, GENOTYPES // genotypes_of_window)
     windows = evenly_spread_windows(data.n_windows, enough)
-    logits, counts = [], []
+    logits = []
+    counts = []
     for window in windows:
         batch = to_device(data.batch(samples, int(window)), device)
         with autocast(device, amp):

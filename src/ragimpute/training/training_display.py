@@ -64,7 +64,8 @@ class TrainingDisplay:
         rate = self._steps_per_second(done)
         left = (self._total - done) / max(rate, 1e-9)
         n_epochs = self._total // self._steps_per_epoch
-        rare, r2 = scores["val_f1_rare"], scores["val_r2"]
+        rare = scores["val_f1_rare"]
+        r2 = scores["val_r2"]
         progress = f"epoch {epoch}/{n_epochs}  loss {loss:.4f}"
         accuracy = f"validation F1 {self._f1:.4f} (rare {rare:.4f})  r2 {r2:.4f}"
         speed = f"{rate:.1f} steps/s  {left:.0f} s left"

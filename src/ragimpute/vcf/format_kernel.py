@@ -25,7 +25,7 @@ def decimal_table(largest: int = 2000) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(cache=True, nogil=True)
 def _put(out, at, word, length):
-    """Write the 8 bytes of `word` and move on by `length`: one store, where a loop over `length` would be guessed."""
+    """Write the 8 bytes of `word` and move on by `length`: one store is faster than a loop over `length`."""
     for i in range(8):  # indices are unsigned throughout: for signed ones numba adds a test of each
         out[at + np.uint64(i)] = np.uint8(word >> np.uint64(8 * i))
     return at + length
@@ -98,7 +98,8 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
             y = np.int64(b[site, sample])
             g2 = np.int64(both[site, sample])
             if (x == 0 or x == 1000) and (y == 0 or y == 1000):
-                first, second = x // 1000, y // 1000
+                first = x // 1000
+                second = y // 1000
                 text_words = certain_words[first, second]
                 length = certain_length[first, second]
                 for w in range((length + np.uint64(7)) // np.uint64(8)):

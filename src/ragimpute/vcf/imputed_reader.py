@@ -129,8 +129,10 @@ def _raise_absent(path: str | os.PathLike, sites: Sites, seen: np.ndarray) -> No
     """Raise InputError because of the sites that are not among those `seen` [S] bool in a file."""
     first = int(np.argmin(seen))
     n_absent = np.count_nonzero(~seen)
-    chrom, pos = sites.chrom[first], sites.pos[first]
-    ref, alt = sites.ref[first], sites.alt[first]
+    chrom = sites.chrom[first]
+    pos = sites.pos[first]
+    ref = sites.ref[first]
+    alt = sites.alt[first]
     where = f"{chrom}:{pos} {ref}>{alt}"
     raise InputError(f"{path}: {n_absent} of the panel's {len(sites)} sites are absent, the first is {where}")
 

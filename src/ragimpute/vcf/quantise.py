@@ -35,7 +35,8 @@ def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
     if not np.isfinite(both).all():
         raise ValueError("genotype probabilities must be finite")
     marginal = _thousandths(hds, 0, UNIT)
-    a, b = marginal[..., 0], marginal[..., 1]
+    a = marginal[..., 0]
+    b = marginal[..., 1]
     joint = _thousandths(both, -1, UNIT + 1)
     least = np.maximum(0, a + b - UNIT)
     most = np.minimum(a, b)

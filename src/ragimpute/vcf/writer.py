@@ -71,7 +71,7 @@ def write_parts(
 ) -> None:
     """`write_imputed` for `parts` that cover consecutive sites, taken one by one, so that all need not be in memory."""
     check_request(path, fields)
-    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    chroms = sites.chromosomes()
     header = imputed_header(chroms, contigs, samples, source, fields)
     chunks = _imputed_chunks(sites, samples, parts, fields)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
@@ -145,7 +145,8 @@ def _imputed_chunks(
 
     place = 0
     for part in parts:
-        n_sites, n_samples = len(part.typed), len(samples)
+        n_sites = len(part.typed)
+        n_samples = len(samples)
         if part.hds.shape != (n_sites, n_samples, 2) or part.both.shape != (n_sites, n_samples):
             raise ValueError(f"imputed arrays do not have {n_sites} sites x {n_samples} samples")
         for start, stop in _steps(n_sites, n_samples):
@@ -220,12 +221,14 @@ def write_genotypes(
 
     -1 is missing; -2 as the second allele: the sample has one.
     """
-    if alleles.shape != (len(sites), len(samples), 2):
-        expected = f"{len(sites)} sites x {len(samples)} samples x 2"
+    n_sites = len(sites)
+    n_samples = len(samples)
+    if alleles.shape != (n_sites, n_samples, 2):
+        expected = f"{n_sites} sites x {n_samples} samples x 2"
         raise ValueError(f"alleles {alleles.shape} are not {expected}")
     is_phased = np.asarray(phased, dtype=bool)
     whole = np.broadcast_to(is_phased, alleles.shape[:2])
-    record_room = 4 * len(samples) + 1
+    record_room = 4 * n_samples + 1
 
     def chunk(start: int, stop: int) -> memoryview:
         n_records = stop - start
@@ -238,10 +241,10 @@ def write_genotypes(
         size = format_kernel.format_genotypes(out, prefixes, starts, some_alleles, some_phased)
         return out[:size].data
 
-    chroms = list(dict.fromkeys(sites.chrom.tolist()))
+    chroms = sites.chromosomes()
     gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
     header = _header(chroms, contigs, source, [gt_line], samples)
-    steps = _steps(len(sites), len(samples))
+    steps = _steps(n_sites, n_samples)
     chunks: Iterator[Chunk] = (partial(chunk, start, stop) for start, stop in steps)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         texts = chain([lambda: header], chunks)
@@ -315,8 +318,7 @@ def _header(
 def longest_position(sites: Sites, contigs: Sequence[str]) -> int:
     """The largest coordinate that the index must address."""
     known = contig_lengths(contigs)
-    chroms = dict.fromkeys(sites.chrom.tolist())
-    contig_ends = [known[chrom] for chrom in chroms if chrom in known]
+    contig_ends = [known[chrom] for chrom in sites.chromosomes() if chrom in known]
     ref_lengths = np.array([len(ref) for ref in sites.ref.tolist()], dtype=np.int64)
     record_ends = sites.pos + ref_lengths - 1
     last_end = int(record_ends.max(initial=0))

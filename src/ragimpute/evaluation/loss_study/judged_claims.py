@@ -152,7 +152,8 @@ def _measure(trained: MethodTrainings, claim: Claim, suffix: str) -> dict:
 def _test(claim: Claim, measured: Measured) -> dict:
     """Measured value, interval and p-values of a claim that can be measured."""
     found = contrast(measured)
-    low, high = claim.low, claim.high
+    low = claim.low
+    high = claim.high
     if claim.logarithmic:
         low = float(np.log(claim.low)) if claim.low > 0 else -np.inf
         high = float(np.log(claim.high))

@@ -148,7 +148,8 @@ def _course_claims() -> list[Claim | Conjunction]:
     for measure, what in speeds.items():
         pairs = ((A, B), (A, D), (B, C), (D, C), (A, C))
         for slow, fast in pairs:
-            slow_letter, fast_letter = LETTERS[slow], LETTERS[fast]
+            slow_letter = LETTERS[slow]
+            fast_letter = LETTERS[fast]
             name = f"{measure}_{slow_letter}_over_{fast_letter}"
             text = f"{slow_letter} takes more steps than {fast_letter} to {what}"
             claim = above_one(name, text, slow, fast, measure, words)
@@ -164,7 +165,8 @@ def _course_claims() -> list[Claim | Conjunction]:
     steadiness = {"loss_sd": "", "loss_sd_normalised": ", divided by the sum of its weights,"}
     for measure, how in steadiness.items():
         for rough, smooth in ((A, B), (B, D), (D, C), (A, C)):
-            rough_letter, smooth_letter = LETTERS[rough], LETTERS[smooth]
+            rough_letter = LETTERS[rough]
+            smooth_letter = LETTERS[smooth]
             name = f"{measure}_{rough_letter}_over_{smooth_letter}"
             text = f"the loss of {rough_letter}{how} varies more than that of {smooth_letter} in the last epochs"
             claim = above_one(name, text, rough, smooth, measure, "stability C > D > B > A")

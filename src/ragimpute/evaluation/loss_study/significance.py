@@ -38,7 +38,8 @@ class Measured:
     def _of(self, seeds: tuple[int, ...]) -> "Measured":
         index = [self.seeds.index(seed) for seed in seeds]
         replicates = None if self.replicates is None else self.replicates[index]
-        return Measured(self.values[index], seeds, replicates)
+        values = self.values[index]
+        return Measured(values, seeds, replicates)
 
     def log(self) -> "Measured":
         """The natural logarithm; NaN where a value is not positive."""
@@ -48,7 +49,8 @@ class Measured:
             return np.log(x, out=undefined, where=x > 0)
 
         replicates = None if self.replicates is None else logarithm(self.replicates)
-        return Measured(logarithm(self.values), self.seeds, replicates)
+        values = logarithm(self.values)
+        return Measured(values, self.seeds, replicates)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class Estimate:
         """The 95 % t-interval."""
         quantile = stats.t.ppf(1 - ALPHA / 2, self.freedom)
         half = quantile * self.error
-        return self.mean - half, self.mean + half
+        low = self.mean - half
+        high = self.mean + half
+        return low, high
 
     def p_above(self, bound: float) -> float:
         """One-sided p-value of `the true value is at most bound`; small when the mean is far above it."""
@@ -71,7 +75,8 @@ class Estimate:
             return 0.0 if bound == -np.inf else 1.0 if bound == np.inf else np.nan
         if self.error == 0:
             return 0.0 if self.mean > bound else 1.0
-        t = (self.mean - bound) / self.error
+        distance = self.mean - bound
+        t = distance / self.error
         return float(stats.t.sf(t, self.freedom))
 
     def p_below(self, bound: float) -> float:

@@ -91,6 +91,7 @@ class TrainingCourse:
         length = max(1, len(defined) // PART)
         last = len(defined) - length
         middle = last // 2
-        starts = (0, middle, last)
-        first, second, third = (float(defined[start : start + length].mean()) for start in starts)
-        return first, second, third
+        at_start = defined[:length].mean()
+        in_middle = defined[middle : middle + length].mean()
+        at_end = defined[last:].mean()
+        return float(at_start), float(in_middle), float(at_end)

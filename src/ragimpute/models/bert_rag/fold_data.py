@@ -63,7 +63,8 @@ class BertRagData:
         self._beside = flanks(fold)
         self._lots = evidence.query_lots(fold.observed)
         # where no sample is left out of the reference, all samples have the same frequencies
-        self._alike = bool((fold.excluded < 0).all())
+        leaves_none_out = fold.excluded < 0
+        self._alike = bool(leaves_none_out.all())
 
     def batch(self, samples: np.ndarray, window: int) -> Batch:
         """The batch of `samples` [B] at `window`: always L = the window's full length, short windows padded."""
@@ -108,7 +109,8 @@ class BertRagData:
     def _tokens(self, haplotypes: np.ndarray, sites: slice) -> np.ndarray:
         """Tokens [B, 2, L] int64 of `haplotypes` [B, 2], L the padded window: typed alleles, else MASK or PAD."""
         fold = self.fold
-        start, stop = sites.start, sites.stop
+        start = sites.start
+        stop = sites.stop
         length = stop - start
         tokens = np.full((*haplotypes.shape, self.window), PAD, dtype=np.int64)
         tokens[..., :length] = MASK

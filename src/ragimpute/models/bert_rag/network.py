@@ -140,8 +140,7 @@ class BertRag(nn.Module):
 
     def decode(self, after1: Tensor, after2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """hap1_logits, hap2_logits [B, L, 2] and genotype_logits [B, L, 4] of `after1, after2` [B, L, D] alone."""
-        side_by_side = torch.cat((after1, after2), dim=-1)
-        genotype = self.genotype_head(side_by_side)
+        genotype = self.genotype_head(torch.cat((after1, after2), dim=-1))
         return self.haplotype_head(after1), self.haplotype_head(after2), genotype
 
     def embed_truth(self, inputs: BertRagInputs, alleles: Tensor) -> tuple[Tensor, Tensor]:
