@@ -3,7 +3,8 @@
 import pytest
 
 from ragimpute.errors import InputError
-from ragimpute.imputation.chromosome_files import chromosome_files, existing_chromosomes, list_chromosomes
+from ragimpute.imputation.chromosome_files import chromosome_files
+from ragimpute.panel.chromosome_names import existing_chromosomes, list_chromosomes
 
 
 @pytest.fixture
