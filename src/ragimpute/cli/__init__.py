@@ -33,6 +33,7 @@ VERBS = {
     "mask": "targets",
     "phase": "targets",
     "phase-validation": "targets",
+    "training-set": "training",
     "retrieve": "retrieval",
     "paint": "retrieval",
     "train": "training",

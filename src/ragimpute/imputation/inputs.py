@@ -240,7 +240,7 @@ def open_panel(
         panel = Panel.load(reference)
         if chosen.region is not None:
             wanted = sites_of_region(panel.sites, chosen.region, reference)
-            panel = panel.between(wanted.start, wanted.stop)
+            panel = panel.within(wanted.start, wanted.stop)
         elif chosen.without:
             panel = panel.take(~np.isin(panel.sites.chrom, list(chosen.without)))
         if genetic_map is not None:
