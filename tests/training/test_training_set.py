@@ -75,7 +75,7 @@ def test_all_fits_and_is_taken(genome, tmp_path: Path) -> None:
 
 
 def test_stretches_and_samples_are_fewer_and_serve_training(genome, tmp_path: Path, monkeypatch) -> None:
-    inputs, roles, whole = genome
+    inputs, roles, _ = genome
     monkeypatch.setattr(training_set, "FEWEST_QUERIES", 3)
     out = outputs(tmp_path)
     of_a_sample = 90 * BYTES_TYPED + 270 * BYTES_SITE

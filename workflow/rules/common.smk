@@ -121,8 +121,8 @@ def autosome_files(folder, name):
 
 
 def first_part_file(wildcards, folder, name):
-    """The file `name` of the first chromosome, or of the whole panel."""
-    first = parts(panel_settings(wildcards))[:1]
+    """The file `name` of the first autosome, or of the whole panel."""
+    first = autosomes(panel_settings(wildcards))[:1]
     return part_files(wildcards, folder, name, first)
 
 

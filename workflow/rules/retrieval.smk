@@ -34,7 +34,7 @@ rule retrieve:
         " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
 
 
-rule paint:  # of the first chromosome
+rule paint:  # of the first autosome
     input:
         panel=lambda wildcards: first_part_file(
             wildcards, "panels", "panel.safetensors"

@@ -82,9 +82,12 @@ def read_tool_output(
         else:
             hds[site, :, 0] = record.format(first)[:, 0]
             hds[site, :, 1] = record.format(second)[:, 0]
-        both[site] = record.format("GP")[:, 2]
+        both[site] = record.format("GP")[:, -1]
         value = record.INFO.get(estimate)
         r2[site] = 0 if value is None else value
+    haploid = ~targets.has_haplotype[:, 1]
+    hds[:, haploid, 1] = hds[:, haploid, 0]  # a haploid sample has one value
+    both[:, haploid] = hds[:, haploid, 0]
     absent = np.isnan(hds).any(axis=(1, 2))
     if absent.any():
         raise InputError(f"{int(absent.sum())} of {len(sites)} reference sites are missing from the tool's output")

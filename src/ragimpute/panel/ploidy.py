@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ragimpute.errors import UnusableChromosome
 from ragimpute.panel.sex_chromosomes import Kind, kind_of
 from ragimpute.panel.sexes import Sex
 from ragimpute.vcf.source import Region
+
+if TYPE_CHECKING:
+    from ragimpute.panel.store import Panel
 
 UNKNOWN = -1
 OF_SEX: dict[Kind, dict[Sex, int]] = {"X": {"M": 1, "F": 2}, "Y": {"M": 1, "F": 0}, "MT": {"M": 1, "F": 1}}
@@ -77,6 +81,14 @@ class ChosenRecords:
                 f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X, and its pseudoautosomal regions are "
                 "not known: give ragimpute impute the build (--build 37 or 38); a study takes these regions only"
             )
+
+
+def records_beside(panel: "Panel") -> ChosenRecords:
+    """Which records of a study's targets are read: where samples of the panel are haploid, as men on X, targets may be.
+
+    Targets that are samples of the panel have the ploidy that they have there; that of others their genotypes tell.
+    """
+    return ChosenRecords() if panel.ploidy is None else ChosenRecords(rule=PloidyRule("X", panel.sexes))
 
 
 def haploid_woman(path: str | os.PathLike, sample: str, place: str) -> UnusableChromosome:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ChosenRecords
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
@@ -50,6 +50,21 @@ class TargetGenotypes:
         alleles = self.alleles if self.ploidy is None else self.alleles[:, self.ploidy > 0]
         found: np.ndarray = np.any(alleles >= 0, axis=(1, 2))
         return found
+
+    @property
+    def has_haplotype(self) -> np.ndarray:
+        """[N, 2] bool: the two haplotypes of a diploid sample, the first one of a haploid sample, none of no ploidy."""
+        ploidy = np.full(len(self.samples), 2) if self.ploidy is None else self.ploidy
+        return ploidy[:, None] > np.arange(2)
+
+    @property
+    def called_alleles(self) -> np.ndarray:
+        """`alleles` as a VCF has them: [M, N, 2] int8, the second one ABSENT where a sample is haploid."""
+        if self.ploidy is None:
+            return self.alleles
+        called = self.alleles.copy()
+        called[:, self.ploidy == 1, 1] = ABSENT
+        return called
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same samples at some of the sites only; `rows` indexes the first axis of `alleles`."""

@@ -11,7 +11,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords, PloidyRule
+from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
@@ -40,7 +40,8 @@ def phase_targets(
     One phasing or several, the first one first (`phase_repeatedly`); `n_phasings` None: as many as are worth their
     time. Raises InputError when a file is unreadable, and as `phase` does.
     """
-    targets = read_genotypes(typed_genotypes, panel.sites, target_samples(roles))
+    names = target_samples(roles)
+    targets = read_genotypes(typed_genotypes, panel.sites, names, chosen=records_beside(panel))
     reference = panel.of_samples(reference_samples(roles))
     return phase_repeatedly(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
 
@@ -67,7 +68,7 @@ def phase_validation(
 def write_phased(path: Path, panel: Panel, phased: TargetGenotypes) -> None:
     """Write complete, phased genotypes at some of the panel's sites as VCF.gz with an index."""
     sites = panel.sites.take(phased.index)
-    write_genotypes(path, sites, panel.contigs, phased.samples, phased.alleles, True)
+    write_genotypes(path, sites, panel.contigs, phased.samples, phased.called_alleles, True)
 
 
 def phase(
@@ -234,11 +235,8 @@ def write_inputs(
     alleles = reference.allele_pairs()
     write_genotypes(folder / "reference.vcf.gz", sites, reference.contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
-    known = targets.alleles
-    if targets.ploidy is not None:
-        known = known.copy()
-        known[:, targets.ploidy == 1, 1] = ABSENT
-    write_genotypes(folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, known, targets.phased)
+    called = targets.called_alleles
+    write_genotypes(folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, called, targets.phased)
     if genetic_map is not None and not genetic_map.is_uniform:
         chroms = list(dict.fromkeys(sites.chrom.tolist()))
         genetic_map.write_plink(folder / "map.plink", chroms)
