@@ -31,9 +31,18 @@ def haplotypes_apart(targets: TargetGenotypes, dosages: np.ndarray, typed: np.nd
 
     P(both ALT) is the product of the two dosages. Typed sites get the targets' own alleles.
     """
-    hds = np.clip(dosages, 0, 1).reshape(len(typed), -1, 2)
-    hds[typed] = targets.haplotypes().reshape(len(targets.index), -1, 2)
-    return Imputed(targets.samples, hds, hds[..., 0] * hds[..., 1], typed)
+    hds = of_each_sample(np.clip(dosages, 0, 1))
+    hds[typed] = of_each_sample(targets.haplotypes())
+    first, second = hds[..., 0], hds[..., 1]
+    both = first * second
+    return Imputed(targets.samples, hds, both, typed)
+
+
+def of_each_sample(haplotypes: np.ndarray) -> np.ndarray:
+    """Values of haplotypes [S, 2 N] as those of samples [S, N, 2], without a copy where the layout allows it."""
+    n_sites, n_haplotypes = haplotypes.shape
+    n_samples = n_haplotypes // 2
+    return haplotypes.reshape(n_sites, n_samples, 2)
 
 
 def by_chromosome(
@@ -50,14 +59,18 @@ def by_chromosome(
         if rows.start == rows.stop:
             chrom = reference.sites.chrom[start]
             raise InputError(f"chromosome {chrom} of the panel has no typed site; limit the panel by its region")
-        typed = targets.at(np.arange(rows.start, rows.stop))
-        typed = replace(typed, index=typed.index - start)
-        parts.append(run(reference.between(start, stop), typed))
+        of_chromosome = targets.at(np.arange(rows.start, rows.stop))
+        index_here = of_chromosome.index - start
+        typed = replace(of_chromosome, index=index_here)
+        imputed = run(reference.between(start, stop), typed)
+        parts.append(imputed)
     hds = np.concatenate([part.hds for part in parts], dtype=np.float32)
     both = np.concatenate([part.both for part in parts], dtype=np.float32)
     estimates = [part.r2 for part in parts if part.r2 is not None]
-    r2 = np.concatenate(estimates) if len(estimates) == len(parts) else None
-    return Imputed(targets.samples, hds, both, typed_mask(reference.sites, targets), r2)
+    all_have_estimates = len(estimates) == len(parts)
+    r2 = np.concatenate(estimates) if all_have_estimates else None
+    typed_sites = typed_mask(reference.sites, targets)
+    return Imputed(targets.samples, hds, both, typed_sites, r2)
 
 
 def read_tool_output(
@@ -68,19 +81,21 @@ def read_tool_output(
     Haplotype dosages are the FORMAT fields `first` and `second`, or both are in `first`; P(both ALT) is the last value
     of GP; the tool's own accuracy is INFO `estimate`. Raises InputError when a site is absent.
     """
-    n_samples = len(targets.samples)
-    hds = np.full((len(sites), n_samples, 2), np.nan, dtype=np.float32)
-    both = np.empty((len(sites), n_samples), dtype=np.float32)
-    r2 = np.zeros(len(sites), dtype=np.float32)
+    n_sites, n_samples = len(sites), len(targets.samples)
+    hds = np.full((n_sites, n_samples, 2), np.nan, dtype=np.float32)
+    both = np.empty((n_sites, n_samples), dtype=np.float32)
+    r2 = np.zeros(n_sites, dtype=np.float32)
     lookup = {key: i for i, key in enumerate(sites.keys())}
     for record in records(path):
-        site = lookup.get((record.CHROM, record.POS, record.REF, record.ALT[0]), -1)
+        key = (record.CHROM, record.POS, record.REF, record.ALT[0])
+        site = lookup.get(key, -1)
         if site < 0:
             continue
+        dosages = record.format(first)
         if second is None:
-            hds[site] = record.format(first)
+            hds[site] = dosages
         else:
-            hds[site, :, 0] = record.format(first)[:, 0]
+            hds[site, :, 0] = dosages[:, 0]
             hds[site, :, 1] = record.format(second)[:, 0]
         both[site] = record.format("GP")[:, -1]
         value = record.INFO.get(estimate)
@@ -90,7 +105,10 @@ def read_tool_output(
     both[:, haploid] = hds[:, haploid, 0]
     absent = np.isnan(hds).any(axis=(1, 2))
     if absent.any():
-        raise InputError(f"{int(absent.sum())} of {len(sites)} reference sites are missing from the tool's output")
-    hds[targets.index] = targets.haplotypes().reshape(len(targets.index), n_samples, 2)
-    both[targets.index] = hds[targets.index].prod(axis=2)
-    return Imputed(targets.samples, np.clip(hds, 0, 1), both, typed_mask(sites, targets), r2)
+        n_absent = int(absent.sum())
+        raise InputError(f"{n_absent} of {n_sites} reference sites are missing from the tool's output")
+    own_alleles = of_each_sample(targets.haplotypes())
+    hds[targets.index] = own_alleles
+    both[targets.index] = own_alleles.prod(axis=2)
+    typed = typed_mask(sites, targets)
+    return Imputed(targets.samples, np.clip(hds, 0, 1), both, typed, r2)

@@ -34,19 +34,25 @@ def run_beagle(
     chosen = dict(parameters or {})
     unknown = sorted(set(chosen) - set(BEAGLE_OPTIONS))
     if unknown:
-        raise InputError(f"Beagle parameters {', '.join(unknown)}: choose from {', '.join(BEAGLE_OPTIONS)}")
+        listed = ", ".join(unknown)
+        choices = ", ".join(BEAGLE_OPTIONS)
+        raise InputError(f"Beagle parameters {listed}: choose from {choices}")
     targets.haplotypes()  # refuses unphased input, which Beagle would phase anew
     typed = reference.sites.take(targets.index)
-    alone = typed.chrom[~has_neighbours(typed)]
+    is_alone = ~has_neighbours(typed)
+    alone = typed.chrom[is_alone]
     if len(alone):
+        chrom = alone[0]
         raise InputError(
-            f"chromosome {alone[0]} has typed sites at one position only, and Beagle needs two: limit the panel by "
-            "its region, type more sites, or take Beagle out of the baselines"
+            f"chromosome {chrom} has typed sites at one position only, and Beagle needs two: limit the panel by its "
+            "region, type more sites, or take Beagle out of the baselines"
         )
     arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=imputed", "gp=true", "ap=true"]
-    arguments += [f"{option}={value:g}" for option, value in sorted(chosen.items())]
+    for option, value in sorted(chosen.items()):
+        arguments.append(f"{option}={value:g}")
     with tempfile.TemporaryDirectory(prefix="ragimpute-beagle-") as name, naming_files(TEMPORARY_FILES):
         folder = Path(name)
         write_inputs(folder, reference, targets, genetic_map)
         run_beagle_program(folder, arguments, genetic_map, threads=threads, memory_mb=memory_mb, seed=seed)
-        return read_tool_output(folder / "imputed.vcf.gz", reference.sites, targets, "AP1", "AP2", "DR2")
+        output = folder / "imputed.vcf.gz"
+        return read_tool_output(output, reference.sites, targets, "AP1", "AP2", "DR2")

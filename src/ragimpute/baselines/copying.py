@@ -20,8 +20,10 @@ def run_li_stephens(reference: Panel, targets: TargetGenotypes, *, threads: int 
 
     def on_chromosome(local: Panel, typed: TargetGenotypes) -> Imputed:
         is_typed = typed_mask(local.sites, typed)
-        queries = typed.haplotypes().astype(np.int8)
-        none_left_out = np.full((queries.shape[1], 1), -1, dtype=np.int64)  # targets are not in the reference
+        haplotypes = typed.haplotypes()
+        queries = haplotypes.astype(np.int8)
+        n_queries = queries.shape[1]
+        none_left_out = leave_none_out(n_queries)
         dosages = li_stephens_dosages(
             local.alleles[:], local.sites.cm, is_typed, queries, none_left_out, threads=threads
         )
@@ -35,9 +37,16 @@ def run_copy_nearest(reference: Panel, targets: TargetGenotypes, *, threads: int
 
     What a network that reads them must beat. The two haplotypes of a sample are imputed apart.
     """
-    none_left_out = np.full((len(targets.samples), 1), -1, dtype=np.int64)  # targets are not in the reference
+    n_samples = len(targets.samples)
+    none_left_out = leave_none_out(n_samples)
     is_typed = typed_mask(reference.sites, targets)
-    fold = Fold("targets", reference, targets.samples, is_typed, targets.haplotypes(), None, none_left_out)
+    queries = targets.haplotypes()
+    fold = Fold("targets", reference, targets.samples, is_typed, queries, None, none_left_out)
     neighbours = retrieve_neighbours(fold, NEIGHBOURS, threads)
     dosages = mean_by_posterior(fold, neighbours, threads)
     return haplotypes_apart(targets, dosages, is_typed)
+
+
+def leave_none_out(number: int) -> np.ndarray:
+    """The reference haplotypes to leave out for `number` queries: none (-1), as targets are not in the reference."""
+    return np.full((number, 1), -1, dtype=np.int64)

@@ -14,5 +14,7 @@ def run_frequency(frequency: np.ndarray, sites: Sites, targets: TargetGenotypes)
     What a method must beat: it knows the sites, not the samples.
     """
     n_haplotypes = 2 * len(targets.samples)
-    dosages = np.repeat(frequency.astype(np.float32)[:, None], n_haplotypes, axis=1)
-    return haplotypes_apart(targets, dosages, typed_mask(sites, targets))
+    of_sites = frequency.astype(np.float32)
+    dosages = np.repeat(of_sites[:, None], n_haplotypes, axis=1)
+    typed = typed_mask(sites, targets)
+    return haplotypes_apart(targets, dosages, typed)

@@ -51,13 +51,15 @@ def impute_baseline(
     whole = Panel.load(panel)
     samples = read_roles(roles)
     reference = whole.of_samples(reference_samples(samples))
-    several = several_phasings.load_phasings(phasings, target_samples(samples), read_typed(typed, whole.sites))
+    typed_sites = read_typed(typed, whole.sites)
+    several = several_phasings.load_phasings(phasings, target_samples(samples), typed_sites)
     if name in FROM_ONE_PHASING:
         several = several[:1]
+    method: Callable[[TargetGenotypes], Imputed]
     if name == "frequency":
         counts = count_alleles(whole, samples)
-        frequency = (counts["ac"] / counts["an"]).to_numpy()
-        method: Callable[[TargetGenotypes], Imputed] = partial(run_frequency, frequency, whole.sites)
+        frequency = counts["ac"] / counts["an"]
+        method = partial(run_frequency, frequency.to_numpy(), whole.sites)
     else:
         method = _method(name, reference, options)
     imputed = impute_each_phasing(method, reference, several)
@@ -77,13 +79,15 @@ def impute_each_phasing(
     def of_phasing(number: int) -> Imputed:
         return method(several[number])
 
-    return several_phasings.mean(reference.sites, several[0].index, alleles, of_phasing)
+    typed_index = several[0].index
+    return several_phasings.mean(reference.sites, typed_index, alleles, of_phasing)
 
 
 def read_tuned_parameters(path: Path) -> dict[str, float]:
     """The parameters in a JSON of `ragimpute tune-beagle`. Raises InputError when it is none."""
     try:
-        parameters = json.loads(path.read_text())["parameters"]
+        result = json.loads(path.read_text())
+        parameters = result["parameters"]
         return {option: float(value) for option, value in parameters.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not the JSON of `ragimpute tune-beagle` ({error!r})") from None

@@ -20,7 +20,8 @@ def run_minimac4(
     HDS and GP are its own, `r2` its R2. Without a map (None) it runs on its defaults. Raises InputError when Minimac4
     is missing, fails or leaves out a site.
     """
-    given_map = None if genetic_map is None or genetic_map.is_uniform else genetic_map
+    has_map = genetic_map is not None and not genetic_map.is_uniform
+    given_map = genetic_map if has_map else None
 
     def on_chromosome(local: Panel, typed: TargetGenotypes) -> Imputed:
         with tempfile.TemporaryDirectory(prefix="ragimpute-minimac4-") as name, naming_files(TEMPORARY_FILES):
@@ -30,9 +31,11 @@ def run_minimac4(
             arguments = ["reference.msav", "targets.vcf.gz", "--output", "imputed.vcf.gz", "--output-format", "vcf.gz"]
             arguments += ["--format", "GT,HDS,DS,GP", "--threads", str(threads)]
             if given_map is not None:
-                given_map.write_minimac(folder / "map.txt", [str(local.sites.chrom[0])])
+                chrom = str(local.sites.chrom[0])
+                given_map.write_minimac(folder / "map.txt", [chrom])
                 arguments += ["--map", "map.txt"]
             run_program("minimac4", arguments, folder)
-            return read_tool_output(folder / "imputed.vcf.gz", local.sites, typed, "HDS", None, "R2")
+            output = folder / "imputed.vcf.gz"
+            return read_tool_output(output, local.sites, typed, "HDS", None, "R2")
 
     return by_chromosome(reference, targets, on_chromosome)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ragimpute.artefacts import atomic_path
+from ragimpute.baselines.assembly import typed_mask
 from ragimpute.baselines.beagle import run_beagle
 from ragimpute.errors import InputError
 from ragimpute.evaluation.bootstrap import LEVEL, resampling_weights
@@ -43,7 +44,8 @@ class ScoringTask:
 
     def sums(self, imputed: Imputed) -> np.ndarray:
         """`correlation_sums` [N, 6] of what was imputed."""
-        dosages = imputed.hds[~self.typed].sum(axis=2)
+        hds = imputed.hds[~self.typed]
+        dosages = hds.sum(axis=2)
         return correlation_sums(dosages, self.truth, self.minor_is_ref)
 
 
@@ -66,11 +68,13 @@ def choose_parameters(
     """
     whole = Panel.load(panel)
     samples = read_roles(roles)
-    genotypes = read_phased(validation, whole.sites, reference_samples(samples, "validation"), typed)
+    validation_samples = reference_samples(samples, "validation")
+    genotypes = read_phased(validation, whole.sites, validation_samples, typed)
     train = reference_samples(samples, "train")
     result = tune_beagle(whole, train, genotypes, genetic_map, threads=threads, memory_mb=memory_mb, seed=seed)
+    text = json.dumps(result, indent=1)
     with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
+        temporary.write_text(text + "\n")
 
 
 def tune_beagle(
@@ -96,7 +100,8 @@ def tune_beagle(
     Raises InputError when nothing can be scored.
     """
     task = scoring_task(panel, train, validation, seed)
-    settings = _settings(task.reference.alleles.shape[1])
+    n_haplotypes = task.reference.alleles.shape[1]
+    settings = _settings(n_haplotypes)
 
     def sums_of(setting: dict[str, float]) -> np.ndarray:
         memory = memory_mb // threads
@@ -104,26 +109,38 @@ def tune_beagle(
         return task.sums(imputed)
 
     with ThreadPoolExecutor(threads) as pool:  # runs are short: one thread each beats more threads for one
-        sums = np.stack(list(pool.map(sums_of, settings)))  # [C, N, 6]
+        results = list(pool.map(sums_of, settings))
+    sums = np.stack(results)  # [C, N, 6]
     r2 = r2_of_sums(sums.sum(axis=1))
-    weights = resampling_weights(len(validation.samples), BOOTSTRAPS, seed)
+    n_samples = len(validation.samples)
+    weights = resampling_weights(n_samples, BOOTSTRAPS, seed)
     resampled = np.tensordot(weights, sums, axes=(1, 1))  # [B, C, 6]
     low = sure_gains(r2, r2_of_sums(resampled))
-    rows = []
-    for setting, score, bound in zip(settings, r2.tolist(), low.tolist(), strict=True):
-        gain = score - float(r2[0])
-        words = " ".join(f"{key}={value:g}" for key, value in setting.items()) or "defaults"
-        logger.info("beagle %s: r2 %.4f, gain %+.5f, surely %+.5f", words, score, gain, bound)
-        rows.append({**setting, "r2": round(score, 6), "gain": round(gain, 6), "gain_low": round(bound, 6)})
-    best = int(np.where(low > 0, r2, -1.0).argmax()) if (low > 0).any() else 0
+    rows = _scores(settings, r2, low)
+    is_better = low > 0
+    best = int(np.where(is_better, r2, -1.0).argmax()) if is_better.any() else 0
     return {
         "parameters": settings[best],
         "r2": rows[best]["r2"],
         "default_r2": rows[0]["r2"],
         "scores": rows,
-        "n_samples": len(validation.samples),
+        "n_samples": n_samples,
         "n_sites": len(task.truth),
     }
+
+
+def _scores(settings: list[dict[str, float]], r2: np.ndarray, low: np.ndarray) -> list[dict[str, float]]:
+    """One row per setting: its score, its gain over the first setting, and that gain's lower bound. All are logged."""
+    rows = []
+    default_r2 = float(r2[0])
+    for setting, score, bound in zip(settings, r2.tolist(), low.tolist(), strict=True):
+        gain = score - default_r2
+        options = [f"{key}={value:g}" for key, value in setting.items()]
+        words = " ".join(options) or "defaults"
+        logger.info("beagle %s: r2 %.4f, gain %+.5f, surely %+.5f", words, score, gain, bound)
+        rounded = {"r2": round(score, 6), "gain": round(gain, 6), "gain_low": round(bound, 6)}
+        rows.append(setting | rounded)
+    return rows
 
 
 def scoring_task(panel: Panel, train: Sequence[str], validation: TargetGenotypes, seed: int) -> ScoringTask:
@@ -131,31 +148,47 @@ def scoring_task(panel: Panel, train: Sequence[str], validation: TargetGenotypes
 
     Scored are untyped sites that are polymorphic in the train fold. Raises InputError when there is none.
     """
-    reference, samples = panel.of_samples(train), panel.of_samples(validation.samples)
+    reference = panel.of_samples(train)
+    samples = panel.of_samples(validation.samples)
     carriers = reference.allele_count
-    polymorphic = (carriers > 0) & (carriers < reference.alleles.shape[1])
-    typed = np.zeros(len(panel.sites), dtype=bool)
-    typed[validation.index] = True
+    n_haplotypes = reference.alleles.shape[1]
+    polymorphic = (carriers > 0) & (carriers < n_haplotypes)
+    typed = typed_mask(panel.sites, validation)
     scored = np.flatnonzero(~typed & polymorphic)
     if not len(scored):
         raise InputError("Beagle cannot be tuned: no untyped site is polymorphic among the train samples")
     if len(scored) > MAX_SCORED:
-        scored = np.random.default_rng(seed).choice(scored, size=MAX_SCORED, replace=False)
+        rng = np.random.default_rng(seed)
+        scored = rng.choice(scored, size=MAX_SCORED, replace=False)
     needed = typed.copy()
     needed[scored] = True
     kept = np.flatnonzero(needed)
-    thinned, truth = reference.take(kept), samples.take(kept)
-    visible = replace(validation, index=np.searchsorted(kept, validation.index))
+    thinned = reference.take(kept)
+    index_in_kept = np.searchsorted(kept, validation.index)
+    visible = replace(validation, index=index_in_kept)
     typed_here = typed[kept]
-    alleles = truth.alleles[~typed_here].reshape(-1, len(samples.samples), 2)
-    return ScoringTask(thinned, visible, typed_here, alleles.sum(axis=2), thinned.minor_is_ref[~typed_here])
+    untyped_here = ~typed_here
+    truth = _allele_counts(samples.take(kept), untyped_here)
+    minor_is_ref = thinned.minor_is_ref[untyped_here]
+    return ScoringTask(thinned, visible, typed_here, truth, minor_is_ref)
+
+
+def _allele_counts(panel: Panel, chosen: np.ndarray) -> np.ndarray:
+    """Copies of ALT [U, N] that each sample of a panel has at the `chosen` [S] bool sites."""
+    haplotypes = panel.alleles[chosen]
+    n_samples = len(panel.samples)
+    alleles = haplotypes.reshape(-1, n_samples, 2)
+    return alleles.sum(axis=2)
 
 
 def _settings(n_haplotypes: int) -> list[dict[str, float]]:
     """Beagle's defaults, {}, and each combination of GRID, with all states in a panel of more than the default's."""
     states = {"imp-states": ALL_STATES} if n_haplotypes > DEFAULT_STATES else {}
-    combinations = itertools.product(*GRID.values())
-    return [{}, *(dict(zip(GRID, values, strict=True)) | states for values in combinations)]
+    settings: list[dict[str, float]] = [{}]
+    for values in itertools.product(*GRID.values()):
+        combination = dict(zip(GRID, values, strict=True))
+        settings.append(combination | states)
+    return settings
 
 
 def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
@@ -166,10 +199,13 @@ def sure_gains(r2: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     compared with the largest such error of any setting (Westfall & Young 1993, Resampling-Based Multiple Testing). The
     first setting's bound is 0.
     """
-    gain, drawn = r2 - r2[0], resampled - resampled[:, :1]
+    gain = r2 - r2[0]
+    drawn = resampled - resampled[:, :1]
     spread = drawn.std(axis=0)
-    errors = np.divide(drawn - gain, spread, out=np.zeros_like(drawn), where=spread > 0)
-    largest = np.quantile(errors.max(axis=1), LEVEL)
+    errors = np.zeros_like(drawn)
+    np.divide(drawn - gain, spread, out=errors, where=spread > 0)
+    largest_of_each = errors.max(axis=1)
+    largest = np.quantile(largest_of_each, LEVEL)
     return gain - largest * spread
 
 
@@ -179,12 +215,18 @@ def correlation_sums(dosage: np.ndarray, truth: np.ndarray, flip: np.ndarray) ->
     dosage: [S, N] float in [0, 2]; truth: [S, N] allele counts; both are turned where `flip` [S] holds, so that x and y
     count the reference's minor allele.
     """
-    x = np.where(flip[:, None], 2 - dosage, dosage).astype(np.float64)
-    y = np.where(flip[:, None], 2 - truth.astype(np.float64), truth)
-    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2).sum(axis=0)
+    flipped = flip[:, None]
+    x = np.where(flipped, 2 - dosage, dosage)
+    x = x.astype(np.float64)
+    y = truth.astype(np.float64)
+    y = np.where(flipped, 2 - y, y)
+    ones = np.ones_like(x)
+    terms = np.stack([ones, x, y, x * x, y * y, x * y], axis=2)
+    return terms.sum(axis=0)
 
 
 def r2_of_sums(sums: np.ndarray) -> np.ndarray:
     """Pooled r2 [...] of sums [..., 6] of `correlation_sums`; 0 where x or y is constant."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    return np.nan_to_num(pooled_r2(n, x, y, xx, yy, xy))
+    r2 = pooled_r2(n, x, y, xx, yy, xy)
+    return np.nan_to_num(r2)

@@ -30,13 +30,17 @@ def check_inputs(
     """
     if held_out:
         panel = survey(reference, region)
-        findings = list(each_file.reference(panel))
+        findings = [*each_file.reference(panel)]
     else:
         samples = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
-        columns = samples.records.loc[list(samples.dosages), ["chrom", "pos"]]
-        panel = survey(reference, region, wanted=set(columns.itertuples(index=False, name=None)))
-        findings = [*each_file.reference(panel), *each_file.targets(samples)]
+        compared = list(samples.dosages)
+        columns = samples.records.loc[compared, ["chrom", "pos"]]
+        positions = set(columns.itertuples(index=False, name=None))
+        panel = survey(reference, region, wanted=positions)
+        findings = [*each_file.reference(panel)]
+        findings += each_file.targets(samples)
         if panel.readable and samples.readable and each_file.kept(panel).any() and samples.usable.any():
             findings += targets_against_reference.compare(panel, samples, leak)
-    findings += each_file.genetic_map(genetic_map, panel.spans if panel.readable else {})
+    spans = panel.spans if panel.readable else {}
+    findings += each_file.genetic_map(genetic_map, spans)
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.check.findings import Finding, first_five, tally
 from ragimpute.check.survey import Survey, without_path
@@ -19,64 +20,92 @@ INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which rea
 def kept(seen: Survey) -> np.ndarray:
     """[R] bool: the records of a reference that imputation will use."""
     table = seen.records
+    n_samples = len(seen.header.samples)
     on_y = np.array([kind_of(chrom) == "Y" for chrom in table["chrom"]], dtype=bool)  # women have no genotype there
     n_complete = table["n_complete"].to_numpy()
-    complete = (n_complete == len(seen.header.samples)) | (on_y & (n_complete > 0))
-    return seen.usable & complete & (table["n_unphased"] == 0).to_numpy()
+    is_complete = n_complete == n_samples
+    is_complete |= on_y & (n_complete > 0)
+    is_phased = table["n_unphased"].to_numpy() == 0
+    return seen.usable & is_complete & is_phased
 
 
 def reference(seen: Survey) -> Iterator[Finding]:
     """Findings about the phased panel."""
     yield from _any_file(seen)
+    path = seen.path
     if seen.disorder:
-        yield Finding("error", seen.path, "unsorted", f"record {seen.disorder}; sort the file (bcftools sort)")
+        message = f"record {seen.disorder}; sort the file (bcftools sort)"
+        yield Finding("error", path, "unsorted", message)
     if not seen.readable:
         return
-    n, table, usable = len(seen.header.samples), seen.records, int(kept(seen).sum())
-    incomplete = int((seen.usable & (table["n_complete"] < n)).sum())
-    unphased = int((seen.usable & (table["n_complete"] == n) & (table["n_unphased"] > 0)).sum())
-    if incomplete:
-        yield Finding("warning", seen.path, "missing", f"{incomplete} records with missing genotypes are left out")
-    if unphased:
-        yield Finding("warning", seen.path, "phase", f"{unphased} records with unphased heterozygotes are left out")
-    if not usable:
+    table, usable = seen.records, seen.usable
+    n_samples = len(seen.header.samples)
+    is_incomplete = table["n_complete"] < n_samples
+    is_unphased = ~is_incomplete & (table["n_unphased"] > 0)
+    n_incomplete = int((usable & is_incomplete).sum())
+    n_unphased = int((usable & is_unphased).sum())
+    n_kept = int(kept(seen).sum())
+    if n_incomplete:
+        message = f"{n_incomplete} records with missing genotypes are left out"
+        yield Finding("warning", path, "missing", message)
+    if n_unphased:
+        message = f"{n_unphased} records with unphased heterozygotes are left out"
+        yield Finding("warning", path, "phase", message)
+    if not n_kept:
         message = "no usable site: none is biallelic, diploid, complete and phased"
-        yield Finding("error", seen.path, "no-usable-site", message)
-    yield Finding("info", seen.path, "reference", f"{n} samples, {usable} usable sites on {first_five(seen.spans)}")
+        yield Finding("error", path, "no-usable-site", message)
+    chromosomes = first_five(seen.spans)
+    message = f"{n_samples} samples, {n_kept} usable sites on {chromosomes}"
+    yield Finding("info", path, "reference", message)
 
 
 def targets(seen: Survey) -> Iterator[Finding]:
     """Findings about the samples to impute."""
     yield from _any_file(seen)
+    path = seen.path
     if seen.disorder:
-        yield Finding("warning", seen.path, "unsorted", f"record {seen.disorder}; the panel's order is used")
+        message = f"record {seen.disorder}; the panel's order is used"
+        yield Finding("warning", path, "unsorted", message)
     if not seen.readable:
         return
-    n, table, usable = len(seen.header.samples), seen.records, int(seen.usable.sum())
-    if not usable:
-        yield Finding("error", seen.path, "no-usable-site", "no record is biallelic with diploid genotypes")
+    n_usable = int(seen.usable.sum())
+    if not n_usable:
+        yield Finding("error", path, "no-usable-site", "no record is biallelic with diploid genotypes")
         return
-    share = seen.missing / usable
+    share_missing = seen.missing / n_usable
+    yield from _missing_genotypes(seen, share_missing)
+    n_het = int(seen.records["n_het"].sum())
+    n_unphased = int(seen.records["n_unphased"].sum())
+    if n_unphased:
+        share = n_unphased / n_het
+        message = f"{share:.1%} of the heterozygotes are unphased: Beagle will phase the typed genotypes"
+        yield Finding("info", path, "phase", message)
+    n_samples = len(seen.header.samples)
+    chromosomes = first_five(seen.spans)
+    mean = share_missing.mean()
+    message = f"{n_samples} samples, {n_usable} usable records on {chromosomes}, {mean:.2%} of genotypes missing"
+    yield Finding("info", path, "targets", message)
+
+
+def _missing_genotypes(seen: Survey, share_missing: np.ndarray) -> Iterator[Finding]:
+    """Samples, whose shares of missing genotypes are `share_missing`, and records that lack many genotypes."""
+    path = seen.path
+    samples = seen.header.samples
     poor = []
-    for name, part in zip(seen.header.samples, share, strict=True):
-        if part > MISSING_SHARE:
-            poor.append(f"{name} {part:.0%}")
+    for name, share in zip(samples, share_missing, strict=True):
+        if share > MISSING_SHARE:
+            poor.append(f"{name} {share:.0%}")
     if poor:
-        message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(poor)}"
-        yield Finding("warning", seen.path, "missing-samples", message)
-    sparse = table[seen.usable & (table["n_complete"] < (1 - MISSING_SHARE) * n)]
+        listed = first_five(poor)
+        message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {listed}"
+        yield Finding("warning", path, "missing-samples", message)
+    fewest = (1 - MISSING_SHARE) * len(samples)
+    is_sparse = seen.records["n_complete"] < fewest
+    sparse = seen.records[seen.usable & is_sparse]
     if len(sparse):
         places = first_five(f"{row.chrom}:{row.pos}" for row in sparse.itertuples())
         message = f"{len(sparse)} sites lack over {MISSING_SHARE:.0%} of their genotypes: {places}"
-        yield Finding("warning", seen.path, "missing-sites", message)
-    het, unphased = int(table["n_het"].sum()), int(table["n_unphased"].sum())
-    if unphased:
-        message = f"{unphased / het:.1%} of the heterozygotes are unphased: Beagle will phase the typed genotypes"
-        yield Finding("info", seen.path, "phase", message)
-    message = (
-        f"{n} samples, {usable} usable records on {first_five(seen.spans)}, {share.mean():.2%} of genotypes missing"
-    )
-    yield Finding("info", seen.path, "targets", message)
+        yield Finding("warning", path, "missing-sites", message)
 
 
 def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
@@ -87,48 +116,65 @@ def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, i
     name = os.fspath(path)
     try:
         found = GeneticMap.read(path)
-        for chrom in spans:
-            found.centimorgans(chrom, np.array(spans[chrom]))
+        for chrom, ends in spans.items():
+            found.centimorgans(chrom, np.array(ends))
     except InputError as error:
-        yield Finding("error", name, "map", without_path(error, path))
+        message = without_path(error, path)
+        yield Finding("error", name, "map", message)
         return
     for chrom, (low, high) in spans.items():
-        first, last = found.points[chrom][0][[0, -1]].astype(int).tolist()
+        positions, _ = found.points[chrom]
+        first, last = positions[[0, -1]].astype(int).tolist()
         if last < low or first > high:
             message = f"chromosome {chrom}: its points, {first}-{last}, lie outside the reference's {low}-{high}"
-            yield Finding("error", name, "map", f"{message}; is it of the same genome build?")
+            message += "; is it of the same genome build?"
+            yield Finding("error", name, "map", message)
         elif first > low or last < high:
             message = f"chromosome {chrom}: it covers {first}-{last} of the reference's {low}-{high}"
-            yield Finding("warning", name, "map", f"{message}; beyond its ends its mean rate is assumed")
+            message += "; beyond its ends its mean rate is assumed"
+            yield Finding("warning", name, "map", message)
 
 
 def _any_file(seen: Survey) -> Iterator[Finding]:
     """Readable, with samples and records, at possible positions, haploid on X only where the build is known."""
+    path = seen.path
     if seen.problem:
-        yield Finding("error", seen.path, "unreadable", seen.problem)
+        yield Finding("error", path, "unreadable", seen.problem)
         return
     if not seen.header.samples:
-        yield Finding("error", seen.path, "no-samples", "the file has no samples")
+        yield Finding("error", path, "no-samples", "the file has no samples")
         return
     table = seen.records
     if table.empty:
-        yield Finding("error", seen.path, "no-records", "no records (in the region, if one was given)")
+        yield Finding("error", path, "no-records", "no records (in the region, if one was given)")
         return
-    lengths = contig_lengths(seen.header.contigs)
-    of_unknown_build = [
-        chrom for chrom in seen.spans if kind_of(chrom) == "X" and find_build(chrom, [lengths], None) is None
-    ]
-    haploid_on_x = (table["reason"] == "haploid") & table["chrom"].isin(of_unknown_build)
-    invalid = [(reason, table["reason"] == reason, "correct or remove them") for reason in INVALID]
-    invalid.append(("haploid", haploid_on_x, "the length of contig X does not tell the build: give impute --build"))
-    for reason, rows, advice in invalid:
-        if rows.any():
-            first = table[rows].iloc[0]
-            message = f"{reason}: {int(rows.sum())} records, the first at {first.chrom}:{first.pos}; {advice}"
-            yield Finding("error", seen.path, "invalid-record", message)
+    for reason in INVALID:
+        invalid = table[table["reason"] == reason]
+        yield from _invalid_records(path, reason, invalid, "correct or remove them")
+    of_unknown_build = _x_of_unknown_build(seen)
+    haploid = table[table["reason"] == "haploid"]
+    haploid_on_x = haploid[haploid["chrom"].isin(of_unknown_build)]
+    advice = "the length of contig X does not tell the build: give impute --build"
+    yield from _invalid_records(path, "haploid", haploid_on_x, advice)
     reasons = table.loc[~seen.usable, "reason"]
     if len(reasons):
-        advice = "; split multiallelic records to impute them (bcftools norm -m -any)"
         message = f"{len(reasons)} of {len(table)} records cannot be used: {tally(reasons)}"
-        message += advice if (reasons == "multiallelic").any() else ""
-        yield Finding("warning", seen.path, "unusable-records", message)
+        is_multiallelic = reasons == "multiallelic"
+        if is_multiallelic.any():
+            message += "; split multiallelic records to impute them (bcftools norm -m -any)"
+        yield Finding("warning", path, "unusable-records", message)
+
+
+def _invalid_records(path: str, reason: str, invalid: pd.DataFrame, advice: str) -> Iterator[Finding]:
+    """The finding that there are `invalid` records, if there are any."""
+    if len(invalid):
+        first = invalid.iloc[0]
+        message = f"{reason}: {len(invalid)} records, the first at {first.chrom}:{first.pos}; {advice}"
+        yield Finding("error", path, "invalid-record", message)
+
+
+def _x_of_unknown_build(seen: Survey) -> list[str]:
+    """The names of chromosome X in a file whose contig lengths do not tell the genome build."""
+    lengths = contig_lengths(seen.header.contigs)
+    names = [chrom for chrom in seen.spans if kind_of(chrom) == "X"]
+    return [chrom for chrom in names if find_build(chrom, [lengths], None) is None]

@@ -32,14 +32,19 @@ def write_findings(findings: Sequence[Finding], path: str | os.PathLike) -> None
     """Write the findings as TSV (COLUMNS), files by their names alone: the same table wherever the files lie."""
     rows = []
     for finding in findings:
-        rows.append((finding.level, Path(finding.file).name, finding.code, finding.message))
-    write_table(pd.DataFrame(rows, columns=COLUMNS), path)
+        file_name = Path(finding.file).name
+        row = (finding.level, file_name, finding.code, finding.message)
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    write_table(table, path)
 
 
 def first_five(names: Iterable[object]) -> str:
     """The first five of `names`, and how many there are when there are more."""
-    listed = [str(name) for name in names]
-    return ", ".join(listed[:5]) + (f", ... ({len(listed)})" if len(listed) > 5 else "")
+    every_name = [str(name) for name in names]
+    listed = ", ".join(every_name[:5])
+    number = len(every_name)
+    return f"{listed}, ... ({number})" if number > 5 else listed
 
 
 def tally(reasons: pd.Series) -> str:

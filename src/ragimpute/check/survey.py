@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,17 +38,20 @@ class Survey:
     @property
     def readable(self) -> bool:
         """Whether all of it was read and it has samples and records."""
-        return not self.problem and bool(self.header.samples) and len(self.records) > 0
+        is_whole = not self.problem
+        return is_whole and len(self.header.samples) > 0 and len(self.records) > 0
 
     @property
     def usable(self) -> np.ndarray:
         """[R] bool: biallelic, or without ALT where none is needed, with genotypes that can be used."""
-        return (self.records["reason"] == "").to_numpy()
+        reasons = self.records["reason"]
+        return (reasons == "").to_numpy()
 
     @property
     def spans(self) -> dict[str, tuple[int, int]]:
         """First and last position on each chromosome."""
-        ends = self.records.groupby("chrom", sort=False)["pos"].agg(["min", "max"])
+        by_chromosome = self.records.groupby("chrom", sort=False)
+        ends = by_chromosome["pos"].agg(["min", "max"])
         return {str(chrom): (int(low), int(high)) for chrom, low, high in ends.itertuples()}
 
 
@@ -65,64 +68,102 @@ def survey(
     `alt_needed`: whether a record without ALT is unusable, as in a panel; in targets it is matched like the others.
     Dosages are kept of records at the `wanted` (CHROM, POS); when it is None, of the first `limit` usable records.
     """
-    header, problem, disorder = Header((), (), frozenset()), "", ""
+    header = Header((), (), frozenset())
+    problem = ""
+    order = _Order()
     rows: list[tuple] = []
     dosages: dict[int, np.ndarray] = {}
     missing = np.zeros(0, dtype=np.int64)
-    at: tuple[str, int] = ("", 0)
-    here: set[tuple[str, ...]] = set()
-    finished: set[str] = set()
     try:
         header = read_header(path)
         lengths = contig_lengths(header.contigs)
-        missing = np.zeros(len(header.samples), dtype=np.int64)
-        for record in records(path, region) if header.samples else ():
+        n_samples = len(header.samples)
+        missing = np.zeros(n_samples, dtype=np.int64)
+        for record in records(path, region) if n_samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
-            key = allele_key(ref, alts)
-            if (chrom, pos) != at:
-                here.clear()
-                if not disorder and (chrom in finished if chrom != at[0] else pos < at[1]):
-                    disorder = f"{chrom}:{pos} comes after {at[0]}:{at[1]}"
-                finished.add(chrom)
-                at = (chrom, pos)
+            is_duplicate = order.add(chrom, pos, allele_key(ref, alts))
             reason = "position below 1" if pos < 1 else unusable_alleles(ref, alts, alt_needed=alt_needed)
-            reason = reason or ("duplicate" if key in here else "")
-            here.add(key)
-            array = None if reason else genotypes(record)
-            if array is not None and array.shape[1] <= 3 and may_be_haploid(chrom, pos, lengths):
-                array = with_haploid_form(array)
-            reason = reason or unusable_genotypes(array)
-            if array is not None and not reason and (array[:, :-1] > len(alts)).any():
-                reason = "allele that ALT lacks"
+            if is_duplicate and not reason:
+                reason = "duplicate"
+            array = None
+            if not reason:
+                array, reason = _genotypes_or_reason(record, lengths)
             counts = (0, 0, 0, 0)
             if array is not None and not reason:
                 dosage, phased = _dosage(array)
                 missing += dosage < 0
-                het = dosage == 1
-                alt_count = int(dosage[dosage > 0].sum())
-                n_complete = int(np.count_nonzero(dosage >= 0))
-                n_het = int(np.count_nonzero(het))
-                n_unphased = int(np.count_nonzero(het & ~phased))
-                counts = (alt_count, n_complete, n_het, n_unphased)
+                counts = _counts(dosage, phased)
                 if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
                     dosages[len(rows)] = dosage
-            rows.append((chrom, pos, ref, ",".join(alts) or ".", reason, *counts))
+            alt = ",".join(alts) or "."
+            rows.append((chrom, pos, ref, alt, reason, *counts))
     except InputError as error:
         problem = without_path(error, path)
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return Survey(os.fspath(path), header, problem, disorder, table, missing, dosages)
+    name = os.fspath(path)
+    return Survey(name, header, problem, order.disorder, table, missing, dosages)
+
+
+class _Order:
+    """Whether the records of a file are in order, and the alleles of those at the current position."""
+
+    def __init__(self) -> None:
+        self.disorder = ""  # the first record out of order, or ""
+        self._chrom, self._pos = "", 0
+        self._finished: set[str] = set()
+        self._alleles_here: set[tuple[str, ...]] = set()
+
+    def add(self, chrom: str, pos: int, alleles: tuple[str, ...]) -> bool:
+        """Take the next record, and tell whether one with the same alleles came before it at its position."""
+        if (chrom, pos) != (self._chrom, self._pos):
+            self._alleles_here.clear()
+            is_late = pos < self._pos if chrom == self._chrom else chrom in self._finished
+            if is_late and not self.disorder:
+                self.disorder = f"{chrom}:{pos} comes after {self._chrom}:{self._pos}"
+            self._finished.add(chrom)
+            self._chrom, self._pos = chrom, pos
+        is_duplicate = alleles in self._alleles_here
+        self._alleles_here.add(alleles)
+        return is_duplicate
+
+
+def _genotypes_or_reason(record, lengths: Mapping[str, int]) -> tuple[np.ndarray | None, str]:
+    """The genotypes of a cyvcf2 record with usable alleles, and why they are unusable, or ""."""
+    array = genotypes(record)
+    if array is not None and array.shape[1] <= 3 and may_be_haploid(record.CHROM, record.POS, lengths):
+        array = with_haploid_form(array)
+    reason = unusable_genotypes(array)
+    n_alts = len(record.ALT)
+    if array is not None and not reason and (array[:, :-1] > n_alts).any():
+        reason = "allele that ALT lacks"
+    return array, reason
+
+
+def _counts(dosage: np.ndarray, phased: np.ndarray) -> tuple[int, int, int, int]:
+    """alt_count, n_complete, n_het and n_unphased of a record with ALT alleles `dosage` [N] and phase [N] bool."""
+    het = dosage == 1
+    alt_count = dosage[dosage > 0].sum()
+    n_complete = np.count_nonzero(dosage >= 0)
+    n_het = np.count_nonzero(het)
+    n_unphased = np.count_nonzero(het & ~phased)
+    return int(alt_count), int(n_complete), int(n_het), int(n_unphased)
 
 
 def without_path(error: InputError, path: str | os.PathLike) -> str:
     """The message of an error without the path that it starts with: 'PATH:LINE: ..' becomes 'line LINE: ..'."""
-    message = str(error).removeprefix(f"{os.fspath(path)}:")
-    return re.sub(r"^(\d+): ", r"line \1: ", message).strip()
+    prefix = f"{os.fspath(path)}:"
+    message = str(error).removeprefix(prefix)
+    with_line = re.sub(r"^(\d+): ", r"line \1: ", message)
+    return with_line.strip()
 
 
 def _dosage(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ALT alleles [N] int8 (-1: incomplete) and phase [N] bool of `genotypes` [N, 2 or 3]."""
     if array.shape[1] == 2:  # '.' for all samples
-        return np.full(len(array), -1, dtype=np.int8), np.zeros(len(array), dtype=bool)
-    incomplete = (array[:, :2] < 0).any(axis=1)
-    dosage = np.where(incomplete, -1, array[:, 0] + array[:, 1])
-    return dosage.astype(np.int8), array[:, 2] == 1
+        n_samples = len(array)
+        all_missing = np.full(n_samples, -1, dtype=np.int8)
+        return all_missing, np.zeros(n_samples, dtype=bool)
+    first, second, phase = array.T
+    incomplete = (first < 0) | (second < 0)
+    dosage = np.where(incomplete, -1, first + second)
+    return dosage.astype(np.int8), phase == 1

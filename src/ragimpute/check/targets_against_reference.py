@@ -25,105 +25,136 @@ BUILD = "are both files of the same genome build?"
 
 def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
     """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both."""
+    path = samples.path
     ours, theirs = samples.spans, panel.spans
     if not ours.keys() & theirs.keys():
-        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{prefix_hint(ours, set(theirs))}"
-        yield Finding("error", samples.path, "chromosome-names", f"no chromosome in common with the reference: {names}")
+        hint = prefix_hint(ours, set(theirs))
+        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{hint}"
+        message = f"no chromosome in common with the reference: {names}"
+        yield Finding("error", path, "chromosome-names", message)
         return
     strange = [chrom for chrom in ours if chrom not in theirs]
     if strange:
         message = f"the reference lacks the chromosomes {first_five(strange)}"
-        yield Finding("warning", samples.path, "chromosome-names", message)
+        yield Finding("warning", path, "chromosome-names", message)
     table = _match(panel, samples)
-    yield from _overlap(table, samples.path, list(_unequal_lengths(panel, samples)))
-    matched = table[table["site"] >= 0]
+    unequal_lengths = list(_unequal_lengths(panel, samples))
+    yield from _overlap(table, path, unequal_lengths)
+    has_site = table["site"] >= 0
+    matched = table[has_site]
     if len(matched):
-        yield from _alleles(matched, samples.path)
+        yield from _alleles(matched, path)
         yield from _frequencies(panel, samples, matched)
-        yield from _same_samples(panel, samples, matched, leak)
+        yield from _names_in_both(panel, samples, leak)
+        yield from _same_genotypes(panel, samples, matched, leak)
 
 
 def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
     """Usable target records: site (record of the panel, -1: none), relation (or why there is none), ambiguous."""
     rows = np.flatnonzero(kept(panel))
     columns = {name: panel.records[name].to_numpy()[rows] for name in ("chrom", "pos", "ref", "alt")}
-    index = SiteIndex(Sites(**columns, id=columns["alt"], cm=np.zeros(len(rows))))
-    left_out = set(panel.records[["chrom", "pos"]].itertuples(index=False, name=None))
+    no_map = np.zeros(len(rows))
+    sites = Sites(**columns, id=columns["alt"], cm=no_map)
+    index = SiteIndex(sites)
+    positions = panel.records[["chrom", "pos"]]
+    has_record = set(positions.itertuples(index=False, name=None))
     spans = panel.spans
     found = []
     for row in samples.records[samples.usable].itertuples():
-        match = index.match(row.chrom, row.pos, row.ref, [] if row.alt == "." else [row.alt])
+        alts = [] if row.alt == "." else [row.alt]
+        match = index.match(row.chrom, row.pos, row.ref, alts)
         low, high = spans.get(row.chrom, (0, -1))
         relation = match.relation
         if match.site < 0 and not low <= row.pos <= high:
             relation = "outside the reference"
-        elif relation == "not in the reference" and (row.chrom, row.pos) in left_out:
+        elif relation == "not in the reference" and (row.chrom, row.pos) in has_record:
             relation = "at unusable records of the reference"
-        found.append((row.Index, rows[match.site] if match.site >= 0 else -1, relation, match.ambiguous))
-    return pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"]).set_index("record")
+        site = rows[match.site] if match.site >= 0 else -1
+        found.append((row.Index, site, relation, match.ambiguous))
+    table = pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"])
+    return table.set_index("record")
 
 
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
-    ours, theirs = (contig_lengths(seen.header.contigs) for seen in (samples, panel))
+    ours = contig_lengths(samples.header.contigs)
+    theirs = contig_lengths(panel.header.contigs)
     for chrom in samples.spans:
-        if chrom in ours and chrom in theirs and ours[chrom] != theirs[chrom]:
-            yield f"{chrom}: {ours[chrom]} bases, the reference says {theirs[chrom]}"
+        length, reference_length = ours.get(chrom), theirs.get(chrom)
+        if length is not None and reference_length is not None and length != reference_length:
+            yield f"{chrom}: {length} bases, the reference says {reference_length}"
 
 
 def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
     """How many records match, and whether so few, or so many with other alleles, that the builds must differ."""
-    within = table[table["relation"] != "outside the reference"]
+    is_within = table["relation"] != "outside the reference"
+    within = table[is_within]
     n = len(within)
-    matched = int((within["site"] >= 0).sum())
-    others = int((within["relation"] == "alleles differ").sum())
+    has_site = within["site"] >= 0
+    has_other_alleles = within["relation"] == "alleles differ"
+    matched = int(has_site.sum())
+    others = int(has_other_alleles.sum())
     share = matched / n if n else 0.0
     reasons = table.loc[table["site"] < 0, "relation"]
     message = f"{matched} of the {n} usable records in the reference's span match one of its sites ({share:.1%})"
-    message += f"; the others: {tally(reasons)}" if len(reasons) else ""
-    yield Finding("info" if matched else "error", path, "overlap", message)
+    if len(reasons):
+        message += f"; the others: {tally(reasons)}"
+    level: Level = "info" if matched else "error"
+    yield Finding(level, path, "overlap", message)
     few = n >= MANY_RECORDS and share < FEW_MATCHES
-    odd = others > max(OTHER_ALLELES * (matched + others), 5)
+    at_same_position = matched + others
+    odd = others > max(OTHER_ALLELES * at_same_position, 5)
     if unequal:
         message = f"contig lengths differ from the reference's: {first_five(unequal)}; {BUILD}"
-        yield Finding("error" if few or not matched else "warning", path, "build", message)
+        level = "error" if few or not matched else "warning"
+        yield Finding(level, path, "build", message)
     if few or odd:
         message = f"only {share:.1%} of the records match" if few else f"{others} records have other alleles"
-        yield Finding("error" if few and odd else "warning", path, "build", f"{message}; {BUILD}")
+        message += f"; {BUILD}"
+        level = "error" if few and odd else "warning"
+        yield Finding(level, path, "build", message)
 
 
 def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
-    plain = matched.loc[~matched["ambiguous"] & (matched["relation"] != ""), "relation"]
-    if len(plain):
-        message = f"{tally(plain)}: recoded to the reference's alleles unless the policy says drop"
+    is_ambiguous = matched["ambiguous"]
+    is_coded_otherwise = matched["relation"] != ""
+    recoded = matched.loc[~is_ambiguous & is_coded_otherwise, "relation"]
+    if len(recoded):
+        message = f"{tally(recoded)}: recoded to the reference's alleles unless the policy says drop"
         yield Finding("warning", path, "recoded", message)
-    alike = int(matched["ambiguous"].sum())
-    if alike:
-        swapped = int((matched["ambiguous"] & (matched["relation"] != "")).sum())
-        message = f"{alike} A/T and C/G sites look the same on both strands"
-        if swapped:
-            message += f"; {swapped} of them, with swapped alleles, are dropped unless judged by frequency"
+    n_ambiguous = int(is_ambiguous.sum())
+    if n_ambiguous:
+        is_swapped = is_ambiguous & is_coded_otherwise
+        n_swapped = int(is_swapped.sum())
+        message = f"{n_ambiguous} A/T and C/G sites look the same on both strands"
+        if n_swapped:
+            message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
         yield Finding("info", path, "ambiguous", message)
 
 
 def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
     """Whether the ALT alleles are as frequent in the targets as in the reference."""
-    ours, theirs = samples.records.loc[matched.index], panel.records.loc[matched["site"]]
+    ours = samples.records.loc[matched.index]
+    theirs = panel.records.loc[matched["site"]]
     known = ours["n_complete"].to_numpy() >= MIN_SAMPLES
     if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_SAMPLES:
         return
-    is_swapped = matched["relation"].isin(SWAPS).to_numpy()
-    ours_p, theirs_p = _alt_frequency(ours), _alt_frequency(theirs)
-    p = np.where(is_swapped, 1 - ours_p, ours_p)[known]
-    q = theirs_p[known]
+    is_swapped = matched["relation"].isin(SWAPS)
+    frequency = _alt_frequency(ours)
+    frequency = np.where(is_swapped, 1 - frequency, frequency)
+    p = frequency[known]
+    q = _alt_frequency(theirs)[known]
     if min(p.std(), q.std()) == 0:
         return
-    r = float(np.corrcoef(p, q)[0, 1])
-    far = np.abs(p - q) > FAR
+    correlations = np.corrcoef(p, q)
+    r = float(correlations[0, 1])
+    difference = np.abs(p - q)
+    n_far = np.count_nonzero(difference > FAR)
     message = f"allele frequencies correlate with the reference's by {r:.3f} over {len(p)} sites"
-    message += f"; {int(far.sum())} differ by more than {FAR}" if far.any() else ""
+    if n_far:
+        message += f"; {n_far} differ by more than {FAR}"
     if r < MIN_CORRELATION:
-        hint = "another population, another build, or alleles coded otherwise"
-        yield Finding("warning", samples.path, "frequencies", f"{message}: {hint}")
+        message += ": another population, another build, or alleles coded otherwise"
+        yield Finding("warning", samples.path, "frequencies", message)
     else:
         yield Finding("info", samples.path, "frequencies", message)
 
@@ -132,43 +163,57 @@ def _alt_frequency(table: pd.DataFrame) -> np.ndarray:
     """The frequency of ALT [R] float64 among the complete genotypes of the records of a survey; NaN without any."""
     count = table["alt_count"].to_numpy()
     number = 2 * table["n_complete"].to_numpy()
-    return np.divide(count, number, out=np.full(len(table), np.nan), where=number > 0)
+    frequency = np.full(len(table), np.nan)
+    return np.divide(count, number, out=frequency, where=number > 0)
 
 
-def _same_samples(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
-    """Samples of the targets that are in the reference, by their names or by their genotypes."""
-    shared = [name for name in samples.header.samples if name in set(panel.header.samples)]
+def _names_in_both(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
+    """Samples of the targets that are in the reference, by their names."""
+    reference_names = set(panel.header.samples)
+    shared = [name for name in samples.header.samples if name in reference_names]
     if shared:
-        message = (
-            f"{len(shared)} samples are also in the reference by name: {first_five(shared)}; they will copy themselves"
-        )
+        listed = first_five(shared)
+        message = f"{len(shared)} samples are also in the reference by name: {listed}; they will copy themselves"
         yield Finding(leak, samples.path, "same-names", message)
+
+
+def _same_genotypes(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
+    """Samples of the targets that are in the reference, by their genotypes."""
     ours, theirs = _shared_dosages(panel, samples, matched)
     if len(ours) < MIN_SHARED:
         return
-    same = np.zeros((ours.shape[1], theirs.shape[1]), dtype=np.float32)  # sites with equal genotypes
-    for genotype in (0, 1, 2):
-        with_ours = (ours == genotype).astype(np.float32)
-        with_theirs = (theirs == genotype).astype(np.float32)
-        same += with_ours.T @ with_theirs
-    compared = (ours >= 0).sum(axis=0)
-    is_enough = compared >= MIN_SHARED
-    alike = (same >= SAME_SHARE * compared[:, None]) & is_enough[:, None]
-    hets = (ours == 1).sum(axis=0)
+    n_equal = _equal_genotypes(ours, theirs)
+    n_compared = np.count_nonzero(ours >= 0, axis=0)[:, None]
+    n_het = np.count_nonzero(ours == 1, axis=0)
+    is_same = (n_equal >= SAME_SHARE * n_compared) & (n_compared >= MIN_SHARED)
     sure: list[str] = []
     unsure: list[str] = []
-    for i, j in np.argwhere(alike):
-        name, other = samples.header.samples[i], panel.header.samples[j]
-        certain = compared[i] >= SURE_SITES and hets[i] >= SURE_HETS
-        (sure if certain else unsure).append(name if name == other else f"{name} = {other}")
+    for i, j in np.argwhere(is_same):
+        name = samples.header.samples[i]
+        other = panel.header.samples[j]
+        pair = name if name == other else f"{name} = {other}"
+        if n_compared[i, 0] >= SURE_SITES and n_het[i] >= SURE_HETS:
+            sure.append(pair)
+        else:
+            unsure.append(pair)
     if sure:
-        message = f"{len(sure)} pairs with the genotypes of one sample (or twins) in both files: {first_five(sure)}"
+        listed = first_five(sure)
+        message = f"{len(sure)} pairs with the genotypes of one sample (or twins) in both files: {listed}"
         yield Finding(leak, samples.path, "duplicate-samples", message)
     if unsure:
-        message = (
-            f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {first_five(unsure)}"
-        )
+        listed = first_five(unsure)
+        message = f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {listed}"
         yield Finding("warning", samples.path, "duplicate-samples", message)
+
+
+def _equal_genotypes(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """At how many of K sites two samples have equal genotypes [N, R], of dosages [K, N] and [K, R]."""
+    n_equal = np.zeros((ours.shape[1], theirs.shape[1]), dtype=np.float32)
+    for genotype in (0, 1, 2):
+        is_ours = ours == genotype
+        is_theirs = theirs == genotype
+        n_equal += is_ours.astype(np.float32).T @ is_theirs.astype(np.float32)
+    return n_equal
 
 
 def _shared_dosages(panel: Survey, samples: Survey, matched: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +221,8 @@ def _shared_dosages(panel: Survey, samples: Survey, matched: pd.DataFrame) -> tu
 
     The matched sites whose dosages both surveys have kept; those of targets with swapped alleles are turned round.
     """
-    ours, theirs = [], []
+    ours: list[np.ndarray] = []
+    theirs: list[np.ndarray] = []
     for record, site, relation in zip(matched.index, matched["site"], matched["relation"], strict=True):
         if record not in samples.dosages or site not in panel.dosages:
             continue

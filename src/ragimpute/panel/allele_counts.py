@@ -19,8 +19,10 @@ def count_alleles(panel: Panel, roles: pd.DataFrame) -> pd.DataFrame:
     lacks.
     """
     counts: dict[str, np.ndarray] = {}
+    n_sites = len(panel.sites)
     for prefix, fold in (("", None), ("train_", "train")):
-        counted = panel.of_samples(reference_samples(roles, fold))
+        samples = reference_samples(roles, fold)
+        counted = panel.of_samples(samples)
         counts[f"{prefix}ac"] = counted.allele_count
-        counts[f"{prefix}an"] = np.full(len(panel.sites), counted.n_haplotypes)
+        counts[f"{prefix}an"] = np.full(n_sites, counted.n_haplotypes)
     return site_table(panel.sites, counts)

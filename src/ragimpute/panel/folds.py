@@ -57,24 +57,29 @@ class Fold:
     @property
     def typed_per_cm(self) -> float:
         """How dense the array is: typed sites per cM, over the chromosomes together."""
-        return typed_per_cm(self.reference.sites, self.typed) if self.density is None else self.density
+        if self.density is not None:
+            return self.density
+        return typed_per_cm(self.reference.sites, self.typed)
 
     def left_out_count(self, samples: np.ndarray, sites: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
         """Alternate-allele counts [L, B] and numbers of haplotypes [B] of the reference that serves `samples` [B].
 
         Both int64, at the panel sites `sites` [L]. The excluded samples' alleles are subtracted.
         """
-        everywhere = self.reference.allele_count[sites]
-        count = np.repeat(everywhere[:, None], len(samples), axis=1)
-        number = np.full(len(samples), self.reference.n_haplotypes, dtype=np.int64)
+        reference = self.reference
+        n_samples = len(samples)
+        everywhere = reference.allele_count[sites]
+        count = np.repeat(everywhere[:, None], n_samples, axis=1)
+        number = np.full(n_samples, reference.n_haplotypes, dtype=np.int64)
         for left_out in self.excluded[samples].T:
             present = left_out >= 0
             if not present.any():
                 continue
-            pairs = self.reference.haplotype_pairs[left_out[present]]  # [.., 2]
-            alleles = self.reference.alleles[sites]
-            count[:, present] -= alleles[:, pairs[:, 0]]
-            count[:, present] -= np.where(pairs[:, 1] >= 0, alleles[:, pairs[:, 1]], 0)
+            pairs = reference.haplotype_pairs[left_out[present]]  # [.., 2]
+            first, second = pairs.T
+            alleles = reference.alleles[sites]
+            count[:, present] -= alleles[:, first]
+            count[:, present] -= np.where(second >= 0, alleles[:, second], 0)
             number[present] -= (pairs >= 0).sum(axis=1)
         return count, number
 
@@ -93,7 +98,8 @@ class Fold:
             observed = self.observed[first:end]
             truth = None if self.truth is None else self.truth[start:stop]
             local = self.reference.between(start, stop)
-            parts.append(replace(self, reference=local, typed=typed, observed=observed, truth=truth))
+            part = replace(self, reference=local, typed=typed, observed=observed, truth=truth)
+            parts.append(part)
         return parts
 
     def scored(self, samples: np.ndarray, sites: np.ndarray) -> np.ndarray:
@@ -105,27 +111,34 @@ class Fold:
         count, number = self.left_out_count(samples, sites)
         polymorphic = (count > 0) & (count < number)
         untyped = ~self.typed[sites]
-        return (untyped[:, None] & polymorphic).T
+        scored = untyped[:, None] & polymorphic
+        return scored.T
 
     def excluded_haplotypes(self, samples: np.ndarray) -> np.ndarray:
         """Reference haplotypes [B, 2E] int64 that may not be retrieved for `samples` [B]; -1: none."""
         excluded = self.excluded[samples]  # [B, E]
         pairs = self.reference.haplotype_pairs[excluded]  # [B, E, 2]
-        haplotypes = np.where(excluded[..., None] >= 0, pairs, -1)
+        is_excluded = excluded[..., None] >= 0
+        haplotypes = np.where(is_excluded, pairs, -1)
         return haplotypes.reshape(len(samples), -1)
 
 
 def allele_pairs_sum(alleles: np.ndarray) -> np.ndarray:
     """Genotypes [L, P] uint8, the number of ALT alleles, of haplotypes' alleles [L, 2P] uint8."""
-    return alleles[:, 0::2] + alleles[:, 1::2]
+    first = alleles[:, 0::2]
+    second = alleles[:, 1::2]
+    return first + second
 
 
 def typed_per_cm(sites: Sites, typed: np.ndarray) -> float:
     """Typed sites [S] bool per cM between the first and the last site of each chromosome; inf without any length."""
     length = 0.0
     for start, stop in chromosome_bounds(sites.chrom):
-        length += float(sites.cm[stop - 1] - sites.cm[start])
-    return float(typed.sum() / length) if length > 0 else float("inf")
+        first, last = sites.cm[[start, stop - 1]]
+        length += float(last - first)
+    if length <= 0:
+        return float("inf")
+    return float(typed.sum() / length)
 
 
 def load_fold(
@@ -149,15 +162,18 @@ def load_fold(
     """
     mask = name if name.startswith("random") else "typed"
     if mask not in masks:
-        raise InputError(f"typed.tsv has no column {mask!r} (it has {', '.join(masks)}); ask for fewer random masks")
+        columns = ", ".join(masks)
+        raise InputError(f"typed.tsv has no column {mask!r} (it has {columns}); ask for fewer random masks")
     typed = np.asarray(masks[mask], dtype=bool)
-    if len(typed) != len(panel.sites):
-        raise InputError(f"typed.tsv has {len(typed)} rows but the panel has {len(panel.sites)} sites; make it again")
+    n_rows, n_sites = len(typed), len(panel.sites)
+    if n_rows != n_sites:
+        raise InputError(f"typed.tsv has {n_rows} rows but the panel has {n_sites} sites; make it again")
     if name == "targets" and (observed is None or target_samples is None):
         raise InputError("fold targets needs the phased typed genotypes of the target samples")
     queries, copied = _queries_and_reference(roles, name, target_samples or ())
-    if not queries or not copied:
-        raise InputError(f"fold {name} has {len(queries)} samples and {len(copied)} reference samples; check roles.tsv")
+    n_samples, n_reference = len(queries), len(copied)
+    if not n_samples or not n_reference:
+        raise InputError(f"fold {name} has {n_samples} samples and {n_reference} reference samples; check roles.tsv")
     samples = tuple(row.sample for row in queries)
     reference = panel.of_samples([row.sample for row in copied])
     truth = None
@@ -166,8 +182,9 @@ def load_fold(
         if name != "validation" or observed is None:
             observed = truth[typed]
     assert observed is not None
-    _check_observed(name, observed, typed, truth, len(queries))
-    return Fold(name, reference, samples, typed, observed, truth, exclusions(queries, copied))
+    _check_observed(name, observed, typed, truth, n_samples)
+    excluded = exclusions(queries, copied)
+    return Fold(name, reference, samples, typed, observed, truth, excluded)
 
 
 def _queries_and_reference(
@@ -179,7 +196,11 @@ def _queries_and_reference(
     copied = [row for row in references if row.fold in ("train", COPIED)]
     if name == "targets":
         by_name = {row.sample: row for row in roles}
-        targets = [by_name.get(sample, SampleRole(sample, "target", "targets")) for sample in target_samples]
+        targets = []
+        for sample in target_samples:
+            without_row = SampleRole(sample, "target", "targets")
+            role = by_name.get(sample, without_row)
+            targets.append(role)
         return targets, references
     if name == "validation":
         return [row for row in references if row.fold == "validation"], copied
@@ -192,7 +213,8 @@ def _check_observed(
     name: str, observed: np.ndarray, typed: np.ndarray, truth: np.ndarray | None, n_samples: int
 ) -> None:
     """Raise InputError unless `observed` has the shape [T, 2P] and the genotypes of `truth` [S, 2P], if any."""
-    expected = (int(typed.sum()), 2 * n_samples)
+    n_typed = int(typed.sum())
+    expected = (n_typed, 2 * n_samples)
     if observed.shape != expected:
         raise InputError(f"the typed genotypes have shape {observed.shape}, expected {expected}")
     if truth is not None and not np.array_equal(allele_pairs_sum(observed), allele_pairs_sum(truth[typed])):
@@ -208,11 +230,13 @@ def exclusions(queries: Sequence[SampleRole], reference: Sequence[SampleRole]) -
     families: dict[str, list[int]] = {}
     for i, row in enumerate(reference):
         if row.family not in ABSENT_FAMILY:
-            families.setdefault(row.family, []).append(i)
+            family = families.setdefault(row.family, [])
+            family.append(i)
     lists = []
     for row in queries:
         own = [place[row.sample]] if row.sample in place else []
-        relatives = [i for i in families.get(row.family, []) if i not in own]
+        family = families.get(row.family, [])
+        relatives = [i for i in family if i not in own]
         lists.append(own + relatives)
     width = max([1, *map(len, lists)])
     table = np.full((len(lists), width), -1, dtype=np.int64)

@@ -32,7 +32,8 @@ BLOCK = 1024  # records whose genotypes are checked at once
 def unused_sites(sites: Sites, reason: str) -> pd.DataFrame:
     """Rows of a table of dropped records (DROPPED_COLUMNS) for `sites`."""
     columns = {name: getattr(sites, name) for name in DROPPED_COLUMNS if name != "reason"}
-    return pd.DataFrame(columns).assign(reason=reason)
+    table = pd.DataFrame(columns)
+    return table.assign(reason=reason)
 
 
 def read_panel(
@@ -115,7 +116,9 @@ class _Found:
 
     @property
     def n_haplotypes(self) -> int:
-        return 2 * len(self.samples) if self.ploidy is None else int(self.ploidy.sum())
+        if self.ploidy is None:
+            return 2 * len(self.samples)
+        return int(self.ploidy.sum())
 
     def panel(self, alleles: Haplotypes) -> Panel:
         return Panel(self.sites, self.samples, alleles, self.contigs, ploidy=self.ploidy)
@@ -153,12 +156,14 @@ def _read_records(
 
 def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.DataFrame) -> None:
     """Raise UnusableChromosome when most records do not have the ploidy of the first: the build must be another."""
-    other = dropped[dropped["reason"] == OTHER_PLOIDY]
+    is_other = dropped["reason"] == OTHER_PLOIDY
+    other = dropped[is_other]
     if len(other) > n_kept:
         first = other.iloc[0]
+        where = f"{first['chrom']}:{first['pos']}"
         raise UnusableChromosome(
-            f"{path}: {len(other)} records, the first at {first['chrom']}:{first['pos']}, have other haploid samples "
-            f"than the {n_kept} before; is the build right (--build)?"
+            f"{path}: {len(other)} records, the first at {where}, have other haploid samples than the {n_kept} before; "
+            "is the build right (--build)?"
         )
 
 
@@ -197,7 +202,10 @@ class _Collector:
         keep: Callable[[np.ndarray], object],
         chosen: ChosenRecords,
     ) -> None:
-        self.path, self.samples, self.chosen, self.rule = path, samples, chosen, chosen.rule
+        self.path = path
+        self.samples = samples
+        self.chosen = chosen
+        self.rule = chosen.rule
         self.keep = keep  # takes packed alleles [B, ceil(H / 8)] uint8
         self.ploidy: np.ndarray | None = None  # [N] int8, by the first complete record; None without a rule
         self.rows = _Rows()
@@ -219,17 +227,21 @@ class _Collector:
             reason = "duplicate"
         array = None if reason else genotypes(record)
         if not reason:
-            reason, array = self._usable(array, f"{chrom}:{pos}")
+            place = f"{chrom}:{pos}"
+            reason, array = self._usable(array, place)
         if reason == "haploid":
             self.chosen.refuse_haploid(self.path, chrom, pos)
         name = record.ID or "."
         if reason or array is None:
-            row = (chrom, pos, name, ref, ",".join(alts) or ".", reason)
-            self.dropped.append((self._count, row))
+            every_alt = ",".join(alts) or "."
+            dropped = (chrom, pos, name, ref, every_alt, reason)
+            self.dropped.append((self._count, dropped))
             return
         self._here.add(key)
-        self._block[len(self._pending)] = array
-        self._pending.append((self._count, (chrom, pos, name, ref, alts[0])))
+        n_pending = len(self._pending)
+        self._block[n_pending] = array
+        row = (chrom, pos, name, ref, alts[0])
+        self._pending.append((self._count, row))
         if len(self._pending) == BLOCK:
             self.flush()
 
@@ -242,46 +254,50 @@ class _Collector:
             self.ploidy = self.rule.of_record(self.path, place, self.samples, array)
         if self.ploidy is not None and not self.ploidy.any():
             self.ploidy = None
-        return ("" if self.ploidy is not None else "missing"), array
+        reason = "missing" if self.ploidy is None else ""
+        return reason, array
 
     def flush(self) -> None:
         """Check the genotypes of the pending records and keep the complete and phased ones."""
-        found = check_records(self._block[: len(self._pending)], self.ploidy)
+        n_pending = len(self._pending)
+        found = check_records(self._block[:n_pending], self.ploidy)
         outside = (found.alleles > 1).any(axis=1)
         keep = ~(found.missing | found.other_ploidy | found.unphased | outside)
-        self.keep(np.packbits(found.alleles[keep].astype(np.uint8), axis=1))
-        flags = np.stack([keep, found.missing, found.other_ploidy, outside], axis=1).tolist()
-        for (number, row), (kept, is_missing, is_other, is_outside) in zip(self._pending, flags, strict=True):
+        kept_alleles = found.alleles[keep].astype(np.uint8)
+        self.keep(np.packbits(kept_alleles, axis=1))
+        flags = np.stack([keep, found.missing, found.other_ploidy, outside], axis=1)
+        of_ploidy = "haploid" if self.rule is None else OTHER_PLOIDY
+        for (number, row), (kept, is_missing, is_other, is_outside) in zip(self._pending, flags.tolist(), strict=True):
+            chrom, pos, *_ = row
             if is_outside:
-                raise InputError(f"{self.path}: record {row[0]}:{row[1]}: a genotype names an allele that ALT lacks")
+                raise InputError(f"{self.path}: record {chrom}:{pos}: a genotype names an allele that ALT lacks")
             if kept:
                 self.rows.add(row)
             else:
                 if is_other and self.rule is None:
-                    self.chosen.refuse_haploid(self.path, row[0], row[1])
-                of_ploidy = "haploid" if self.rule is None else OTHER_PLOIDY
+                    self.chosen.refuse_haploid(self.path, chrom, pos)
                 reason = "missing" if is_missing else of_ploidy if is_other else "unphased"
-                self.dropped.append((number, (*row, reason)))
+                dropped = (*row, reason)
+                self.dropped.append((number, dropped))
         self._pending.clear()
 
     def _check_order(self, chrom: str, pos: int) -> None:
         if chrom == self._chrom and pos == self._pos:
             return
         self._here.clear()
+        record = f"{self.path}: record {chrom}:{pos}"
         if pos < 1:
-            raise InputError(f"{self.path}: record {chrom}:{pos}: positions start at 1")
+            raise InputError(f"{record}: positions start at 1")
         if chrom != self._chrom:
             if chrom in self._finished:
                 raise InputError(
-                    f"{self.path}: record {chrom}:{pos}: {chrom} appears again after other chromosomes; "
-                    "sort the file (bcftools sort)"
+                    f"{record}: {chrom} appears again after other chromosomes; sort the file (bcftools sort)"
                 )
             self._finished.add(chrom)
         elif pos < self._pos:
-            raise InputError(
-                f"{self.path}: record {chrom}:{pos} comes after {chrom}:{self._pos}; sort the file (bcftools sort)"
-            )
-        self._chrom, self._pos = chrom, pos
+            raise InputError(f"{record} comes after {chrom}:{self._pos}; sort the file (bcftools sort)")
+        self._chrom = chrom
+        self._pos = pos
 
 
 def _not_diploid(array: np.ndarray | None) -> str:
@@ -301,17 +317,21 @@ def _no_site_message(path: str | os.PathLike, region: Region | None, dropped: pd
     found = "it has no records"
     if len(dropped):
         reasons = dropped["reason"].value_counts()
-        counts = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        found = f"all {len(dropped)} records are unusable ({counts})"
-    return f"{path}: no usable site{where}: {found}{_chrom_hint(header, region)}"
+        counts = [f"{n} {reason}" for reason, n in reasons.items()]
+        listed = ", ".join(counts)
+        found = f"all {len(dropped)} records are unusable ({listed})"
+    hint = _chrom_hint(header, region)
+    return f"{path}: no usable site{where}: {found}{hint}"
 
 
 def _chrom_hint(header: Header, region: Region | None) -> str:
     """Advice for a region whose chromosome is named otherwise in the file."""
     if region is None:
         return ""
-    listed = re.findall(r"ID=([^,>]+)", "\n".join(header.contigs))
-    if region.chrom in listed or not listed:
+    contigs = "\n".join(header.contigs)
+    names = re.findall(r"ID=([^,>]+)", contigs)
+    if region.chrom in names or not names:
         return ""
-    more = "..." if len(listed) > 5 else ""
-    return f"; its header names the chromosomes {', '.join(listed[:5])}{more}"
+    listed = ", ".join(names[:5])
+    more = "..." if len(names) > 5 else ""
+    return f"; its header names the chromosomes {listed}{more}"

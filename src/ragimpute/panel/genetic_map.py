@@ -52,7 +52,8 @@ class GeneticMap:
             cm = sites.cm[start:stop][first]
             if cm[-1] <= cm[0]:
                 cm = pos / BASES_PER_CM
-            points[str(sites.chrom[start])] = (pos.astype(float), cm)
+            chrom = str(sites.chrom[start])
+            points[chrom] = (pos.astype(float), cm)
         return cls(points, "the prepared panel")
 
     @classmethod
@@ -69,15 +70,16 @@ class GeneticMap:
             fields = line.split()
             if not fields or number <= layout.header_lines:
                 continue
-            chrom, pos, cm = _point(f"{path}:{number}", fields, layout)
+            where = f"{path}:{number}"
+            chrom, pos, cm = _point(where, fields, layout)
             positions, cms = points.setdefault(chrom, ([], []))
             if positions and pos <= positions[-1]:
                 raise InputError(
-                    f"{path}:{number}: position {fields[layout.pos]} does not follow {positions[-1]:.0f}; "
-                    "sort the map by position and remove repeated positions"
+                    f"{where}: position {fields[layout.pos]} does not follow {positions[-1]:.0f}; sort the map by "
+                    "position and remove repeated positions"
                 )
             if cms and cm < cms[-1]:
-                raise InputError(f"{path}:{number}: cM falls from {cms[-1]} to {cm}; a genetic map never decreases")
+                raise InputError(f"{where}: cM falls from {cms[-1]} to {cm}; a genetic map never decreases")
             positions.append(pos)
             cms.append(cm)
         if not points:
@@ -103,11 +105,12 @@ class GeneticMap:
         if self.is_uniform:
             return pos / BASES_PER_CM
         bases, cms = self._chromosome(chrom)
-        rate = (cms[-1] - cms[0]) / (bases[-1] - bases[0])
+        first, last = bases[[0, -1]]
+        mean_rate = (cms[-1] - cms[0]) / (last - first)
         inside = np.interp(pos, bases, cms)
-        before = np.minimum(pos - bases[0], 0)
-        beyond = np.maximum(pos - bases[-1], 0)
-        return inside + rate * (before + beyond)
+        before = np.minimum(pos - first, 0)
+        beyond = np.maximum(pos - last, 0)
+        return inside + mean_rate * (before + beyond)
 
     def of_stretch(self, chrom: str) -> "GeneticMap":
         """The map for a stretch of X, Y or MT called `chrom`.
@@ -119,15 +122,18 @@ class GeneticMap:
             return self
         [only, *others] = self.points
         if not others and "par" in only.lower():
-            return replace(self, points={chrom: self.points[only]})
-        return GeneticMap({}) if kind_of(chrom) in ("Y", "MT") else self
+            points = {chrom: self.points[only]}
+            return replace(self, points=points)
+        needs_no_map = kind_of(chrom) in ("Y", "MT")
+        return GeneticMap({}) if needs_no_map else self
 
     def locate(self, sites: Sites) -> Sites:
         """The `sites` with the genetic positions of this map."""
         cm = np.empty(len(sites))
         for chrom in dict.fromkeys(sites.chrom.tolist()):
             here = sites.chrom == chrom
-            cm[here] = self.centimorgans(chrom, sites.pos[here])
+            positions = sites.pos[here]
+            cm[here] = self.centimorgans(chrom, positions)
         return replace(sites, cm=cm)
 
     def write_plink(self, path: str | os.PathLike, chroms: list[str]) -> None:
@@ -135,10 +141,11 @@ class GeneticMap:
         frames = []
         for chrom in chroms:
             bases, cms = self._chromosome(chrom)
-            columns = {"chrom": chrom, "id": ".", "cm": cms, "pos": bases.astype(np.int64)}
+            positions = bases.astype(np.int64)  # they may be fractions: Beagle refuses a position that repeats
+            columns = {"chrom": chrom, "id": ".", "cm": cms, "pos": positions}
             frames.append(pd.DataFrame(columns))
-        with artefacts.atomic_path(path) as temporary:  # positions may be fractions: Beagle refuses one that repeats
-            table = pd.concat(frames).drop_duplicates(["chrom", "pos"])
+        table = pd.concat(frames).drop_duplicates(["chrom", "pos"])
+        with artefacts.atomic_path(path) as temporary:
             table.to_csv(temporary, sep=" ", header=False, index=False)
 
     def write_minimac(self, path: str | os.PathLike, chroms: list[str]) -> None:
@@ -146,22 +153,26 @@ class GeneticMap:
         frames = []
         for chrom in chroms:
             bases, cms = self._chromosome(chrom)
-            columns = {"#chrom": chrom, "pos": bases.astype(np.int64), "cm": cms}
+            positions = bases.astype(np.int64)
+            columns = {"#chrom": chrom, "pos": positions, "cm": cms}
             frames.append(pd.DataFrame(columns))
+        table = pd.concat(frames)
         with artefacts.atomic_path(path) as temporary:
-            pd.concat(frames).to_csv(temporary, sep="\t", index=False)
+            table.to_csv(temporary, sep="\t", index=False)
 
     def _chromosome(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
         if chrom in self.points:
             bases, cms = self.points[chrom]
-            if cms[0] == cms[-1]:
+            first, last = cms[0], cms[-1]
+            if first == last:
                 raise InputError(
-                    f"{self.path}: chromosome {chrom} has {cms[0]:g} cM throughout; is that the column of cM?"
+                    f"{self.path}: chromosome {chrom} has {first:g} cM throughout; is that the column of cM?"
                 )
             return bases, cms
         other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
-        listed = ", ".join(list(self.points)[:5])
-        if other in self.points:
+        names = list(self.points)
+        listed = ", ".join(names[:5])
+        if other in names:
             fix = f"it has {other!r}: name the chromosomes alike (with or without 'chr') in the map and the VCF"
         else:
             fix = f"it has {listed}"
@@ -208,13 +219,15 @@ def _layout(path: str | os.PathLike, lines: list[str]) -> _Layout:
         return _Layout(chrom=0, pos=1, cm=3, width=4, header_lines=number)
     if len(names) == 4 and _is_number(names[2]) and _is_number(names[3]):
         return _Layout(chrom=0, pos=3, cm=2, width=4, header_lines=0)
-    raise InputError(f"{path}:{number}: unknown genetic map layout {first.strip()[:80]!r}; expected {LAYOUTS}")
+    start = first.strip()[:80]
+    raise InputError(f"{path}:{number}: unknown genetic map layout {start!r}; expected {LAYOUTS}")
 
 
 def _point(where: str, fields: list[str], layout: _Layout) -> tuple[str, float, float]:
     """Chromosome, position and cM of the `fields` of a line; `where` names it in errors."""
-    if len(fields) < layout.width:
-        raise InputError(f"{where}: {len(fields)} columns where {layout.width} are expected")
+    n_columns = len(fields)
+    if n_columns < layout.width:
+        raise InputError(f"{where}: {n_columns} columns where {layout.width} are expected")
     try:
         pos = float(fields[layout.pos])
         cm = float(fields[layout.cm])

@@ -36,8 +36,9 @@ class PloidyRule:
         if self.chromosome == "MT":
             return np.ones(len(samples), dtype=np.int8)
         of_sex = OF_SEX[self.chromosome]
-        known = [self.sexes.get(name) for name in samples]
-        return np.array([UNKNOWN if sex is None else of_sex[sex] for sex in known], dtype=np.int8)
+        sexes = [self.sexes.get(name) for name in samples]
+        ploidy = [UNKNOWN if sex is None else of_sex[sex] for sex in sexes]
+        return np.array(ploidy, dtype=np.int8)
 
     def of_record(
         self, path: str | os.PathLike, place: str, samples: Sequence[str], genotypes: np.ndarray
@@ -47,7 +48,8 @@ class PloidyRule:
         genotypes [N, 3] as `diploid_form` makes them. A given sex wins over a man's two equal alleles.
         Raises UnusableChromosome for a haploid woman, naming her.
         """
-        first, second = genotypes[:, 0], genotypes[:, 1]
+        first = genotypes[:, 0]
+        second = genotypes[:, 1]
         if self.chromosome == "X" and (first < 0).any():
             return None
         by_form = np.where(second == ABSENT, 1, 2)
@@ -55,10 +57,12 @@ class PloidyRule:
             by_form = np.where(first < 0, 0, 1)
         given = self.given(samples)
         if self.chromosome == "X":
-            haploid_women = np.flatnonzero((given == 2) & (by_form == 1))
-            if len(haploid_women):
-                raise haploid_woman(path, samples[haploid_women[0]], place)
-        return np.where(given == UNKNOWN, by_form, given).astype(np.int8)
+            is_haploid_woman = (given == 2) & (by_form == 1)
+            if is_haploid_woman.any():
+                sample = samples[int(is_haploid_woman.argmax())]
+                raise haploid_woman(path, sample, place)
+        ploidy = np.where(given == UNKNOWN, by_form, given)
+        return ploidy.astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ class ChosenRecords:
 
     def holds(self, chrom: str, pos: int) -> bool:
         """Whether a record at this place is read."""
-        return chrom not in self.without and (self.region is None or bool(self.region.holds(chrom, pos)))
+        if chrom in self.without:
+            return False
+        return self.region is None or bool(self.region.holds(chrom, pos))
 
     def refuse_haploid(self, path: str | os.PathLike, chrom: str, pos: int) -> None:
         """Raise UnusableChromosome for a haploid genotype on X of which the pseudoautosomal regions are not known."""
@@ -102,8 +108,10 @@ def diploid_form(genotypes: np.ndarray) -> np.ndarray:
     """Genotypes [N, 2 or 3] of a record as [N, 3]: two alleles, the second ABSENT where haploid, and the phase."""
     if genotypes.shape[1] == 3:
         return genotypes
-    absent = np.full(len(genotypes), ABSENT, dtype=genotypes.dtype)
-    return np.stack([genotypes[:, 0], absent, genotypes[:, 1]], axis=1)
+    only_allele = genotypes[:, 0]
+    phase = genotypes[:, 1]
+    absent = np.full_like(only_allele, ABSENT)
+    return np.stack([only_allele, absent, phase], axis=1)
 
 
 @dataclass(frozen=True)
@@ -121,19 +129,25 @@ def check_records(genotypes: np.ndarray, ploidy: np.ndarray | None) -> CheckedRe
 
     A haploid sample may have two equal alleles. Genotypes of samples with ploidy 0 are passed over.
     """
-    first, second, phased = genotypes[..., 0], genotypes[..., 1], genotypes[..., 2]
-    pairs = genotypes[..., :2].reshape(len(genotypes), 2 * genotypes.shape[1])  # [B, 2 N]
-    if ploidy is None:
-        missing = ((first == -1) | (second == -1)).any(axis=1)
-        haploid = (second == ABSENT).any(axis=1) & ~missing
-        unphased = ((first != second) & (phased == 0)).any(axis=1)
-        return CheckedRecords(pairs, missing, haploid, unphased)
-    is_haploid, is_diploid = ploidy == 1, ploidy == 2
+    first = genotypes[..., 0]
+    second = genotypes[..., 1]
+    phased = genotypes[..., 2]
+    n_records, n_samples, _ = genotypes.shape
+    pairs = genotypes[..., :2].reshape(n_records, 2 * n_samples)  # [B, 2 N]
     incomplete = (first == -1) | (second == -1)
+    one_allele = second == ABSENT
+    unphased_het = (first != second) & (phased == 0)
+    if ploidy is None:
+        missing = incomplete.any(axis=1)
+        haploid = one_allele.any(axis=1) & ~missing
+        return CheckedRecords(pairs, missing, haploid, unphased_het.any(axis=1))
+    is_haploid = ploidy == 1
+    is_diploid = ploidy == 2
     missing = (incomplete & (ploidy > 0)).any(axis=1)
-    one_allele = (second == ABSENT) & is_diploid
-    two_alleles = (second >= 0) & (second != first) & is_haploid
-    other_ploidy = (one_allele | two_alleles).any(axis=1) & ~missing
-    unphased = ((first != second) & (phased == 0) & is_diploid).any(axis=1)
-    kept = np.stack([ploidy >= 1, ploidy == 2], axis=1).reshape(-1)  # [2 N]
+    two_alleles = (second >= 0) & (second != first)
+    of_other_ploidy = (one_allele & is_diploid) | (two_alleles & is_haploid)
+    other_ploidy = of_other_ploidy.any(axis=1) & ~missing
+    unphased = (unphased_het & is_diploid).any(axis=1)
+    has_haplotypes = np.stack([ploidy >= 1, is_diploid], axis=1)
+    kept = has_haplotypes.reshape(-1)  # [2 N]
     return CheckedRecords(pairs[:, kept], missing, other_ploidy, unphased)

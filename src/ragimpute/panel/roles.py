@@ -47,12 +47,16 @@ def read_samples(path: str | os.PathLike) -> pd.DataFrame:
             continue
         row = dict(zip(columns, fields, strict=False))
         if len(fields) < 2 or not row.get("sample"):
-            raise InputError(f"{path}:{number}: expected 'sample population [family]', found {line.strip()[:80]!r}")
-        if row["sample"] in rows:
-            raise InputError(f"{path}:{number}: sample {row['sample']!r} occurs twice")
+            found = line.strip()[:80]
+            raise InputError(f"{path}:{number}: expected 'sample population [family]', found {found!r}")
+        sample = row["sample"]
+        if sample in rows:
+            raise InputError(f"{path}:{number}: sample {sample!r} occurs twice")
         population = row.get("population") or ABSENT
         family = row.get("family") or ABSENT
-        rows[row["sample"]] = (population, ABSENT if family in NO_FAMILY else family)
+        if family in NO_FAMILY:
+            family = ABSENT
+        rows[sample] = (population, family)
     if not rows:
         raise InputError(f"{path}: the samples table is empty")
     return pd.DataFrame.from_dict(rows, orient="index", columns=["population", "family"])
@@ -61,10 +65,11 @@ def read_samples(path: str | os.PathLike) -> pd.DataFrame:
 def read_names(path: str | os.PathLike) -> list[str]:
     """The names of samples in a file, one a line. Raises InputError when it cannot be read."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable list of names ({error})") from None
-    return [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in text.splitlines()]
+    return [name for name in names if name]
 
 
 def write_roles(roles: pd.DataFrame, path: str | os.PathLike) -> None:
@@ -77,7 +82,8 @@ def read_roles(path: str | os.PathLike) -> pd.DataFrame:
 
     Raises InputError when the file is missing, not a table, or lacks a column.
     """
-    return read_table(path, dict.fromkeys(COLUMNS, str))
+    types = dict.fromkeys(COLUMNS, str)
+    return read_table(path, types)
 
 
 def reference_samples(roles: pd.DataFrame, fold: str | None = None) -> list[str]:
@@ -94,7 +100,9 @@ def reference_samples(roles: pd.DataFrame, fold: str | None = None) -> list[str]
 
 def target_samples(roles: pd.DataFrame) -> list[str]:
     """Names of the samples to impute."""
-    return roles.loc[roles["role"] == "target", "sample"].tolist()
+    is_target = roles["role"] == "target"
+    names = roles.loc[is_target, "sample"]
+    return names.tolist()
 
 
 def _header_columns(fields: Sequence[str]) -> list[str] | None:
@@ -103,7 +111,8 @@ def _header_columns(fields: Sequence[str]) -> list[str] | None:
         return None
     named: list[str] = []
     for field in fields:
-        match = next((name for name, known in HEADER_NAMES.items() if field.lower() in known), None)
+        written = field.lower()
+        match = next((name for name, known in HEADER_NAMES.items() if written in known), None)
         if match is None or match in named:
             match = f"({field})"
         named.append(match)

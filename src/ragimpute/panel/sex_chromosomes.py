@@ -9,7 +9,8 @@ from ragimpute.vcf.source import LAST_POSITION, X_NAMES, Region
 
 Kind = Literal["X", "Y", "MT"]
 NAMES: dict[str, Kind] = {**dict.fromkeys(X_NAMES, "X"), "Y": "Y", "MT": "MT", "M": "MT"}
-PAR1, PAR2 = "par1", "par2"
+PAR1 = "par1"
+PAR2 = "par2"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | No
 
     None when neither tells. Raises UnusableChromosome when they contradict each other.
     """
-    by_length = {build.x_length: build for build in BUILDS.values()}
-    told = {by_length[of_file[chrom]].name for of_file in lengths if of_file.get(chrom) in by_length}
+    by_length = {build.x_length: build.name for build in BUILDS.values()}
+    x_lengths = [of_file.get(chrom) for of_file in lengths]
+    told = {by_length[length] for length in x_lengths if length in by_length}
     if given is not None:
         told.add(given)
     if len(told) > 1:
@@ -52,11 +54,10 @@ def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | No
 
 def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:
     """The three stretches of X in their order: PAR1, the part beyond (its name is empty), PAR2."""
-    return {
-        PAR1: Region(chrom, 1, build.par1_end),
-        "": Region(chrom, build.par1_end + 1, build.par2_start - 1),
-        PAR2: Region(chrom, build.par2_start, LAST_POSITION),
-    }
+    first = Region(chrom, 1, build.par1_end)
+    beyond = Region(chrom, build.par1_end + 1, build.par2_start - 1)
+    second = Region(chrom, build.par2_start, LAST_POSITION)
+    return {PAR1: first, "": beyond, PAR2: second}
 
 
 def may_be_haploid(chrom: str, pos: int, lengths: Mapping[str, int]) -> bool:

@@ -36,28 +36,35 @@ def read_sexes(path: str | os.PathLike) -> dict[str, Sex]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        where = f"{path}:{number}"
         fields = [field.strip() for field in line.split(separator)]
         if columns is None:
             named = _named_columns(fields)
-            columns = named or _columns_without_header(f"{path}:{number}", fields)
+            columns = named or _columns_without_header(where, fields)
             if named:
                 continue
-        if len(fields) <= max(columns):
-            raise InputError(f"{path}:{number}: {len(fields)} columns where {max(columns) + 1} are expected")
-        sample, code = fields[columns[0]], fields[columns[1]].lower()
+        n_needed = max(columns) + 1
+        if len(fields) < n_needed:
+            raise InputError(f"{where}: {len(fields)} columns where {n_needed} are expected")
+        sample_column, sex_column = columns
+        sample = fields[sample_column]
+        written = fields[sex_column]
+        code = written.lower()
         if code not in CODES:
-            raise InputError(f"{path}:{number}: sex {fields[columns[1]]!r} of {sample}: write 1 or M, 2 or F")
+            raise InputError(f"{where}: sex {written!r} of {sample}: write 1 or M, 2 or F")
         sex = CODES[code]
         if sex is not None and sexes.setdefault(sample, sex) != sex:
-            raise InputError(f"{path}:{number}: sample {sample!r} has two sexes")
+            raise InputError(f"{where}: sample {sample!r} has two sexes")
     return sexes
 
 
 def _named_columns(fields: Sequence[str]) -> tuple[int, int] | None:
     """Where the header line `fields` has sample and sex; None when it is not a header."""
     names = [field.lower().lstrip("#") for field in fields]
-    sample = next((names.index(name) for name in SAMPLE_NAMES if name in names), None)
-    return None if sample is None or "sex" not in names else (sample, names.index("sex"))
+    of_sample = next((name for name in SAMPLE_NAMES if name in names), None)
+    if of_sample is None or "sex" not in names:
+        return None
+    return names.index(of_sample), names.index("sex")
 
 
 def _columns_without_header(where: str, fields: Sequence[str]) -> tuple[int, int]:

@@ -15,13 +15,15 @@ SITE_COLUMNS: dict[str, type] = {"chrom": str, "pos": int, "ref": str, "alt": st
 
 def site_table(sites: Sites, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """A row for each of S sites: SITE_COLUMNS, then `columns`, each [S]."""
-    table = pd.DataFrame({name: getattr(sites, name) for name in SITE_COLUMNS})
+    identities = {name: getattr(sites, name) for name in SITE_COLUMNS}
+    table = pd.DataFrame(identities)
     return table.assign(**columns)
 
 
 def write_site_table(path: str | os.PathLike, sites: Sites, columns: Mapping[str, np.ndarray]) -> None:
     """Write `site_table` as TSV with a header line."""
-    write_table(site_table(sites, columns), path)
+    table = site_table(sites, columns)
+    write_table(table, path)
 
 
 def read_site_table(path: str | os.PathLike, sites: Sites, columns: Columns) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
-from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
+from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes, packed_size
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.text_column import TextColumn
 
@@ -62,7 +62,8 @@ class Panel:
     ploidy: np.ndarray | None = None  # [N] int8, 1 or 2 haplotypes of each sample; None: all samples have two
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alleles", Haplotypes.of(self.alleles))
+        packed = Haplotypes.of(self.alleles)
+        object.__setattr__(self, "alleles", packed)
 
     @property
     def n_haplotypes(self) -> int:
@@ -73,24 +74,30 @@ class Panel:
     def haplotype_pairs(self) -> np.ndarray:
         """The first and the second haplotype of each sample: [N, 2] int64; the second is -1 where there is none."""
         if self.ploidy is None:
-            return np.arange(2 * len(self.samples)).reshape(-1, 2)
-        first = np.cumsum(self.ploidy, dtype=np.int64) - self.ploidy
-        return np.stack([first, np.where(self.ploidy == 2, first + 1, -1)], axis=1)
+            n_samples = len(self.samples)
+            return np.arange(2 * n_samples).reshape(-1, 2)
+        stop = np.cumsum(self.ploidy, dtype=np.int64)
+        first = stop - self.ploidy
+        second = np.where(self.ploidy == 2, first + 1, -1)
+        return np.stack([first, second], axis=1)
 
     def haplotypes_of(self, samples: np.ndarray) -> np.ndarray:
         """The haplotypes of `samples` [P], indices, those of each side by side: [J] int64."""
-        found = self.haplotype_pairs[samples].reshape(-1)
+        pairs = self.haplotype_pairs[samples]
+        found = pairs.reshape(-1)
         return found[found >= 0]
 
     @cached_property
     def sample_of_haplotype(self) -> np.ndarray:
         """The index of the sample that each haplotype belongs to: [H] int64."""
         samples = np.arange(len(self.samples))
-        return np.repeat(samples, 2 if self.ploidy is None else self.ploidy)
+        number_of_each = 2 if self.ploidy is None else self.ploidy
+        return np.repeat(samples, number_of_each)
 
     def number_in_sample(self, haplotypes: np.ndarray) -> np.ndarray:
         """Whether each of `haplotypes` [J] is the first (1) or the second (2) of its sample: [J] int64."""
-        first = self.haplotype_pairs[self.sample_of_haplotype[haplotypes], 0]
+        samples = self.sample_of_haplotype[haplotypes]
+        first = self.haplotype_pairs[samples, 0]
         return haplotypes - first + 1
 
     def allele_pairs(self) -> np.ndarray:
@@ -101,7 +108,8 @@ class Panel:
             return alleles.reshape(shape)
         pairs = self.haplotype_pairs.reshape(-1)
         alleles = alleles[:, pairs]
-        alleles[:, pairs < 0] = -2
+        is_absent = pairs < 0
+        alleles[:, is_absent] = -2
         return alleles.reshape(shape)
 
     @property
@@ -142,15 +150,18 @@ class Panel:
         row = {name: i for i, name in enumerate(self.samples)}
         unknown = [name for name in names if name not in row]
         if unknown:
-            raise InputError(f"samples not in the panel: {', '.join(unknown[:5])} ({len(unknown)} in all)")
+            listed = ", ".join(unknown[:5])
+            raise InputError(f"samples not in the panel: {listed} ({len(unknown)} in all)")
         chosen = np.array([row[name] for name in names], dtype=np.int64)
-        alleles = self.alleles.of_haplotypes(self.haplotypes_of(chosen))
+        haplotypes = self.haplotypes_of(chosen)
+        alleles = self.alleles.of_haplotypes(haplotypes)
         ploidy = None if self.ploidy is None else self.ploidy[chosen]
         return Panel(self.sites, tuple(names), alleles, self.contigs, ploidy=ploidy)
 
     def between(self, start: int, stop: int) -> "Panel":
         """The panel at its sites start .. stop - 1, in memory."""
-        return self.take(slice(start, stop))
+        rows = slice(start, stop)
+        return self.take(rows)
 
     def within(self, start: int, stop: int) -> "Panel":
         """The panel at its sites start .. stop - 1; alleles that lie in a file stay there."""
@@ -166,15 +177,20 @@ class Panel:
     def take(self, rows: np.ndarray | slice) -> "Panel":
         """The panel at some of its sites, in memory."""
         ages = None if self.ages is None else self.ages[:, rows]
-        return Panel(self.sites.take(rows), self.samples, self.alleles.take(rows), self.contigs, ages, self.ploidy)
+        sites = self.sites.take(rows)
+        alleles = self.alleles.take(rows)
+        return Panel(sites, self.samples, alleles, self.contigs, ages, self.ploidy)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the panel, alleles packed along the haplotypes (numpy.packbits, big-endian bits)."""
-        artefacts.save(path, KIND, {**self.columns(), "alleles": self.alleles.bits(slice(None))}, {})
+        arrays = self.columns()
+        arrays["alleles"] = self.alleles.bits(slice(None))
+        artefacts.save(path, KIND, arrays, {})
 
     def save_with_alleles(self, path: str | os.PathLike, content: Path) -> None:
         """`save`, where the packed alleles are the bytes of the file `content`."""
-        shape = (len(self.sites), -(-self.alleles.shape[1] // 8))
+        row_bytes = packed_size(self.n_haplotypes)
+        shape = (len(self.sites), row_bytes)
         artefacts.save_with_large(path, KIND, self.columns(), {}, "alleles", shape, content)
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -182,8 +198,10 @@ class Panel:
         sites = self.sites
         texts = {name: getattr(sites, name).tolist() for name in TEXT_COLUMNS}
         arrays = {name: artefacts.encode_strings(text) for name, text in texts.items()}
-        arrays |= {"pos": sites.pos, "cm": sites.cm}
-        arrays |= {"samples": artefacts.encode_strings(self.samples), "contigs": artefacts.encode_strings(self.contigs)}
+        arrays["pos"] = sites.pos
+        arrays["cm"] = sites.cm
+        arrays["samples"] = artefacts.encode_strings(self.samples)
+        arrays["contigs"] = artefacts.encode_strings(self.contigs)
         if self.ages is not None:
             arrays["ages"] = self.ages
         if self.ploidy is not None:
@@ -197,14 +215,14 @@ class Panel:
         arrays = artefact.arrays
         texts = {name: TextColumn(arrays[name]) for name in TEXT_COLUMNS}
         samples = tuple(artefacts.decode_strings(arrays["samples"]))
-        sites = Sites(
-            np.array(texts["chrom"].tolist()), arrays["pos"], texts["id"], texts["ref"], texts["alt"], arrays["cm"]
-        )
+        chroms = np.array(texts["chrom"].tolist())
+        sites = Sites(chroms, arrays["pos"], texts["id"], texts["ref"], texts["alt"], arrays["cm"])
+        ages = arrays.get("ages")
         ploidy = arrays.get("ploidy")
         number = 2 * len(samples) if ploidy is None else int(ploidy.sum())
         alleles = StoredHaplotypes(path, stored.offset, len(sites), number)
         contigs = tuple(artefacts.decode_strings(arrays["contigs"]))
-        return cls(sites, samples, alleles, contigs, arrays.get("ages"), ploidy)
+        return cls(sites, samples, alleles, contigs, ages, ploidy)
 
 
 def strings(values: Sequence[str]) -> np.ndarray:
@@ -215,7 +233,8 @@ def strings(values: Sequence[str]) -> np.ndarray:
 def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
     """Where the sites of each chromosome start and stop, in the order of `chrom` [S]."""
     begins = chrom[1:] != chrom[:-1]
-    edges = np.flatnonzero(np.r_[True, begins, True])
+    is_edge = np.r_[True, begins, True]
+    edges = np.flatnonzero(is_edge)
     return list(pairwise(edges.tolist()))
 
 
@@ -224,5 +243,6 @@ def haplotype_index(samples: np.ndarray) -> np.ndarray:
 
     A panel's samples may be haploid: `Panel.haplotypes_of`.
     """
-    pairs = 2 * samples[:, None] + np.arange(2)
+    first = 2 * samples[:, None]
+    pairs = first + np.arange(2)
     return pairs.reshape(-1)

@@ -54,7 +54,11 @@ class TextColumn:
 
     def tolist(self) -> list[str]:
         """All texts."""
-        return self._text.tobytes().decode().split("\n") if len(self) else []
+        if not len(self):
+            return []
+        whole = self._text.tobytes().decode()
+        return whole.split("\n")
 
     def _one(self, start: int, stop: int) -> str:
-        return self._text[start:stop].tobytes().decode()
+        text = self._text[start:stop]
+        return text.tobytes().decode()

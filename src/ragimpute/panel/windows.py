@@ -13,7 +13,8 @@ import numpy as np
 
 from ragimpute.panel.store import Panel, chromosome_bounds
 
-CORE_CM, MARGIN_CM = 20.0, 5.0
+CORE_CM = 20.0
+MARGIN_CM = 5.0
 LEAST_CORE_CM = 4.0
 WINDOW_BYTES = 128_000_000  # of packed alleles in a window, as long as its core has LEAST_CORE_CM
 
@@ -30,17 +31,22 @@ class Window:
     @property
     def core(self) -> slice:
         """The core among the sites that are looked at."""
-        return slice(self.first - self.start, self.last - self.start)
+        begin = self.first - self.start
+        end = self.last - self.start
+        return slice(begin, end)
 
     def reaching(self, typed_sites: np.ndarray) -> "Window":
         """The window with margins as long as is needed to hold the typed sites next to its core.
 
         typed_sites: indices [T >= 1] of the typed sites of its chromosome, ascending.
         """
-        left = max(0, int(np.searchsorted(typed_sites, self.first, side="right")) - 1)
-        right = min(len(typed_sites) - 1, int(np.searchsorted(typed_sites, self.last - 1)))
-        start = min(self.start, int(typed_sites[left]))
-        stop = max(self.stop, int(typed_sites[right]) + 1)
+        n_up_to_first = int(np.searchsorted(typed_sites, self.first, side="right"))
+        n_before_last = int(np.searchsorted(typed_sites, self.last - 1))
+        left = max(n_up_to_first - 1, 0)
+        right = min(n_before_last, len(typed_sites) - 1)
+        leftmost, rightmost = typed_sites[[left, right]].tolist()
+        start = min(self.start, leftmost)
+        stop = max(self.stop, rightmost + 1)
         return Window(start, self.first, self.last, stop)
 
 
@@ -53,22 +59,28 @@ def windows(panel: Panel, core_cm: float | None = None, margin_cm: float = MARGI
     row_bytes = panel.alleles.shape[1] / 8
     for begin, end in chromosome_bounds(panel.sites.chrom):
         cm = panel.sites.cm[begin:end]
+        n_sites = end - begin
         length = float(cm[-1] - cm[0])
-        longest = core_cm or _longest_core(length, (end - begin) * row_bytes, margin_cm)
+        longest = core_cm or _longest_core(length, n_sites * row_bytes, margin_cm)
         number = max(1, int(np.ceil(length / longest)))
-        cuts = np.linspace(cm[0], cm[-1], number + 1)
-        bounds = [0, *np.searchsorted(cm, cuts[1:-1]).tolist(), end - begin]
+        cuts_cm = np.linspace(cm[0], cm[-1], number + 1)
+        cuts = np.searchsorted(cm, cuts_cm[1:-1])
+        bounds = [0, *cuts.tolist(), n_sites]
         for first, last in pairwise(bounds):
             if first == last:
                 continue
-            start = int(np.searchsorted(cm, cm[first] - margin_cm))
-            stop = int(np.searchsorted(cm, cm[last - 1] + margin_cm, side="right"))
-            yield Window(begin + min(first, start), begin + first, begin + last, begin + max(last, stop))
+            first_cm, last_cm = cm[[first, last - 1]]
+            start = int(np.searchsorted(cm, first_cm - margin_cm))
+            stop = int(np.searchsorted(cm, last_cm + margin_cm, side="right"))
+            start = min(first, start)
+            stop = max(last, stop)
+            yield Window(begin + start, begin + first, begin + last, begin + stop)
 
 
 def _longest_core(length: float, size: float, margin_cm: float) -> float:
     """The length in cM that a core may have on a chromosome of `length` cM and `size` bytes."""
     if size <= WINDOW_BYTES:
         return CORE_CM
-    most = WINDOW_BYTES / size * length - 2 * margin_cm
+    longest_window = WINDOW_BYTES / size * length
+    most = longest_window - 2 * margin_cm
     return min(CORE_CM, max(LEAST_CORE_CM, most))

@@ -16,7 +16,9 @@ from ragimpute.panel.store import Sites
 
 BASES = re.compile(r"[ACGTNacgtn]+\Z")
 COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
-SWAPPED, FLIPPED, BOTH = "alleles swapped", "strand flipped", "strand flipped and alleles swapped"
+SWAPPED = "alleles swapped"
+FLIPPED = "strand flipped"
+BOTH = "strand flipped and alleles swapped"
 SWAPS = (SWAPPED, BOTH)  # relations in which ALT of the record is REF of the site
 AMBIGUOUS = "ambiguous strand"
 NOT_IN_REFERENCE = "not in the reference"  # the panel has nothing at this position
@@ -51,13 +53,15 @@ class SiteIndex:
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
-        self._chromosomes = {chrom: self._by_position(chrom) for chrom in dict.fromkeys(sites.chrom.tolist())}
+        chroms = dict.fromkeys(sites.chrom.tolist())
+        self._chromosomes = {chrom: self._by_position(chrom) for chrom in chroms}
 
     def _by_position(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
         """The sites of a chromosome, in the order of their positions, and these: int64 [L] both."""
         index = np.flatnonzero(self._sites.chrom == chrom)
-        index = index[np.argsort(self._sites.pos[index], kind="stable")]
-        return index, self._sites.pos[index]
+        positions = self._sites.pos[index]
+        order = np.argsort(positions, kind="stable")
+        return index[order], positions[order]
 
     def _at(self, chrom: str, pos: int) -> dict[tuple[str, str], int]:
         """The sites at a position, by REF and ALT in capital letters."""
@@ -68,7 +72,9 @@ class SiteIndex:
         place = int(np.searchsorted(positions, pos))
         while place < len(positions) and positions[place] == pos:
             site = int(index[place])
-            found[self._sites.ref[site].upper(), self._sites.alt[site].upper()] = site
+            ref = self._sites.ref[site].upper()
+            alt = self._sites.alt[site].upper()
+            found[ref, alt] = site
             place += 1
         return found
 
@@ -80,7 +86,8 @@ class SiteIndex:
             return _without_alt(here, ref)
         pair = ref, alts[0]
         if len(alts) == 1 and pair in here:
-            return Match(here[pair], "", is_ambiguous(*pair))
+            site = here[pair]
+            return Match(site, "", is_ambiguous(*pair))
         reason = unusable_alleles(ref, alts)
         if reason:
             return Match(-1, reason)
@@ -90,7 +97,9 @@ class SiteIndex:
         found = [other for other in readings if other in here]
         if len(found) != 1:
             return Match(-1, "alleles differ")
-        return Match(here[found[0]], readings[found[0]], is_ambiguous(*pair))
+        reading = found[0]
+        site = here[reading]
+        return Match(site, readings[reading], is_ambiguous(*pair))
 
 
 def _without_alt(here: dict[tuple[str, str], int], ref: str) -> Match:
@@ -98,8 +107,10 @@ def _without_alt(here: dict[tuple[str, str], int], ref: str) -> Match:
     pairs = list(here)
     if len(pairs) != 1 or ref not in pairs[0] or not set(pairs[0]) <= COMPLEMENT.keys():
         return Match(-1, "no ALT allele")
-    relation = "" if ref == pairs[0][0] else SWAPPED
-    return Match(here[pairs[0]], relation, is_ambiguous(*pairs[0]))
+    pair = pairs[0]
+    site, site_ref = here[pair], pair[0]
+    relation = "" if ref == site_ref else SWAPPED
+    return Match(site, relation, is_ambiguous(*pair))
 
 
 def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, frequency: float) -> tuple[str, str]:
@@ -116,12 +127,18 @@ def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, 
             odds = log_odds_as_read(alt_count, n_alleles, frequency)
             if min(frequency, 1 - frequency) > MAX_MINOR_FREQUENCY or abs(odds) < MIN_LOG_ODDS:
                 return AMBIGUOUS, relation
-            # letters the other way round mean the other strand when ALT is ALT, and letters as they are when it is REF
-            relation = ("", FLIPPED)[bool(relation)] if odds > 0 else (BOTH, SWAPPED)[bool(relation)]
+            relation = _relation_by_frequency(bool(relation), odds)
     drop_swapped = policy.swapped == "drop" and relation in SWAPS
     drop_flipped = policy.flipped == "drop" and relation in (FLIPPED, BOTH)
     reason = relation if drop_swapped or drop_flipped else ""
     return reason, relation
+
+
+def _relation_by_frequency(letters_are_swapped: bool, odds: float) -> str:
+    """How an ambiguous record relates to its site, which has the same two letters, by `log_odds_as_read`."""
+    if odds > 0:  # ALT of the record is ALT of the site: swapped letters are those of the other strand
+        return FLIPPED if letters_are_swapped else ""
+    return SWAPPED if letters_are_swapped else BOTH
 
 
 def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
@@ -130,7 +147,9 @@ def log_odds_as_read(alt_count: int, n_alleles: int, frequency: float) -> float:
     The binomial likelihood ratio of `frequency` and 1 - `frequency`.
     """
     p = min(max(frequency, 1e-3), 1 - 1e-3)
-    return (2 * alt_count - n_alleles) * math.log(p / (1 - p))
+    ref_count = n_alleles - alt_count
+    log_odds_of_one = math.log(p / (1 - p))
+    return (alt_count - ref_count) * log_odds_of_one
 
 
 def is_ambiguous(ref: str, alt: str) -> bool:
@@ -140,7 +159,8 @@ def is_ambiguous(ref: str, alt: str) -> bool:
 
 def allele_key(ref: str, alts: list[str]) -> tuple[str, ...]:
     """REF and each ALT in capitals, by which records at one position differ; VCF 4.3 allows letters of either case."""
-    return ref.upper(), *(alt.upper() for alt in alts)
+    capitals = [alt.upper() for alt in alts]
+    return ref.upper(), *capitals
 
 
 def unusable_alleles(ref: str, alts: list[str], *, alt_needed: bool = True) -> str:
@@ -163,7 +183,8 @@ def _readings(ref: str, alt: str) -> dict[tuple[str, str], str]:
         return {}
     readings = {(alt, ref): SWAPPED}
     if not is_ambiguous(ref, alt):
-        other_ref, other_alt = COMPLEMENT[ref], COMPLEMENT[alt]
+        other_ref = COMPLEMENT[ref]
+        other_alt = COMPLEMENT[alt]
         readings[other_ref, other_alt] = FLIPPED
         readings[other_alt, other_ref] = BOTH
     return readings

@@ -12,7 +12,7 @@ from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ABSENT, ChosenRecords
 from ragimpute.panel.store import Sites
-from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
+from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
 from ragimpute.vcf.source import genotypes, read_header, records, sample_order
 
@@ -41,13 +41,17 @@ class TargetGenotypes:
     @property
     def complete(self) -> bool:
         """Whether no allele is missing and every heterozygote is phased: nothing is left to phase."""
-        het = self.alleles[..., 0] != self.alleles[..., 1]
-        return bool((self.alleles >= 0).all() and (self.phased | ~het).all())
+        is_known = self.alleles >= 0
+        is_het = self.alleles[..., 0] != self.alleles[..., 1]
+        is_settled = self.phased | ~is_het
+        return bool(is_known.all() and is_settled.all())
 
     @property
     def known(self) -> np.ndarray:
         """Sites [M] bool with a genotype that is not missing; the others are imputed like untyped ones."""
-        alleles = self.alleles if self.ploidy is None else self.alleles[:, self.ploidy > 0]
+        alleles = self.alleles
+        if self.ploidy is not None:
+            alleles = alleles[:, self.ploidy > 0]
         found: np.ndarray = np.any(alleles >= 0, axis=(1, 2))
         return found
 
@@ -68,7 +72,9 @@ class TargetGenotypes:
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same samples at some of the sites only; `rows` indexes the first axis of `alleles`."""
-        index, alleles, phased = self.index[rows], self.alleles[rows], self.phased[rows]
+        index = self.index[rows]
+        alleles = self.alleles[rows]
+        phased = self.phased[rows]
         filled = None if self.filled is None else self.filled[rows]
         return replace(self, index=index, alleles=alleles, phased=phased, filled=filled)
 
@@ -77,26 +83,30 @@ class TargetGenotypes:
         names = tuple(self.samples[i] for i in columns)
         ploidy = None if self.ploidy is None else self.ploidy[columns]
         filled = None if self.filled is None else self.filled[:, columns]
-        alleles, phased = self.alleles[:, columns], self.phased[:, columns]
+        alleles = self.alleles[:, columns]
+        phased = self.phased[:, columns]
         return replace(self, samples=names, alleles=alleles, phased=phased, filled=filled, ploidy=ploidy)
 
     def rows(self, start: int, stop: int) -> slice:
         """Which of the M sites are the panel's sites start .. stop - 1."""
-        first, end = np.searchsorted(self.index, (start, stop)).tolist()
-        return slice(first, end)
+        ends = np.searchsorted(self.index, (start, stop))
+        return slice(*ends.tolist())
 
     @property
     def given(self) -> np.ndarray:
         """`alleles` without those that were filled in: -1."""
         if self.filled is None:
             return self.alleles
-        return np.where(self.filled[..., None], np.int8(-1), self.alleles)
+        was_missing = self.filled[..., None]
+        return np.where(was_missing, np.int8(-1), self.alleles)
 
     def haplotypes(self) -> np.ndarray:
         """Alleles [M, 2 N] uint8 of complete genotypes, the two haplotypes of a sample side by side."""
         if not self.complete:
             raise InputError("the typed genotypes are not completely phased; run `ragimpute phase` on them first")
-        return self.alleles.reshape(len(self.index), -1).astype(np.uint8)
+        n_sites = len(self.index)
+        side_by_side = self.alleles.reshape(n_sites, -1)
+        return side_by_side.astype(np.uint8)
 
 
 def read_genotypes(
@@ -126,7 +136,8 @@ def read_genotypes(
     Raises InputError when the file is unreadable, lacks a sample, names an allele that ALT lacks, is haploid on the X
     chromosome, shares no chromosome with the panel or (with `require_match`) no site.
     """
-    policy, chosen = policy or AllelePolicy(), chosen or ChosenRecords()
+    policy = policy or AllelePolicy()
+    chosen = chosen or ChosenRecords()
     region = chosen.region
     if frequency is None:
         if policy.ambiguous == "frequency":
@@ -138,7 +149,8 @@ def read_genotypes(
     collector = _Collector(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
     source = records_of or path
-    for record in records(source, region, samples=None if samples is None else wanted):
+    limited_to = None if samples is None else wanted
+    for record in records(source, region, samples=limited_to):
         if record.CHROM not in chosen.without:
             chroms[record.CHROM] = None
         if chosen.holds(record.CHROM, record.POS):
@@ -147,28 +159,26 @@ def read_genotypes(
         chroms = dict.fromkeys(record.CHROM for record in records(source))
     panel_chroms = set(sites.chrom.tolist())
     if chroms and not panel_chroms & chroms.keys():
-        raise NoTypedSites(
-            f"{path}: no chromosome in common with the panel: it has {_some(chroms)}, the panel has "
-            f"{_some(panel_chroms)}{prefix_hint(chroms, panel_chroms)}"
-        )
+        hint = prefix_hint(chroms, panel_chroms)
+        names = f"it has {_some(chroms)}, the panel has {_some(panel_chroms)}{hint}"
+        raise NoTypedSites(f"{path}: no chromosome in common with the panel: {names}")
     dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
     recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
     if require_match and not collector.found:
-        raise NoTypedSites(
-            f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT "
-            f"({_counts(dropped) or 'it has no records'})"
-        )
+        found = _counts(dropped) or "it has no records"
+        raise NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
     if announce:
-        logger.info("%s: %d of the panel's sites; dropped: %s", path, len(collector.found), _counts(dropped) or "none")
+        n_found = len(collector.found)
+        logger.info("%s: %d of the panel's sites; dropped: %s", path, n_found, _counts(dropped) or "none")
     if announce and len(recoded):
         logger.info("%s: recoded: %s", path, _counts(recoded))
-    index = np.array(sorted(collector.found), dtype=np.int64)
-    array = np.empty((len(index), len(wanted), 3), dtype=np.int8)
-    for row, site in enumerate(index.tolist()):
-        array[row] = collector.found.pop(site)[order]
+    index, array = collector.take_genotypes(order)
     if chosen.rule is None:
-        return TargetGenotypes(wanted, index, array[..., :2].copy(), array[..., 2] == 1, dropped, recoded)
-    settled = settle_ploidy(path, chosen.rule, wanted, sites.take(index), array, announce)
+        alleles = array[..., :2].copy()
+        phased = array[..., 2] == 1
+        return TargetGenotypes(wanted, index, alleles, phased, dropped, recoded)
+    found_sites = sites.take(index)
+    settled = settle_ploidy(path, chosen.rule, wanted, found_sites, array, announce)
     return TargetGenotypes(
         wanted,
         index,
@@ -203,36 +213,61 @@ class _Collector:
 
     def add(self, record) -> None:
         """Match a record with a site of the panel and keep its genotypes, or list it with a reason."""
-        match = self._index.match(record.CHROM, record.POS, record.REF, record.ALT)
+        chrom, pos = record.CHROM, record.POS
+        match = self._index.match(chrom, pos, record.REF, record.ALT)
         reason, relation = match.relation, ""
         array = None
         if match.site >= 0:
             array = genotypes(record)
             if self._chosen.rule is not None and array is not None and array.shape[1] <= 3:
                 array = with_haploid_form(array)
-            reason = "duplicate" if match.site in self.found else unusable_genotypes(array)
+            is_duplicate = match.site in self.found
+            reason = "duplicate" if is_duplicate else unusable_genotypes(array)
             if reason == "haploid":
-                self._chosen.refuse_haploid(self._path, record.CHROM, record.POS)
+                self._chosen.refuse_haploid(self._path, chrom, pos)
         if match.site >= 0 and not reason and array is not None:
             array = _diploid(self._path, record, array)
-            known = array[array[:, 0] >= 0, :2] if match.ambiguous else array[:0, :2]
-            frequency = float(self._frequency[match.site])
-            reason, relation = resolve(match, self._policy, int(known.sum()), known.size, frequency)
+            reason, relation = self._resolved(match, array)
         if reason or array is None:
-            self.dropped.append(_listed(record, reason))
+            row = _listed(record, reason)
+            self.dropped.append(row)
             return
         if relation:
-            self.recoded.append(_listed(record, relation))
+            row = _listed(record, relation)
+            self.recoded.append(row)
         if relation in SWAPS:
             alleles = array[:, :2]
             array[:, :2] = np.where(alleles >= 0, 1 - alleles, -1)
         self.found[match.site] = array.astype(np.int8)
 
+    def take_genotypes(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sites [M] int64, increasing, and their alleles and phase [M, N, 3] int8; `found` is emptied meanwhile.
+
+        `order`: the row [N] of each sample in file order.
+        """
+        sites = np.array(sorted(self.found), dtype=np.int64)
+        array = np.empty((len(sites), len(order), 3), dtype=np.int8)
+        for row, site in enumerate(sites.tolist()):
+            in_file_order = self.found.pop(site)
+            array[row] = in_file_order[order]
+        return sites, array
+
+    def _resolved(self, match: Match, array: np.ndarray) -> tuple[str, str]:
+        """`resolve` a match, with the counts of alleles in `array` [N, 3] where it is ambiguous."""
+        alt_count = n_alleles = 0
+        if match.ambiguous:
+            is_known = array[:, 0] >= 0
+            known = array[is_known, :2]
+            alt_count, n_alleles = int(known.sum()), known.size
+        frequency = float(self._frequency[match.site])
+        return resolve(match, self._policy, alt_count, n_alleles, frequency)
+
 
 def _listed(record, reason: str) -> tuple:
     """The row of a record in a table of dropped or recoded ones (DROPPED_COLUMNS)."""
+    name = record.ID or "."
     alts = ",".join(record.ALT) or "."
-    return (record.CHROM, record.POS, record.ID or ".", record.REF, alts, reason)
+    return (record.CHROM, record.POS, name, record.REF, alts, reason)
 
 
 def read_truth(
@@ -247,10 +282,12 @@ def read_truth(
     `policy` and `frequency` [S] as for `read_genotypes`. Raises InputError as it does.
     """
     found = read_genotypes(path, sites, samples, policy, frequency)
-    counts = np.full((len(sites), len(samples)), -1, dtype=np.int8)
-    missing = (found.alleles < 0).any(axis=2)
-    known_counts = found.alleles.sum(axis=2, dtype=np.int8)
-    counts[found.index] = np.where(missing, np.int8(-1), known_counts)
+    shape = len(sites), len(samples)
+    counts = np.full(shape, -1, dtype=np.int8)
+    is_missing = (found.alleles < 0).any(axis=2)
+    alt_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    alt_counts[is_missing] = -1
+    counts[found.index] = alt_counts
     return counts
 
 
@@ -259,7 +296,8 @@ def unusable_genotypes(array: np.ndarray | None) -> str:
     if array is None:
         return "no genotypes"
     if array.shape[1] == 2:
-        return "haploid" if (array[:, 0] >= 0).any() else ""  # '.' for all samples: missing
+        is_known = array[:, 0] >= 0
+        return "haploid" if is_known.any() else ""  # '.' for all samples: missing
     if array.shape[1] > 3:
         return "polyploid"
     if ((array[:, 1] == -2) & (array[:, 0] >= 0)).any():
@@ -271,22 +309,27 @@ def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
     """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
     if array.shape[1] == 2:
         missing = np.array([-1, -1, 0], dtype=array.dtype)
-        return np.tile(missing, (len(array), 1))
+        n_samples = len(array)
+        return np.tile(missing, (n_samples, 1))
     if (array[:, :2] > len(record.ALT)).any():
-        raise InputError(f"{path}: record {record.CHROM}:{record.POS}: a genotype names an allele that ALT lacks")
+        where = f"{record.CHROM}:{record.POS}"
+        raise InputError(f"{path}: record {where}: a genotype names an allele that ALT lacks")
     array = array.copy()
-    incomplete = (array[:, :2] < 0).any(axis=1)
+    is_missing = array[:, :2] < 0
+    incomplete = is_missing.any(axis=1)
     array[incomplete, :2] = -1
     return array
 
 
 def _counts(table: pd.DataFrame) -> str:
-    return ", ".join(f"{n} {reason}" for reason, n in table["reason"].value_counts().items())
+    counts = table["reason"].value_counts()
+    return ", ".join(f"{n} {reason}" for reason, n in counts.items())
 
 
 def _some(names) -> str:
-    listed = list(names)
-    return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "")
+    every_name = list(names)
+    listed = ", ".join(every_name[:5])
+    return f"{listed}, ..." if len(every_name) > 5 else listed
 
 
 def prefix_hint(ours: Iterable[str], panel: set[str]) -> str:

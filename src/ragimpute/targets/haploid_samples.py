@@ -34,7 +34,8 @@ def with_haploid_form(genotypes: np.ndarray) -> np.ndarray:
     """Genotypes [N, 2 or 3] of a record as two alleles and the phase, [N, 3]; one allele a is (a, a, HAPLOID_FORM)."""
     found = diploid_form(genotypes).copy()
     haploid = found[:, 1] == ABSENT
-    found[haploid, 1] = found[haploid, 0]
+    only_allele = found[haploid, 0]
+    found[haploid, 1] = only_allele
     found[haploid, 2] = HAPLOID_FORM
     return found
 
@@ -55,34 +56,44 @@ def settle_ploidy(
 
     Raises UnusableChromosome for a woman, by the given sexes, who is haploid on X.
     """
-    first, second = genotypes[..., 0], genotypes[..., 1]
+    first = genotypes[..., 0]
+    second = genotypes[..., 1]
+    phase = genotypes[..., 2]
     known = first >= 0
-    one_allele = known & (genotypes[..., 2] == HAPLOID_FORM)
+    one_allele = known & (phase == HAPLOID_FORM)
     ploidy = _ploidy(path, rule, samples, sites, known, one_allele)
     het = known & (first != second)
     wrong = np.where(ploidy == 2, one_allele, het) & (ploidy > 0)
     alleles = genotypes[..., :2].copy()
     alleles[wrong] = -1
-    alleles[:, ploidy == 0] = 0  # imputed beside the others and written as missing
-    phased = (genotypes[..., 2] == 1) | (ploidy < 2)
+    is_absent = ploidy == 0
+    alleles[:, is_absent] = 0  # imputed beside the others and written as missing
+    phased = (phase == 1) | (ploidy < 2)
     set_missing = _listed(sites, samples, wrong)
     if wrong.any():
-        of_sample = wrong.sum(axis=0)
-        most = int(of_sample.argmax())
-        logger.warning(
-            "%s: %d genotypes that are impossible on %s are set missing, in %d samples (most of them, %d, in %s): %s",
-            path,
-            wrong.sum(),
-            sites.chrom[0],
-            (of_sample > 0).sum(),
-            of_sample[most],
-            samples[most],
-            "heterozygous where a sample is haploid, or the other way round",
-        )
+        _warn_of_impossible(path, sites, samples, wrong)
     if announce:
         _report(path, rule, samples, ploidy, known, het)
     all_diploid = bool((ploidy == 2).all())
-    return SettledGenotypes(alleles, phased, None if all_diploid else ploidy, set_missing)
+    ploidy_if_mixed = None if all_diploid else ploidy
+    return SettledGenotypes(alleles, phased, ploidy_if_mixed, set_missing)
+
+
+def _warn_of_impossible(path: str | os.PathLike, sites: Sites, samples: Sequence[str], wrong: np.ndarray) -> None:
+    """Log how many genotypes are `wrong` [M, N], and the sample with most of them."""
+    of_sample = wrong.sum(axis=0)
+    most = int(of_sample.argmax())
+    n_samples = np.count_nonzero(of_sample)
+    logger.warning(
+        "%s: %d genotypes that are impossible on %s are set missing, in %d samples (most of them, %d, in %s): "
+        "heterozygous where a sample is haploid, or the other way round",
+        path,
+        wrong.sum(),
+        sites.chrom[0],
+        n_samples,
+        of_sample[most],
+        samples[most],
+    )
 
 
 def _ploidy(
@@ -95,26 +106,32 @@ def _ploidy(
 ) -> np.ndarray:
     """The ploidy [N] int8 of the samples, from where genotypes are `known` and of one allele, both [M, N]."""
     given = rule.given(samples)
-    n_known, n_haploid = known.sum(axis=0), one_allele.sum(axis=0)
+    n_known = known.sum(axis=0)
+    n_haploid = one_allele.sum(axis=0)
     if rule.chromosome == "X":
         by_genotypes = np.where(2 * n_haploid > n_known, 1, 2)
-        haploid_women = np.flatnonzero((given == 2) & (n_haploid > 0))
-        if len(haploid_women):
-            sample = int(haploid_women[0])
+        is_haploid_woman = (given == 2) & (n_haploid > 0)
+        if is_haploid_woman.any():
+            sample = int(is_haploid_woman.argmax())
             row = int(one_allele[:, sample].argmax())
-            raise haploid_woman(path, samples[sample], f"{sites.chrom[row]}:{sites.pos[row]}")
+            where = f"{sites.chrom[row]}:{sites.pos[row]}"
+            raise haploid_woman(path, samples[sample], where)
     else:
-        by_genotypes = np.where(n_known > MEN_CALL_RATE * len(known), 1, 0)
-    return np.where(given == UNKNOWN, by_genotypes, given).astype(np.int8)
+        fewest_of_man = MEN_CALL_RATE * len(known)
+        by_genotypes = np.where(n_known > fewest_of_man, 1, 0)
+    ploidy = np.where(given == UNKNOWN, by_genotypes, given)
+    return ploidy.astype(np.int8)
 
 
 def _listed(sites: Sites, samples: Sequence[str], wrong: np.ndarray) -> pd.DataFrame:
     """A row for each site with `wrong` genotypes [M, N], which are set missing; the reason names the samples."""
     rows = []
     for site in np.flatnonzero(wrong.any(axis=1)):
-        names = [samples[i] for i in np.flatnonzero(wrong[site]).tolist()]
+        of_samples = np.flatnonzero(wrong[site])
+        names = [samples[i] for i in of_samples.tolist()]
+        listed = ", ".join(names[:LISTED_SAMPLES])
         more = ", .." if len(names) > LISTED_SAMPLES else ""
-        reason = f"set missing in {len(names)} samples of other ploidy: {', '.join(names[:LISTED_SAMPLES])}{more}"
+        reason = f"set missing in {len(names)} samples of other ploidy: {listed}{more}"
         identity = sites.chrom[site], sites.pos[site], sites.id[site], sites.ref[site], sites.alt[site]
         rows.append((*identity, reason))
     return pd.DataFrame(rows, columns=DROPPED_COLUMNS)
@@ -133,8 +150,10 @@ def _report(
     logger.info("%s: on %s %d samples are haploid, %d diploid, %d absent", path, rule.chromosome, *counts)
     if rule.chromosome != "X":
         return
-    unknown = rule.given(samples) == UNKNOWN
-    homozygous = unknown & (ploidy == 2) & (known.sum(axis=0) >= MANY_SITES) & ~het.any(axis=0)
+    is_unknown = rule.given(samples) == UNKNOWN
+    taken_for_woman = is_unknown & (ploidy == 2)
+    has_many_sites = known.sum(axis=0) >= MANY_SITES
+    homozygous = taken_for_woman & has_many_sites & ~het.any(axis=0)
     names = [samples[i] for i in np.flatnonzero(homozygous).tolist()]
     if names:
         logger.warning(

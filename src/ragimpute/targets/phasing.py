@@ -89,20 +89,29 @@ def phase(
     if targets.complete:
         logger.info("the typed genotypes are phased and complete: kept as they are")
         return targets
-    sites = reference.sites.take(targets.index)
-    names = tuple(f"ragimpute.reference.{i}" for i in range(len(reference.samples)))  # never a target's name
+    n_reference = len(reference.samples)
+    names = tuple(f"ragimpute.reference.{i}" for i in range(n_reference))  # never a target's name
     typed = replace(reference.take(targets.index), samples=names, ages=None)
+    sites = typed.sites
     more_frequent = typed.allele_frequency >= 0.5  # [M]: the allele that fills gaps where Beagle cannot work
-    filled = np.where(targets.alleles < 0, more_frequent[:, None, None], targets.alleles)
-    alleles = filled.astype(np.int8)
+    alleles = _gaps_filled(targets.alleles, more_frequent)
     rows = np.flatnonzero(has_neighbours(sites))
     if len(rows) and not targets.at(rows).complete:
         columns = _samples_for_beagle(targets)
-        by_beagle = _by_beagle(typed, targets.of_samples(columns), rows, genetic_map, memory_mb, seed)
+        unphased = targets.of_samples(columns)
+        by_beagle = _by_beagle(typed, unphased, rows, genetic_map, memory_mb, seed)
         alleles[np.ix_(rows, columns)] = by_beagle
     keep_given_phase(alleles, targets, sites)
     missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
-    return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased), filled=missing)
+    all_phased = np.ones_like(targets.phased)
+    return replace(targets, alleles=alleles, phased=all_phased, filled=missing)
+
+
+def _gaps_filled(alleles: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    """`alleles` [M, N, 2] as int8, with those of `instead` [M] bool where they are missing."""
+    is_missing = alleles < 0
+    filled = np.where(is_missing, instead[:, None, None], alleles)
+    return filled.astype(np.int8)
 
 
 def phase_repeatedly(
@@ -120,7 +129,8 @@ def phase_repeatedly(
     """
     done: list[TargetGenotypes] = []
     for number in range(n_phasings or number_of_phasings(reference.sites, targets)):
-        phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed + number * SEED_STEP)
+        own_seed = seed + number * SEED_STEP
+        phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=own_seed)
         done.append(phased)
         if number == 1 and np.array_equal(phased.alleles, done[0].alleles):
             return done[:1]
@@ -143,14 +153,19 @@ def phase_like_targets(
     phase of `samples` is erased and inferred by `phase` against `reference` alone.
     Raises InputError when Beagle is missing or fails.
     """
-    pairs = samples.alleles[targets.index].reshape(len(targets.index), -1, 2)
+    n_typed = len(targets.index)
+    haplotypes = samples.alleles[targets.index]
+    pairs = haplotypes.reshape(n_typed, -1, 2).astype(np.int8)
     phased = np.ones(pairs.shape[:2], dtype=bool)
-    true_phase = TargetGenotypes(samples.samples, targets.index, pairs.astype(np.int8), phased, pd.DataFrame())
-    came_phased = bool((targets.phased | ~_heterozygous(targets)).all())
+    none_dropped = pd.DataFrame()
+    true_phase = TargetGenotypes(samples.samples, targets.index, pairs, phased, none_dropped)
+    is_settled = targets.phased | ~_heterozygous(targets)
+    came_phased = bool(is_settled.all())
     logger.info("the validation samples' phase is %s", "the panel's" if came_phased else "erased and inferred again")
     if came_phased:
         return true_phase
-    typed = np.zeros(len(samples.sites), dtype=bool)
+    n_sites = len(samples.sites)
+    typed = np.zeros(n_sites, dtype=bool)
     typed[targets.index] = True
     erased = select_sites(true_phase, typed, erase_phase=True)
     return phase(reference, erased, genetic_map, memory_mb=memory_mb, seed=seed)
@@ -160,7 +175,8 @@ def has_neighbours(sites: Sites) -> np.ndarray:
     """[M] bool: sites on chromosomes with two positions or more; Beagle fails on a single one."""
     several = np.zeros(len(sites), dtype=bool)
     for start, stop in chromosome_bounds(sites.chrom):
-        several[start:stop] = sites.pos[start] != sites.pos[stop - 1]
+        first, last = sites.pos[[start, stop - 1]]
+        several[start:stop] = first != last
     return several
 
 
@@ -177,16 +193,19 @@ def _by_beagle(
     """Alleles [R, N, 2] int8 of the targets at the typed sites `rows` [R], complete and phased."""
     local = typed.take(rows)
     sites = local.sites
-    unphased = replace(targets.at(rows), index=np.arange(len(rows)))
+    index_in_rows = np.arange(len(rows))
+    unphased = replace(targets.at(rows), index=index_in_rows)
     with tempfile.TemporaryDirectory(prefix="ragimpute-phase-") as name:
         folder = Path(name)
         write_inputs(folder, local, unphased, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
         chosen = ChosenRecords(rule=_rule(targets))
-        phased = read_genotypes(folder / "phased.vcf.gz", sites, targets.samples, chosen=chosen, announce=False)
-    if len(phased.index) != len(sites) or not phased.complete:
-        raise InputError(f"Beagle phased {len(phased.index)} of the {len(sites)} typed sites")
+        output = folder / "phased.vcf.gz"
+        phased = read_genotypes(output, sites, targets.samples, chosen=chosen, announce=False)
+    n_phased = len(phased.index)
+    if n_phased != len(sites) or not phased.complete:
+        raise InputError(f"Beagle phased {n_phased} of the {len(sites)} typed sites")
     return phased.alleles
 
 
@@ -195,7 +214,8 @@ def _rule(targets: TargetGenotypes) -> PloidyRule | None:
     if targets.ploidy is None:
         return None
     sexes = ["F" if ploidy == 2 else "M" for ploidy in targets.ploidy.tolist()]
-    return PloidyRule("X", dict(zip(targets.samples, sexes, strict=True)))  # type: ignore[arg-type]
+    of_samples = dict(zip(targets.samples, sexes, strict=True))
+    return PloidyRule("X", of_samples)  # type: ignore[arg-type]
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
@@ -208,14 +228,16 @@ def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites
     het = _heterozygous(targets)
     for start, stop in chromosome_bounds(sites.chrom):
         part = slice(start, stop)
-        came_phased = np.all(targets.phased[part] | ~het[part], axis=0)
+        is_settled = targets.phased[part] | ~het[part]
+        came_phased = is_settled.all(axis=0)
         for sample in np.flatnonzero(came_phased):
             given = targets.alleles[part, sample]  # [R, 2]
             new = alleles[part, sample]
             hets = np.flatnonzero(het[part, sample])
             if len(hets):
                 opposite = new[hets, 0] != given[hets, 0]
-                exchanged = of_nearest(opposite, hets, np.arange(stop - start))
+                every_row = np.arange(stop - start)
+                exchanged = of_nearest(opposite, hets, every_row)
                 new[exchanged] = new[exchanged, ::-1]
             known_here = known[part, sample]
             new[known_here] = given[known_here]
@@ -223,8 +245,10 @@ def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites
 
 def _heterozygous(targets: TargetGenotypes) -> np.ndarray:
     """Which genotypes [M, N] bool are complete and have two different alleles."""
-    first, second = targets.alleles[..., 0], targets.alleles[..., 1]
-    return (first >= 0) & (second >= 0) & (first != second)
+    first = targets.alleles[..., 0]
+    second = targets.alleles[..., 1]
+    is_complete = (first >= 0) & (second >= 0)
+    return is_complete & (first != second)
 
 
 def write_inputs(
@@ -232,14 +256,17 @@ def write_inputs(
 ) -> None:
     """Write reference.vcf.gz, targets.vcf.gz (typed sites) and, given a map that is not uniform, map.plink."""
     sites = reference.sites
+    contigs = reference.contigs
     alleles = reference.allele_pairs()
-    write_genotypes(folder / "reference.vcf.gz", sites, reference.contigs, reference.samples, alleles, True)
+    reference_vcf = folder / "reference.vcf.gz"
+    write_genotypes(reference_vcf, sites, contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
     called = targets.called_alleles
-    write_genotypes(folder / "targets.vcf.gz", typed, reference.contigs, targets.samples, called, targets.phased)
+    targets_vcf = folder / "targets.vcf.gz"
+    write_genotypes(targets_vcf, typed, contigs, targets.samples, called, targets.phased)
     if genetic_map is not None and not genetic_map.is_uniform:
-        chroms = list(dict.fromkeys(sites.chrom.tolist()))
-        genetic_map.write_plink(folder / "map.plink", chroms)
+        chroms = dict.fromkeys(sites.chrom.tolist())
+        genetic_map.write_plink(folder / "map.plink", list(chroms))
 
 
 def run_beagle_program(

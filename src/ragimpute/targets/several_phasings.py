@@ -39,16 +39,18 @@ def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGeno
     VCF `phased`, which holds the first phasing for users, if there is one.
     """
     first = phasings[0]
-    filled = np.zeros(first.phased.shape, dtype=bool) if first.filled is None else first.filled
-    arrays: dict[str, np.ndarray] = {
-        "alleles": np.stack([phasing.alleles for phasing in phasings]).astype(np.int8),
-        "index": first.index.astype(np.int64),
-        "filled": filled.astype(np.uint8),
-        "samples": artefacts.encode_strings(first.samples),
-    }
+    alleles = np.stack([phasing.alleles for phasing in phasings])
+    filled = np.zeros_like(first.phased) if first.filled is None else first.filled
+    arrays: dict[str, np.ndarray] = {}
+    arrays["alleles"] = alleles.astype(np.int8)
+    arrays["index"] = first.index.astype(np.int64)
+    arrays["filled"] = filled.astype(np.uint8)
+    arrays["samples"] = artefacts.encode_strings(first.samples)
     if first.ploidy is not None:
         arrays["ploidy"] = first.ploidy
-    metadata = {} if phased is None else {"phased_sha256": artefacts.file_digest(phased)}
+    metadata = {}
+    if phased is not None:
+        metadata["phased_sha256"] = artefacts.file_digest(phased)
     artefacts.save(path, KIND, arrays, metadata)
 
 
@@ -63,20 +65,23 @@ def load_phasings(path: Path, samples: Sequence[str], typed: np.ndarray) -> list
         raise InputError(f"{path}: written by an earlier version, without the first phasing; {again}")
     names = tuple(artefacts.decode_strings(arrays["samples"]))
     if names != tuple(samples):
-        raise InputError(f"{path}: its {len(names)} samples are not the {len(samples)} targets of the roles; {again}")
+        numbers = f"{len(names)} samples are not the {len(samples)} targets"
+        raise InputError(f"{path}: its {numbers} of the roles; {again}")
     index = arrays["index"]
     if not np.array_equal(index, np.flatnonzero(typed)):
+        n_typed = int(typed.sum())
         raise InputError(
-            f"{path}: its {len(index)} sites are not those that are marked as typed, {int(typed.sum())}; "
+            f"{path}: its {len(index)} sites are not those that are marked as typed, {n_typed}; "
             "run `ragimpute mask` and `ragimpute phase` again"
         )
     filled = arrays["filled"] == 1
-    phased = np.ones(filled.shape, dtype=bool)
+    phased = np.ones_like(filled)
     ploidy = arrays.get("ploidy")
-    return [
-        TargetGenotypes(names, index, alleles, phased, pd.DataFrame(), filled=filled, ploidy=ploidy)
-        for alleles in arrays["alleles"]
-    ]
+    phasings = []
+    for alleles in arrays["alleles"]:
+        phasing = TargetGenotypes(names, index, alleles, phased, pd.DataFrame(), filled=filled, ploidy=ploidy)
+        phasings.append(phasing)
+    return phasings
 
 
 def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
@@ -87,11 +92,14 @@ def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
 def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     """The fold with its samples start .. stop - 1 only, in all their phasings."""
     n_samples = fold.n_samples // fold.phasings
-    first = n_samples * np.arange(fold.phasings)  # of each phasing
-    rows = (first[:, None] + np.arange(start, stop)).reshape(-1)
-    observed = fold.observed[:, haplotype_index(rows)]
+    first_of_each = n_samples * np.arange(fold.phasings)
+    of_each = first_of_each[:, None] + np.arange(start, stop)
+    rows = of_each.reshape(-1)
+    haplotype_columns = haplotype_index(rows)
+    observed = np.ascontiguousarray(fold.observed[:, haplotype_columns])
     samples = fold.samples[start:stop] * fold.phasings
-    return replace(fold, samples=samples, observed=np.ascontiguousarray(observed), excluded=fold.excluded[rows])
+    excluded = fold.excluded[rows]
+    return replace(fold, samples=samples, observed=observed, excluded=excluded)
 
 
 def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
@@ -101,15 +109,18 @@ def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
     """
     if fold.phasings == 1:
         return imputed
-    n_sites, n = len(fold.typed), fold.n_samples // fold.phasings
-    hds = imputed.hds.reshape(n_sites, fold.phasings, n, 2)
-    both = imputed.both.reshape(n_sites, fold.phasings, n)
-    observed = fold.observed.reshape(len(fold.observed), fold.phasings, n, 2)
+    n_phasings = fold.phasings
+    n_sites, n_typed = len(fold.typed), len(fold.observed)
+    n_samples = fold.n_samples // n_phasings
+    samples = fold.samples[:n_samples]
+    hds = imputed.hds.reshape(n_sites, n_phasings, n_samples, 2)
+    both = imputed.both.reshape(n_sites, n_phasings, n_samples)
+    observed = fold.observed.reshape(n_typed, n_phasings, n_samples, 2)
 
     def of_phasing(p: int) -> Imputed:
-        return replace(imputed, samples=fold.samples[:n], hds=hds[:, p], both=both[:, p])
+        return replace(imputed, samples=samples, hds=hds[:, p], both=both[:, p])
 
-    alleles = [observed[:, p] for p in range(fold.phasings)]
+    alleles = [observed[:, p] for p in range(n_phasings)]
     return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing)
 
 
@@ -132,8 +143,10 @@ def mean(
     if len(alleles) == 1:
         return first
     samples, typed = first.samples, first.typed
-    given_hds, given_both = first.hds[typed_sites], first.both[typed_sites]
-    hds, both = first.hds.copy(), first.both.copy()
+    given_hds = first.hds[typed_sites]
+    given_both = first.both[typed_sites]
+    hds = first.hds.copy()
+    both = first.both.copy()
     del first
     for p in range(1, len(alleles)):
         other = of_phasing(p)
@@ -143,8 +156,9 @@ def mean(
         np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
         both += other.both
         del other
-    hds /= np.float32(len(alleles))
-    both /= np.float32(len(alleles))
+    n_phasings = np.float32(len(alleles))
+    hds /= n_phasings
+    both /= n_phasings
     hds[typed_sites] = given_hds
     both[typed_sites] = given_both
     return Imputed(samples, hds, both, typed)
@@ -156,23 +170,25 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
     typed_sites: [T] indices of sites; first, other: typed alleles [T, N, 2]. Between two heterozygotes the nearer one
     decides, in cM.
     """
-    swapped = np.zeros((len(sites), first.shape[1]), dtype=bool)
+    n_samples = first.shape[1]
+    swapped = np.zeros((len(sites), n_samples), dtype=bool)
     het_in_first = first[..., 0] != first[..., 1]
     het_in_other = other[..., 0] != other[..., 1]
     het = het_in_first & het_in_other  # [T, N]
     opposite = het & (first[..., 0] != other[..., 0])
     for start, stop in chromosome_bounds(sites.chrom):
         cm = sites.cm[start:stop]
-        begin, end = np.searchsorted(typed_sites, (start, stop))
-        rows = slice(begin, end)
+        rows = slice(*np.searchsorted(typed_sites, (start, stop)))
         typed_cm = sites.cm[typed_sites[rows]]
         for sample in np.flatnonzero(opposite[rows].any(axis=0)):
             hets = np.flatnonzero(het[rows, sample])
-            swapped[start:stop, sample] = of_nearest(opposite[rows, sample][hets], typed_cm[hets], cm)
+            opposite_at_hets = opposite[rows, sample][hets]
+            swapped[start:stop, sample] = of_nearest(opposite_at_hets, typed_cm[hets], cm)
     return swapped
 
 
 def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
     middles = (at[1:] + at[:-1]) / 2
-    return values[np.searchsorted(middles, wanted)]
+    nearest = np.searchsorted(middles, wanted)
+    return values[nearest]

@@ -26,11 +26,12 @@ class SiteList:
         listed = np.zeros(len(sites), dtype=bool)
         for chrom in dict.fromkeys(sites.chrom.tolist()):
             here = np.flatnonzero(sites.chrom == chrom)
+            positions = sites.pos[here]
             rows = self.chrom == chrom
             starts = np.sort(self.start[rows])
             ends = np.sort(self.end[rows])
-            opened = np.searchsorted(starts, sites.pos[here], side="right")
-            closed = np.searchsorted(ends, sites.pos[here], side="left")
+            opened = np.searchsorted(starts, positions, side="right")
+            closed = np.searchsorted(ends, positions, side="left")
             listed[here] = opened > closed  # inside more intervals opened than closed before it
         return listed
 
@@ -65,10 +66,12 @@ def read_site_list(path: str | os.PathLike) -> SiteList:
             fields = line.split()
             if not fields or fields[0].startswith("#") or (is_bed and fields[0] in ("track", "browser")):
                 continue
-            interval = _bed_interval(fields) if is_bed else _position(f"{path}:{number}", fields)
+            where = f"{path}:{number}"
+            interval = _bed_interval(fields) if is_bed else _position(where, fields)
             if interval is None:
                 expected = "chrom start end (BED, 0-based)" if is_bed else "chrom position"
-                raise InputError(f"{path}:{number}: expected '{expected}', found {line.strip()[:80]!r}")
+                found = line.strip()[:80]
+                raise InputError(f"{where}: expected '{expected}', found {found!r}")
             intervals.append(interval)
     chroms = np.array([chrom for chrom, _, _ in intervals], dtype=str)
     starts = np.array([start for _, start, _ in intervals], dtype=np.int64)
@@ -79,8 +82,9 @@ def read_site_list(path: str | os.PathLike) -> SiteList:
 def _bed_interval(fields: list[str]) -> tuple[str, int, int] | None:
     """Chromosome, first and last position (1-based) of the `fields` of a line of a BED; None when it is none."""
     try:
-        return fields[0], int(fields[1]) + 1, int(fields[2])
-    except (IndexError, ValueError):
+        chrom, start, end, *_ = fields
+        return chrom, int(start) + 1, int(end)
+    except ValueError:
         return None
 
 

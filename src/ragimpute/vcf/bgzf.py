@@ -18,6 +18,7 @@ BLOCK = 0xFF00  # bytes before compression, as htslib cuts them
 COPIED = 1 << 22  # bytes at a time
 LEVEL = 3  # chosen by measurement: level 6 takes twice as long on dosages to save a tenth of the size
 _HEADER = struct.Struct("<4BI2BH2B2H")
+_FOOTER = struct.Struct("<II")
 
 
 def write_bgzf(
@@ -36,9 +37,11 @@ def write_blocks(
     waiting: deque[Future[bytes]] = deque()
     with open(path, "wb") as handle:
         for part in parts:
-            waiting.append(pool.submit(_compressed, part))
+            compressing = pool.submit(_compressed, part)
+            waiting.append(compressing)
             if len(waiting) > ahead:
-                handle.write(waiting.popleft().result())
+                first = waiting.popleft()
+                handle.write(first.result())
         for future in waiting:
             handle.write(future.result())
 
@@ -55,14 +58,22 @@ def join_blocks(path: str | os.PathLike, start: bytes, pieces: Iterable[str | os
 
 def _compressed(part: Callable[[], bytes | memoryview]) -> bytes:
     content = memoryview(part())
-    return b"".join(_block(content[i : i + BLOCK]) for i in range(0, len(content), BLOCK))
+    starts = range(0, len(content), BLOCK)
+    return b"".join(_block(content[start : start + BLOCK]) for start in starts)
 
 
 def _block(content: memoryview) -> bytes:
-    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
-    deflated = compressor.compress(content) + compressor.flush()
+    deflated = _deflated(content, LEVEL)
     if len(deflated) > 0xFFFF - 26:  # incompressible: stored
-        compressor = zlib.compressobj(0, zlib.DEFLATED, -15)
-        deflated = compressor.compress(content) + compressor.flush()
-    header = _HEADER.pack(0x1F, 0x8B, 8, 4, 0, 0, 0xFF, 6, ord("B"), ord("C"), 2, len(deflated) + 25)
-    return header + deflated + struct.pack("<II", zlib.crc32(content), len(content))
+        deflated = _deflated(content, 0)
+    last_byte = len(deflated) + 25
+    header = _HEADER.pack(0x1F, 0x8B, 8, 4, 0, 0, 0xFF, 6, ord("B"), ord("C"), 2, last_byte)
+    checksum = zlib.crc32(content)
+    footer = _FOOTER.pack(checksum, len(content))
+    return header + deflated + footer
+
+
+def _deflated(content: memoryview, level: int) -> bytes:
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
+    body = compressor.compress(content)
+    return body + compressor.flush()

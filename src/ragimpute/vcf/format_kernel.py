@@ -13,9 +13,14 @@ SPARE = 8  # bytes that are written past the end of a text
 
 def decimal_table(largest: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     """Shortest decimal text of n thousandths ('0', '0.25', '1.999') as little-endian uint64 words, and its lengths."""
-    texts = [f"{n / 1000:.3f}".rstrip("0").rstrip(".").encode() for n in range(largest + 1)]
-    words = np.array([int.from_bytes(text, "little") for text in texts], dtype=np.uint64)
-    return words, np.array([len(text) for text in texts], dtype=np.uint64)
+    texts = []
+    for n in range(largest + 1):
+        three_decimals = f"{n / 1000:.3f}"
+        shortest = three_decimals.rstrip("0").rstrip(".")
+        texts.append(shortest.encode())
+    words = [int.from_bytes(text, "little") for text in texts]
+    lengths = [len(text) for text in texts]
+    return np.array(words, dtype=np.uint64), np.array(lengths, dtype=np.uint64)
 
 
 @njit(cache=True, nogil=True)
@@ -46,10 +51,13 @@ def _put_sample(out, at, x, y, g2, fields, words, lengths):
                 best, h1, h2 = x - g2, 1, 0
             if g2 > best:
                 h1, h2 = 1, 1
-            out[at], out[at + one], out[at + np.uint64(2)] = ZERO + h1, PIPE, ZERO + h2
+            out[at] = ZERO + h1
+            out[at + one] = PIPE
+            out[at + np.uint64(2)] = ZERO + h2
             at += np.uint64(3)
         elif field == DS:
-            at = _put(out, at, words[x + y], lengths[x + y])
+            dosage = x + y
+            at = _put(out, at, words[dosage], lengths[dosage])
         elif field == HDS:
             at = _put(out, at, words[x], lengths[x])
             out[at] = COMMA
@@ -75,9 +83,10 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
     certain_length = np.zeros((2, 2), np.uint64)
     for h1 in range(2):
         for h2 in range(2):
-            certain_length[h1, h2] = _put_sample(
-                certain[h1, h2], np.uint64(0), 1000 * h1, 1000 * h2, 1000 * h1 * h2, fields, words, lengths
-            )
+            text = certain[h1, h2]
+            both_are_alt = 1000 * h1 * h2
+            size = _put_sample(text, np.uint64(0), 1000 * h1, 1000 * h2, both_are_alt, fields, words, lengths)
+            certain_length[h1, h2] = size
     certain_words = certain.view(np.uint64)
     at = np.uint64(0)
     for site in range(a.shape[0]):
@@ -85,11 +94,15 @@ def format_imputed(out, prefixes, starts, a, b, both, fields, words, lengths):
             out[at] = prefixes[i]
             at += np.uint64(1)
         for sample in range(a.shape[1]):
-            x, y, g2 = np.int64(a[site, sample]), np.int64(b[site, sample]), np.int64(both[site, sample])
+            x = np.int64(a[site, sample])
+            y = np.int64(b[site, sample])
+            g2 = np.int64(both[site, sample])
             if (x == 0 or x == 1000) and (y == 0 or y == 1000):
-                text, length = certain_words[x // 1000, y // 1000], certain_length[x // 1000, y // 1000]
+                first, second = x // 1000, y // 1000
+                text_words = certain_words[first, second]
+                length = certain_length[first, second]
                 for w in range((length + np.uint64(7)) // np.uint64(8)):
-                    _put(out, at + np.uint64(8) * w, text[w], np.uint64(8))
+                    _put(out, at + np.uint64(8) * w, text_words[w], np.uint64(8))
                 at += length
             else:
                 at = _put_sample(out, at, x, y, g2, fields, words, lengths)
@@ -112,7 +125,8 @@ def _put_haploid(out, at, x, fields, words, lengths):
             out[at] = ZERO + (x > 500)
             at += one
         elif fields[rank] == GP:
-            at = _put(out, at, words[1000 - x], lengths[1000 - x])
+            g0 = 1000 - x
+            at = _put(out, at, words[g0], lengths[g0])
             out[at] = COMMA
             at = _put(out, at + one, words[x], lengths[x])
         else:
@@ -132,7 +146,8 @@ def format_imputed_by_ploidy(out, prefixes, starts, a, b, both, fields, words, l
         for sample in range(a.shape[1]):
             x = np.int64(a[site, sample])
             if ploidy[sample] == 2:
-                y, g2 = np.int64(b[site, sample]), np.int64(both[site, sample])
+                y = np.int64(b[site, sample])
+                g2 = np.int64(both[site, sample])
                 at = _put_sample(out, at, x, y, g2, fields, words, lengths)
             elif ploidy[sample] == 1:
                 at = _put_haploid(out, at, x, fields, words, lengths)
@@ -159,16 +174,19 @@ def format_genotypes(out, prefixes, starts, alleles, phased):
             out[at] = prefixes[i]
             at += 1
         for sample in range(alleles.shape[1]):
-            first, second = alleles[site, sample, 0], alleles[site, sample, 1]
+            first = alleles[site, sample, 0]
+            second = alleles[site, sample, 1]
             out[at] = TAB
             if second == -2:
                 out[at + 1] = DOT if first < 0 else ZERO + first
                 at += 2
                 continue
             if first < 0 or second < 0:
-                out[at + 1], out[at + 3] = DOT, DOT
+                out[at + 1] = DOT
+                out[at + 3] = DOT
             else:
-                out[at + 1], out[at + 3] = ZERO + first, ZERO + second
+                out[at + 1] = ZERO + first
+                out[at + 3] = ZERO + second
             out[at + 2] = PIPE if phased[site, sample] else SLASH
             at += 4
         out[at] = NEWLINE

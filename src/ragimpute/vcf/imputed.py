@@ -30,12 +30,16 @@ class Imputed:
         Typed sites keep the observed alleles; a site that is monomorphic in the reference gets its only allele, because
         no such site can be learnt from.
         """
-        observed = fold.observed.reshape(len(fold.observed), fold.n_samples, 2)
-        hds[fold.typed] = observed
-        both[fold.typed] = observed.all(axis=2)
-        count, number = fold.reference.allele_count, fold.reference.n_haplotypes
-        for only_allele, constant in ((0.0, count == 0), (1.0, count == number)):
-            imputed = constant & ~fold.typed
+        typed = fold.typed
+        n_typed = len(fold.observed)
+        observed = fold.observed.reshape(n_typed, fold.n_samples, 2)
+        hds[typed] = observed
+        both[typed] = observed.all(axis=2)
+        allele_count = fold.reference.allele_count
+        n_haplotypes = fold.reference.n_haplotypes
+        for only_allele, its_count in ((0.0, 0), (1.0, n_haplotypes)):
+            is_constant = allele_count == its_count
+            imputed = is_constant & ~typed
             hds[imputed] = only_allele
             both[imputed] = only_allele
         np.clip(hds, 0.0, 1.0, out=hds)

@@ -1,8 +1,9 @@
 """Reading imputed VCFs back: the dosages of a file that ragimpute or a baseline wrote."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -28,12 +29,16 @@ class ImputedVcf:
 
 def read_sites(path: str | os.PathLike) -> Sites:
     """The sites of a VCF that ragimpute wrote, in its order; their genetic positions are not known (NaN)."""
-    rows = [
-        (record.CHROM, record.POS, record.ID or ".", record.REF, record.ALT[0]) for record in records(path, samples=[])
-    ]
+    rows = []
+    for record in records(path, samples=[]):
+        name = record.ID or "."
+        row = (record.CHROM, record.POS, name, record.REF, record.ALT[0])
+        rows.append(row)
     chrom, pos, ids, ref, alt = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    chroms = np.array(chrom)
+    positions = np.array(pos, dtype=np.int64)
     unknown = np.full(len(rows), np.nan)
-    return Sites(np.array(chrom), np.array(pos, dtype=np.int64), strings(ids), strings(ref), strings(alt), unknown)
+    return Sites(chroms, positions, strings(ids), strings(ref), strings(alt), unknown)
 
 
 def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
@@ -43,10 +48,12 @@ def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
 
     def joined(name: str) -> np.ndarray | None:
         arrays = [getattr(part, name) for part in parts]
-        return None if any(array is None for array in arrays) else np.concatenate(arrays)
+        is_absent = any(array is None for array in arrays)
+        return None if is_absent else np.concatenate(arrays)
 
+    samples = parts[0].samples
     names = ("ds", "hds", "gp_both", "r2", "er2", "typed")
-    return ImputedVcf(parts[0].samples, *(joined(name) for name in names))  # type: ignore[arg-type]
+    return ImputedVcf(samples, *(joined(name) for name in names))  # type: ignore[arg-type]
 
 
 def read_imputed(
@@ -62,42 +69,70 @@ def read_imputed(
     order = sample_order(path, header.samples, wanted)
     if not header.formats & {"DS", "HDS"}:
         raise InputError(f"{path}: FORMAT has neither DS nor HDS: this is not an imputed VCF")
-    has_hds, has_gp = "HDS" in header.formats, "GP" in header.formats
-    n_sites, n = len(sites), len(wanted)
-    ds = np.full((n_sites, n), np.nan, dtype=np.float32)
-    hds = np.full((n_sites, n, 2), np.nan, dtype=np.float32) if has_hds else None
-    both = np.full((n_sites, n), np.nan, dtype=np.float32) if has_gp else None
-    r2, er2 = (np.full(n_sites, np.nan, dtype=np.float32) for _ in range(2))
-    typed = np.zeros(n_sites, dtype=bool)
-    seen = np.zeros(n_sites, dtype=bool)
+    read = _no_records(len(sites), wanted, header.formats)
+    seen = np.zeros(len(sites), dtype=bool)
     lookup = {key: i for i, key in enumerate(sites.keys())}
-    for record in records(path, samples=None if samples is None else wanted):
+    limited_to = None if samples is None else wanted
+    for record in records(path, samples=limited_to):
         alts = record.ALT
-        site = lookup.get((record.CHROM, record.POS, record.REF, alts[0] if alts else "."), -1)
+        alt = alts[0] if alts else "."
+        key = (record.CHROM, record.POS, record.REF, alt)
+        site = lookup.get(key, -1)
         if site < 0:
             continue
         if seen[site]:
-            raise InputError(f"{path}: {record.CHROM}:{record.POS} {record.REF}>{alts[0]} occurs twice")
+            raise InputError(f"{path}: {record.CHROM}:{record.POS} {record.REF}>{alt} occurs twice")
         seen[site] = True
-        if hds is not None:
-            hds[site] = _field(path, record, "HDS", 2)[order]
-            h1, h2 = hds[site, :, 0], hds[site, :, 1]
-            ds[site] = np.where(np.isnan(h2), h1, h1 + h2)
-        else:
-            ds[site] = _field(path, record, "DS", 1)[order, 0]
-        if both is not None:
-            both[site] = _field(path, record, "GP", 3)[order, 2]
-        info = record.INFO
-        for values, key in ((r2, "R2"), (er2, "ER2")):
-            estimate = info.get(key)
-            values[site] = np.nan if estimate is None else estimate
-        typed[site] = info.get("TYPED") is not None
+        _take_record(read, site, path, record, order)
     if complete and not seen.all():
-        first = int(np.argmin(seen))
-        absent = np.count_nonzero(~seen)
-        where = f"{sites.chrom[first]}:{sites.pos[first]} {sites.ref[first]}>{sites.alt[first]}"
-        raise InputError(f"{path}: {absent} of the panel's {n_sites} sites are absent, the first is {where}")
-    return ImputedVcf(wanted, ds, hds, both, r2, er2, typed)
+        _raise_absent(path, sites, seen)
+    return read
+
+
+def _no_records(n_sites: int, samples: tuple[str, ...], formats: Container[str]) -> ImputedVcf:
+    """What a file with the FORMAT fields `formats` says as long as no record has been read."""
+    n_samples = len(samples)
+    ds = np.full((n_sites, n_samples), np.nan, dtype=np.float32)
+    hds = both = None
+    if "HDS" in formats:
+        hds = np.full((n_sites, n_samples, 2), np.nan, dtype=np.float32)
+    if "GP" in formats:
+        both = np.full((n_sites, n_samples), np.nan, dtype=np.float32)
+    r2 = np.full(n_sites, np.nan, dtype=np.float32)
+    er2 = np.full(n_sites, np.nan, dtype=np.float32)
+    typed = np.zeros(n_sites, dtype=bool)
+    return ImputedVcf(samples, ds, hds, both, r2, er2, typed)
+
+
+def _take_record(read: ImputedVcf, site: int, path: str | os.PathLike, record, order: np.ndarray) -> None:
+    """Put what a record says about the samples, whose rows in the record are `order`, into `read` at `site`."""
+    if read.hds is None:
+        dosages = _field(path, record, "DS", 1)
+        read.ds[site] = dosages[order, 0]
+    else:
+        haplotype_dosages = _field(path, record, "HDS", 2)[order]
+        read.hds[site] = haplotype_dosages
+        h1, h2 = read.hds[site].T
+        is_haploid = np.isnan(h2)
+        read.ds[site] = np.where(is_haploid, h1, h1 + h2)
+    if read.gp_both is not None:
+        probabilities = _field(path, record, "GP", 3)
+        read.gp_both[site] = probabilities[order, 2]
+    info = record.INFO
+    for values, key in ((read.r2, "R2"), (read.er2, "ER2")):
+        estimate = info.get(key)
+        values[site] = np.nan if estimate is None else estimate
+    read.typed[site] = info.get("TYPED") is not None
+
+
+def _raise_absent(path: str | os.PathLike, sites: Sites, seen: np.ndarray) -> NoReturn:
+    """Raise InputError because of the sites that are not among those `seen` [S] bool in a file."""
+    first = int(np.argmin(seen))
+    n_absent = np.count_nonzero(~seen)
+    chrom, pos = sites.chrom[first], sites.pos[first]
+    ref, alt = sites.ref[first], sites.alt[first]
+    where = f"{chrom}:{pos} {ref}>{alt}"
+    raise InputError(f"{path}: {n_absent} of the panel's {len(sites)} sites are absent, the first is {where}")
 
 
 def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray:
@@ -109,5 +144,7 @@ def _field(path: str | os.PathLike, record, name: str, width: int) -> np.ndarray
     if values is not None and values.shape[1] == width:
         return values
     if values is None or values.shape[1] != width - 1:
-        raise InputError(f"{path}: {record.CHROM}:{record.POS}: FORMAT/{name} is absent or has not {width} values")
-    return np.pad(values, ((0, 0), (0, 1)), constant_values=np.nan)  # all samples are haploid
+        where = f"{record.CHROM}:{record.POS}"
+        raise InputError(f"{path}: {where}: FORMAT/{name} is absent or has not {width} values")
+    one_more_value = ((0, 0), (0, 1))
+    return np.pad(values, one_more_value, constant_values=np.nan)  # all samples are haploid

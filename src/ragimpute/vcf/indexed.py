@@ -18,8 +18,9 @@ def indexed_copy(path: str | os.PathLike, copy: Path) -> bool:
     index = copy.with_name(f"{copy.name}.csi")
     try:
         with atomic_path(index) as new_index, atomic_path(copy) as new:
-            pysam.bcftools.view("--no-version", "-Ob", "-o", str(new), os.fspath(path), catch_stdout=False)
-            pysam.bcftools.index("-o", str(new_index), str(new), catch_stdout=False)
+            bcf, vcf = str(new), os.fspath(path)
+            pysam.bcftools.view("--no-version", "-Ob", "-o", bcf, vcf, catch_stdout=False)
+            pysam.bcftools.index("-o", str(new_index), bcf, catch_stdout=False)
     except pysam.SamtoolsError:
         return False
     os.utime(index)  # no older than its file

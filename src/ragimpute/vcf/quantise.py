@@ -18,8 +18,10 @@ class Quantised:
     @property
     def gp(self) -> np.ndarray:
         """GP [S, N, 3] int16; sums to 1000, and a + b = GP1 + 2 GP2."""
-        one = self.a + self.b - 2 * self.both
-        return np.stack([UNIT - one - self.both, one, self.both], axis=-1)
+        two = self.both
+        one = self.a + self.b - 2 * two
+        none = UNIT - one - two
+        return np.stack([none, one, two], axis=-1)
 
 
 def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
@@ -32,14 +34,20 @@ def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
         raise ValueError("haplotype dosages must lie in [0, 1]")
     if not np.isfinite(both).all():
         raise ValueError("genotype probabilities must be finite")
-    rounded = np.rint(hds * np.float32(UNIT))
-    thousandths = np.clip(rounded, 0, UNIT).astype(np.int16)
-    a, b = thousandths[..., 0], thousandths[..., 1]
-    rounded = np.rint(both * np.float32(UNIT))
-    joint = np.clip(rounded, -1, UNIT + 1).astype(np.int16)
+    marginal = _thousandths(hds, 0, UNIT)
+    a, b = marginal[..., 0], marginal[..., 1]
+    joint = _thousandths(both, -1, UNIT + 1)
     least = np.maximum(0, a + b - UNIT)
     most = np.minimum(a, b)
-    return Quantised(a, b, np.clip(joint, least, most))
+    joint_within = np.clip(joint, least, most)
+    return Quantised(a, b, joint_within)
+
+
+def _thousandths(probabilities: np.ndarray, lowest: int, highest: int) -> np.ndarray:
+    """Rounded thousandths int16 of float32 probabilities, moved into [lowest, highest]."""
+    rounded = np.rint(probabilities * np.float32(UNIT))
+    within = np.clip(rounded, lowest, highest)
+    return within.astype(np.int16)
 
 
 def each_haplotype(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
@@ -49,7 +57,9 @@ def each_haplotype(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = Non
     """
     if ploidy is None:
         return np.concatenate([a, b], axis=1)
-    return np.concatenate([a[:, ploidy >= 1], b[:, ploidy == 2]], axis=1)
+    first = a[:, ploidy >= 1]
+    second = b[:, ploidy == 2]
+    return np.concatenate([first, second], axis=1)
 
 
 def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
@@ -60,8 +70,10 @@ def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -
     Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
     same frequency.
     """
-    haplotypes = each_haplotype(a, b, ploidy).astype(np.float64) / UNIT
+    thousandths = each_haplotype(a, b, ploidy)
+    haplotypes = thousandths.astype(np.float64) / UNIT
     mean = haplotypes.mean(axis=1)
     variance = ((haplotypes - mean[:, None]) ** 2).mean(axis=1)
     expected = mean * (1 - mean)
-    return np.divide(variance, expected, out=np.zeros_like(mean), where=expected > 0)
+    r2 = np.zeros_like(mean)
+    return np.divide(variance, expected, out=r2, where=expected > 0)

@@ -52,18 +52,23 @@ class Region:
             if ":" in text or not text.strip():
                 raise InputError(f"region {text!r}: write it as CHROM:START-END, such as 20:1000000-4000000")
             return cls(text)
-        start, end = (int(part.replace(",", "")) for part in match.groups()[1:])
+        chrom, start_text, end_text = match.groups()
+        start = int(start_text.replace(",", ""))
+        end = int(end_text.replace(",", ""))
         if not 1 <= start <= end:
             raise InputError(f"region {text!r}: START must be at least 1 and not beyond END")
-        return cls(match[1], start, end)
+        return cls(chrom, start, end)
 
     def widened(self, by: int) -> "Region":
         """The region with up to `by` more base pairs at each end."""
-        return Region(self.chrom, max(1, self.start - by), min(self.end + by, LAST_POSITION))
+        start = max(1, self.start - by)
+        end = min(self.end + by, LAST_POSITION)
+        return Region(self.chrom, start, end)
 
     def holds(self, chrom, pos):
         """Whether a position, or which of arrays of them, lies in the region."""
-        return (chrom == self.chrom) & (self.start <= pos) & (pos <= self.end)
+        on_chromosome = chrom == self.chrom
+        return on_chromosome & (self.start <= pos) & (pos <= self.end)
 
     def __str__(self) -> str:
         return f"{self.chrom}:{self.start}-{self.end}"
@@ -85,7 +90,8 @@ def read_header(path: str | os.PathLike) -> Header:
         raise InputError(f"{path}: the header has no #CHROM line")
     columns = line.rstrip("\r").split("\t")
     if columns[: FIXED_COLUMNS - 1] != COLUMNS:
-        raise InputError(f"{path}: the #CHROM line does not hold {' '.join(COLUMNS)}, with tabs between them")
+        expected = " ".join(COLUMNS)
+        raise InputError(f"{path}: the #CHROM line does not hold {expected}, with tabs between them")
     samples = columns[FIXED_COLUMNS:]
     seen: set[str] = set()
     for sample in samples:
@@ -94,9 +100,9 @@ def read_header(path: str | os.PathLike) -> Header:
         if not sample.strip():
             raise InputError(f"{path}: the #CHROM line has an empty sample name")
         seen.add(sample)
-    contigs = tuple(line.rstrip("\r") for line in lines if line.startswith("##contig="))
-    formats = frozenset(re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE))
-    return Header(tuple(samples), contigs, formats)
+    contigs = [line.rstrip("\r") for line in lines if line.startswith("##contig=")]
+    formats = re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE)
+    return Header(tuple(samples), tuple(contigs), frozenset(formats))
 
 
 def records(
@@ -115,8 +121,9 @@ def records(
     header = read_header(path)
     index = index_of(path)
     chroms = [] if _is_bcf(path) else _chromosomes(path, index)
+    chosen = None if samples is None else list(samples)
     try:
-        vcf = cyvcf2.VCF(os.fspath(path), samples=list(samples) if samples is not None else None)
+        vcf = cyvcf2.VCF(os.fspath(path), samples=chosen)
         for name in chroms:
             vcf.add_to_header(f"##contig=<ID={name}>")
     except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
@@ -138,7 +145,8 @@ def records(
     except Exception as error:
         _check_compression(path)
         where = "" if by_index else _line_of_record(path, done)
-        raise InputError(f"{path}: unreadable record after {last}{where or f': {error}'}") from None
+        detail = where or f": {error}"
+        raise InputError(f"{path}: unreadable record after {last}{detail}") from None
 
 
 def sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
@@ -150,14 +158,15 @@ def sample_order(path: str | os.PathLike, available: Sequence[str], wanted: Sequ
         raise InputError(f"{path}: the file has no samples")
     absent = sorted(set(wanted) - set(available))
     if absent:
-        more = ", ..." if len(absent) > 5 else ""
-        raise InputError(
-            f"{path}: {len(absent)} of {len(wanted)} samples are not in the file: {', '.join(absent[:5])}{more}"
-        )
+        n_absent = len(absent)
+        listed = ", ".join(absent[:5])
+        more = ", ..." if n_absent > 5 else ""
+        raise InputError(f"{path}: {n_absent} of {len(wanted)} samples are not in the file: {listed}{more}")
     chosen = set(wanted)
     in_file_order = [name for name in available if name in chosen]
     row = {name: i for i, name in enumerate(in_file_order)}
-    return np.array([row[name] for name in wanted], dtype=np.int64)
+    rows = [row[name] for name in wanted]
+    return np.array(rows, dtype=np.int64)
 
 
 def genotypes(record) -> np.ndarray | None:
@@ -166,7 +175,8 @@ def genotypes(record) -> np.ndarray | None:
     GT must be the first key of FORMAT, as VCF says: htslib ends the process over a later one without values.
     """
     try:
-        return record.genotype.array() if record.FORMAT[0] == "GT" else None
+        has_genotypes = record.FORMAT[0] == "GT"
+        return record.genotype.array() if has_genotypes else None
     except Exception:  # cyvcf2 raises bare Exception when FORMAT has no GT
         return None
 
@@ -189,21 +199,29 @@ def chromosomes_with_records(path: str | os.PathLike) -> list[str]:
     if not _is_bcf(path):
         return _chromosomes(path, index)
     if index is None:
-        return list(dict.fromkeys(record.CHROM for record in records(path, samples=[])))
+        names = dict.fromkeys(record.CHROM for record in records(path, samples=[]))
+        return list(names)
     import pysam.bcftools
 
-    text = str(pysam.bcftools.index("--stats", os.fspath(path)))
-    return [line.split("\t")[0] for line in text.splitlines()]
+    statistics = pysam.bcftools.index("--stats", os.fspath(path))
+    lines = str(statistics).splitlines()
+    return [line.split("\t")[0] for line in lines]
 
 
 def index_of(path: str | os.PathLike) -> str | None:
     """The suffix of the index beside a file, which is no older than the file; None where there is none."""
-    return next((suffix for suffix in (".tbi", ".csi") if _is_newer(f"{path}{suffix}", path)), None)
+    for suffix in (".tbi", ".csi"):
+        if _is_newer(f"{path}{suffix}", path):
+            return suffix
+    return None
 
 
 def _is_newer(index: str, path: str | os.PathLike) -> bool:
     """Whether an index is there and no older than its file; another one may know other records."""
-    return os.path.exists(index) and os.path.getmtime(index) >= os.path.getmtime(path)
+    if not os.path.exists(index):
+        return False
+    time_of_index = os.path.getmtime(index)
+    return time_of_index >= os.path.getmtime(path)
 
 
 def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
@@ -229,9 +247,11 @@ def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
                     continue
                 if line.startswith(b"#"):
                     raise InputError(f"{path}:{number}: a header line among the records")
-                name = line.split(b"\t", 1)[0].decode(errors="replace")
+                first_column = line.split(b"\t", 1)[0]
+                name = first_column.decode(errors="replace")
                 if name not in names and not CONTIG_NAME.fullmatch(name):
-                    raise InputError(f"{path}:{number}: a blank line, or no chromosome name: {name.strip()[:40]!r}")
+                    found = name.strip()[:40]
+                    raise InputError(f"{path}:{number}: a blank line, or no chromosome name: {found!r}")
                 names[name] = None
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{path}: {DAMAGED}") from None
@@ -269,8 +289,10 @@ def _line_of_record(path: str | os.PathLike, number: int) -> str:
         found = next(islice(lines, number, None), None)
     if found is None:
         return ""
-    start = " ".join(found[1].decode(errors="replace").split("\t")[:5])[:80]  # not the genotypes
-    return f", line {found[0]}: {start!r}"
+    line_number, line = found
+    columns = line.decode(errors="replace").split("\t")
+    start = " ".join(columns[:5])[:80]  # not the genotypes
+    return f", line {line_number}: {start!r}"
 
 
 def _header_text(path: str | os.PathLike) -> str:
@@ -295,7 +317,8 @@ def _header_text(path: str | os.PathLike) -> str:
             magic = handle.read(5)
             if magic[:3] == b"BCF":
                 length = int.from_bytes(handle.read(4), "little")
-                return handle.read(length).rstrip(b"\0").decode()
+                text = handle.read(length)
+                return text.rstrip(b"\0").decode()
             content = []
             if magic.startswith(BYTE_ORDER_MARK):
                 raise InputError(
@@ -308,7 +331,8 @@ def _header_text(path: str | os.PathLike) -> str:
                 content.append(line)
                 if line.startswith(b"#CHROM") or not line.startswith(b"#"):
                     break
-            return b"".join(content).decode().rstrip("\n")
+            text = b"".join(content)
+            return text.decode().rstrip("\n")
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{path}: {DAMAGED}") from None
     except UnicodeDecodeError:

@@ -75,7 +75,8 @@ def write_parts(
     header = imputed_header(chroms, contigs, samples, source, fields)
     chunks = _imputed_chunks(sites, samples, parts, fields)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
-        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
+        texts = chain([lambda: header], chunks)
+        bgzf.write_bgzf(plain, texts, pool, ahead=2 * threads)
 
 
 def write_piece(
@@ -88,8 +89,9 @@ def write_piece(
     threads: int = 1,
 ) -> None:
     """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`."""
+    chunks = _imputed_chunks(sites, samples, parts, fields)
     with atomic_path(path) as temporary, ThreadPoolExecutor(max(1, threads)) as pool:
-        bgzf.write_blocks(temporary, _imputed_chunks(sites, samples, parts, fields), pool, ahead=2 * threads)
+        bgzf.write_blocks(temporary, chunks, pool, ahead=2 * threads)
 
 
 def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: Iterable[str | os.PathLike]) -> None:
@@ -105,7 +107,8 @@ def imputed_header(
     chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
 ) -> bytes:
     """The header of a file of imputed genotypes on the chromosomes `chroms`."""
-    lines = [*INFO_LINES, *(HEADER_LINES[field] for field in _ordered(fields))]
+    format_lines = [HEADER_LINES[field] for field in _ordered(fields)]
+    lines = [*INFO_LINES, *format_lines]
     return _header(chroms, contigs, source, lines, samples)
 
 
@@ -122,14 +125,16 @@ def _imputed_chunks(
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     format_keys = ":".join(ordered)
     words, lengths = format_kernel.decimal_table()
+    record_room = len(samples) * format_kernel.WIDEST + 1
 
     def chunk(part: Imputed, place: int, start: int, stop: int) -> memoryview:
         """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
-        tails = [f"{info}\t{format_keys}" for info in _info_columns(part, numbers, start, stop)]
+        infos = _info_columns(part, numbers, start, stop)
+        tails = [f"{info}\t{format_keys}" for info in infos]
         prefixes, starts = _prefixes(sites, place + start, place + stop, "PASS", tails)
-        record_room = len(samples) * format_kernel.WIDEST + 1
-        room = len(prefixes) + (stop - start) * record_room + format_kernel.SPARE
+        n_records = stop - start
+        room = len(prefixes) + n_records * record_room + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
         arguments = out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
         if part.ploidy is None:
@@ -140,12 +145,12 @@ def _imputed_chunks(
 
     place = 0
     for part in parts:
-        shape = (len(part.typed), len(samples))
-        if part.hds.shape != (*shape, 2) or part.both.shape != shape:
-            raise ValueError(f"imputed arrays do not have {shape[0]} sites x {shape[1]} samples")
-        for start, stop in _steps(*shape):
+        n_sites, n_samples = len(part.typed), len(samples)
+        if part.hds.shape != (n_sites, n_samples, 2) or part.both.shape != (n_sites, n_samples):
+            raise ValueError(f"imputed arrays do not have {n_sites} sites x {n_samples} samples")
+        for start, stop in _steps(n_sites, n_samples):
             yield partial(chunk, part, place, start, stop)
-        place += shape[0]
+        place += n_sites
     if place != len(sites):
         raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
 
@@ -153,7 +158,11 @@ def _imputed_chunks(
 def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
     """INFO of the sites start .. stop - 1 of `part`, of which `numbers` are the printed thousandths."""
     frequency = _frequency(numbers, part.ploidy)
-    r2 = minimac_r2(numbers.a, numbers.b, part.ploidy) if part.r2 is None else np.nan_to_num(part.r2[start:stop])
+    if part.r2 is None:
+        r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
+    else:
+        own_estimates = part.r2[start:stop]
+        r2 = np.nan_to_num(own_estimates)
     er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
     typed = part.typed[start:stop]
     columns = []
@@ -163,14 +172,16 @@ def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> l
         info = f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};"
         if not math.isnan(left_out):
             info += f"ER2={_decimal(left_out, 4)};"
-        columns.append(info + ("TYPED" if is_typed else "IMPUTED"))
+        info += "TYPED" if is_typed else "IMPUTED"
+        columns.append(info)
     return columns
 
 
 def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
     """The mean of the printed HDS at each site: [S] float64."""
     if ploidy is not None:
-        return each_haplotype(numbers.a, numbers.b, ploidy).mean(axis=1, dtype=np.float64) / UNIT
+        thousandths = each_haplotype(numbers.a, numbers.b, ploidy)
+        return thousandths.mean(axis=1, dtype=np.float64) / UNIT
     first = numbers.a.mean(axis=1, dtype=np.float64)
     second = numbers.b.mean(axis=1, dtype=np.float64)
     return (first + second) / (2 * UNIT)
@@ -178,16 +189,20 @@ def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
 
 def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
     """Raise InputError when no VCF.gz or BCF can be written to `path` or a FORMAT field is unknown: before the work."""
+    listed = ",".join(fields)
     unknown = [field for field in fields if field not in format_kernel.FIELDS]
     if unknown or not fields:
-        raise InputError(f"FORMAT fields {','.join(fields)!r}: choose from {','.join(format_kernel.FIELDS)}")
+        choices = ",".join(format_kernel.FIELDS)
+        raise InputError(f"FORMAT fields {listed!r}: choose from {choices}")
     if len(set(fields)) < len(fields):
-        raise InputError(f"FORMAT fields {','.join(fields)!r}: each may be named once")
-    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+        raise InputError(f"FORMAT fields {listed!r}: each may be named once")
+    name = os.fspath(path)
+    parents = Path(path).absolute().parents
+    folder = next(parent for parent in parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
-        raise InputError(f"{os.fspath(path)}: no file can be written there; choose another place")
-    if not os.fspath(path).endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{os.fspath(path)}: the output must be named .vcf.gz or .bcf")
+        raise InputError(f"{name}: no file can be written there; choose another place")
+    if not name.endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{name}: the output must be named .vcf.gz or .bcf")
 
 
 def write_genotypes(
@@ -206,14 +221,18 @@ def write_genotypes(
     -1 is missing; -2 as the second allele: the sample has one.
     """
     if alleles.shape != (len(sites), len(samples), 2):
-        raise ValueError(f"alleles {alleles.shape} are not {len(sites)} sites x {len(samples)} samples x 2")
-    whole = np.broadcast_to(np.asarray(phased, dtype=bool), alleles.shape[:2])
+        expected = f"{len(sites)} sites x {len(samples)} samples x 2"
+        raise ValueError(f"alleles {alleles.shape} are not {expected}")
+    is_phased = np.asarray(phased, dtype=bool)
+    whole = np.broadcast_to(is_phased, alleles.shape[:2])
+    record_room = 4 * len(samples) + 1
 
     def chunk(start: int, stop: int) -> memoryview:
-        tails = [".\tGT"] * (stop - start)
+        n_records = stop - start
+        tails = [".\tGT"] * n_records
         prefixes, starts = _prefixes(sites, start, stop, ".", tails)
-        record_room = 4 * len(samples) + 1
-        out = np.empty(len(prefixes) + (stop - start) * record_room, dtype=np.uint8)
+        room = len(prefixes) + n_records * record_room
+        out = np.empty(room, dtype=np.uint8)
         some_alleles = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
         some_phased = np.ascontiguousarray(whole[start:stop])
         size = format_kernel.format_genotypes(out, prefixes, starts, some_alleles, some_phased)
@@ -222,21 +241,25 @@ def write_genotypes(
     chroms = list(dict.fromkeys(sites.chrom.tolist()))
     gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
     header = _header(chroms, contigs, source, [gt_line], samples)
-    chunks = (partial(chunk, start, stop) for start, stop in _steps(len(sites), len(samples)))
+    steps = _steps(len(sites), len(samples))
+    chunks: Iterator[Chunk] = (partial(chunk, start, stop) for start, stop in steps)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
-        bgzf.write_bgzf(plain, chain([lambda: header], chunks), pool, ahead=2 * threads)
+        texts = chain([lambda: header], chunks)
+        bgzf.write_bgzf(plain, texts, pool, ahead=2 * threads)
 
 
 def sites_at_a_time(n_samples: int) -> int:
     """How many records are formatted and compressed together; blocks of a BGZF file end with them."""
-    return max(1, CHUNK_BYTES // (n_samples * format_kernel.WIDEST + 64))
+    widest_record = n_samples * format_kernel.WIDEST + 64
+    return max(1, CHUNK_BYTES // widest_record)
 
 
 def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
     """Where each chunk of records starts and stops."""
     step = sites_at_a_time(n_samples)
     for start in range(0, n_sites, step):
-        yield start, min(start + step, n_sites)
+        stop = min(start + step, n_sites)
+        yield start, stop
 
 
 @contextmanager
@@ -247,7 +270,8 @@ def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
     name = os.fspath(path)
     check_request(path, ("GT",))
     is_bcf = name.endswith(".bcf")
-    suffix = ".csi" if is_bcf or longest > TBI_LIMIT else ".tbi"
+    needs_csi = is_bcf or longest > TBI_LIMIT
+    suffix = ".csi" if needs_csi else ".tbi"
     with ExitStack() as stack:
         # renamed in the reverse order: after a kill in between, an old index is older than the file, and says so
         index = stack.enter_context(atomic_path(name + suffix))
@@ -257,18 +281,19 @@ def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
         if is_bcf:
             _convert_to_bcf(plain, final, index)
         else:
-            csi = suffix == ".csi"
-            pysam.tabix_index(str(final), preset="vcf", force=True, keep_original=True, csi=csi, index=str(index))
+            pysam.tabix_index(str(final), preset="vcf", force=True, keep_original=True, csi=needs_csi, index=str(index))
     for other in {".tbi", ".csi"} - {suffix}:  # an index of an earlier run would belong to other bytes
-        Path(name + other).unlink(missing_ok=True)
+        other_index = Path(name + other)
+        other_index.unlink(missing_ok=True)
 
 
 def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
     import pysam.bcftools
 
-    pysam.bcftools.view("--no-version", "-Ob", "-o", str(final), str(plain), catch_stdout=False)
+    bcf = str(final)
+    pysam.bcftools.view("--no-version", "-Ob", "-o", bcf, str(plain), catch_stdout=False)
     plain.unlink()
-    pysam.bcftools.index("-f", "-o", str(index), str(final), catch_stdout=False)
+    pysam.bcftools.index("-f", "-o", str(index), bcf, catch_stdout=False)
 
 
 def _header(
@@ -281,16 +306,21 @@ def _header(
         if chrom not in named:
             lines.append(f"##contig=<ID={chrom}>")
     lines += fields
-    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
-    return ("\n".join(lines) + "\n").encode()
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+    lines.append("\t".join(columns))
+    text = "\n".join(lines)
+    return f"{text}\n".encode()
 
 
 def longest_position(sites: Sites, contigs: Sequence[str]) -> int:
     """The largest coordinate that the index must address."""
     known = contig_lengths(contigs)
-    lengths = [known[chrom] for chrom in dict.fromkeys(sites.chrom.tolist()) if chrom in known]
-    ends = sites.pos + np.array([len(ref) for ref in sites.ref.tolist()], dtype=np.int64) - 1
-    return max([*lengths, int(ends.max(initial=0))])
+    chroms = dict.fromkeys(sites.chrom.tolist())
+    contig_ends = [known[chrom] for chrom in chroms if chrom in known]
+    ref_lengths = np.array([len(ref) for ref in sites.ref.tolist()], dtype=np.int64)
+    record_ends = sites.pos + ref_lengths - 1
+    last_end = int(record_ends.max(initial=0))
+    return max([*contig_ends, last_end])
 
 
 def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -300,12 +330,15 @@ def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence
     for chrom, pos, name, ref, alt, tail in zip(*columns, tails, strict=True):
         text = f"{chrom}\t{pos}\t{name}\t{ref}\t{alt}\t.\t{verdict}\t{tail}"
         texts.append(text.encode())
+    lengths = [len(text) for text in texts]
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(text) for text in texts], out=starts[1:])
-    return np.frombuffer(b"".join(texts), dtype=np.uint8), starts
+    np.cumsum(lengths, out=starts[1:])
+    joined = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    return joined, starts
 
 
 def _decimal(value: float, places: int) -> str:
     """Shortest text of a value rounded to `places` decimals."""
-    text = f"{value:.{places}f}".rstrip("0").rstrip(".")
+    all_places = f"{value:.{places}f}"
+    text = all_places.rstrip("0").rstrip(".")
     return "0" if text in ("", "-0") else text
