@@ -9,7 +9,7 @@ import pandas as pd
 from ragimpute.evaluation import metrics, result_tables
 from ragimpute.evaluation.evaluation_inputs import MethodResult
 from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_sums
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.panel.store import Sites, chromosome_bounds
 
@@ -65,7 +65,7 @@ def accuracy_by_position(run: RunNames, sites: Sites, found: MethodResult, numbe
     rows = []
     for window in position_bins(sites, number):
         here = slice(n_untyped[window.first], n_untyped[window.last])
-        counts = ReferenceCounts(found.counts.ac[here], found.counts.an[here])
+        counts = found.counts.take(here)
         polymorphic = membership(counts)[STRATA.index("overall")]
         info = found.info_r2[here][polymorphic]
         n_sites = window.last - window.first
@@ -84,6 +84,6 @@ def _r2_of_sites(genotypes: Genotypes | None, counts: ReferenceCounts, here: sli
     """r2_overall and r2_rare of the untyped sites `here`, whose counts are `counts`."""
     if genotypes is None or not len(counts.ac):
         return {f"r2_{stratum}": np.nan for stratum in SCORED}
-    sums = sample_statistics(genotypes.take(here), counts).sums.sum(axis=0)
+    sums = sample_sums(genotypes.take(here), counts).sum(axis=0)
     values = metrics.r2(sums)
     return {f"r2_{stratum}": float(values[STRATA.index(stratum)]) for stratum in SCORED}

@@ -61,6 +61,17 @@ class PloidyRule:
         return np.where(given == UNKNOWN, by_form, given).astype(np.int8)
 
 
+def rule_of_ploidy(chrom: str, samples: Sequence[str], ploidy: np.ndarray) -> PloidyRule:
+    """The rule by which N samples have this `ploidy` [N] int8 on a chromosome; men are haploid where it is no X, Y, MT.
+
+    A sample without an allele on X has no sex by it.
+    """
+    kind = kind_of(chrom) or "X"
+    sex_of = {alleles: sex for sex, alleles in OF_SEX[kind].items()}
+    pairs = zip(samples, ploidy.tolist(), strict=True)
+    return PloidyRule(kind, {name: sex_of[alleles] for name, alleles in pairs if alleles in sex_of})
+
+
 @dataclass(frozen=True)
 class ChosenRecords:
     """Which records of a file are read, of a panel or of targets, and how many alleles its samples have there."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
@@ -241,15 +241,24 @@ def read_truth(
     samples: Sequence[str],
     policy: AllelePolicy | None = None,
     frequency: np.ndarray | None = None,
+    ploidy: np.ndarray | None = None,
 ) -> np.ndarray:
     """Alternate allele counts [S, N] int8 of `samples` in a truth VCF; -1 where missing or where the site is absent.
 
-    `policy` and `frequency` [S] as for `read_genotypes`. Raises InputError as it does.
+    `policy` and `frequency` [S] as for `read_genotypes`. `ploidy` [N] int8, how many alleles the samples have at all
+    `sites`, None: two; a haploid sample may have one allele or the same twice in the file, and counts 0 or 1. Raises
+    InputError as `read_genotypes` does.
     """
-    found = read_genotypes(path, sites, samples, policy, frequency)
+    chosen = None
+    if ploidy is not None and len(sites):
+        chosen = ChosenRecords(rule=rule_of_ploidy(str(sites.chrom[0]), samples, ploidy))
+    found = read_genotypes(path, sites, samples, policy, frequency, chosen=chosen)
     counts = np.full((len(sites), len(samples)), -1, dtype=np.int8)
     missing = (found.alleles < 0).any(axis=2)
     known_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    if ploidy is not None:
+        known_counts = np.where(ploidy == 1, found.alleles[..., 0], known_counts)
+        missing |= ploidy == 0
     counts[found.index] = np.where(missing, np.int8(-1), known_counts)
     return counts
 
