@@ -8,7 +8,7 @@ import pandas as pd
 
 from ragimpute.evaluation import metrics, result_tables
 from ragimpute.evaluation.evaluation_inputs import MethodResult
-from ragimpute.evaluation.result_tables import RunNames
+from ragimpute.evaluation.result_tables import ALL, RunNames
 from ragimpute.evaluation.sample_statistics import Genotypes, sample_sums
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.panel.store import Sites, chromosome_bounds
@@ -54,12 +54,15 @@ def position_bins(sites: Sites, number: int) -> list[PositionBin]:
     return bins
 
 
-def accuracy_by_position(run: RunNames, sites: Sites, found: MethodResult, number: int = WINDOWS) -> pd.DataFrame:
+def accuracy_by_position(
+    run: RunNames, sites: Sites, found: MethodResult, number: int = WINDOWS, chrom: str = ALL
+) -> pd.DataFrame:
     """One row (COLUMNS) for each of about `number` windows.
 
     r2_overall, r2_rare: over all genotypes at untyped sites that vary in the reference, all and rare ones; NaN without
     truth. r2_info: mean INFO R2 of these sites. n_typed, n_sites: how many typed sites there are, and of these.
-    cm_start, cm_end: genetic positions of the first and the last site.
+    cm_start, cm_end: genetic positions of the first and the last site. `chrom` is the sites' own, or, where it is not
+    ALL, the name that the panel has among those of a genome.
     """
     n_untyped = np.concatenate([[0], np.cumsum(~found.is_typed)])  # before each panel site
     rows = []
@@ -69,7 +72,12 @@ def accuracy_by_position(run: RunNames, sites: Sites, found: MethodResult, numbe
         polymorphic = membership(counts)[STRATA.index("overall")]
         info = found.info_r2[here][polymorphic]
         n_sites = window.last - window.first
-        row: dict = {**run.columns(), "chrom": window.chrom, "start": window.start, "end": window.end}
+        row: dict = {
+            **run.columns(),
+            "chrom": window.chrom if chrom == ALL else chrom,
+            "start": window.start,
+            "end": window.end,
+        }
         row["cm_start"] = sites.cm[window.first]
         row["cm_end"] = sites.cm[window.last - 1]
         row["n_typed"] = n_sites - len(counts.ac)

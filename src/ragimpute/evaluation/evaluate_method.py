@@ -52,7 +52,7 @@ def evaluate_method(
     roles = read_roles(inputs.roles)
     whole = chrom == ALL
     found = read_method_result(inputs.imputed, inputs.truth, panel, roles, inputs.typed, policy, whole=whole)
-    along = accuracy_by_position.accuracy_by_position(run, panel.sites, found, windows)
+    along = accuracy_by_position.accuracy_by_position(run, panel.sites, found, windows, chrom)
     result_tables.write_result_table(along, accuracy_by_position.COLUMNS, outputs.along)
     evaluation = scorer.score(run, found, setting, chrom)
     measured = metric_rows.metric_table(evaluation)

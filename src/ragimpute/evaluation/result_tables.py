@@ -99,6 +99,11 @@ def _sort_key(column: pd.Series) -> pd.Series:
     return column
 
 
+def of_genome(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table with a column chrom that are of ALL chromosomes together."""
+    return table[table["chrom"] == ALL]
+
+
 def ordered_chromosomes(names: Iterable[str]) -> list[str]:
     """The distinct `names`: ALL, then chromosomes as they stand in the genome."""
     return sorted(set(names), key=lambda name: (name != ALL, place_in_genome(name)))

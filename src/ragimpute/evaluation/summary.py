@@ -35,7 +35,7 @@ def summary_table(measured: pd.DataFrame, histories: Histories) -> pd.DataFrame:
     and is never selected.
     Returns a table with `result_tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
     """
-    of_genome = measured[measured["chrom"] == ALL]
+    of_genome = result_tables.of_genome(measured)
     of_all_samples = of_genome[of_genome["population"] == ALL]
     rows = []
     for key, group in of_all_samples.groupby(list(_KEYS), sort=True):
