@@ -91,12 +91,12 @@ def _scored(arrays: dict[str, np.ndarray]) -> Scored:
 
 def _prefixed(prefix: str, sums: object) -> dict[str, np.ndarray]:
     """The arrays of a dataclass of arrays, under names of the file."""
-    return {f"{prefix}.{name}": array for name, array in vars(sums).items()}
+    return {f"{prefix}_{name}": array for name, array in vars(sums).items()}
 
 
 def _of_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Undo `_prefixed`."""
-    start = f"{prefix}."
+    start = f"{prefix}_"
     return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
 
 
