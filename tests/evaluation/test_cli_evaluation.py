@@ -118,6 +118,41 @@ def test_without_truth(study):
     assert 0 < table.set_index("stratum").value["overall"] <= 1
 
 
+def test_one_chromosome_pooled_is_the_whole_panel(study, tmp_path):
+    whole = tables.read_table(evaluate(study, "good"), result_tables.METRIC_COLUMNS)
+    alone = evaluate(study, "good", "--chrom", "20", "--windows", "3")
+    assert set(tables.read_table(alone, result_tables.METRIC_COLUMNS)["chrom"]) == {"20"}
+    windows = tables.read_table(alone.with_suffix(".along"), {"n_typed": int})
+    assert len(windows) in (3, 4)
+    arguments = ["pool-chromosomes", "--statistics", str(alone.with_suffix(".safetensors"))]
+    arguments += ["--along", str(alone.with_suffix(".along")), "--out", str(tmp_path / "pooled.tsv")]
+    arguments += ["--pooled", str(tmp_path / "pooled.safetensors"), "--along-out", str(tmp_path / "pooled.along")]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "pooled.along").read_bytes() == alone.with_suffix(".along").read_bytes()
+    pooled = tables.read_table(tmp_path / "pooled.tsv", result_tables.METRIC_COLUMNS)
+    assert set(pooled["chrom"]) == {"all", "20"}
+    of_all = pooled[pooled["chrom"] == "all"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_all, whole)
+    arguments = ["collect", "--evaluation", str(tmp_path / "pooled.tsv"), "--along", str(tmp_path / "pooled.along")]
+    arguments += ["--statistics", str(tmp_path / "pooled.safetensors")]
+    arguments += ["--statistics", str(alone.with_suffix(".safetensors"))]
+    arguments += ["--out", str(tmp_path / "m.tsv"), "--comparisons", str(tmp_path / "c.tsv")]
+    arguments += ["--along-out", str(tmp_path / "a.tsv")]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "m.tsv").read_bytes() == (tmp_path / "pooled.tsv").read_bytes()
+
+
+def test_a_chromosome_without_untyped_sites_has_nothing_to_score(study, tmp_path):
+    for name in ("panel.safetensors", "roles.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
+        (tmp_path / name).write_bytes((study / name).read_bytes())
+    rows = (study / "typed.tsv").read_text().splitlines()
+    (tmp_path / "typed.tsv").write_text("\n".join([rows[0], *(f"{row[:-1]}1" for row in rows[1:])]) + "\n")
+    with pytest.raises(InputError, match="every site is typed"):
+        evaluate(tmp_path, "good")
+    table = tables.read_table(evaluate(tmp_path, "good", "--chrom", "20"), result_tables.METRIC_COLUMNS)
+    assert table.loc[table["metric"] == "r2", "value"].isna().all()
+
+
 def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
     for name in ("panel.safetensors", "roles.tsv", "typed.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
         (tmp_path / name).write_bytes((study / name).read_bytes())

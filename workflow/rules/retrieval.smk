@@ -34,7 +34,8 @@ rule retrieve:
         " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
 
 
-rule paint:  # of the first autosome
+# Of a genome, the first autosome.
+rule paint:
     input:
         panel=lambda wildcards: first_part_file(
             wildcards, "panels", "panel.safetensors"

@@ -42,6 +42,7 @@ VERBS = {
     "tune-beagle": "baselines",
     "baseline": "baselines",
     "evaluate": "evaluation",
+    "pool-chromosomes": "evaluation",
     "collect": "evaluation",
     "summarise": "evaluation",
     "loss-study": "evaluation",

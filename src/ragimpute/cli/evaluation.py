@@ -1,4 +1,4 @@
-"""Verbs that measure: evaluate, collect, summarise, loss-study."""
+"""Verbs that measure: evaluate, pool-chromosomes, collect, summarise, loss-study."""
 
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,8 @@ history_option = click.option(
 @click.option("--loss", default="NA", show_default=True, help="Loss; NA for a baseline.")
 @click.option("--weights", default="NA", show_default=True, help="scratch, pretrained, fine_tuned or NA (baselines).")
 @click.option("--seed", type=int, required=True, help="Seed of the method, in the seed column.")
+@click.option("--chrom", default="all", show_default=True, help="The chromosome, where a panel has a file for each.")
+@click.option("--windows", type=click.IntRange(1), default=60, show_default=True, help="Windows along the panel.")
 @allele_options
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
@@ -53,6 +55,8 @@ def evaluate_command(
     loss: str,
     weights: str,
     seed: int,
+    chrom: str,
+    windows: int,
     swapped: Literal["fix", "drop"],
     flipped: Literal["fix", "drop"],
     ambiguous: Literal["keep", "frequency", "drop"],
@@ -65,11 +69,12 @@ def evaluate_command(
     """Score one imputed VCF against the truth at the untyped sites, with intervals over target samples.
 
     Strata are those of the allele counts of the reference samples. Leave-one-out r2 (INFO ER2) is averaged over the
-    typed sites. Without truth, it and the mean of INFO R2 are the only metrics.
+    typed sites. Without truth, it and the mean of INFO R2 are the only metrics. Of a genome, evaluate each chromosome
+    with --chrom, and join them with `ragimpute pool-chromosomes`; a chromosome may have no site to score.
     """
     from ragimpute.evaluation.evaluate_method import EvaluationInputs, EvaluationOutputs, evaluate_method
+    from ragimpute.evaluation.evaluation_sums import BootstrapSettings
     from ragimpute.evaluation.result_tables import RunNames
-    from ragimpute.evaluation.scorer import BootstrapSettings
     from ragimpute.targets.alleles import AllelePolicy
 
     evaluate_method(
@@ -78,12 +83,31 @@ def evaluate_command(
         BootstrapSettings(bootstraps, bootstrap_seed),
         AllelePolicy(swapped, flipped, ambiguous),
         EvaluationOutputs(metrics=out, statistics=statistics, along=along),
+        chrom,
+        windows,
     )
+
+
+@click.command("pool-chromosomes")
+@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Of evaluate --chrom; each chromosome.")
+@click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosome; each.")
+@click.option("--out", type=NEW, required=True, help="Metrics of all chromosomes and of each, TSV.")
+@click.option("--pooled", type=NEW, required=True, help="Per-sample statistics of all chromosomes.")
+@click.option("--along-out", type=NEW, required=True, help="Accuracy along all chromosomes, TSV.")
+def pool_chromosomes_command(
+    statistics: tuple[Path, ...], along: tuple[Path, ...], out: Path, pooled: Path, along_out: Path
+) -> None:
+    """Add up the evaluations of one method's chromosomes: the metrics are those of all their sites together."""
+    from ragimpute.evaluation.pool_chromosomes import PooledOutputs, pool_chromosomes
+
+    pool_chromosomes(statistics, along, PooledOutputs(metrics=out, statistics=pooled, along=along_out))
 
 
 @click.command()
 @click.option("--evaluation", "evaluations", type=EXISTING, multiple=True, required=True, help="TSV of evaluate; many.")
-@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics.")
+@click.option(
+    "--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics; also those of its chromosomes."
+)
 @click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosomes.")
 @click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
 @click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")

@@ -65,6 +65,17 @@ class PloidyRule:
         return ploidy.astype(np.int8)
 
 
+def rule_of_ploidy(chrom: str, samples: Sequence[str], ploidy: np.ndarray) -> PloidyRule:
+    """The rule by which N samples have this `ploidy` [N] int8 on a chromosome; men are haploid where it is no X, Y, MT.
+
+    A sample without an allele on X has no sex by it.
+    """
+    kind = kind_of(chrom) or "X"
+    sex_of = {alleles: sex for sex, alleles in OF_SEX[kind].items()}
+    pairs = zip(samples, ploidy.tolist(), strict=True)
+    return PloidyRule(kind, {name: sex_of[alleles] for name, alleles in pairs if alleles in sex_of})
+
+
 @dataclass(frozen=True)
 class ChosenRecords:
     """Which records of a file are read, of a panel or of targets, and how many alleles its samples have there."""
@@ -94,7 +105,11 @@ def records_beside(panel: "Panel") -> ChosenRecords:
 
     Targets that are samples of the panel have the ploidy that they have there; that of others their genotypes tell.
     """
-    return ChosenRecords() if panel.ploidy is None else ChosenRecords(rule=PloidyRule("X", panel.sexes))
+    if panel.ploidy is None:
+        return ChosenRecords()
+    chrom = str(panel.sites.chrom[0])
+    rule = rule_of_ploidy(chrom, panel.samples, panel.ploidy)
+    return ChosenRecords(rule=rule)
 
 
 def haploid_woman(path: str | os.PathLike, sample: str, place: str) -> UnusableChromosome:

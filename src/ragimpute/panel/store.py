@@ -12,7 +12,6 @@ import numpy as np
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes, packed_size
-from ragimpute.panel.sexes import Sex
 from ragimpute.panel.text_column import TextColumn
 
 KIND = "panel"
@@ -111,14 +110,6 @@ class Panel:
         is_absent = pairs < 0
         alleles[:, is_absent] = -2
         return alleles.reshape(shape)
-
-    @property
-    def sexes(self) -> dict[str, Sex]:
-        """The sex that each sample's ploidy tells, where some are haploid (men, on X); empty where all are diploid."""
-        if self.ploidy is None:
-            return {}
-        sexes: list[Sex] = ["M" if ploidy == 1 else "F" for ploidy in self.ploidy.tolist()]
-        return dict(zip(self.samples, sexes, strict=True))
 
     def refuse_haploid(self, use: str) -> None:
         """Raise InputError when a sample has one haplotype: `use` needs two of each."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ragimpute.evaluation.result_tables import ordered_chromosomes
 from ragimpute.reporting import chart
 from ragimpute.reporting.chart import Spec
 from ragimpute.reporting.style import CATEGORIES, FAINT, INK, PAPER, Style
@@ -33,7 +34,7 @@ def accuracy_along_region(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Sp
         rate=(means["cm_end"] - means["cm_start"]) / kb * 1000,
     )
     columns = ["method", "chrom", "mb", "start", "end", "n_typed", "n_sites", "typed", "rate", *shown]
-    chromosomes = sorted(set(means["chrom"]), key=lambda name: (len(name), name))
+    chromosomes = ordered_chromosomes(means["chrom"])
     width = (int(means["end"].iloc[0]) - int(means["start"].iloc[0]) + 1) / 1000
     caption = (
         f"r² over all genotypes of windows of {width:,.0f} kb. Below: typed sites (bars) and recombination (line) of "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
@@ -276,16 +276,28 @@ def read_truth(
     samples: Sequence[str],
     policy: AllelePolicy | None = None,
     frequency: np.ndarray | None = None,
+    ploidy: np.ndarray | None = None,
 ) -> np.ndarray:
     """Alternate allele counts [S, N] int8 of `samples` in a truth VCF; -1 where missing or where the site is absent.
 
-    `policy` and `frequency` [S] as for `read_genotypes`. Raises InputError as it does.
+    `policy` and `frequency` [S] as for `read_genotypes`. `ploidy` [N] int8, how many alleles the samples have at all
+    `sites`, None: two; a haploid sample may have one allele or the same twice in the file, and counts 0 or 1. Raises
+    InputError as `read_genotypes` does.
     """
-    found = read_genotypes(path, sites, samples, policy, frequency)
+    chosen = None
+    if ploidy is not None and len(sites):
+        chrom = str(sites.chrom[0])
+        rule = rule_of_ploidy(chrom, samples, ploidy)
+        chosen = ChosenRecords(rule=rule)
+    found = read_genotypes(path, sites, samples, policy, frequency, chosen=chosen)
     shape = len(sites), len(samples)
     counts = np.full(shape, -1, dtype=np.int8)
     is_missing = (found.alleles < 0).any(axis=2)
     alt_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    if ploidy is not None:
+        of_haploid = found.alleles[..., 0]
+        alt_counts = np.where(ploidy == 1, of_haploid, alt_counts)
+        is_missing |= ploidy == 0
     alt_counts[is_missing] = -1
     counts[found.index] = alt_counts
     return counts

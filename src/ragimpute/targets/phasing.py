@@ -11,7 +11,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside
+from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside, rule_of_ploidy
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
@@ -211,11 +211,7 @@ def _by_beagle(
 
 def _rule(targets: TargetGenotypes) -> PloidyRule | None:
     """The rule by which `targets` are read again: each sample has the ploidy that it had."""
-    if targets.ploidy is None:
-        return None
-    sexes = ["F" if ploidy == 2 else "M" for ploidy in targets.ploidy.tolist()]
-    of_samples = dict(zip(targets.samples, sexes, strict=True))
-    return PloidyRule("X", of_samples)  # type: ignore[arg-type]
+    return None if targets.ploidy is None else rule_of_ploidy("X", targets.samples, targets.ploidy)
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
