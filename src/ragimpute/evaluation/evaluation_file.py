@@ -76,17 +76,14 @@ def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> E
 
 def _scored(arrays: dict[str, np.ndarray]) -> Scored:
     samples = tuple(artefacts.decode_strings(arrays["samples"]))
+    populations = tuple(artefacts.decode_strings(arrays["populations"]))
     packed = arrays.get(DOSAGES)
     dosages = None if packed is None or not len(packed) else _unpacked(packed, len(samples))
-    return Scored(
-        samples=samples,
-        populations=tuple(artefacts.decode_strings(arrays["populations"])),
-        n_sites=arrays["n_sites"],
-        statistics=SampleStatistics(arrays["sums"], arrays["calibration"], dosages),
-        r2_variant=VariantR2(**_of_prefix("r2_variant", arrays)),
-        estimated_r2=EstimatedR2(**_of_prefix("estimated_r2", arrays)),
-        n_haplotypes=int(arrays["n_haplotypes"][0]),
-    )
+    statistics = SampleStatistics(arrays["sums"], arrays["calibration"], dosages)
+    variants = VariantR2(**_of_prefix("r2_variant", arrays))
+    estimates = EstimatedR2(**_of_prefix("estimated_r2", arrays))
+    n_haplotypes = int(arrays["n_haplotypes"][0])
+    return Scored(samples, populations, arrays["n_sites"], statistics, variants, estimates, n_haplotypes)
 
 
 def _prefixed(prefix: str, sums: object) -> dict[str, np.ndarray]:

@@ -88,12 +88,10 @@ def _add_means(parts: Sequence[StratumSums]) -> StratumSums:
 
 
 def _add_scored(parts: Sequence[Scored]) -> Scored:
-    return Scored(
-        samples=parts[0].samples,
-        populations=parts[0].populations,
-        n_sites=np.sum([part.n_sites for part in parts], axis=0),
-        statistics=add_statistics([part.statistics for part in parts]),
-        r2_variant=add_variant_r2([part.r2_variant for part in parts]),
-        estimated_r2=join_estimates([part.estimated_r2 for part in parts]),
-        n_haplotypes=max(part.n_haplotypes for part in parts),
-    )
+    n_sites = np.sum([part.n_sites for part in parts], axis=0)
+    statistics = add_statistics([part.statistics for part in parts])
+    variants = add_variant_r2([part.r2_variant for part in parts])
+    estimates = join_estimates([part.estimated_r2 for part in parts])
+    n_haplotypes = max(part.n_haplotypes for part in parts)
+    first = parts[0]
+    return Scored(first.samples, first.populations, n_sites, statistics, variants, estimates, n_haplotypes)

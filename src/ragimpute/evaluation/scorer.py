@@ -54,13 +54,16 @@ def _scored(
     turned = genotypes if genotypes.ploidy is None else genotypes.oriented(counts.flipped)
     per_site = r2_per_variant.site_r2(turned.ds, turned.truth)
     weights = bootstrap.resampling_weights(len(order), setting.bootstraps, setting.seed)
-    judged = (counts.mac >= estimated_r2.MIN_MAC) & np.isfinite(per_site) & np.isfinite(info_r2)
+    variants = r2_per_variant.variant_r2(per_site, turned.ds, turned.truth, member, weights)
+    both_known = np.isfinite(per_site) & np.isfinite(info_r2)
+    judged = both_known & (counts.mac >= estimated_r2.MIN_MAC)
+    estimates = info_r2[judged].astype(float)
     return Scored(
         samples=tuple(str(found.samples[i]) for i in order),
         populations=tuple(str(found.populations[i]) for i in order),
         n_sites=member.sum(axis=1),
         statistics=sample_statistics(genotypes, counts),
-        r2_variant=r2_per_variant.variant_r2(per_site, turned.ds, turned.truth, member, weights),
-        estimated_r2=estimated_r2.tabulate(info_r2[judged].astype(float), per_site[judged]),
+        r2_variant=variants,
+        estimated_r2=estimated_r2.tabulate(estimates, per_site[judged]),
         n_haplotypes=int(counts.an.max(initial=0)),
     )
