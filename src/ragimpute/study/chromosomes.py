@@ -45,6 +45,11 @@ def file_of(path: str, part: str) -> str:
     return path.replace(MARK, part.removeprefix("/chr"))
 
 
+def of_part(entry: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """A panel or a mask of the configuration with the files of one part."""
+    return {key: file_of(value, part) if _has_mark(value) else value for key, value in entry.items()}
+
+
 def with_chromosomes(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """An effective configuration with every panel's `chromosomes` found, and what is wrong with them, a line each.
 
