@@ -44,8 +44,9 @@ def chromosome_files(
     if patterns and len(references) > 1:
         raise InputError(f"--reference {patterns[0]}: a name with {MARK} stands for all chromosomes; give it alone")
     if patterns:
-        names = list_chromosomes(chromosomes) if chromosomes else existing_chromosomes(patterns[0])
-        return [_of_chromosome(name, patterns[0], targets, genetic_map) for name in names]
+        pattern = patterns[0]
+        names = list_chromosomes(chromosomes) if chromosomes else existing_chromosomes(pattern)
+        return [_of_chromosome(name, pattern, targets, genetic_map) for name in names]
     for option, text in (("--targets", targets), ("--map", genetic_map)):
         if text is not None and MARK in text:
             raise InputError(f"{option} {text}: {MARK} must stand in --reference too")
@@ -62,15 +63,18 @@ def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | N
     found_targets = _existing("--targets", targets.replace(MARK, name))
     if genetic_map is None:
         return ChromosomeFiles(name, found_reference, found_targets, None)
-    path = Path(genetic_map.replace(MARK, name))
+    map_name = genetic_map.replace(MARK, name)
     kind = kind_of(name)
-    if kind in ("Y", "MT") and not path.is_file():
+    if kind in ("Y", "MT") and not Path(map_name).is_file():
         return ChromosomeFiles(name, found_reference, found_targets, None)
     par_maps = {}
     if kind == "X" and MARK in genetic_map:
-        of_parts = {part: Path(genetic_map.replace(MARK, f"{name}_{part}")) for part in (PAR1, PAR2)}
-        par_maps = {part: of_part for part, of_part in of_parts.items() if of_part.is_file()}
-    return ChromosomeFiles(name, found_reference, found_targets, _existing("--map", str(path)), par_maps)
+        for part in (PAR1, PAR2):
+            of_part = Path(genetic_map.replace(MARK, f"{name}_{part}"))
+            if of_part.is_file():
+                par_maps[part] = of_part
+    found_map = _existing("--map", map_name)
+    return ChromosomeFiles(name, found_reference, found_targets, found_map, par_maps)
 
 
 def _existing(option: str, name: str) -> Path:

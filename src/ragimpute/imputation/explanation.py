@@ -104,12 +104,16 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     ready = prepare_imputation(inputs)
     if not isinstance(ready.imputer, KernelBackEnd):
         raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
-    wanted = ready.wanted.start + find_site(ready.sites, site)
+    place = find_site(ready.sites, site)
+    wanted = ready.wanted.start + place
     fold, local = _fold_of_sample(ready, sample, wanted)
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
-    segments = Segments(ready.imputer.retrieve(fold), ready.imputer.describe_sites(fold))
-    imputed = several_phasings.mean_of_fold(ready.imputer.impute(fold, segments), fold)
+    retrieved = ready.imputer.retrieve(fold)
+    description = ready.imputer.describe_sites(fold)
+    segments = Segments(retrieved, description)
+    of_each_phasing = ready.imputer.impute(fold, segments)
+    imputed = several_phasings.mean_of_fold(of_each_phasing, fold)
     first, second = imputed.hds[local, 0].tolist()
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
@@ -120,16 +124,11 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
         tables.append(_neighbour_table(fold, local, hap, flank_sites, *of_haplotype))
     here = fold.reference.sites.take(slice(local, local + 1))
     chrom, pos, ref, alt = here.keys()[0]
+    title = f"{chrom}:{pos} {ref}>{alt}"
     cm = fold.reference.sites.cm
     before, after = cm[flank_sites].tolist()
-    return Explanation(
-        sample,
-        f"{chrom}:{pos} {ref}>{alt}",
-        float(cm[local]),
-        (before, after),
-        (first, second),
-        pd.concat(tables, ignore_index=True),
-    )
+    neighbours = pd.concat(tables, ignore_index=True)
+    return Explanation(sample, title, float(cm[local]), (before, after), (first, second), neighbours)
 
 
 def find_site(sites: Sites, text: str) -> int:
@@ -144,7 +143,8 @@ def find_site(sites: Sites, text: str) -> int:
     index = np.flatnonzero(found)
     if len(index) > 1:
         keys = sites.take(index).keys()
-        several = ", ".join(":".join(map(str, key)) for key in keys)
+        texts = [":".join(map(str, key)) for key in keys]
+        several = ", ".join(texts)
         raise InputError(f"--site {text}: {len(index)} sites of the panel lie there; choose from {several}")
     if not len(index):
         raise InputError(f"--site {text}: no such site among the {len(sites)} of the panel that are imputed")
@@ -155,7 +155,8 @@ def _check_sample(targets: Path, sample: str) -> None:
     """Raise InputError when the file has no such sample."""
     names = read_header(targets).samples
     if sample not in names:
-        raise InputError(f"{targets}: it has no sample {sample!r} (it has {', '.join(names[:5])}, ..)")
+        listed = ", ".join(names[:5])
+        raise InputError(f"{targets}: it has no sample {sample!r} (it has {listed}, ..)")
 
 
 def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tuple[Fold, int]:
@@ -163,7 +164,8 @@ def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tupl
     place = ready.typed.samples.index(sample)
     engine = Engine(ready.panel, ready.phasings, ready.imputer, WorkSize())
     [window] = engine.windows(slice(wanted, wanted + 1))
-    fold = several_phasings.first_phasings(engine.fold(window), place, place + 1)
+    of_all_samples = engine.fold(window)
+    fold = several_phasings.first_phasings(of_all_samples, place, place + 1)
     return fold, wanted - window.start
 
 
@@ -171,9 +173,11 @@ def _match_lengths(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far neighbours match to the left and to the right, in cM, from their `features` [2P, 2, K, F]: [2P, 2 K]."""
     lengths = features.astype(np.float64)
     shape = (len(features), -1)
-    left = np.exp(lengths[..., FEATURES.index("log_left")]) - MIN_CM
-    right = np.exp(lengths[..., FEATURES.index("log_right")]) - MIN_CM
-    return np.maximum(left, 0.0).reshape(shape), np.maximum(right, 0.0).reshape(shape)
+    log_left = lengths[..., FEATURES.index("log_left")]
+    log_right = lengths[..., FEATURES.index("log_right")]
+    left = np.maximum(np.exp(log_left) - MIN_CM, 0.0)
+    right = np.maximum(np.exp(log_right) - MIN_CM, 0.0)
+    return left.reshape(shape), right.reshape(shape)
 
 
 def _neighbour_table(
@@ -190,10 +194,12 @@ def _neighbour_table(
     n_neighbours = len(carriers) // 2
     reference = fold.reference
     typed_pos = reference.sites.pos[flank_sites]
-    table = pd.DataFrame({"flank": np.repeat(["left", "right"], n_neighbours)})
+    samples = reference.sample_of_haplotype[carriers]
+    flank = np.repeat(["left", "right"], n_neighbours)
+    table = pd.DataFrame({"flank": flank})
     table["haplotype"] = haplotype + 1
     table["typed_pos"] = np.repeat(typed_pos, n_neighbours)
-    table["neighbour"] = [reference.samples[i] for i in reference.sample_of_haplotype[carriers].tolist()]
+    table["neighbour"] = [reference.samples[i] for i in samples.tolist()]
     table["neighbour_haplotype"] = reference.number_in_sample(carriers)
     table["allele"] = reference.alleles[site, carriers]
     table["weight"] = weight

@@ -1,8 +1,9 @@
 """Imputing a genome: one chromosome after the other, joined to one output or one of each chromosome."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.sexes import Sex, read_sexes
 from ragimpute.panel.store import Panel
-from ragimpute.tables import join_tables, read_table
+from ragimpute.tables import Columns, join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
 from ragimpute.vcf.source import Region, records
@@ -63,7 +64,8 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     for number, chromosome in enumerate(chromosomes, start=1):
         if len(chromosomes) > 1:
             logger.info("chromosome %s (%d of %d)", chromosome.title, number, len(chromosomes))
-        done.append(_impute_chromosome(request, chromosome, pieces, copy, sexes, is_alone=len(chromosomes) == 1))
+        one = _impute_chromosome(request, chromosome, pieces, copy, sexes, is_alone=len(chromosomes) == 1)
+        done.append(one)
     problems = [one.problem for one in done if one.problem]
     if len(problems) == len(done):
         raise InputError(problems[0])
@@ -77,7 +79,9 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
     pieces.remove()
-    return _summary(request, done, *(sum(numbers) for numbers in zip(*listed, strict=True)))
+    n_dropped = sum(number for number, _ in listed)
+    n_recoded = sum(number for _, number in listed)
+    return _summary(request, done, n_dropped, n_recoded)
 
 
 def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
@@ -87,7 +91,8 @@ def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | N
     if is_read_once or {one.files.targets for one in chromosomes} != {targets} or has_index(targets):
         return None
     copy = pieces.path("targets.bcf")
-    return copy if copy.exists() or indexed_copy(targets, copy) else None
+    is_there = copy.exists() or indexed_copy(targets, copy)
+    return copy if is_there else None
 
 
 def _impute_chromosome(
@@ -100,13 +105,16 @@ def _impute_chromosome(
 ) -> _Done:
     """Impute the stretches of a chromosome. X, Y or MT is left out where it is not usable, unless it `is_alone`."""
     try:
-        return _Done(chromosome, _impute_stretches(request, chromosome, pieces, targets_copy, sexes, is_alone))
+        found = _impute_stretches(request, chromosome, pieces, targets_copy, sexes, is_alone)
+        return _Done(chromosome, found)
     except (UnusableChromosome, NoUsableSite) as error:
         if chromosome.kind is None or is_alone:
             raise
         problem = str(error)
     sites = _sites_of(chromosome).assign(file="reference")
-    return _Done(chromosome, {chromosome.name: nothing_imputed(pieces, chromosome.name, [sites])}, problem)
+    name = chromosome.name
+    nothing = nothing_imputed(pieces, name, [sites])
+    return _Done(chromosome, {name: nothing}, problem)
 
 
 def _impute_stretches(
@@ -120,17 +128,18 @@ def _impute_stretches(
     """What is found of each stretch of a chromosome. A stretch without usable sites is passed over beside others."""
     region = None if request.inputs.region is None else Region.parse(request.inputs.region)
     stretches = chromosome.stretches(sexes, request.inputs.build, region)
+    stretch_is_alone = is_alone and len(stretches) == 1
     found = {}
     without_sites = []
     for stretch in stretches:
+        name = stretch.name
         try:
-            found[stretch.name] = StretchRun(
-                request, stretch, pieces, targets_copy, is_alone and len(stretches) == 1
-            ).run()
+            run = StretchRun(request, stretch, pieces, targets_copy, stretch_is_alone)
+            found[name] = run.run()
         except NoUsableSite as error:
             without_sites.append(error)
             dropped = [] if error.dropped is None else [error.dropped.assign(file="reference")]
-            found[stretch.name] = nothing_imputed(pieces, stretch.name, dropped)
+            found[name] = nothing_imputed(pieces, name, dropped)
     if len(without_sites) == len(stretches):
         raise without_sites[0]
     return found
@@ -141,11 +150,14 @@ def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
     path = chromosome.files.reference
     if path.suffix == ".safetensors":
         sites = Panel.load(path).sites
-        return unused_sites(sites.take(sites.chrom == chromosome.contig), UNUSABLE)
+        is_here = sites.chrom == chromosome.contig
+        return unused_sites(sites.take(is_here), UNUSABLE)
     rows = []
     for record in records(path, Region(chromosome.contig), samples=[]):
+        name = record.ID or "."
         alts = ",".join(record.ALT) or "."
-        rows.append((record.CHROM, record.POS, record.ID or ".", record.REF, alts, UNUSABLE))
+        row = (record.CHROM, record.POS, name, record.REF, alts, UNUSABLE)
+        rows.append(row)
     return pd.DataFrame(rows, columns=DROPPED_COLUMNS)
 
 
@@ -164,24 +176,21 @@ def _join(
     for found in typed:
         if found["sample_names"] != samples:
             raise InputError(f"{request.out}: the chromosomes' targets have other samples; write a file for each")
-    weights = sorted({found["weights"] for found in typed})
-    source = f"ragimpute impute, weights {', '.join(weights)}"
-    contigs = list(dict.fromkeys(line for found in stretches.values() for line in found["contigs"]))
-    chroms = list(dict.fromkeys(chrom for found in typed for chrom in found["chroms"]))
-    header = imputed_header(chroms, contigs, samples, source, request.fields)
-    written = [
-        pieces.path(f"{name}.{number:05d}.records")
-        for name, found in stretches.items()
-        for number in range(found["windows"])
-    ]
+    header = _header(stretches.values(), typed, samples, request.fields)
+    chroms = _distinct(found["chroms"] for found in typed)
+    written = []
+    for name, found in stretches.items():
+        for number in range(found["windows"]):
+            written.append(pieces.path(f"{name}.{number:05d}.records"))
     longest = max((found["last_position"] for found in typed), default=0)
-    dropped = join_tables([read_table(pieces.path(f"{name}.dropped.tsv"), LISTED) for name in stretches], LISTED)
-    recoded = join_tables([read_table(pieces.path(f"{name}.recoded.tsv"), RECODED) for name in stretches], RECODED)
+    dropped = _joined_tables(pieces, stretches, "dropped", LISTED)
+    recoded = _joined_tables(pieces, stretches, "recoded", RECODED)
 
     def write(path: Path) -> None:
         join_pieces(path, longest, header, written)
 
-    lacking = (dropped["file"] == "targets") & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
+    of_targets = dropped["file"] == "targets"
+    lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
     if request.keep_unmatched and lacking.any():
         unmatched.write_with(out, files.targets, dropped[lacking], write)
         dropped = dropped[~lacking]
@@ -191,8 +200,37 @@ def _join(
     result_files.write_records(out, "recoded", recoded)
     if any(kind_of(chrom) == "X" for chrom in chroms):
         told = next((found["sexes"] for found in typed if found["sexes"]), None)
-        result_files.write_psam(out, samples, told or [_sex_code(sexes.get(name)) for name in samples])
+        given = [_sex_code(sexes.get(name)) for name in samples]
+        result_files.write_psam(out, samples, told or given)
     return len(dropped), len(recoded)
+
+
+def _header(
+    stretches: Iterable[Mapping[str, Any]],
+    typed: Sequence[Mapping[str, Any]],
+    samples: Sequence[str],
+    fields: Sequence[str],
+) -> bytes:
+    """The header of the joined file of `stretches`, of which `typed` have records."""
+    weights = sorted({found["weights"] for found in typed})
+    listed = ", ".join(weights)
+    source = f"ragimpute impute, weights {listed}"
+    contigs = _distinct(found["contigs"] for found in stretches)
+    chroms = _distinct(found["chroms"] for found in typed)
+    return imputed_header(chroms, contigs, samples, source, fields)
+
+
+def _distinct(lists: Iterable[Iterable[str]]) -> list[str]:
+    """All texts of several lists, each once, in the order of their first occurrence."""
+    every_text = chain.from_iterable(lists)
+    return list(dict.fromkeys(every_text))
+
+
+def _joined_tables(pieces: Pieces, stretches: Iterable[str], kind: str, columns: Columns) -> pd.DataFrame:
+    """The tables `kind`, dropped or recoded, of the stretches of these names, as one."""
+    paths = [pieces.path(f"{name}.{kind}.tsv") for name in stretches]
+    tables = [read_table(path, columns) for path in paths]
+    return join_tables(tables, columns)
 
 
 def _sex_code(sex: Sex | None) -> str:
@@ -205,33 +243,37 @@ def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: in
     for one in chromosomes:
         stretches = list(one.found.values())
         facts = _sums(stretches)
-        seconds = round(sum(found["seconds"] for found in stretches), 1)
-        rows.append({"chromosome": one.chromosome.title, **facts, "seconds": seconds})
+        seconds = sum(found["seconds"] for found in stretches)
+        row = {"chromosome": one.chromosome.title, **facts, "seconds": round(seconds, 1)}
+        rows.append(row)
     done = [found for one in chromosomes for found in one.found.values()]
     facts = _sums(done)
     names = [found["sample_names"] for found in done if found["sample_names"]]
+    weights = {found["weights"] for found in done if found["weights"]}
     problems = {one.chromosome.title: one.problem for one in chromosomes if one.problem}
-    return {
-        "out": request.out,
-        "samples": len(names[0]) if names else 0,
-        "reference_samples": max(found["reference_samples"] for found in done),
-        "typed_sites": facts.pop("typed_sites"),
-        "imputed_sites": facts.pop("imputed_sites"),
-        "unused_records": n_dropped,
-        "recoded_records": n_recoded,
-        "weights": ", ".join(sorted({found["weights"] for found in done if found["weights"]})),
-        **facts,
-        **({"not_imputed": problems} if problems else {}),
-        "chromosomes": rows,
-    }
+    summary: dict[str, Any] = {"out": request.out}
+    summary["samples"] = len(names[0]) if names else 0
+    summary["reference_samples"] = max(found["reference_samples"] for found in done)
+    summary["typed_sites"] = facts.pop("typed_sites")
+    summary["imputed_sites"] = facts.pop("imputed_sites")
+    summary["unused_records"] = n_dropped
+    summary["recoded_records"] = n_recoded
+    summary["weights"] = ", ".join(sorted(weights))
+    summary |= facts
+    if problems:
+        summary["not_imputed"] = problems
+    summary["chromosomes"] = rows
+    return summary
 
 
 def _sums(stretches: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The counts of sites over some stretches, and what is said of their R2."""
-    number, total, *above = (sum(column) for column in zip(*(found["R2"] for found in stretches), strict=True))
-    return {
-        "typed_sites": sum(found["typed_sites"] for found in stretches),
-        "imputed_sites": sum(found["imputed_sites"] for found in stretches),
-        "mean_R2": total / number if number else float("nan"),
-        **{f"R2_above_{limit:g}": int(count) for limit, count in zip(R2_LIMITS, above, strict=True)},
-    }
+    of_r2 = [found["R2"] for found in stretches]
+    number, total, *above = (sum(column) for column in zip(*of_r2, strict=True))
+    facts: dict[str, Any] = {}
+    facts["typed_sites"] = sum(found["typed_sites"] for found in stretches)
+    facts["imputed_sites"] = sum(found["imputed_sites"] for found in stretches)
+    facts["mean_R2"] = total / number if number else float("nan")
+    for limit, count in zip(R2_LIMITS, above, strict=True):
+        facts[f"R2_above_{limit:g}"] = int(count)
+    return facts

@@ -73,10 +73,10 @@ def impute(
     Raises InputError when a file or an option is unusable, nothing is typed, or Beagle is needed and missing, and
     TypeError for an unknown option.
     """
-    names = [reference] if isinstance(reference, FilePath) else reference
-    files = chromosome_files(
-        [str(name) for name in names], str(targets), None if genetic_map is None else str(genetic_map), chromosomes
-    )
+    references = [reference] if isinstance(reference, FilePath) else reference
+    names = [str(path) for path in references]
+    map_name = None if genetic_map is None else str(genetic_map)
+    files = chromosome_files(names, str(targets), map_name, chromosomes)
     inputs = ImputationInputs.of_paths(
         reference=files[0].reference,
         targets=files[0].targets,
@@ -93,8 +93,10 @@ def impute(
         n_phasings=n_phasings,
     )
     words = format.split(",") if isinstance(format, str) else format
-    fields = tuple(word.strip() for word in words if word.strip())
-    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, WorkSize(core_cm=core_cm))
+    stripped = [word.strip() for word in words]
+    fields = tuple(word for word in stripped if word)
+    work = WorkSize(core_cm=core_cm)
+    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work)
     if out is None:
         if keep_unmatched:
             raise InputError("keep_unmatched writes records of the targets: name a file with out=")
@@ -104,18 +106,22 @@ def impute(
 
 def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     """Write the VCF or BCF, or one of each chromosome, and the tables beside it."""
-    names = [request.out.replace(MARK, files.name) for files in request.files] if MARK in request.out else [request.out]
+    out = request.out
+    names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
     for path in paths:
         check_request(path, request.fields)
     targets = request.files[0].targets
-    messages.warn_of_few_samples(targets, len(read_header(targets).samples))
-    return ImputationResult(impute_genome(request, restart), paths)
+    n_samples = len(read_header(targets).samples)
+    messages.warn_of_few_samples(targets, n_samples)
+    summary = impute_genome(request, restart)
+    return ImputationResult(summary, paths)
 
 
 def _impute_in_memory(request: GenomeRequest) -> ImputationResult:
     """Impute to temporary files, and keep what they hold."""
     with tempfile.TemporaryDirectory(prefix="ragimpute-") as folder:
         out = str(Path(folder) / "imputed.vcf.gz")
-        result = _impute_to_files(replace(request, out=out, fields=FIELDS), restart=False)
+        to_files = replace(request, out=out, fields=FIELDS)
+        result = _impute_to_files(to_files, restart=False)
         return result.in_memory()

@@ -16,7 +16,7 @@ from ragimpute.models import pretrained
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords
-from ragimpute.panel.roles import read_names
+from ragimpute.panel.roles import without_samples
 from ragimpute.panel.sex_chromosomes import BUILDS
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import read_table, write_table
@@ -57,9 +57,11 @@ class ImputationInputs:
 
     def __post_init__(self) -> None:
         if self.build is not None and self.build not in BUILDS:
-            raise InputError(f"build {self.build!r}: choose from {', '.join(BUILDS)}")
+            builds = ", ".join(BUILDS)
+            raise InputError(f"build {self.build!r}: choose from {builds}")
         if self.device not in DEVICES:
-            raise InputError(f"device {self.device!r}: choose from {', '.join(DEVICES)}")
+            devices = ", ".join(DEVICES)
+            raise InputError(f"device {self.device!r}: choose from {devices}")
         if self.threads < 1:
             raise InputError(f"threads {self.threads}: at least one is needed")
         if self.n_phasings is not None and self.n_phasings < 1:
@@ -78,14 +80,13 @@ class ImputationInputs:
         **others: Any,
     ) -> "ImputationInputs":
         """Inputs whose files are text or paths; a `model` called 'pretrained' is None. `others`: the other fields."""
-        optional = {
-            "genetic_map": genetic_map,
-            "exclude_samples": exclude_samples,
-            "model": None if model == PRETRAINED else model,
-            "sex": sex,
-        }
-        given: dict[str, Any] = {name: Path(path) for name, path in optional.items() if path is not None}
-        return cls(reference=Path(reference), targets=Path(targets), **given, **others)
+        if model == PRETRAINED:
+            model = None
+        optional = {"genetic_map": genetic_map, "exclude_samples": exclude_samples, "model": model, "sex": sex}
+        for name, path in optional.items():
+            if path is not None:
+                others[name] = Path(path)
+        return cls(reference=Path(reference), targets=Path(targets), **others)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
     """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
     panel, unread = panel_of(inputs)
     matched = match_targets(inputs, panel, unread)
-    return matched.phased(phase_targets(inputs, matched))
+    phasings = phase_targets(inputs, matched)
+    return matched.phased(phasings)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class MatchedInputs:
     def phased(self, phasings: list[TargetGenotypes]) -> PreparedImputation:
         """The same with the targets' phasings."""
         tables: dict[str, Any] = {name: getattr(self.typed, name) for name in TARGET_TABLES}
-        with_tables = [replace(one, **tables) for one in phasings]
+        with_tables = [replace(phasing, **tables) for phasing in phasings]
         return PreparedImputation(self.panel, with_tables, self.imputer, self.model, self.unused, self.wanted)
 
 
@@ -150,9 +152,11 @@ def panel_of(
     a panel is in memory. `chosen`: the records that are read; None: those of the region's chromosome, or all.
     """
     if chosen is None and inputs.region is not None:
-        chosen = ChosenRecords(Region(Region.parse(inputs.region).chrom))  # windows are those of the whole chromosome
+        region = Region.parse(inputs.region)
+        chosen = ChosenRecords(Region(region.chrom))  # windows are those of the whole chromosome
     chosen = chosen or ChosenRecords()
-    panel, unread = open_panel(inputs.reference, genetic_map_of(inputs, chosen), chosen, prepared)
+    genetic_map = genetic_map_of(inputs, chosen)
+    panel, unread = open_panel(inputs.reference, genetic_map, chosen, prepared)
     if inputs.exclude_samples is not None:
         panel = without_samples(panel, inputs.exclude_samples)
     return panel, unread
@@ -163,7 +167,9 @@ def genetic_map_of(inputs: ImputationInputs, chosen: ChosenRecords) -> GeneticMa
     if inputs.genetic_map is None:
         return None
     found = GeneticMap.read(inputs.genetic_map)
-    return found if chosen.region is None else found.of_stretch(chosen.region.chrom)
+    if chosen.region is None:
+        return found
+    return found.of_stretch(chosen.region.chrom)
 
 
 def match_targets(
@@ -182,13 +188,14 @@ def match_targets(
     from ragimpute.imputation import back_ends
 
     region = None if inputs.region is None else Region.parse(inputs.region)
-    model = inputs.model or pretrained.choose_weights(panel.sites, panel.alleles.shape[1])
+    model = inputs.model or pretrained.choose_weights(panel.sites, panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
     chosen = chosen or ChosenRecords()
     chroms = np.unique(panel.sites.chrom)
     if chosen.region is None and len(chroms) == 1:
-        chosen = replace(chosen, region=Region(str(chroms[0])))  # read by index, where there is one
+        whole = Region(str(chroms[0]))
+        chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
         found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
@@ -217,8 +224,11 @@ def read_panel(
     """
     found_map = None if genetic_map is None else GeneticMap.read(genetic_map)
     within = None if region is None else Region.parse(region)
-    panel, _ = open_panel(Path(reference), found_map, ChosenRecords(within))
-    return panel if exclude_samples is None else without_samples(panel, Path(exclude_samples))
+    chosen = ChosenRecords(within)
+    panel, _ = open_panel(Path(reference), found_map, chosen)
+    if exclude_samples is None:
+        return panel
+    return without_samples(panel, Path(exclude_samples))
 
 
 def open_panel(
@@ -242,9 +252,11 @@ def open_panel(
             wanted = sites_of_region(panel.sites, chosen.region, reference)
             panel = panel.within(wanted.start, wanted.stop)
         elif chosen.without:
-            panel = panel.take(~np.isin(panel.sites.chrom, list(chosen.without)))
+            passed_over = np.isin(panel.sites.chrom, list(chosen.without))
+            panel = panel.take(~passed_over)
         if genetic_map is not None:
-            panel = replace(panel, sites=genetic_map.locate(panel.sites), ages=None)
+            sites = genetic_map.locate(panel.sites)
+            panel = replace(panel, sites=sites, ages=None)
         return panel, pd.DataFrame()
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
@@ -253,27 +265,11 @@ def open_panel(
         return read_records_of_panel(reference, chosen, genetic_map)
     listed = prepared.with_suffix(".dropped.tsv")
     if not prepared.exists():
-        write_table(write_records_of_panel(reference, chosen, genetic_map, prepared), listed)
-    return Panel.load(prepared), read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str)).astype({"pos": int})
-
-
-def without_samples(panel: Panel, path: Path) -> Panel:
-    """The panel without the samples that `path` names, one a line. Raises InputError if it names none, or all."""
-    excluded = set(read_names(path))
-    kept = [name for name in panel.samples if name not in excluded]
-    if not kept:
-        raise InputError(f"{path}: it leaves out all {len(panel.samples)} samples of the panel")
-    if len(kept) == len(panel.samples):
-        raise InputError(
-            f"{path}: none of its {len(excluded)} names is in the panel (one name a line; the panel has "
-            f"{panel.samples[0]}, ..)"
-        )
-    unknown = excluded.difference(panel.samples)
-    if unknown:
-        logger.warning("%s: %d names are not in the panel: %s, ..", path, len(unknown), min(unknown))
-    n_excluded = len(panel.samples) - len(kept)
-    logger.info("%d of %d reference samples are left out", n_excluded, len(panel.samples))
-    return panel.of_samples(kept)
+        unusable = write_records_of_panel(reference, chosen, genetic_map, prepared)
+        write_table(unusable, listed)
+    panel = Panel.load(prepared)
+    unusable = read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str))
+    return panel, unusable.astype({"pos": int})
 
 
 def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
@@ -283,22 +279,28 @@ def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
     inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
     if not len(inside):
         raise NoUsableSite(f"{path}: no site in region {region}")
-    return slice(int(inside[0]), int(inside[-1]) + 1)
+    first, last = inside[[0, -1]].tolist()
+    return slice(first, last + 1)
 
 
 def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
     """The panel at the chromosomes that the targets have sites of, and its other sites as dropped records."""
     chroms = panel.sites.chrom
-    kept = np.isin(chroms, np.unique(chroms[typed.index]))
+    typed_chroms = np.unique(chroms[typed.index])
+    kept = np.isin(chroms, typed_chroms)
     if kept.all():
         return panel, typed, pd.DataFrame()
-    absent = list(dict.fromkeys(chroms[~kept].tolist()))
+    is_left_out = ~kept
+    absent = list(dict.fromkeys(chroms[is_left_out].tolist()))
     listed = ", ".join(absent[:5])
-    logger.warning("%d panel sites on %s are not imputed: no typed site there", int((~kept).sum()), listed)
-    table = unused_sites(panel.sites.take(~kept), UNTYPED_CHROMOSOME)
+    n_left_out = int(is_left_out.sum())
+    logger.warning("%d panel sites on %s are not imputed: no typed site there", n_left_out, listed)
+    left_out = panel.sites.take(is_left_out)
+    table = unused_sites(left_out, UNTYPED_CHROMOSOME)
     panel = panel.take(kept)
     place = np.cumsum(kept) - 1
-    return panel, replace(typed, index=place[typed.index]), table
+    index = place[typed.index]
+    return panel, replace(typed, index=index), table
 
 
 def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
@@ -307,15 +309,18 @@ def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
     if not known.any():
         raise NoTypedSites(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
     if not known.all():
-        logger.info("%s: %d sites where all genotypes are missing are imputed", path, np.count_nonzero(~known))
-    return typed.at(np.flatnonzero(known))
+        n_unknown = np.count_nonzero(~known)
+        logger.info("%s: %d sites where all genotypes are missing are imputed", path, n_unknown)
+    rows = np.flatnonzero(known)
+    return typed.at(rows)
 
 
 def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
     """The rows of a table of records, with columns chrom and pos unless it is empty, that lie in the region."""
     if records.empty:
         return records
-    return records[region.holds(records["chrom"], records["pos"])]
+    is_within = region.holds(records["chrom"], records["pos"])
+    return records[is_within]
 
 
 def phase_targets(
@@ -326,11 +331,13 @@ def phase_targets(
     in_beagle = {"reference.vcf.gz": str(inputs.reference), "targets.vcf.gz": str(inputs.targets)}
     if inputs.genetic_map is not None:
         in_beagle["map.plink"] = str(inputs.genetic_map)
+    if genetic_map is None:
+        genetic_map = GeneticMap.of_sites(matched.panel.sites)
     with naming_files(in_beagle):
         phasings = phase_repeatedly(
             matched.panel,
             matched.typed,
-            genetic_map or GeneticMap.of_sites(matched.panel.sites),
+            genetic_map,
             memory_mb=inputs.memory_mb,
             seed=inputs.seed,
             n_phasings=inputs.n_phasings,

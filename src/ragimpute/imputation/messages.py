@@ -20,14 +20,13 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
 
     unread: unusable records of the reference; `typed.dropped` are those of the targets.
     """
-    n_records = len(typed.index) + len(typed.dropped)
+    n_typed = len(typed.index)
+    n_records = n_typed + len(typed.dropped)
+    numbers = (len(panel.samples), len(panel.sites), len(unread), len(typed.samples))
     logger.info(
         "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d of %d records are typed",
-        len(panel.samples),
-        len(panel.sites),
-        len(unread),
-        len(typed.samples),
-        len(typed.index),
+        *numbers,
+        n_typed,
         n_records,
     )
     _report_unused(reference, unread)
@@ -39,7 +38,8 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
             len(in_both),
             min(in_both),
         )
-    chroms, counts = np.unique(panel.sites.chrom[typed.index], return_counts=True)
+    typed_chroms = panel.sites.chrom[typed.index]
+    chroms, counts = np.unique(typed_chroms, return_counts=True)
     for chrom, count in zip(chroms.tolist(), counts.tolist(), strict=True):
         if count < FEW_TYPED:
             logger.warning("%s: only %d typed sites on chromosome %s", targets, count, chrom)
@@ -55,5 +55,6 @@ def _report_unused(path: Path, records: pd.DataFrame) -> None:
     """Log how many records of `path` were not used, by reason."""
     if records.empty:
         return
-    for reason, count in records["reason"].value_counts().items():
+    counts = records["reason"].value_counts()
+    for reason, count in counts.items():
         logger.info("%s: %d records not used: %s", path.name, count, reason)

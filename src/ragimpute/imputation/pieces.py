@@ -49,22 +49,28 @@ class Pieces:
     def save_json(self, name: str, content: Any) -> None:
         """Keep `content` as the piece `name`."""
         with atomic_path(self.path(name)) as temporary:
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+            text = json.dumps(content)
+            temporary.write_text(text, encoding="utf-8")
 
     def load_json(self, name: str) -> Any:
         """The content of a piece of `save_json`, None where there is none."""
         path = self.path(name)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if not path.exists():
+            return None
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text)
 
     def remove(self) -> None:
         """Remove the folder: the output is complete."""
         shutil.rmtree(self.folder)
 
     def _refuse_strange(self) -> None:
-        strange = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
+        names = [path.name for path in self.folder.iterdir()]
+        strange = [name for name in names if not name.startswith(".")]
         if strange:
+            example = strange[0]
             raise InputError(
-                f"{self.folder}: is there and holds {strange[0]}, which no run of ragimpute has left; move it away"
+                f"{self.folder}: is there and holds {example}, which no run of ragimpute has left; move it away"
             )
 
     def _remove_unfinished(self) -> None:
@@ -87,10 +93,12 @@ def parts_folder(out: str) -> Path:
 def file_state(path: Path) -> dict[str, Any]:
     """What tells one state of a file from another: its name, size and time of change."""
     status = path.stat()
-    return {"path": str(path.absolute()), "size": status.st_size, "changed": status.st_mtime_ns}
+    name = str(path.absolute())
+    return {"path": name, "size": status.st_size, "changed": status.st_mtime_ns}
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The names of the entries that differ."""
-    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
-    return ", ".join(names)
+    names = sorted({*found, *wanted})
+    differing = [name for name in names if found.get(name) != wanted.get(name)]
+    return ", ".join(differing)

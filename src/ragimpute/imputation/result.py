@@ -38,19 +38,25 @@ class ImputationResult:
     def in_memory(self) -> "ImputationResult":
         """The same without its files."""
         summary = {name: value for name, value in self.summary.items() if name != "out"}
-        return ImputationResult(summary, in_memory=(self._sites, self._imputed, self.dropped, self.recoded))
+        content = (self._sites, self._imputed, self.dropped, self.recoded)
+        return ImputationResult(summary, in_memory=content)
 
     @property
     def samples(self) -> tuple[str, ...]:
         """The names of the samples."""
-        return self._imputed.samples if self._in_memory else read_header(self._paths[0]).samples
+        if self._in_memory:
+            return self._imputed.samples
+        header = read_header(self._paths[0])
+        return header.samples
 
     @cached_property
     def sites(self) -> pd.DataFrame:
         """A row for each site: chrom, pos, id, ref, alt, typed, and AF, R2 and ER2 as in the VCF's INFO."""
-        sites, found = self._sites, self._imputed
-        table = pd.DataFrame({name: getattr(sites, name) for name in SITE_COLUMNS})
-        return table.assign(typed=found.typed, AF=_frequency(found), R2=found.r2, ER2=found.er2)
+        found = self._imputed
+        identities = {name: getattr(self._sites, name) for name in SITE_COLUMNS}
+        table = pd.DataFrame(identities)
+        frequency = _frequency(found)
+        return table.assign(typed=found.typed, AF=frequency, R2=found.r2, ER2=found.er2)
 
     @property
     def dosages(self) -> np.ndarray:
@@ -76,18 +82,23 @@ class ImputationResult:
     @cached_property
     def dropped(self) -> pd.DataFrame:
         """The records of both files that were not used: chrom, pos, id, ref, alt, reason, file."""
-        return self._in_memory[2] if self._in_memory else read_records(self._paths, "dropped")
+        if self._in_memory:
+            return self._in_memory[2]
+        return read_records(self._paths, "dropped")
 
     @cached_property
     def recoded(self) -> pd.DataFrame:
         """The targets' records that were used with swapped or flipped alleles: chrom, pos, id, ref, alt, reason."""
-        return self._in_memory[3] if self._in_memory else read_records(self._paths, "recoded")
+        if self._in_memory:
+            return self._in_memory[3]
+        return read_records(self._paths, "recoded")
 
     @cached_property
     def _sites(self) -> Sites:
         if self._in_memory:
             return self._in_memory[0]
-        return join_sites([read_sites(path) for path in self._paths])
+        parts = [read_sites(path) for path in self._paths]
+        return join_sites(parts)
 
     @cached_property
     def _imputed(self) -> ImputedVcf:
@@ -96,7 +107,8 @@ class ImputationResult:
         first = self._paths[0]
         if not read_header(first).formats & {"DS", "HDS"}:
             raise InputError(f"{first}: written without dosages; leave `format` out, or add DS or HDS to it")
-        return join_imputed([read_imputed(path, read_sites(path)) for path in self._paths])
+        parts = [read_imputed(path, read_sites(path)) for path in self._paths]
+        return join_imputed(parts)
 
 
 def _frequency(found: ImputedVcf) -> np.ndarray:
@@ -105,7 +117,9 @@ def _frequency(found: ImputedVcf) -> np.ndarray:
     Without FORMAT/HDS all samples count as diploid.
     """
     if found.hds is None or not np.isnan(found.hds).any():
-        return found.ds.mean(axis=1, dtype=np.float64) / 2
+        mean_dosage = found.ds.mean(axis=1, dtype=np.float64)
+        return mean_dosage / 2
     n_sites = len(found.hds)
     each = found.hds.reshape(n_sites, -1)
-    return np.asarray(np.nanmean(each, axis=1, dtype=np.float64))
+    mean = np.nanmean(each, axis=1, dtype=np.float64)
+    return np.asarray(mean)

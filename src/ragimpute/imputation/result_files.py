@@ -46,7 +46,8 @@ def write_imputation(
         parts = imputed_parts(
             panel, phasings, imputer, wanted, work, threads=threads, on_progress=progress, folder=path.parent
         )
-        write_parts(path, sites, panel.contigs, phasings[0].samples, parts, source, fields=fields, threads=threads)
+        samples = phasings[0].samples
+        write_parts(path, sites, panel.contigs, samples, parts, source, fields=fields, threads=threads)
 
 
 def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:
@@ -62,13 +63,18 @@ def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:
 def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
     """The tables of `write_records` beside all of `outs`; none is empty records. Column pos is int, the others str."""
     columns = {**dict.fromkeys(DROPPED_COLUMNS, str), "pos": int}
-    tables = [read_table(path, columns) for path in (_table_path(out, kind) for out in outs) if path.exists()]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({name: [] for name in columns})
+    paths = [_table_path(out, kind) for out in outs]
+    tables = [read_table(path, columns) for path in paths if path.exists()]
+    if tables:
+        return pd.concat(tables, ignore_index=True)
+    return pd.DataFrame({name: [] for name in columns})
 
 
 def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
     """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
-    write_table(pd.DataFrame({"#IID": samples, "SEX": sex_codes}), out.with_name(f"{_stem(out)}.psam"))
+    table = pd.DataFrame({"#IID": samples, "SEX": sex_codes})
+    path = out.with_name(f"{_stem(out)}.psam")
+    write_table(table, path)
 
 
 def _table_path(out: Path, kind: str) -> Path:
@@ -76,4 +82,5 @@ def _table_path(out: Path, kind: str) -> Path:
 
 
 def _stem(out: Path) -> str:
-    return out.name.removesuffix(".vcf.gz").removesuffix(".bcf")
+    stem = out.name.removesuffix(".vcf.gz")
+    return stem.removesuffix(".bcf")

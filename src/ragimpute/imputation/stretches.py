@@ -30,7 +30,8 @@ class Stretch:
     @property
     def is_of_sex_chromosome(self) -> bool:
         """Whether it is of X, Y or MT."""
-        return self.chosen.region is not None and kind_of(self.chosen.region.chrom) is not None
+        region = self.chosen.region
+        return region is not None and kind_of(region.chrom) is not None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Chromosome:
     @property
     def title(self) -> str:
         """What it is called in messages and in the summary."""
-        return self.name if self.name == self.files.name else self.contig
+        is_the_file = self.name == self.files.name
+        return self.name if is_the_file else self.contig
 
     @property
     def kind(self) -> Kind | None:
@@ -60,10 +62,12 @@ class Chromosome:
         """
         if self.kind is None:
             within = None if region is None else Region(region.chrom)  # windows are those of the whole chromosome
-            return [Stretch(self.name, self.files, ChosenRecords(within, self.without))]
+            chosen = ChosenRecords(within, self.without)
+            return [Stretch(self.name, self.files, chosen)]
         if self.kind != "X":
             rule = PloidyRule(self.kind, sexes)
-            return [Stretch(self.name, self.files, ChosenRecords(Region(self.contig), rule=rule))]
+            chosen = ChosenRecords(Region(self.contig), rule=rule)
+            return [Stretch(self.name, self.files, chosen)]
         lengths = [_lengths(path) for path in (self.files.reference, self.files.targets)]
         known = find_build(self.contig, lengths, build)
         if known is None:
@@ -72,14 +76,21 @@ class Chromosome:
         for part, where in stretches_of_x(self.contig, known).items():
             if region is not None and (region.start > where.end or region.end < where.start):
                 continue
-            name = f"{self.name}.{part}" if part else self.name
-            files = replace(self.files, genetic_map=self.files.par_maps.get(part, self.files.genetic_map))
-            if part in (PAR1, PAR2):
-                chosen = ChosenRecords(where, pseudoautosomal=True)
-            else:
-                chosen = ChosenRecords(where, rule=PloidyRule("X", sexes))
-            found.append(Stretch(name, files, chosen))
+            stretch = self._part_of_x(part, where, sexes)
+            found.append(stretch)
         return found
+
+    def _part_of_x(self, part: str, where: Region, sexes: Mapping[str, Sex]) -> Stretch:
+        """The stretch of X called `part`, one of the names of `stretches_of_x`."""
+        name = f"{self.name}.{part}" if part else self.name
+        genetic_map = self.files.par_maps.get(part, self.files.genetic_map)
+        files = replace(self.files, genetic_map=genetic_map)
+        if part in (PAR1, PAR2):
+            chosen = ChosenRecords(where, pseudoautosomal=True)
+        else:
+            rule = PloidyRule("X", sexes)
+            chosen = ChosenRecords(where, rule=rule)
+        return Stretch(name, files, chosen)
 
     def _of_unknown_build(self, sexes: Mapping[str, Sex]) -> Stretch:
         """All of X, where nothing says that a sample is haploid; haploid genotypes are refused when they are read."""
@@ -94,7 +105,8 @@ class Chromosome:
             self.files.reference,
             self.contig,
         )
-        return Stretch(self.name, self.files, ChosenRecords(Region(self.contig)))
+        chosen = ChosenRecords(Region(self.contig))
+        return Stretch(self.name, self.files, chosen)
 
 
 def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromosome]:
@@ -104,7 +116,8 @@ def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromo
     """
     if region is not None:
         is_special = kind_of(region.chrom) is not None
-        return [Chromosome(files.name, files, region.chrom if is_special else "")]
+        contig = region.chrom if is_special else ""
+        return [Chromosome(files.name, files, contig)]
     if AUTOSOME.fullmatch(files.name):
         return [Chromosome(files.name, files)]
     chroms = _chromosomes_of(files.reference)
@@ -113,15 +126,18 @@ def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromo
         return [Chromosome(files.name, files, special[0])]
     found = [Chromosome(f"{files.name}.{chrom}", files, chrom) for chrom in special]
     if len(special) < len(chroms) or not chroms:
-        found.insert(0, Chromosome(files.name, files, without=frozenset(special)))
+        others = Chromosome(files.name, files, without=frozenset(special))
+        return [others, *found]
     return found
 
 
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
     if reference.suffix == ".safetensors":
-        return list(dict.fromkeys(Panel.load(reference).sites.chrom.tolist()))
-    named = [contig_id(line) for line in read_header(reference).contigs]
+        panel = Panel.load(reference)
+        return list(dict.fromkeys(panel.sites.chrom.tolist()))
+    header = read_header(reference)
+    named = [contig_id(line) for line in header.contigs]
     if named and not any(kind_of(name) for name in named):
         return named
     return chromosomes_with_records(reference)

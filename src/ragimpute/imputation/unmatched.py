@@ -27,16 +27,20 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         try:
             command(*map(str, arguments), catch_stdout=False)
         except pysam.SamtoolsError as error:
+            reason = str(error).strip()
             raise InputError(
-                f"{targets}: bcftools cannot take over its records that the panel lacks ({str(error).strip()}); does "
-                "its header lack ##contig lines or the one of FORMAT GT?"
+                f"{targets}: bcftools cannot take over its records that the panel lacks ({reason}); does its header "
+                "lack ##contig lines or the one of FORMAT GT?"
             ) from None
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name, ExitStack() as stack:
         folder = Path(name)
-        imputed, positions = folder / out.name, folder / "positions.tsv"
-        found, bare, extra = (folder / f"{name}.vcf.gz" for name in ("found", "bare", "extra"))
+        imputed = folder / out.name
+        positions = folder / "positions.tsv"
+        found = folder / "found.vcf.gz"
+        bare = folder / "bare.vcf.gz"
+        extra = folder / "extra.vcf.gz"
         write_imputed(imputed)
         places = records[["chrom", "pos"]].drop_duplicates()
         lines = [f"{place.chrom}\t{place.pos}\n" for place in places.itertuples()]
@@ -45,9 +49,9 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         run(bcftools.annotate, "--no-version", "-x", "INFO,^FORMAT/GT", "-o", bare, found)
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
         run(bcftools.index, "--csi", extra)
-        kind = "csi" if (folder / f"{out.name}.csi").exists() else "tbi"
-        index, final = (
-            stack.enter_context(atomic_path(path)) for path in (f"{out}.{kind}", out)
-        )  # as in writer._write
+        csi = folder / f"{out.name}.csi"
+        kind = "csi" if csi.exists() else "tbi"
+        index = stack.enter_context(atomic_path(f"{out}.{kind}"))  # before the file, as in `vcf.writer`
+        final = stack.enter_context(atomic_path(out))
         run(bcftools.concat, "--allow-overlaps", "--no-version", "-o", final, imputed, extra)
         run(bcftools.index, f"--{kind}", "-o", index, final)

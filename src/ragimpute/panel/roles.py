@@ -1,5 +1,6 @@
 """The role of each sample, reference or target, and its fold: roles.tsv, and the files of samples that users give."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ["sample", "role", "fold", "population", "family"]
 ABSENT = "NA"  # population or family unknown
@@ -70,6 +74,26 @@ def read_names(path: str | os.PathLike) -> list[str]:
         raise InputError(f"{path}: not a readable list of names ({error})") from None
     names = [line.strip() for line in text.splitlines()]
     return [name for name in names if name]
+
+
+def without_samples(panel: Panel, path: Path) -> Panel:
+    """The panel without the samples that `path` names, one a line. Raises InputError if it names none, or all."""
+    excluded = set(read_names(path))
+    kept = [name for name in panel.samples if name not in excluded]
+    n_samples = len(panel.samples)
+    if not kept:
+        raise InputError(f"{path}: it leaves out all {n_samples} samples of the panel")
+    if len(kept) == n_samples:
+        example = panel.samples[0]
+        raise InputError(
+            f"{path}: none of its {len(excluded)} names is in the panel (one name a line; the panel has {example}, ..)"
+        )
+    unknown = excluded.difference(panel.samples)
+    if unknown:
+        logger.warning("%s: %d names are not in the panel: %s, ..", path, len(unknown), min(unknown))
+    n_excluded = n_samples - len(kept)
+    logger.info("%d of %d reference samples are left out", n_excluded, n_samples)
+    return panel.of_samples(kept)
 
 
 def write_roles(roles: pd.DataFrame, path: str | os.PathLike) -> None:

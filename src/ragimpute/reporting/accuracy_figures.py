@@ -4,6 +4,7 @@ Values of several seeds are averaged; intervals are 95 % bootstrap intervals ove
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,23 +18,27 @@ BINS = {name: bounds for name, bounds in MAC_BINS.items() if name != "mac_0"}
 MAIN_STRATA = ("overall", "rare", "common")
 WITHOUT_TRUTH = "Nothing to show: the study has no truth, or no method was scored on it."
 FAR = 0.15  # behind the best of a panel: named at the edge
+INTERVAL = {"low:Q": "95 % from", "high:Q": "to"}  # in tooltips
 
 
 def seed_means(metrics: pd.DataFrame, metric: str, population: str = "all") -> pd.DataFrame:
     """Value and interval per method and stratum, averaged over seeds; columns value, ci_low, ci_high."""
-    rows = metrics[(metrics["metric"] == metric) & (metrics["population"] == population)]
-    return rows.groupby(["method", "stratum"])[["value", "ci_low", "ci_high"]].mean()
+    is_wanted = (metrics["metric"] == metric) & (metrics["population"] == population)
+    of_strata = metrics[is_wanted].groupby(["method", "stratum"])
+    return of_strata[["value", "ci_low", "ci_high"]].mean()
 
 
 def bin_label(stratum: str) -> str:
     """mac_3_5 -> 3–5, mac_201_plus -> 201+."""
-    return stratum.removeprefix("mac_").replace("_plus", "+").replace("_", "–")
+    counts = stratum.removeprefix("mac_")
+    return counts.replace("_plus", "+").replace("_", "–")
 
 
 def bin_middle(stratum: str, largest: float) -> float:
     """Geometric middle of a bin of minor allele counts; the open one ends at `largest`."""
     low, high = BINS[stratum]
-    return float(np.sqrt(low * max(low, min(high, largest))))
+    end = max(low, min(high, largest))
+    return float(np.sqrt(low * end))
 
 
 def r2_by_mac(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
@@ -46,35 +51,47 @@ def r2_by_mac(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     haplotypes = metrics.loc[metrics["metric"] == "reference_haplotypes", "value"].max()
     if means["value"].isna().all() or not np.isfinite(haplotypes):
         return chart.nothing(title, WITHOUT_TRUTH)
-    rows = means[means["stratum"].isin([name for name in BINS if BINS[name][0] <= haplotypes / 2])]
-    rows = rows[rows["value"].notna()].rename(columns={"ci_low": "low", "ci_high": "high"})
-    middle = rows["stratum"].map({name: bin_middle(name, haplotypes / 2) for name in BINS})
-    rows = rows.assign(maf=middle / haplotypes, bin=rows["stratum"].map(bin_label))
-    shown = chart.tooltips(
-        {"method": "method", "bin": "minor allele count", "value:Q": "r²", "low:Q": "95 % from", "high:Q": "to"}
-    )
+    rows = _by_frequency(means, haplotypes)
+    shown = chart.tooltips({"method": "method", "bin": "minor allele count", "value:Q": "r²", **INTERVAL})
+    ticks = [m * 10.0**e for e in range(-5, 0) for m in (1, 2, 5)]
     x = chart.number_format("maf", "minor allele frequency in the reference", scale={"type": "log", "nice": False})
-    x |= {"axis": {"format": "~g", "grid": False, "values": [m * 10.0**e for e in range(-5, 0) for m in (1, 2, 5)]}}
+    x["axis"] = {"format": "~g", "grid": False, "values": ticks}
     y = chart.number_format("value", "r² with truth", scale={"domain": [0, 1]})
-    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **chart.method_encoding(styles, "color")}
-    layers = [
-        *_rare_or_common(),
-        {"mark": {"type": "area", "opacity": 0.13}, "encoding": band},
-        *chart.lines(x, y, styles, shown),
-    ]
-    body = {**chart.of_methods(rows, styles), "width": chart.WIDTH, "height": 290, "layer": layers}
+    colour = chart.method_encoding(styles, "color")
+    from_low = {**y, "field": "low"}
+    band = {"x": x, "y": from_low, "y2": {"field": "high"}, **colour}
+    area = {"mark": {"type": "area", "opacity": 0.13}, "encoding": band}
+    layers = [*_rare_or_common(), area, *chart.lines(x, y, styles, shown)]
+    data = chart.of_methods(rows, styles)
+    body = {**data, "width": chart.WIDTH, "height": 290, "layer": layers}
     return chart.chart(title, caption, body, wide=True)
+
+
+def _by_frequency(means: pd.DataFrame, haplotypes: float) -> pd.DataFrame:
+    """The rows of `seed_means` in bins that a reference of so many `haplotypes` has, each at its allele frequency."""
+    largest = haplotypes / 2
+    possible = [name for name, (low, _) in BINS.items() if low <= largest]
+    rows = means[means["stratum"].isin(possible)]
+    rows = _with_interval(rows[rows["value"].notna()])
+    middles = {name: bin_middle(name, largest) for name in BINS}
+    middle = rows["stratum"].map(middles)
+    label = rows["stratum"].map(bin_label)
+    return rows.assign(maf=middle / haplotypes, bin=label)
+
+
+def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the columns of the interval named as figures name them: low, high."""
+    return rows.rename(columns={"ci_low": "low", "ci_high": "high"})
 
 
 def _rare_or_common() -> list[Spec]:
     """A line between rare and common sites, with both words at the top of it."""
     x = chart.at(RARE_BELOW)
+    line = {"type": "rule", "strokeDash": [2, 3], "color": FAINT}
     word = {"type": "text", "color": SOFT, "y": 10}
-    return [
-        chart.note({"type": "rule", "strokeDash": [2, 3], "color": FAINT}, x=x),
-        chart.note({**word, "align": "right", "dx": -6, "text": "← rare"}, x=x),
-        chart.note({**word, "align": "left", "dx": 6, "text": "common →"}, x=x),
-    ]
+    rare = {**word, "align": "right", "dx": -6, "text": "← rare"}
+    common = {**word, "align": "left", "dx": 6, "text": "common →"}
+    return [chart.note(mark, x=x) for mark in (line, rare, common)]
 
 
 def accuracy_figure(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
@@ -85,56 +102,64 @@ def accuracy_figure(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     for metric, label in (("r2", "r²"), ("f1", "F1")):
         means = seed_means(metrics, metric).reset_index()
         for stratum in MAIN_STRATA:
-            parts.append(means[means["stratum"] == stratum].assign(panel=f"{label}, {stratum}"))
-    rows = pd.concat(parts, ignore_index=True).rename(columns={"ci_low": "low", "ci_high": "high"})
+            of_stratum = means[means["stratum"] == stratum]
+            parts.append(of_stratum.assign(panel=f"{label}, {stratum}"))
+    rows = _with_interval(pd.concat(parts, ignore_index=True))
     if rows["value"].isna().all():
         return chart.nothing(title, WITHOUT_TRUTH)
-    return chart.chart(title, caption, chart.dots(rows, styles, 3, FAR))
+    body = chart.dots(rows, styles, 3, FAR)
+    return chart.chart(title, caption, body)
 
 
 def difference_figure(comparisons: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """Paired differences of r2 from Beagle's defaults, every method, with intervals; right of 0: better than Beagle."""
     title = "Paired differences from Beagle"
     caption = "r² of the method minus r² of Beagle at its defaults, same samples and resamples; right of 0 is better."
-    chosen = (
-        (comparisons["method_b"] == "beagle") & (comparisons["metric"] == "r2") & (comparisons["population"] == "all")
-    )
-    rows = comparisons[chosen & comparisons["stratum"].isin(MAIN_STRATA)].rename(
-        columns={"method_a": "method", "difference": "value", "ci_low": "low", "ci_high": "high"}
-    )
+    with_beagle = comparisons[comparisons["method_b"] == "beagle"]
+    is_shown = (with_beagle["metric"] == "r2") & (with_beagle["population"] == "all")
+    is_shown &= with_beagle["stratum"].isin(MAIN_STRATA)
+    rows = _with_interval(with_beagle[is_shown])
+    rows = rows.rename(columns={"method_a": "method", "difference": "value"})
     if rows["value"].isna().all():
         return chart.nothing(title, "Nothing to show: no method was compared with Beagle.")
-    order = rows["stratum"].map({name: i for i, name in enumerate(MAIN_STRATA)})
-    rows = rows.assign(panel=rows["stratum"], order=order).sort_values("order", kind="stable")
-    rows = rows[["panel", "method", "value", "low", "high"]]
-    return chart.chart(title, caption, chart.dots(rows, styles, 3, FAR, centre=0.0))
+    places = {name: i for i, name in enumerate(MAIN_STRATA)}
+    strata = rows["stratum"]
+    ordered = rows.assign(panel=strata, order=strata.map(places)).sort_values("order", kind="stable")
+    rows = ordered[["panel", "method", "value", "low", "high"]]
+    body = chart.dots(rows, styles, 3, FAR, centre=0.0)
+    return chart.chart(title, caption, body)
 
 
 def populations(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """r2 at rare and common sites in each population of the targets."""
     title = "Accuracy by population"
     caption = "r² over the target samples of each population; hovering over a point shows the 95 % interval."
-    rows = metrics[(metrics["population"] != "all") & (metrics["metric"] == "r2")]
-    rows = rows[rows["stratum"].isin(MAIN_STRATA[1:]) & rows["method"].isin(list(styles))]
-    means = rows.groupby(["stratum", "population", "method"])[["value", "ci_low", "ci_high"]].mean().reset_index()
-    means = means[means["value"].notna()].rename(columns={"ci_low": "low", "ci_high": "high"})
+    means = _by_population(metrics, list(styles))
     if means.empty:
         return chart.nothing(title, "Nothing to show: the targets have fewer than two known populations.")
-    shown = chart.tooltips(
-        {**{"method": "method", "population": "population"}, "value:Q": "r²", "low:Q": "95 % from", "high:Q": "to"}
-    )
+    shown = chart.tooltips({"method": "method", "population": "population", "value:Q": "r²", **INTERVAL})
     x = chart.number_format("value", "r²", scale={"zero": False})
     y = {"field": "population", "type": "nominal", "title": None, "axis": {"grid": True}}
     marks = chart.method_encoding(styles, "color", "shape")
-    panel = {
-        "width": 300,
-        "height": {"step": 22},
-        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85},
-        "encoding": {"x": x, "y": y, **marks, "tooltip": shown},
-    }
+    encoding = {"x": x, "y": y, **marks, "tooltip": shown}
+    point = {"type": "point", "filled": True, "size": 60, "opacity": 0.85}
+    panel = {"width": 300, "height": {"step": 22}, "mark": point, "encoding": encoding}
     column = {"field": "stratum", "type": "nominal", "title": None, "sort": list(MAIN_STRATA)}
-    body = {"facet": {"column": column}, "spec": panel, "resolve": {"scale": {"x": "independent"}}}
-    return chart.chart(title, caption, {**chart.of_methods(means, styles), **body})
+    body = chart.of_methods(means, styles)
+    body["facet"] = {"column": column}
+    body["spec"] = panel
+    body["resolve"] = {"scale": {"x": "independent"}}
+    return chart.chart(title, caption, body)
+
+
+def _by_population(metrics: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+    """r2 of `methods` at rare and common sites in each population, averaged over seeds, with intervals."""
+    is_shown = (metrics["population"] != "all") & (metrics["metric"] == "r2")
+    is_shown &= metrics["stratum"].isin(MAIN_STRATA[1:])
+    is_shown &= metrics["method"].isin(methods)
+    of_populations = metrics[is_shown].groupby(["stratum", "population", "method"])
+    means = of_populations[["value", "ci_low", "ci_high"]].mean().reset_index()
+    return _with_interval(means[means["value"].notna()])
 
 
 def calibration(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
@@ -161,41 +186,62 @@ def estimates(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
         "By minor allele count in the reference. Left: mean of the file's own estimate, INFO R2, at untyped sites. "
         "Right: r² of typed sites, each left out in turn (plain Li-Stephens, the same for all methods)."
     )
-    means = pd.concat([seed_means(metrics, name).assign(metric=name) for name in ("r2_info", "r2_loo")]).reset_index()
-    rows = means[means["stratum"].isin(list(BINS)) & means["value"].notna()]
+    rows = _estimated(metrics)
     if rows.empty:
         return chart.nothing(title, "Nothing to show: no method estimates its r².")
-    rows = rows.assign(bin=rows["stratum"].map(bin_label))[["method", "metric", "bin", "value"]]
-    x: Spec = {
-        "field": "bin",
-        "type": "ordinal",
-        "sort": [bin_label(name) for name in BINS],
-        "title": "minor allele count",
-    }
-    x |= {"axis": {"labelAngle": -45, "labelOverlap": False}}
-    shown = chart.tooltips({"method": "method", "bin": "minor allele count", "value:Q": "r²"})
+    labels = [bin_label(name) for name in BINS]
+    x: Spec = {"field": "bin", "type": "ordinal", "sort": labels, "title": "minor allele count"}
+    x["axis"] = {"labelAngle": -45, "labelOverlap": False}
     y = chart.number_format("value", "estimated r²", scale={"domain": [0, 1]})
-    view: Spec = {"width": 320, "height": 240}
-    info: Spec = {"transform": [{"filter": "datum.metric === 'r2_info'"}], "layer": chart.lines(x, y, styles, shown)}
-    left_out: Spec = {
-        "transform": [{"filter": "datum.metric === 'r2_loo'"}, {"aggregate": [], "groupby": ["bin", "value"]}],
-        "mark": {"type": "line", "color": INK, "point": {"color": INK}},
-        "encoding": {"x": x, "y": {**y, "title": "r² at typed sites left out"}, "tooltip": shown[1:]},
-    }
-    panels = [
-        {**view, **part} for name, part in (("r2_info", info), ("r2_loo", left_out)) if name in set(rows["metric"])
-    ]
-    return chart.chart(title, caption, {**chart.of_methods(rows, styles), "hconcat": panels})
+    shown = chart.tooltips({"method": "method", "bin": "minor allele count", "value:Q": "r²"})
+    with_method, without_method = shown, shown[1:]
+    measured = set(rows["metric"])
+    panels = []
+    if "r2_info" in measured:
+        lines = chart.lines(x, y, styles, with_method)
+        panels.append(_estimate_panel("r2_info", layer=lines))
+    if "r2_loo" in measured:
+        y_left_out = {**y, "title": "r² at typed sites left out"}
+        encoding = {"x": x, "y": y_left_out, "tooltip": without_method}
+        line = {"type": "line", "color": INK, "point": {"color": INK}}
+        left_out = _estimate_panel("r2_loo", mark=line, encoding=encoding)
+        left_out["transform"].append({"aggregate": [], "groupby": ["bin", "value"]})
+        panels.append(left_out)
+    body = chart.of_methods(rows, styles)
+    body["hconcat"] = panels
+    return chart.chart(title, caption, body)
+
+
+def _estimated(metrics: pd.DataFrame) -> pd.DataFrame:
+    """What is known without truth of each method in each bin: r2_info and r2_loo."""
+    parts = [seed_means(metrics, name).assign(metric=name) for name in ("r2_info", "r2_loo")]
+    means = pd.concat(parts).reset_index()
+    is_bin = means["stratum"].isin(list(BINS))
+    rows = means[is_bin & means["value"].notna()]
+    label = rows["stratum"].map(bin_label)
+    return rows.assign(bin=label)[["method", "metric", "bin", "value"]]
+
+
+def _estimate_panel(metric: str, **content: Any) -> Spec:
+    """A panel of the rows of one estimate."""
+    filtered = {"filter": f"datum.metric === '{metric}'"}
+    return {"width": 320, "height": 240, "transform": [filtered], **content}
 
 
 def _binned(metrics: pd.DataFrame, panels: list[tuple[str, str]], of_x: str, of_y: str) -> pd.DataFrame:
     """panel, method, bin, x and y of metrics {of_x}_{bin} and {of_y}_{bin}, for each (panel, stratum)."""
     rows = metrics[metrics["population"] == "all"]
     split = rows["metric"].str.extract(rf"^(?P<axis>{of_x}|{of_y})_(?P<bin>\d+)$")
-    means = rows.assign(**split).dropna(subset="bin")
-    means = means.groupby(["stratum", "method", "bin", "axis"])["value"].mean().unstack("axis")
-    means = means.reindex(columns=[of_x, of_y]).set_axis(["x", "y"], axis=1).reset_index().dropna()
-    return pd.concat([means[means["stratum"] == stratum].assign(panel=name) for name, stratum in panels])
+    binned = rows.assign(**split).dropna(subset="bin")
+    values = binned.groupby(["stratum", "method", "bin", "axis"])["value"]
+    means = values.mean().unstack("axis")
+    means = means.reindex(columns=[of_x, of_y]).set_axis(["x", "y"], axis=1)
+    means = means.reset_index().dropna()
+    parts = []
+    for name, stratum in panels:
+        of_stratum = means[means["stratum"] == stratum]
+        parts.append(of_stratum.assign(panel=name))
+    return pd.concat(parts)
 
 
 def _against(
@@ -205,20 +251,19 @@ def _against(
     if rows.empty:
         return chart.nothing(title, WITHOUT_TRUTH)
     unit = {"scale": {"domain": [0, 1]}, "axis": {"tickCount": 5}}
-    x, y = (
-        chart.number_format(axis, f"{label}, mean of the bin", **unit) for axis, label in zip("xy", labels, strict=True)
-    )
-    shown = chart.tooltips({"method": "method", "x:Q": labels[0], "y:Q": labels[1]})
-    ends = {axis: chart.at(end) for axis, end in (("x", 0), ("y", 0), ("x2", 1), ("y2", 1))}
-    diagonal = chart.note({"type": "rule", "color": FAINT, "strokeDash": [2, 3]}, **ends)
-    panels = [
-        {
-            "title": name,
-            "width": 300,
-            "height": 300,
-            "transform": [{"filter": f"datum.panel === '{name}'"}],
-            "layer": [diagonal, *chart.lines(x, y, styles, shown)],
-        }
-        for name in dict.fromkeys(rows["panel"])
-    ]
-    return chart.chart(title, caption, {**chart.of_methods(rows, styles), "hconcat": panels})
+    of_x, of_y = labels
+    x = chart.number_format("x", f"{of_x}, mean of the bin", **unit)
+    y = chart.number_format("y", f"{of_y}, mean of the bin", **unit)
+    shown = chart.tooltips({"method": "method", "x:Q": of_x, "y:Q": of_y})
+    start, end = chart.at(0), chart.at(1)
+    dashed = {"type": "rule", "color": FAINT, "strokeDash": [2, 3]}
+    diagonal = chart.note(dashed, x=start, y=start, x2=end, y2=end)
+    layer = [diagonal, *chart.lines(x, y, styles, shown)]
+    panels = []
+    for name in dict.fromkeys(rows["panel"]):
+        filtered = {"filter": f"datum.panel === '{name}'"}
+        panel = {"title": name, "width": 300, "height": 300, "transform": [filtered], "layer": layer}
+        panels.append(panel)
+    body = chart.of_methods(rows, styles)
+    body["hconcat"] = panels
+    return chart.chart(title, caption, body)

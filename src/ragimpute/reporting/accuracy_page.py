@@ -24,7 +24,8 @@ from ragimpute.study.runs import NOT_TRAINED
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")
 BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens")
 LOSS = "cross_entropy"
-COPIES, COPYING = f"bert_rag.{LOSS}", {"copy_nearest", "li_stephens"}
+COPIES = f"bert_rag.{LOSS}"
+COPYING = {"copy_nearest", "li_stephens"}
 NOT_SHORT = ("copy_nearest", "frequency")  # what a reader of the short table does not need
 SCORES = {"r2_overall": "r2 overall", "r2_rare": "rare", "r2_common": "common", "f1_rare": "rare F1"}
 SHORT = "accuracy_short"
@@ -42,7 +43,10 @@ class Run:
 
 def decimal(value: float, places: int) -> str:
     """A share without its leading zero, as .961; NA where it is not defined."""
-    return "NA" if pd.isna(value) else f"{value:.{places}f}".replace("0.", ".", 1)
+    if pd.isna(value):
+        return "NA"
+    text = f"{value:.{places}f}"
+    return text.replace("0.", ".", 1)
 
 
 def compared_rows(summary: pd.DataFrame, mask: str) -> pd.DataFrame:
@@ -50,13 +54,16 @@ def compared_rows(summary: pd.DataFrame, mask: str) -> pd.DataFrame:
 
     The other losses are compared on the page of the loss study.
     """
-    rows = summary[(summary["mask"] == mask) & summary["loss"].isin([NOT_TRAINED, LOSS])]
+    is_compared = summary["loss"].isin([NOT_TRAINED, LOSS])
+    rows = summary[is_compared & (summary["mask"] == mask)]
     return rows.sort_values("r2_overall", ascending=False)
 
 
 def _score_cells(row: pd.Series) -> list[str]:
-    name = f"**{row['method']}**" if row["selected"] else row["method"]
-    return [name, *(decimal(row[column], 4) for column in SCORES)]
+    method = row["method"]
+    name = f"**{method}**" if row["selected"] else method
+    scores = [decimal(row[column], 4) for column in SCORES]
+    return [name, *scores]
 
 
 def short_table(summary: pd.DataFrame, mask: str) -> str:
@@ -69,14 +76,17 @@ def short_table(summary: pd.DataFrame, mask: str) -> str:
 
 def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
     """r2 and F1 of the methods of a mask, and r2 by reference minor allele count, averaged over seeds."""
-    r2 = metrics[(metrics["mask"] == mask) & (metrics["metric"] == "r2") & (metrics["population"] == "all")]
+    of_all = metrics[metrics["population"] == "all"]
+    r2 = of_all[(of_all["mask"] == mask) & (of_all["metric"] == "r2")]
     by_bin = r2.groupby(["method", "stratum"])["value"].mean()
     lines = []
     for _, row in compared_rows(summary, mask).iterrows():
-        values = [by_bin.get((row["method"], stratum), float("nan")) for stratum in BINS]
+        method = row["method"]
+        values = [by_bin.get((method, stratum), float("nan")) for stratum in BINS]
         bins = " ".join(decimal(value, 3) for value in values)
         lines.append([*_score_cells(row), bins])
-    return markdown_table(["method", *SCORES.values(), "r2 by reference minor allele count (1, 2, 3-5, ..)"], lines)
+    head = ["method", *SCORES.values(), "r2 by reference minor allele count (1, 2, 3-5, ..)"]
+    return markdown_table(head, lines)
 
 
 def difference_table(
@@ -91,17 +101,21 @@ def difference_table(
     rows = comparisons[of_method & pooled]
     lines = []
     for other in others:
-        found = rows[rows["method_b"] == other].set_index("stratum")
-        if found.empty:
+        to_other = rows[rows["method_b"] == other]
+        if to_other.empty:
             continue
+        found = to_other.set_index("stratum")
         cells = [f"to {other}"]
         for stratum in ("overall", "rare", "common"):
             row = found.loc[stratum]
-            cells.append(f"{row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]")
-        bins = found.loc[[stratum for stratum in enough if stratum in found.index]]
+            interval = f"[{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]"
+            cells.append(f"{row['difference']:+.4f} {interval}")
+        judged = [stratum for stratum in enough if stratum in found.index]
+        bins = found.loc[judged]
         ahead = int((bins["difference"] > 0).sum())
         surely = int((bins["ci_low"] > 0).sum())
-        lines.append([*cells, f"{ahead} of {len(bins)} ({surely})"])
+        cells.append(f"{ahead} of {len(bins)} ({surely})")
+        lines.append(cells)
     head = [f"paired difference of {method}", "overall", "rare", "common", "bins ahead (interval above 0)"]
     return markdown_table(head, lines)
 
@@ -114,7 +128,8 @@ def compared_methods(summary: pd.DataFrame) -> dict[str, list[str]]:
     """
     methods = set(summary["method"])
     baselines = [name for name in BASELINES if name in methods]
-    trained = summary[summary["architecture"] != NOT_TRAINED]
+    is_trained = summary["architecture"] != NOT_TRAINED
+    trained = summary[is_trained]
     selected = list(trained.loc[trained["selected"], "method"])
     pretrained = [name for name in trained["method"] if name.endswith((".pretrained", ".fine_tuned"))]
     compared = dict.fromkeys([*selected, *pretrained], baselines)
@@ -132,14 +147,18 @@ def accuracy_block(results: Path, mask: str) -> str:
     comparisons = result_tables.of_genome(compared)
     in_mask = metrics[metrics["mask"] == mask]
     parts = [accuracy_table(summary, metrics, mask)]
-    for method, others in compared_methods(summary[summary["mask"] == mask]).items():
-        parts.append(difference_table(comparisons, mask, method, others, bins_with_enough(in_mask, method)))
+    compared = compared_methods(summary[summary["mask"] == mask])
+    for method, others in compared.items():
+        enough = bins_with_enough(in_mask, method)
+        part = difference_table(comparisons, mask, method, others, enough)
+        parts.append(part)
     return "\n\n".join(parts)
 
 
 def short_block(results: Path, mask: str) -> str:
     """The short table of one mask."""
-    return short_table(tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS), mask)
+    summary = tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+    return short_table(summary, mask)
 
 
 def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
@@ -159,16 +178,19 @@ def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
             kept.append(name)
             continue
         folder = folders[mask]
-        content = short_block(folder, mask) if kind == SHORT else accuracy_block(folder, mask)
-        made = f"`{run.command}` at commit `{run.commit}`, {hardware_text(folder)}, {run.date}."
+        write = short_block if kind == SHORT else accuracy_block
+        content = write(folder, mask)
+        hardware = hardware_text(folder)
+        made = f"`{run.command}` at commit `{run.commit}`, {hardware}, {run.date}."
         blocks[name] = f"{content}\n\n{made}"
     if not blocks:
         masks = ", ".join(sorted(folders))
         raise InputError(
             f"{page}: no place for a table of {masks}; mark one with <!-- accuracy MASK --> .. <!-- end -->"
         )
+    filled = fill_blocks(page, text, blocks)
     with atomic_path(page) as temporary:
-        temporary.write_text(fill_blocks(page, text, blocks), encoding="utf-8")
+        temporary.write_text(filled, encoding="utf-8")
     return kept
 
 

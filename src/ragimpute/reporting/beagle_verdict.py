@@ -21,7 +21,10 @@ class BeagleVerdict:
 
 def rounded(value: float, digits: int = 4) -> str:
     """A number for prose, with a real minus sign; good methods differ in the third digit, intervals in the fourth."""
-    return "NA" if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
+    if not np.isfinite(value):
+        return "NA"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−")
 
 
 def compare_with_beagle(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> BeagleVerdict:
@@ -36,22 +39,20 @@ def compare_with_beagle(summary: pd.DataFrame, comparisons: pd.DataFrame, metric
     if chosen.empty:
         return BeagleVerdict("none", "No trained row was selected on validation samples; nothing is compared.", "")
     method = str(chosen.iloc[0])
-    rows = comparisons[
-        (comparisons["method_a"] == method)
-        & (comparisons["method_b"] == "beagle")
-        & (comparisons["population"] == "all")
-    ]
-    r2 = rows[rows["metric"] == "r2"].set_index("stratum")
+    with_beagle = comparisons[comparisons["method_b"] == "beagle"]
+    rows = with_beagle[with_beagle["method_a"] == method]
+    is_wanted = (rows["population"] == "all") & (rows["metric"] == "r2")
+    r2 = rows[is_wanted].set_index("stratum")
     if r2.empty:
         return BeagleVerdict(
             "none", f"{method} was selected on validation samples; Beagle was not run on this mask.", ""
         )
-    outcome, rare = _clause(r2, "rare")
-    _, overall = _clause(r2, "overall")
-    if outcome == "none":  # no rare sites: judge on all
-        outcome, _ = _clause(r2, "overall")
-        return BeagleVerdict(outcome, f"{method} {overall}.", _bins(r2, metrics, method))
-    return BeagleVerdict(outcome, f"{method} {rare}; it {overall}.", _bins(r2, metrics, method))
+    outcome_rare, rare = _clause(r2, "rare")
+    outcome_overall, overall = _clause(r2, "overall")
+    bins = _bins(r2, metrics, method)
+    if outcome_rare == "none":  # no rare sites: judge on all
+        return BeagleVerdict(outcome_overall, f"{method} {overall}.", bins)
+    return BeagleVerdict(outcome_rare, f"{method} {rare}; it {overall}.", bins)
 
 
 def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
@@ -61,26 +62,31 @@ def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
     difference, low, high = (float(row[name]) for name in ("difference", "ci_low", "ci_high"))
     interval = f"[{rounded(low)}, {rounded(high)}]"
     if low > 0:
-        return "ahead", f"is ahead of Beagle by {rounded(difference)} {stratum} r² {interval}"
+        gain = rounded(difference)
+        return "ahead", f"is ahead of Beagle by {gain} {stratum} r² {interval}"
     if high < 0:
-        return "behind", f"is behind Beagle by {rounded(-difference)} {stratum} r² [{rounded(-high)}, {rounded(-low)}]"
-    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {rounded(difference)} {interval})"
+        deficit = rounded(-difference)
+        mirrored = f"[{rounded(-high)}, {rounded(-low)}]"
+        return "behind", f"is behind Beagle by {deficit} {stratum} r² {mirrored}"
+    shown = rounded(difference)
+    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {shown} {interval})"
 
 
 def bins_with_enough(metrics: pd.DataFrame, method: str) -> list[str]:
     """The allele-count bins of one mask whose truth has enough minor alleles to be judged by."""
-    counts = metrics[(metrics["metric"] == "truth_minor_alleles") & (metrics["population"] == "all")]
-    counts = counts[counts["method"] == method].groupby("stratum")["value"].first()
+    of_method = metrics[metrics["method"] == method]
+    is_count = (of_method["metric"] == "truth_minor_alleles") & (of_method["population"] == "all")
+    counts = of_method[is_count].groupby("stratum")["value"].first()
     return [name for name in MAC_BINS if name != "mac_0" and counts.get(name, 0) >= ENOUGH_MINOR_ALLELES]
 
 
 def _bins(r2: pd.DataFrame, metrics: pd.DataFrame, method: str) -> str:
-    judged = bins_with_enough(metrics, method)
-    judged = [name for name in judged if name in r2.index and np.isfinite(r2.loc[name, "difference"])]
-    if not judged:
+    enough = bins_with_enough(metrics, method)
+    judged = r2[r2.index.isin(enough) & np.isfinite(r2["difference"])]
+    if judged.empty:
         return ""
-    ahead = sum(r2.loc[name, "difference"] > 0 for name in judged)
-    sure = sum(r2.loc[name, "ci_low"] > 0 for name in judged)
+    ahead = (judged["difference"] > 0).sum()
+    sure = (judged["ci_low"] > 0).sum()
     return (
         f"Ahead in {ahead} of {len(judged)} allele-count bins with at least {ENOUGH_MINOR_ALLELES} minor alleles in "
         f"the truth, in {sure} of them with an interval above 0."
@@ -89,15 +95,19 @@ def _bins(r2: pd.DataFrame, metrics: pd.DataFrame, method: str) -> str:
 
 def not_worse(metrics: pd.DataFrame, comparisons: pd.DataFrame, metric: str, stratum: str) -> set[str]:
     """The method with the best value, and those that the paired interval does not put behind it: together in bold."""
-    rows = metrics[(metrics["metric"] == metric) & (metrics["stratum"] == stratum) & (metrics["population"] == "all")]
+    rows = _over_all(metrics, metric, stratum)
     means = rows.groupby("method")["value"].mean().dropna()
     if means.empty:
         return set()
     best = str(means.idxmax())
-    paired = comparisons[
-        (comparisons["method_a"] == best)
-        & (comparisons["population"] == "all")
-        & (comparisons["stratum"] == stratum)
-        & (comparisons["metric"] == metric)
-    ]
-    return {best, *paired.loc[paired["ci_low"] <= 0, "method_b"]}
+    compared = _over_all(comparisons, metric, stratum)
+    paired = compared[compared["method_a"] == best]
+    not_behind = paired["ci_low"] <= 0
+    return {best, *paired.loc[not_behind, "method_b"]}
+
+
+def _over_all(table: pd.DataFrame, metric: str, stratum: str) -> pd.DataFrame:
+    """The rows of a metric in a stratum over all target samples."""
+    rows = table[table["population"] == "all"]
+    is_wanted = (rows["metric"] == metric) & (rows["stratum"] == stratum)
+    return rows[is_wanted]

@@ -19,6 +19,7 @@ from ragimpute.reporting.style import CONFIG, SOFT, SOLID, Style
 
 Spec = dict[str, Any]
 
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SUFFIXES = ("json", "svg", "png")
 WIDTH = 660  # pixels of a figure that is as wide as its page
 PIXELS_PER_POINT = 2  # of a PNG
@@ -32,22 +33,17 @@ def chart(title: str, caption: str, body: Mapping[str, Any], wide: bool = False)
 
     The report gives a `wide` one, of which nothing lies beside anything else, the width of the page.
     """
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "usermeta": {"title": title, "caption": caption, "empty": False, "wide": wide},
-        "config": CONFIG,
-        **body,
-    }
+    for_report = {"title": title, "caption": caption, "empty": False, "wide": wide}
+    return {"$schema": SCHEMA, "usermeta": for_report, "config": CONFIG, **body}
 
 
 def nothing(title: str, message: str) -> Spec:
     """A figure that says why it shows nothing."""
     mark = {"type": "text", "text": message, "fontSize": 13}
     body = {"width": WIDTH, "height": 60, "data": {"values": [{}]}, "mark": mark}
-    return {
-        **chart(title, message, body),
-        "usermeta": {"title": title, "caption": message, "empty": True, "wide": False},
-    }
+    spec = chart(title, message, body)
+    spec["usermeta"]["empty"] = True
+    return spec
 
 
 def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
@@ -56,31 +52,34 @@ def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     A column `selected` is added. Methods without a style are left out.
     """
     rows = rows[rows["method"].isin(list(styles))]
-    rows = rows.assign(selected=rows["method"].map({name: style.selected for name, style in styles.items()}))
-    return {
-        "data": {"values": table_rows(rows)},
-        "params": [{"name": HIDDEN, "value": []}],
-        "transform": [{"filter": f"indexof({HIDDEN}, datum.method) < 0"}],
-    }
+    is_selected = {name: style.selected for name, style in styles.items()}
+    rows = rows.assign(selected=rows["method"].map(is_selected))
+    data = {"values": table_rows(rows)}
+    hidden = {"name": HIDDEN, "value": []}
+    shown = {"filter": f"indexof({HIDDEN}, datum.method) < 0"}
+    return {"data": data, "params": [hidden], "transform": [shown]}
 
 
 def method_encoding(styles: Mapping[str, Style], *channels: str) -> Spec:
     """Encodings of `channels` (color, shape, strokeDash) by method, with one legend for all of them."""
-    ranges = {
-        "color": [style.colour for style in styles.values()],
-        "shape": [style.shape for style in styles.values()],
-        "strokeDash": [list(style.dash) for style in styles.values()],
-    }
+    ranges: dict[str, list[Any]] = {}
+    ranges["color"] = [style.colour for style in styles.values()]
+    ranges["shape"] = [style.shape for style in styles.values()]
+    ranges["strokeDash"] = [list(style.dash) for style in styles.values()]
     names = list(styles)
-    return {
-        channel: {
-            "field": "method",
-            "type": "nominal",
-            "scale": {"domain": names, "range": ranges[channel]},
-            "legend": {"symbolOpacity": 1, "symbolDash": list(SOLID)},
-        }
-        for channel in channels
-    }
+    encoding = {}
+    for channel in channels:
+        scale = {"domain": names, "range": ranges[channel]}
+        legend = {"symbolOpacity": 1, "symbolDash": list(SOLID)}
+        encoding[channel] = {"field": "method", "type": "nominal", "scale": scale, "legend": legend}
+    return encoding
+
+
+def without_legend(styles: Mapping[str, Style], channel: str) -> Spec:
+    """The encoding of one channel by method, where the legend is elsewhere."""
+    encoding = method_encoding(styles, channel)
+    encoding[channel]["legend"] = None
+    return encoding
 
 
 def lines(x: Spec, y: Spec, styles: Mapping[str, Style], shown: list[Spec]) -> list[Spec]:
@@ -112,17 +111,18 @@ def tooltips(titles: Mapping[str, str]) -> list[Spec]:
     out: list[Spec] = []
     for field, title in titles.items():
         name, _, kind = field.partition(":")
-        numeric = {"type": "quantitative", "format": ".4~f"} if kind else {"type": "nominal"}
-        out.append({"field": name, "title": title, **numeric})
+        form = {"type": "quantitative", "format": ".4~f"} if kind else {"type": "nominal"}
+        out.append({"field": name, "title": title, **form})
     return out
 
 
 def table_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON values: six significant digits, undefined numbers left out."""
-    return [
-        {name: value for name, cell in row.items() if (value := _json(cell)) is not None}
-        for row in rows.to_dict("records")
-    ]
+    out = []
+    for row in rows.to_dict("records"):
+        values = {name: _json(cell) for name, cell in row.items()}
+        out.append({name: value for name, value in values.items() if value is not None})
+    return out
 
 
 def _json(value: Any) -> Any:
@@ -145,20 +145,35 @@ def dots(
     `rows` has the columns panel, method, value, low, high; panels stand in the order of their first rows.
     """
     rows = rows[rows["value"].notna()]
-    names = list(dict.fromkeys(rows["panel"]))
-    parts, panels = [], []
+    names = dict.fromkeys(rows["panel"])
+    parts = []
+    panels = []
     for i, name in enumerate(names):
         part = rows[rows["panel"] == name]
         middle = float(part["value"].max()) if centre is None else centre
-        near = part[part["value"] >= middle - reach]
-        low, high = near[["value", "low"]].min().min(), near[["value", "high"]].max().max()
-        if centre is not None:
-            low, high = min(low, centre), max(high, centre)
-        margin = max(0.08 * (high - low), 0.002)
-        parts.append(part.assign(far=part["value"] < middle - reach))
-        panels.append(_panel(name, [low - margin, high + margin], styles, i % columns == 0, centre))
+        lowest = middle - reach
+        near = part[part["value"] >= lowest]
+        is_far = part["value"] < lowest
+        parts.append(part.assign(far=is_far))
+        is_first_of_row = i % columns == 0
+        panel = _panel(name, _domain(near, centre), styles, is_first_of_row, centre)
+        panels.append(panel)
     body = of_methods(pd.concat(parts, ignore_index=True), styles)
-    return {**body, "concat": panels, "columns": columns, "resolve": {"scale": {"y": "shared"}}}
+    body["concat"] = panels
+    body["columns"] = columns
+    body["resolve"] = {"scale": {"y": "shared"}}
+    return body
+
+
+def _domain(rows: pd.DataFrame, centre: float | None) -> list[float]:
+    """The ends of an axis that holds the values and intervals of the rows, and `centre`, if any."""
+    low = rows[["value", "low"]].min().min()
+    high = rows[["value", "high"]].max().max()
+    if centre is not None:
+        low = min(low, centre)
+        high = max(high, centre)
+    margin = max(0.08 * (high - low), 0.002)
+    return [low - margin, high + margin]
 
 
 def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: bool, centre: float | None) -> Spec:
@@ -167,32 +182,38 @@ def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: b
     axis = {"labelFontSize": 12, "ticks": False, "domain": False} if named else None
     y = {"field": "method", "type": "nominal", "sort": list(styles), "axis": axis, "title": None}
     x = number_format("value", scale={"domain": limits, "zero": False, "nice": False}, axis={"tickCount": 4})
-    colour = {"color": {**method_encoding(styles, "color")["color"], "legend": None}}
+    colour = without_legend(styles, "color")
     shown = tooltips({"method": "method", "value:Q": name, "low:Q": "95 % from", "high:Q": "to"})
-    near, far = {"filter": "!datum.far"}, {"filter": "datum.far"}
-    interval = {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55, "clip": True}
-    point = {"type": "point", "filled": True, "opacity": 1}
-    shape = {"shape": {**method_encoding(styles, "shape")["shape"], "legend": None}}
-    size = {"size": {"condition": {"test": "datum.selected", "value": 110}, "value": 55}}
-    layers: list[Spec] = [
-        {"transform": [near], "mark": interval, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
-        {"transform": [near], "mark": point, "encoding": {"x": x, **shape, **size}},
-        {
-            "transform": [far, {"calculate": "'← ' + format(datum.value, '.3f')", "as": "label"}],
-            "mark": {"type": "text", "align": "left", "color": SOFT},
-            "encoding": {"x": {"value": 4}, "text": {"field": "label"}, "color": {"value": SOFT}},
-        },
-    ]
+    layers = [*_near(x, styles), _far()]
     if centre is not None:
-        layers.insert(0, note({"type": "rule", "color": SOFT}, x=at(centre), **WITHOUT_ROWS))
-    view = {"transform": [{"filter": f"datum.panel === {json.dumps(name)}"}], "title": name}
-    return {
-        **view,
-        "width": 190,
-        "height": {"step": 19},
-        "encoding": {"y": y, **colour, "tooltip": shown},
-        "layer": layers,
-    }
+        line = note({"type": "rule", "color": SOFT}, x=at(centre), **WITHOUT_ROWS)
+        layers = [line, *layers]
+    filtered = {"filter": f"datum.panel === {json.dumps(name)}"}
+    view: Spec = {"transform": [filtered], "title": name, "width": 190, "height": {"step": 19}}
+    view["encoding"] = {"y": y, **colour, "tooltip": shown}
+    view["layer"] = layers
+    return view
+
+
+def _near(x: Spec, styles: Mapping[str, Style]) -> list[Spec]:
+    """Layers: the intervals and the points of the methods that are not far behind."""
+    near = {"filter": "!datum.far"}
+    interval = {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55, "clip": True}
+    ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    point = {"type": "point", "filled": True, "opacity": 1}
+    shape = without_legend(styles, "shape")
+    size = {"condition": {"test": "datum.selected", "value": 110}, "value": 55}
+    intervals = {"transform": [near], "mark": interval, "encoding": ends}
+    points = {"transform": [near], "mark": point, "encoding": {"x": x, **shape, "size": size}}
+    return [intervals, points]
+
+
+def _far() -> Spec:
+    """A layer: the values, in words, of the methods that are far behind."""
+    label = {"calculate": "'← ' + format(datum.value, '.3f')", "as": "label"}
+    mark = {"type": "text", "align": "left", "color": SOFT}
+    encoding = {"x": {"value": 4}, "text": {"field": "label"}, "color": {"value": SOFT}}
+    return {"transform": [{"filter": "datum.far"}, label], "mark": mark, "encoding": encoding}
 
 
 def save_figure(spec: Spec, path: Path) -> None:
@@ -201,13 +222,16 @@ def save_figure(spec: Spec, path: Path) -> None:
     Raises ValueError for another suffix, and when Vega cannot draw the figure.
     """
     if path.suffix == ".json":
-        content = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"))
+        content = text.encode()
     elif path.suffix == ".svg":
-        content = _numbered(vl_convert.vegalite_to_svg(spec)).encode()
+        svg = vl_convert.vegalite_to_svg(spec)
+        content = _numbered(svg).encode()
     elif path.suffix == ".png":
         content = vl_convert.vegalite_to_png(spec, scale=PIXELS_PER_POINT)
     else:
-        raise ValueError(f"{path}: a figure is written as {', '.join(SUFFIXES)}")
+        suffixes = ", ".join(SUFFIXES)
+        raise ValueError(f"{path}: a figure is written as {suffixes}")
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -215,5 +239,6 @@ def save_figure(spec: Spec, path: Path) -> None:
 def _numbered(svg: str) -> str:
     """Clip paths numbered from 1: Vega numbers them through all figures of a process."""
     pattern = re.compile(r'(?<=id=")clip\d+(?=")|(?<=url\(#)clip\d+(?=\))')
-    names = {name: f"clip{i}" for i, name in enumerate(dict.fromkeys(pattern.findall(svg)), start=1)}
+    own_names = dict.fromkeys(pattern.findall(svg))
+    names = {name: f"clip{i}" for i, name in enumerate(own_names, start=1)}
     return pattern.sub(lambda found: names[found.group()], svg)

@@ -22,48 +22,40 @@ def copying_figure(explanation: "Explanation") -> Spec:
     flank = dict(zip(("left", "right"), explanation.flank_cm, strict=True))
     panels = []
     for hap, dosage in enumerate(explanation.dosages, start=1):
-        rows = explanation.neighbours[explanation.neighbours["haplotype"] == hap].head(SHOWN)
+        of_haplotype = explanation.neighbours["haplotype"] == hap
+        rows = explanation.neighbours[of_haplotype].head(SHOWN)
         middle = rows["flank"].map(flank)
-        rows = rows.assign(
-            row=[f"{i}. {row.neighbour} ({row.neighbour_haplotype})" for i, row in enumerate(rows.itertuples(), 1)],
-            carries=rows["allele"].map(CARRIES),
-            middle=middle,
-            start=middle - rows["left_cm"],
-            stop=middle + rows["right_cm"],
-        )
-        panels.append(_haplotype(rows, f"haplotype {hap}: dosage {dosage:.3f}", explanation.cm))
+        start = middle - rows["left_cm"]
+        stop = middle + rows["right_cm"]
+        carries = rows["allele"].map(CARRIES)
+        names = [f"{i}. {row.neighbour} ({row.neighbour_haplotype})" for i, row in enumerate(rows.itertuples(), 1)]
+        rows = rows.assign(row=names, carries=carries, middle=middle, start=start, stop=stop)
+        heading = f"haplotype {hap}: dosage {dosage:.3f}"
+        panels.append(_haplotype(rows, heading, explanation.cm))
     caption = "Ticks: the typed site of the retrieval; line: the site."
-    return chart.chart(title, caption, {"title": title, "vconcat": panels})
+    body = {"title": title, "vconcat": panels}
+    return chart.chart(title, caption, body)
 
 
 def _haplotype(rows: pd.DataFrame, title: str, cm: float) -> Spec:
     names = list(rows["row"])
     bar = {"type": "bar", "height": {"band": 0.7}}
     y = {"field": "row", "type": "nominal", "sort": names, "title": None, "axis": {"labelFontSize": 10}}
-    colour = {"field": "carries", "type": "nominal", "scale": {"domain": list(CARRIES.values()), "range": COLOURS}}
+    by_allele = {"domain": list(CARRIES.values()), "range": COLOURS}
+    colour = {"field": "carries", "type": "nominal", "scale": by_allele}
     x = {"scale": {"zero": False, "nice": False}}
     at = "position (cM); ticks: the typed site of the retrieval; line: the site"
-    shared = [
-        {
-            "mark": bar,
-            "encoding": {"x": chart.number_format("start", at, **x), "x2": {"field": "stop"}, "color": colour},
-        },
-        {
-            "mark": {"type": "tick", "color": INK, "thickness": 2},
-            "encoding": {"x": chart.number_format("middle", at, **x)},
-        },
-        chart.note({"type": "rule", "color": INK}, x=chart.at(cm), y=None),
-    ]
-    weight = {
-        "x": chart.number_format("weight", "weight", axis={"tickCount": 3}),
-        "y": {**y, "axis": None},
-        "color": colour,
-    }
-    view = {"height": {"step": 13}}
-    return {
-        "data": {"values": chart.table_rows(rows)},
-        "hconcat": [
-            {**view, "title": title, "width": 460, "encoding": {"y": y}, "layer": shared},
-            {**view, "width": 150, "mark": bar, "encoding": weight},
-        ],
-    }
+    start = chart.number_format("start", at, **x)
+    middle = chart.number_format("middle", at, **x)
+    tick = {"type": "tick", "color": INK, "thickness": 2}
+    shared = {"mark": bar, "encoding": {"x": start, "x2": {"field": "stop"}, "color": colour}}
+    retrieved_at = {"mark": tick, "encoding": {"x": middle}}
+    site = chart.note({"type": "rule", "color": INK}, x=chart.at(cm), y=None)
+    layer = [shared, retrieved_at, site]
+    weight = chart.number_format("weight", "weight", axis={"tickCount": 3})
+    unnamed = {**y, "axis": None}
+    height = {"step": 13}
+    stretches = {"height": height, "title": title, "width": 460, "encoding": {"y": y}, "layer": layer}
+    weights = {"height": height, "width": 150, "mark": bar, "encoding": {"x": weight, "y": unnamed, "color": colour}}
+    data = {"values": chart.table_rows(rows)}
+    return {"data": data, "hconcat": [stretches, weights]}

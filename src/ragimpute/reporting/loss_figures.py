@@ -1,5 +1,7 @@
 """The loss study as a figure and as the report's tables."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -51,7 +53,8 @@ def loss_figure(study: pd.DataFrame, claims: pd.DataFrame) -> Spec:
             colour = ARCHITECTURE_COLOURS.get(architecture, SOFT)
             panels = [_levels(part, stratum, colour) for stratum in STRATA]
             panels += [_differences(part, stratum, colour) for stratum in STRATA]
-            rows.append({"title": f"{architecture}, size {size}, {steps} steps", "hconcat": panels})
+            heading = f"{architecture}, size {size}, {steps} steps"
+            rows.append({"title": heading, "hconcat": panels})
     return chart.chart(title, caption, {"vconcat": rows})
 
 
@@ -63,63 +66,52 @@ def _measures(strata: tuple[str, ...]) -> dict[str, str]:
 def _of_stratum(rows: pd.DataFrame, stratum: str) -> pd.DataFrame:
     """The rows of F1 in a stratum that have a value, with a column scores."""
     scores = rows["measure"].map(_measures((stratum,)))
-    return rows.assign(scores=scores)[scores.notna() & rows["value"].notna()]
+    has_value = scores.notna() & rows["value"].notna()
+    return rows.assign(scores=scores)[has_value]
 
 
 def _levels(part: pd.DataFrame, stratum: str, colour: str) -> Spec:
     """Measured F1 with its interval and predicted F1 of each of A to D."""
     predicted = PREDICTED_F1[stratum]
     rows = _of_stratum(part, stratum)
-    rows = rows[rows["loss"].isin(predicted)]
-    rows = rows.assign(predicted=rows["loss"].map(predicted), loss=rows["loss"].map(LETTERS))
+    losses = rows[rows["loss"].isin(predicted)]["loss"]
+    rows = rows.loc[losses.index]
+    rows = rows.assign(predicted=losses.map(predicted), loss=losses.map(LETTERS))
     axis: Spec = {"scale": {"zero": False}, "axis": {"tickCount": 3}}
     shown = chart.tooltips({"loss": "loss", "scores": "scores", "value:Q": "measured", "predicted:Q": "predicted"})
-    measured = {"type": "point", "opacity": 1, "size": 45, "filled": True, "color": colour}
+    point = {"type": "point", "opacity": 1, "size": 45, "filled": True, "color": colour}
     diamond = {"type": "point", "opacity": 1, "size": 60, "shape": "diamond", "color": INK}
-    layer = [
-        *_interval(rows, "ci_low", "ci_high", colour, axis),
-        {
-            "mark": measured,
-            "encoding": {"x": chart.number_format("value", **axis), "shape": _shape(), "yOffset": APART},
-        },
-        {"mark": diamond, "encoding": {"x": chart.number_format("predicted", **axis)}},
-    ]
+    value_x = chart.number_format("value", **axis)
+    predicted_x = chart.number_format("predicted", **axis)
+    measured = {"mark": point, "encoding": {"x": value_x, "shape": _shape(), "yOffset": APART}}
+    as_predicted = {"mark": diamond, "encoding": {"x": predicted_x}}
+    layer = [*_interval(rows, "ci_low", "ci_high", colour, axis), measured, as_predicted]
     columns = ["loss", "scores", "value", "predicted", "ci_low", "ci_high"]
-    return _panel(f"{stratum} F1", rows[columns], [LETTERS[loss] for loss in predicted], shown, layer, 130)
+    letters = [LETTERS[loss] for loss in predicted]
+    return _panel(f"{stratum} F1", rows[columns], letters, shown, layer, 130)
 
 
 def _differences(part: pd.DataFrame, stratum: str, colour: str) -> Spec:
     """Difference in F1 to no_recon of every loss that was compared with it."""
     rows = _of_stratum(part, stratum)
-    rows = rows[rows["difference"].notna()].sort_values("loss").assign(sure=lambda table: table["p_holm"] < ALPHA)
+    rows = rows[rows["difference"].notna()].sort_values("loss")
+    rows = rows.assign(sure=rows["p_holm"] < ALPHA)
     axis: Spec = {"axis": {"tickCount": 3}}
-    names = {"loss": "loss", "scores": "scores", "difference:Q": "difference", "p_holm:Q": "p (Holm)"}
+    shown = chart.tooltips({"loss": "loss", "scores": "scores", "difference:Q": "difference", "p_holm:Q": "p (Holm)"})
     fill = {"condition": {"test": "datum.sure", "value": colour}, "value": PAPER}
-    layer = [
-        chart.note({"type": "rule"}, x=chart.at(0), **chart.WITHOUT_ROWS),
-        *_interval(rows, "difference_low", "difference_high", colour, axis),
-        {
-            "mark": {"type": "point", "opacity": 1, "size": 45, "color": colour},
-            "encoding": {
-                "x": chart.number_format("difference", **axis),
-                "fill": fill,
-                "shape": _shape(),
-                "yOffset": APART,
-            },
-        },
-    ]
+    point = {"type": "point", "opacity": 1, "size": 45, "color": colour}
+    x = chart.number_format("difference", **axis)
+    difference = {"mark": point, "encoding": {"x": x, "fill": fill, "shape": _shape(), "yOffset": APART}}
+    none = chart.note({"type": "rule"}, x=chart.at(0), **chart.WITHOUT_ROWS)
+    layer = [none, *_interval(rows, "difference_low", "difference_high", colour, axis), difference]
     columns = ["loss", "scores", "difference", "difference_low", "difference_high", "sure", "p_holm"]
-    title = f"{stratum} F1 − no_recon"
-    return _panel(title, rows[columns], sorted(set(rows["loss"])), chart.tooltips(names), layer, 170)
+    losses = sorted(set(rows["loss"]))
+    return _panel(f"{stratum} F1 − no_recon", rows[columns], losses, shown, layer, 170)
 
 
 def _shape() -> Spec:
-    return {
-        "field": "scores",
-        "type": "nominal",
-        "scale": {"domain": list(SCORES), "range": ["circle", "square"]},
-        "legend": None,
-    }
+    scale = {"domain": list(SCORES), "range": ["circle", "square"]}
+    return {"field": "scores", "type": "nominal", "scale": scale, "legend": None}
 
 
 def _interval(rows: pd.DataFrame, low: str, high: str, colour: str, options: Spec) -> list[Spec]:
@@ -127,21 +119,18 @@ def _interval(rows: pd.DataFrame, low: str, high: str, colour: str, options: Spe
     if rows[low].isna().all():
         return []
     mark = {"type": "rule", "color": colour, "strokeWidth": 2, "opacity": 0.55}
-    return [
-        {"mark": mark, "encoding": {"x": chart.number_format(low, **options), "x2": {"field": high}, "yOffset": APART}}
-    ]
+    x = chart.number_format(low, **options)
+    encoding = {"x": x, "x2": {"field": high}, "yOffset": APART}
+    return [{"mark": mark, "encoding": encoding}]
 
 
 def _panel(title: str, rows: pd.DataFrame, names: list[str], shown: list[Spec], layer: list[Spec], width: int) -> Spec:
     y = {"field": "loss", "type": "nominal", "sort": names, "title": None}
-    return {
-        "title": title,
-        "width": width,
-        "height": {"step": 30, "for": "position"},
-        "data": {"values": chart.table_rows(rows)},
-        "encoding": {"y": y, "tooltip": shown},
-        "layer": layer,
-    }
+    panel: Spec = {"title": title, "width": width, "height": {"step": 30, "for": "position"}}
+    panel["data"] = {"values": chart.table_rows(rows)}
+    panel["encoding"] = {"y": y, "tooltip": shown}
+    panel["layer"] = layer
+    return panel
 
 
 def loss_tables(study: pd.DataFrame, claims: pd.DataFrame) -> list[dict]:
@@ -153,23 +142,26 @@ def loss_tables(study: pd.DataFrame, claims: pd.DataFrame) -> list[dict]:
     of_setting = dict(iter(study.groupby(SETTING)))
     for key, judged in claims.groupby(SETTING, sort=True):
         rows = of_setting[key]
-        tested = judged[(judged["family"] != "definition") & (judged["verdict"] != NOT_RUN)]
-        out.append(
-            {
-                **dict(zip(SETTING, map(str, key), strict=True)),
-                "n_seeds": str(rows["n_seeds"].max()),
-                "claims": claim_rows(tested),
-                "counts": tested["verdict"].value_counts().to_dict(),
-                "head": list(SHOWN.values()),
-                "losses": [(loss, _loss(rows[rows["loss"] == loss])) for loss in ranked(rows)],
-            }
-        )
+        is_tested = (judged["family"] != "definition") & (judged["verdict"] != NOT_RUN)
+        tested = judged[is_tested]
+        counts = tested["verdict"].value_counts()
+        table: dict[str, Any] = dict(zip(SETTING, map(str, key), strict=True))
+        table["n_seeds"] = str(rows["n_seeds"].max())
+        table["claims"] = claim_rows(tested)
+        table["counts"] = counts.to_dict()
+        table["head"] = list(SHOWN.values())
+        table["losses"] = []
+        for loss in ranked(rows):
+            cells = _loss(rows[rows["loss"] == loss])
+            table["losses"].append((loss, cells))
+        out.append(table)
     return out
 
 
 def ranked(rows: pd.DataFrame) -> list[str]:
     """Losses of rows of loss_study.tsv by overall F1, the best first; by name without truth."""
-    f1 = rows[rows["measure"] == "f1_overall"].set_index("loss")["value"]
+    of_f1 = rows[rows["measure"] == "f1_overall"]
+    f1 = of_f1.set_index("loss")["value"]
     return sorted(set(rows["loss"]), key=lambda loss: (-np.nan_to_num(f1.get(loss, 0.0)), loss))
 
 
@@ -187,11 +179,14 @@ def claim_rows(judged: pd.DataFrame) -> list[dict[str, str]]:
             cells = {"family": family, "text": claim.text, "original": claim.original, "region": region(raw)}
             for scores in SCORES:
                 row = found.get((scores, claim.name))
-                cells[f"measured_{scores}"] = (
-                    "" if row is None or np.isnan(row["measured"]) else claim_text(row["measured"])
-                )
-                cells[f"interval_{scores}"] = "" if row is None else interval_text(row["ci_low"], row["ci_high"])
-                cells[f"verdict_{scores}"] = "" if row is None else row["verdict"]
+                measured = interval = verdict = ""
+                if row is not None:
+                    measured = "" if np.isnan(row["measured"]) else claim_text(row["measured"])
+                    interval = interval_text(row["ci_low"], row["ci_high"])
+                    verdict = row["verdict"]
+                cells[f"measured_{scores}"] = measured
+                cells[f"interval_{scores}"] = interval
+                cells[f"verdict_{scores}"] = verdict
             cells["reason"] = raw["reason"]
             out.append(cells)
     return out
@@ -199,12 +194,16 @@ def claim_rows(judged: pd.DataFrame) -> list[dict[str, str]]:
 
 def region(row: dict) -> str:
     """Where a claim says that its measure lies; nothing for a claim that joins others."""
-    low, high = row["predicted_low"], row["predicted_high"]
+    low = row["predicted_low"]
+    high = row["predicted_high"]
     if np.isnan(low):
         return ""
     if np.isinf(high):
         return f"> {low:g}"
-    return f"< {high:g}" if np.isinf(low) else f"{low:.3g} to {high:.3g}".replace("-", "−")
+    if np.isinf(low):
+        return f"< {high:g}"
+    text = f"{low:.3g} to {high:.3g}"
+    return text.replace("-", "−")
 
 
 def _loss(rows: pd.DataFrame) -> list[dict[str, object]]:
@@ -216,37 +215,48 @@ def _loss(rows: pd.DataFrame) -> list[dict[str, object]]:
             cells.append({"value": "NA", "below": "", "rank": "", "sure": False})
             continue
         row = by_measure.loc[name]
-        has_difference = np.isfinite(row["difference_low"])
-        below = (
-            f"Δ {claim_text(row['difference'])} {interval_text(row['difference_low'], row['difference_high'])}"
-            if has_difference
-            else interval_text(row["ci_low"], row["ci_high"])
-        )
-        rank = rank_range(row["rank_best"], row["rank_worst"])
+        below = _below(row)
         if name == "ratio_of_means":
-            below = verdict_of(by_measure["value"].to_dict()).outcome
-        rank = f"rank {rank}" if rank else ""
-        cells.append(
-            {"value": claim_text(row["value"]), "below": below, "rank": rank, "sure": bool(row["p_holm"] < ALPHA)}
-        )
+            values = by_measure["value"].to_dict()
+            below = verdict_of(values).outcome
+        place = rank_range(row["rank_best"], row["rank_worst"])
+        rank = f"rank {place}" if place else ""
+        is_sure = bool(row["p_holm"] < ALPHA)
+        value = claim_text(row["value"])
+        cells.append({"value": value, "below": below, "rank": rank, "sure": is_sure})
     return cells
+
+
+def _below(row: pd.Series) -> str:
+    """The interval of a value or, where it was compared with no_recon, the difference and its interval."""
+    if not np.isfinite(row["difference_low"]):
+        return interval_text(row["ci_low"], row["ci_high"])
+    difference = claim_text(row["difference"])
+    interval = interval_text(row["difference_low"], row["difference_high"])
+    return f"Δ {difference} {interval}"
 
 
 def claim_text(value: float) -> str:
     """Three significant digits below 1, one decimal above 10, with a real minus sign; NA where undefined."""
     if not np.isfinite(value):
         return "NA"
-    digits = f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
-    return digits.replace("-", "−")
+    size = abs(value)
+    form = ".1f" if size >= 10 else ".2f" if size >= 1 else ".3g"
+    text = f"{value:{form}}"
+    return text.replace("-", "−")
 
 
 def rank_range(best: float, worst: float) -> str:
     """`3` or `3–5`, nothing where undefined."""
     if not np.isfinite(best):
         return ""
-    return f"{best:.0f}" if best == worst else f"{best:.0f}–{worst:.0f}"
+    if best == worst:
+        return f"{best:.0f}"
+    return f"{best:.0f}–{worst:.0f}"
 
 
 def interval_text(low: float, high: float) -> str:
     """`[low, high]`, nothing where undefined."""
-    return f"[{claim_text(low)}, {claim_text(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+    if not np.isfinite(low) or not np.isfinite(high):
+        return ""
+    return f"[{claim_text(low)}, {claim_text(high)}]"

@@ -19,7 +19,8 @@ from ragimpute.reporting import chart, loss_figures
 from ragimpute.reporting.loss_page_tables import PRIMARY, SECONDARY, Found, blocks
 from ragimpute.reporting.page_blocks import fill_blocks, hardware_text
 
-DOCS = Path(__file__).parents[3] / "docs"
+CHECKOUT = Path(__file__).parents[3]
+DOCS = CHECKOUT / "docs"
 TRAININGS, RUNS = "loss_study.tsv", "loss_study_runs.tsv"  # in docs/data
 # cpu_minutes: by rule, the longest first
 RUN_COLUMNS: dict[str, type] = dict.fromkeys(("study", "command", "commit", "hardware", "date", "cpu_minutes"), str)
@@ -31,11 +32,14 @@ def add_study(results: Path, study: str, command: str, commit: str, docs: Path) 
     The machine is that of the results' provenance.json. Raises InputError when a file is missing or has no training.
     """
     made = results / "trainings.tsv"
-    new = tables.read_table(made, trainings_table.COLUMNS).assign(study=study)
+    trainings = tables.read_table(made, trainings_table.COLUMNS)
+    new = trainings.assign(study=study)
     if new.empty:
         raise InputError(f"{made}: no training from scratch; is this the results folder of a study?")
-    run = {"study": study, "command": command, "commit": commit, "hardware": hardware_text(results)}
-    run["date"] = date.fromtimestamp(made.stat().st_mtime).isoformat()
+    day = date.fromtimestamp(made.stat().st_mtime)
+    run = {"study": study, "command": command, "commit": commit}
+    run["hardware"] = hardware_text(results)
+    run["date"] = day.isoformat()
     run["cpu_minutes"] = cpu_minutes(results)
     data = docs / "data"
     _replace(data / TRAININGS, trainings_table.COLUMNS, new, study, trainings_table.DIGITS)
@@ -44,17 +48,21 @@ def add_study(results: Path, study: str, command: str, commit: str, docs: Path) 
 
 def fill_page(docs: Path) -> None:
     """Write the page's tables and its figure from docs/data. Raises InputError when the page lacks a block."""
-    found = Found.of(read_loss_rows(docs / "data" / TRAININGS, trainings_table.COLUMNS))
-    runs = read_loss_rows(docs / "data" / RUNS, RUN_COLUMNS)
+    data = docs / "data"
+    trainings = read_loss_rows(data / TRAININGS, trainings_table.COLUMNS)
+    runs = read_loss_rows(data / RUNS, RUN_COLUMNS)
+    found = Found.of(trainings)
     page = docs / "loss_study.md"
     if not page.is_file():
         raise InputError(f"{page}: no such file; give the folder that has it with --docs")
-    filled = fill_blocks(page, page.read_text(encoding="utf-8"), blocks(found, runs))
+    text = page.read_text(encoding="utf-8")
+    filled = fill_blocks(page, text, blocks(found, runs))
     settings = found.with_study(PRIMARY, SECONDARY)
     if settings:
         losses = pd.concat([found.rows(found.table, one) for one in settings])
         claims = pd.concat([found.rows(found.judged, one) for one in settings])
-        chart.save_figure(loss_figures.loss_figure(losses, claims), docs / "images" / "loss_study.svg")
+        figure = loss_figures.loss_figure(losses, claims)
+        chart.save_figure(figure, docs / "images" / "loss_study.svg")
     with atomic_path(page) as temporary:
         temporary.write_text(filled, encoding="utf-8")
 
@@ -67,7 +75,8 @@ def read_loss_rows(path: Path, columns: dict[str, type]) -> pd.DataFrame:
 def _replace(path: Path, columns: dict[str, type], new: pd.DataFrame, study: str, digits: int = 6) -> None:
     """Write the table at `path` with the rows of `study` replaced by `new`."""
     old = read_loss_rows(path, columns)
-    rows = tables.join_tables([old[old["study"] != study], new], columns)
+    of_others = old[old["study"] != study]
+    rows = tables.join_tables([of_others, new], columns)
     result_tables.write_result_table(rows, columns, path, digits)
 
 
@@ -76,11 +85,14 @@ def cpu_minutes(results: Path) -> str:
     folder = results / "benchmarks"
     seconds: dict[str, float] = {}
     for path in sorted(folder.rglob("*.tsv")):
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        times = pd.to_numeric(pd.read_csv(path, sep="\t")["cpu_time"], errors="coerce")
+        first_part, *_ = path.relative_to(folder).parts
+        rule = first_part.removesuffix(".tsv")
+        benchmark = pd.read_csv(path, sep="\t")
+        times = pd.to_numeric(benchmark["cpu_time"], errors="coerce")
         seconds[rule] = seconds.get(rule, 0.0) + float(times.sum())
     ordered = sorted(seconds.items(), key=lambda pair: (-pair[1], pair[0]))
-    return "; ".join(f"{rule} {time / 60:.1f}" for rule, time in ordered if time >= 3)
+    minutes = {rule: time / 60 for rule, time in ordered if time >= 3}
+    return "; ".join(f"{rule} {time:.1f}" for rule, time in minutes.items())
 
 
 docs_option = click.option(

@@ -49,18 +49,23 @@ class Found:
     @classmethod
     def of(cls, trainings: pd.DataFrame) -> "Found":
         """Of the rows of docs/data/loss_study.tsv."""
-        settings = loss_table.group_trainings(trainings[trainings["learning_rate"].isna()])
-        return cls(settings, loss_table.loss_table(settings), judged_claims.judge_claims(settings), trainings)
+        at_own_rate = trainings["learning_rate"].isna()
+        settings = loss_table.group_trainings(trainings[at_own_rate])
+        table = loss_table.loss_table(settings)
+        judged = judged_claims.judge_claims(settings)
+        return cls(settings, table, judged, trainings)
 
     def with_study(self, *studies: str) -> list[MethodTrainings]:
         """The settings that trainings of one of `studies` belong to."""
-        return [one for one in self.settings if set(one.studies) & set(studies)]
+        wanted = set(studies)
+        return [one for one in self.settings if wanted.intersection(one.studies)]
 
     def rows(self, table: pd.DataFrame, trained: MethodTrainings) -> pd.DataFrame:
         """The rows of one setting, of a table with the columns of its keys."""
         same = np.ones(len(table), dtype=bool)
         for name, value in trained.keys().items():
-            same &= (table[name] == value).to_numpy()
+            has_value = table[name] == value
+            same &= has_value.to_numpy()
         return table[same]
 
 
@@ -78,8 +83,10 @@ def blocks(found: Found, runs: pd.DataFrame) -> dict[str, str]:
     text["training"] = _each(found, main, _training)
     text["monitors"] = _each(found, main, _monitors)
     text["rates"] = _rates(found)
-    text["second_mask"] = _each(found, found.with_study(SECOND_MASK), _claims_of("primary"), _scores)
-    text["gpu"] = _each(found, found.with_study(GPU), _scores, _training, _monitors, absent=GPU_NOT_RUN)
+    second_mask = found.with_study(SECOND_MASK)
+    text["second_mask"] = _each(found, second_mask, _claims_of("primary"), _scores)
+    gpu = found.with_study(GPU)
+    text["gpu"] = _each(found, gpu, _scores, _training, _monitors, absent=GPU_NOT_RUN)
     return text
 
 
@@ -88,35 +95,42 @@ Table = Callable[[Found, MethodTrainings], str]
 
 def _each(found: Found, settings: Sequence[MethodTrainings], *write: Table, absent: str = NOT_RUN) -> str:
     """The tables of each setting under a line that states the setting."""
-    parts = [part for one in settings for part in (_title(one), *(table(found, one) for table in write))]
+    parts = []
+    for one in settings:
+        parts.append(_title(one))
+        parts += [table(found, one) for table in write]
     return "\n\n".join(part for part in parts if part) or absent
 
 
 def _title(one: MethodTrainings) -> str:
-    return (
-        f"**{one.architecture}** (size {one.size}, mask {one.mask} of panel {one.panel}, {one.steps} steps, up to "
-        f"{one.n_seeds()} seeds, {one.n_samples} samples scored)"
-    )
+    network = f"size {one.size}, mask {one.mask} of panel {one.panel}"
+    training = f"{one.steps} steps, up to {one.n_seeds()} seeds, {one.n_samples} samples scored"
+    return f"**{one.architecture}** ({network}, {training})"
 
 
 def _runs(runs: pd.DataFrame) -> str:
-    rows = [
-        [f"`{row.study}`", f"`{row.command}`", f"`{row.commit}`", row.hardware, row.date, row.cpu_minutes]
-        for row in runs.itertuples()
-    ]
-    missing = [name for name in STUDIES if name not in set(runs["study"])]
-    rows += [[f"`{name}`", *["not run", "", "", "", ""]] for name in missing]
-    return markdown_table(["study", "command", "commit", "hardware", "date", "CPU minutes by rule"], rows)
+    rows = []
+    for row in runs.itertuples():
+        made_by = [f"`{cell}`" for cell in (row.study, row.command, row.commit)]
+        rows.append([*made_by, row.hardware, row.date, row.cpu_minutes])
+    present = set(runs["study"])
+    missing = [name for name in STUDIES if name not in present]
+    for name in missing:
+        rows.append([f"`{name}`", "not run", "", "", "", ""])
+    head = ["study", "command", "commit", "hardware", "date", "CPU minutes by rule"]
+    return markdown_table(head, rows)
 
 
 def _counts(found: Found, one: MethodTrainings) -> str:
     judged = found.rows(found.judged, one)
     judged = judged[judged["family"] != "definition"]
-    shown = [verdict for verdict in VERDICTS if verdict in set(judged["verdict"])]
-    rows = [
-        [f"{family}, {scores}", *(str(int((group["verdict"] == verdict).sum())) for verdict in shown)]
-        for (family, scores), group in judged.groupby(["family", "scores"])
-    ]
+    present = set(judged["verdict"])
+    shown = [verdict for verdict in VERDICTS if verdict in present]
+    rows = []
+    for (family, scores), group in judged.groupby(["family", "scores"]):
+        counts = group["verdict"].value_counts()
+        numbers = [str(counts.get(verdict, 0)) for verdict in shown]
+        rows.append([f"{family}, {scores}", *numbers])
     return markdown_table(["family", *shown], rows)
 
 
@@ -125,14 +139,18 @@ def _claims_of(family: str) -> Table:
 
     def table(found: Found, one: MethodTrainings) -> str:
         rows = []
-        for row in claim_rows(found.rows(found.judged, one)):
+        judged = found.rows(found.judged, one)
+        for row in claim_rows(judged):
             if row["family"] != family:
                 continue
             cells = [row["text"], row["original"], row["region"]]
             for scores in SUFFIX:
-                cells += [f"{row[f'measured_{scores}']} {row[f'interval_{scores}']}".strip(), row[f"verdict_{scores}"]]
-            if row["reason"]:
-                cells[4] += f" ({row['reason']})"
+                measured, interval = row[f"measured_{scores}"], row[f"interval_{scores}"]
+                value = f"{measured} {interval}"
+                cells += [value.strip(), row[f"verdict_{scores}"]]
+            reason = row["reason"]
+            if reason:
+                cells[4] += f" ({reason})"
             rows.append(cells)
         head = ["claim", "the original's words", "region", "raw", "verdict", "after temperature", "verdict"]
         return markdown_table(head, rows)
@@ -141,10 +159,10 @@ def _claims_of(family: str) -> Table:
 
 
 def _power(found: Found, one: MethodTrainings) -> str:
-    rows = [
-        [row.text, row.scores, claim_text(row.sd_seeds), claim_text(row.error), claim_text(row.detectable)]
-        for row in judged_claims.power(one).itertuples()
-    ]
+    rows = []
+    for row in judged_claims.power(one).itertuples():
+        numbers = [claim_text(value) for value in (row.sd_seeds, row.error, row.detectable)]
+        rows.append([row.text, row.scores, *numbers])
     if not rows:
         return "No difference has two seeds."
     seeds = judged_claims.PLANNED_SEEDS
@@ -160,7 +178,8 @@ def _definitions() -> str:
 def _wide(found: Found, one: MethodTrainings, column: str) -> pd.DataFrame:
     """`column` of loss_study.tsv by loss (the best overall F1 first) and measure."""
     rows = found.rows(found.table, one)
-    return rows.pivot(index="loss", columns="measure", values=column).reindex(ranked(rows))
+    wide = rows.pivot(index="loss", columns="measure", values=column)
+    return wide.reindex(ranked(rows))
 
 
 def _scores(found: Found, one: MethodTrainings) -> str:
@@ -170,59 +189,76 @@ def _scores(found: Found, one: MethodTrainings) -> str:
     rows = []
     for loss in wide["value"].index:
         at = {column: frame.loc[loss] for column, frame in wide.items()}
-        cells = [f"`{loss}`", str(len(one.losses[loss]["f1_overall"].seeds))]
+        n_seeds = len(one.losses[loss]["f1_overall"].seeds)
+        cells = [f"`{loss}`", str(n_seeds)]
         for measure in COMPARED:
             for suffix in SUFFIX.values():
-                name = measure + suffix
-                limits = interval_text(at["difference_low"][name], at["difference_high"][name])
-                difference = "" if np.isnan(at["difference"][name]) else claim_text(at["difference"][name])
-                mark = "**" if at["p_holm"][name] < ALPHA else ""
-                parts = (claim_text(at["value"][name]), f"{mark}{difference}{mark}", limits)
-                cells.append(" ".join(part for part in parts if part))
+                of_measure = {column: values[measure + suffix] for column, values in at.items()}
+                cells.append(_score(of_measure))
         for measure in LEVELS:
-            cells.append(" / ".join(claim_text(at["value"][measure + suffix]) for suffix in SUFFIX.values()))
+            levels = [claim_text(at["value"][measure + suffix]) for suffix in SUFFIX.values()]
+            cells.append(" / ".join(levels))
         for suffix in SUFFIX.values():
             name = f"f1_overall{suffix}"
-            cells.append(rank_range(at["rank_best"][name], at["rank_worst"][name]))
+            rank = rank_range(at["rank_best"][name], at["rank_worst"][name])
+            cells.append(rank)
         rows.append(cells)
     pairs = [f"{label}, {scores}" for label in COMPARED.values() for scores in (RAW, CALIBRATED)]
-    head = ["loss", "seeds", *pairs, *(f"{label}, raw / calibrated" for label in LEVELS.values())]
-    return markdown_table([*head, "rank by F1, raw", "calibrated"], rows)
+    levels = [f"{label}, raw / calibrated" for label in LEVELS.values()]
+    head = ["loss", "seeds", *pairs, *levels, "rank by F1, raw", "calibrated"]
+    return markdown_table(head, rows)
+
+
+def _score(row: dict[str, float]) -> str:
+    """A value, its difference to no_recon, bold where Holm's correction leaves it, and the difference's interval."""
+    value = claim_text(row["value"])
+    difference = "" if np.isnan(row["difference"]) else claim_text(row["difference"])
+    mark = "**" if row["p_holm"] < ALPHA else ""
+    interval = interval_text(row["difference_low"], row["difference_high"])
+    parts = (value, f"{mark}{difference}{mark}", interval)
+    return " ".join(part for part in parts if part)
 
 
 def _plain(wide: pd.DataFrame, measures: dict[str, str], extra: dict[str, list[str]]) -> str:
-    rows = [
-        [f"`{loss}`", *(claim_text(row[name]) for name in measures), *(values[i] for values in extra.values())]
-        for i, (loss, row) in enumerate(wide.iterrows())
-    ]
+    rows = []
+    for i, (loss, row) in enumerate(wide.iterrows()):
+        measured = [claim_text(row[name]) for name in measures]
+        others = [values[i] for values in extra.values()]
+        rows.append([f"`{loss}`", *measured, *others])
     return markdown_table(["loss", *measures.values(), *extra], rows)
 
 
 def _training(found: Found, one: MethodTrainings) -> str:
-    return _plain(_wide(found, one, "value"), TRAINING, {})
+    wide = _wide(found, one, "value")
+    return _plain(wide, TRAINING, {})
 
 
 def _monitors(found: Found, one: MethodTrainings) -> str:
     wide = _wide(found, one, "value")
-    return _plain(wide, MONITORS, {"verdict": [verdict_of(row.to_dict()).outcome for _, row in wide.iterrows()]})
+    verdicts = [verdict_of(row.to_dict()).outcome for _, row in wide.iterrows()]
+    return _plain(wide, MONITORS, {"verdict": verdicts})
 
 
 def _rates(found: Found) -> str:
     """Each loss at each learning rate, and C minus A at each rate and at each loss's best rate by validation F1."""
     rows = found.trainings
-    varied = set(rows.loc[rows["learning_rate"].notna(), "loss"])
+    at_other_rate = rows["learning_rate"].notna()
+    varied = set(rows.loc[at_other_rate, "loss"])
+    of_varied = rows[rows["loss"].isin(varied)]
     parts = []
-    for one in loss_table.group_trainings(rows[rows["loss"].isin(varied)]):
-        of_setting = rows[rows["method"].isin([f"{one.architecture}.{label}" for label in one.losses])]
+    for one in loss_table.group_trainings(of_varied):
+        methods = {label: f"{one.architecture}.{label}" for label in one.losses}
+        of_setting = rows[rows["method"].isin(methods.values())]
         named = of_setting.drop_duplicates("method").set_index("method")
-        labels = {label: named.loc[f"{one.architecture}.{label}"] for label in one.losses}
+        labels = {label: named.loc[method] for label, method in methods.items()}
         if any(np.isfinite(row["learning_rate"]) for row in labels.values()):
             parts += [_title(one), _rate_table(one, labels), _rate_differences(one, labels)]
     return "\n\n".join(part for part in parts if part) or NOT_RUN
 
 
 def _rate(row: pd.Series) -> str:
-    return "the size's own" if np.isnan(row["learning_rate"]) else f"{row['learning_rate']:g}"
+    rate = row["learning_rate"]
+    return "the size's own" if np.isnan(rate) else f"{rate:g}"
 
 
 def _rate_table(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
@@ -235,12 +271,15 @@ def _rate_table(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
         },
     }
     order = sorted(labels, key=lambda label: (labels[label]["loss"], np.nan_to_num(labels[label]["learning_rate"])))
-    cells = [
-        [f"`{labels[label]['loss']}`", _rate(labels[label]), str(len(one.losses[label]["f1_overall"].seeds))]
-        + [_shown(one.losses[label][name]) for name in measures]
-        for label in order
-    ]
-    return markdown_table(["loss", "learning rate", "seeds", *measures.values()], cells)
+    rows = []
+    for label in order:
+        training = labels[label]
+        measured = one.losses[label]
+        n_seeds = len(measured["f1_overall"].seeds)
+        values = [_shown(measured[name]) for name in measures]
+        rows.append([f"`{training['loss']}`", _rate(training), str(n_seeds), *values])
+    head = ["loss", "learning rate", "seeds", *measures.values()]
+    return markdown_table(head, rows)
 
 
 def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str:
@@ -256,15 +295,21 @@ def _rate_differences(one: MethodTrainings, labels: dict[str, pd.Series]) -> str
         if known:
             best[loss] = max(known, key=lambda label: known[label])
     if len(best) == 2:
-        chosen = f"each at its best by validation F1: {_rate(labels[best[C]])}, {_rate(labels[best[A]])}"
-        pairs.append((chosen, best[C], best[A]))
-    rows = [
-        [rate, *(_shown(one.losses[c][f"f1_overall{s}"] - one.losses[a][f"f1_overall{s}"]) for s in SUFFIX.values())]
-        for rate, c, a in pairs
-    ]
-    return markdown_table(["C − A at the learning rate", "F1, raw", "calibrated"], rows) if rows else ""
+        c, a = best[C], best[A]
+        chosen = f"each at its best by validation F1: {_rate(labels[c])}, {_rate(labels[a])}"
+        pairs.append((chosen, c, a))
+    rows = []
+    for rate, c, a in pairs:
+        names = [f"f1_overall{suffix}" for suffix in SUFFIX.values()]
+        differences = [one.losses[c][name] - one.losses[a][name] for name in names]
+        rows.append([rate, *map(_shown, differences)])
+    if not rows:
+        return ""
+    return markdown_table(["C − A at the learning rate", "F1, raw", "calibrated"], rows)
 
 
 def _shown(measured: Measured) -> str:
     found = contrast(measured)
-    return f"{claim_text(found.mean)} {interval_text(*found.interval())}".strip()
+    interval = interval_text(*found.interval())
+    text = f"{claim_text(found.mean)} {interval}"
+    return text.strip()

@@ -10,8 +10,9 @@ from ragimpute.errors import InputError
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    rule = ["---"] * len(head)
+    joined = [" | ".join(cells) for cells in (head, rule, *rows)]
+    return "\n".join(f"| {line} |" for line in joined)
 
 
 def fill_blocks(page: Path, text: str, blocks: Mapping[str, str]) -> str:
@@ -22,7 +23,8 @@ def fill_blocks(page: Path, text: str, blocks: Mapping[str, str]) -> str:
     for name, content in blocks.items():
         pattern = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
         block = f"<!-- {name} -->\n{content}\n<!-- end -->"
-        text, found = pattern.subn(block.replace("\\", r"\\"), text)
+        literal = block.replace("\\", r"\\")
+        text, found = pattern.subn(literal, text)
         if found != 1:
             raise InputError(f"{page}: it should have one block <!-- {name} --> .. <!-- end -->, and has {found}")
     return text
@@ -37,8 +39,10 @@ def hardware_text(results: Path) -> str:
     if not path.exists():
         raise InputError(f"{path}: no such file; run the study to its end, which writes it")
     try:
-        machine = json.loads(path.read_text(encoding="utf-8"))["hardware"]
+        provenance = json.loads(path.read_text(encoding="utf-8"))
+        machine = provenance["hardware"]
         cores, processor, gpus = machine["cores"], machine["processor"], machine["gpus"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: it does not name the machine of the run ({error}); run the study again") from None
-    return f"{cores} cores, {processor}, {', '.join(gpus) or 'no GPU'}"
+    named_gpus = ", ".join(gpus) or "no GPU"
+    return f"{cores} cores, {processor}, {named_gpus}"

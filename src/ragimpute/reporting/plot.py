@@ -17,9 +17,9 @@ from ragimpute.reporting.study_tables import StudyTables
 
 def draw(tables: StudyTables) -> dict[str, chart.Spec]:
     """The figures FIGURES of one mask's `tables`."""
-    styles = style.method_styles(tables.summary)
-    architectures = dict(zip(tables.summary["method"], tables.summary["architecture"], strict=True))
-    metrics = tables.metrics
+    summary, metrics, curves = tables.summary, tables.metrics, tables.curves
+    styles = style.method_styles(summary)
+    architectures = dict(zip(summary["method"], summary["architecture"], strict=True))
     drawn = {"r2_by_mac": accuracy_figures.r2_by_mac(metrics, styles)}
     drawn["accuracy"] = accuracy_figures.accuracy_figure(metrics, styles)
     drawn["differences"] = accuracy_figures.difference_figure(tables.comparisons, styles)
@@ -30,8 +30,8 @@ def draw(tables: StudyTables) -> dict[str, chart.Spec]:
     drawn["estimates"] = accuracy_figures.estimates(metrics, styles)
     drawn["along"] = position_figures.accuracy_along_region(tables.along, styles)
     drawn["painting"] = position_figures.painting_figure(tables.painting)
-    drawn["training"] = training_figures.training_figure(tables.curves, architectures, styles)
-    drawn["monitors"] = training_figures.monitor_figure(tables.curves, architectures, styles)
+    drawn["training"] = training_figures.training_figure(curves, architectures, styles)
+    drawn["monitors"] = training_figures.monitor_figure(curves, architectures, styles)
     drawn["loss_study"] = loss_figures.loss_figure(tables.loss_study, tables.claims)
     return {name: drawn[name] for name in FIGURES}
 
@@ -41,4 +41,5 @@ def plot_all(tables: StudyTables, folder: Path) -> None:
     for mask, rows in tables.masks():
         for name, spec in draw(rows).items():
             for suffix in chart.SUFFIXES:
-                chart.save_figure(spec, folder / f"{name}.{mask}.{suffix}")
+                path = folder / f"{name}.{mask}.{suffix}"
+                chart.save_figure(spec, path)

@@ -22,30 +22,28 @@ def accuracy_along_region(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Sp
     """
     title = "Accuracy along the chromosome"
     keys = ["method", "chrom", "start", "end", "cm_start", "cm_end", "n_typed", "n_sites"]
-    means = rows.groupby(keys)[list(MEASURES)].mean().reset_index()
+    of_windows = rows.groupby(keys)[list(MEASURES)]
+    means = of_windows.mean().reset_index()
     measured = [name for name in MEASURES if means[name].notna().any()]
     shown = [name for name in measured if name != "r2_info"] or measured
     if not shown:
         return chart.nothing(title, "Nothing to show: no method gives a dosage that varies, or an estimate of r².")
-    kb = (means["end"] - means["start"] + 1) / 1000
-    means = means.assign(
-        mb=(means["start"] + means["end"]) / 2e6,
-        typed=means["n_typed"] / kb * 100,
-        rate=(means["cm_end"] - means["cm_start"]) / kb * 1000,
-    )
+    start, end = means["start"], means["end"]
+    kb = (end - start + 1) / 1000
+    mb = (start + end) / 2e6
+    typed_per_100_kb = means["n_typed"] / kb * 100
+    cm_per_mb = (means["cm_end"] - means["cm_start"]) / kb * 1000
+    means = means.assign(mb=mb, typed=typed_per_100_kb, rate=cm_per_mb)
     columns = ["method", "chrom", "mb", "start", "end", "n_typed", "n_sites", "typed", "rate", *shown]
     chromosomes = ordered_chromosomes(means["chrom"])
-    width = (int(means["end"].iloc[0]) - int(means["start"].iloc[0]) + 1) / 1000
+    width = kb.iloc[0]
     caption = (
         f"r² over all genotypes of windows of {width:,.0f} kb. Below: typed sites (bars) and recombination (line) of "
         f"each window. {ZOOM}"
     )
-    body = {
-        **chart.of_methods(means[columns], styles),
-        "vconcat": [
-            _chromosome(name, f"zoom_{i}", shown, styles, len(chromosomes) > 1) for i, name in enumerate(chromosomes)
-        ],
-    }
+    body = chart.of_methods(means[columns], styles)
+    titled = len(chromosomes) > 1
+    body["vconcat"] = [_chromosome(name, f"zoom_{i}", shown, styles, titled) for i, name in enumerate(chromosomes)]
     return chart.chart(title, caption, body, wide=True)
 
 
@@ -55,14 +53,19 @@ def _chromosome(name: str, zoom: str, shown: list[str], styles: Mapping[str, Sty
     window = {"method": "method", "start": "from", "end": "to", "n_sites": "untyped sites"}
     panels: list[Spec] = []
     for measure in shown:
-        y = chart.number_format(measure, MEASURES[measure], scale={"zero": False}, axis={"tickCount": 4})
-        line, points = chart.lines(x, y, styles, chart.tooltips({**window, f"{measure}:Q": MEASURES[measure]}))
-        zooming = {} if panels else {"params": [_zoom(zoom)]}
-        panels.append({"width": chart.WIDTH, "height": 120, "layer": [line, {**points, **zooming}]})
-    panels.append(_landscape({**x, "axis": {"grid": False}, "title": f"position on chromosome {name} (Mb)"}))
+        label = MEASURES[measure]
+        y = chart.number_format(measure, label, scale={"zero": False}, axis={"tickCount": 4})
+        tooltips = chart.tooltips({**window, f"{measure}:Q": label})
+        line, points = chart.lines(x, y, styles, tooltips)
+        if not panels:
+            points["params"] = [_zoom(zoom)]
+        panels.append({"width": chart.WIDTH, "height": 120, "layer": [line, points]})
+    position = {**x, "axis": {"grid": False}, "title": f"position on chromosome {name} (Mb)"}
+    panels.append(_landscape(position))
     title = {"title": f"chromosome {name}"} if titled else {}
-    filtered = {"transform": [{"filter": f"datum.chrom === {json.dumps(name)}"}]}
-    return {**title, **filtered, "vconcat": panels, "spacing": 6, "resolve": {"scale": {"x": "shared"}}}
+    filtered = {"filter": f"datum.chrom === {json.dumps(name)}"}
+    shared_x = {"scale": {"x": "shared"}}
+    return {**title, "transform": [filtered], "vconcat": panels, "spacing": 6, "resolve": shared_x}
 
 
 def _zoom(name: str) -> Spec:
@@ -74,19 +77,19 @@ def _zoom(name: str) -> Spec:
 def _landscape(x: Spec) -> Spec:
     """Typed sites per 100 kb and cM per Mb of the windows: the same for all methods."""
     shown = chart.tooltips({"start": "from", "end": "to", "n_typed": "typed sites", "rate:Q": "cM per Mb"})
-    once: list[Spec] = [
-        {"aggregate": [], "groupby": ["mb", "start", "end", "n_typed", "typed", "rate"]},
-        *({"calculate": f"datum.{end} / 1e6", "as": f"{end}_mb"} for end in ("start", "end")),
-    ]
-    typed: Spec = {"mark": {"type": "bar", "color": FAINT, "opacity": 0.6}}
-    typed["encoding"] = {
-        **{"x": {**x, "field": "start_mb"}, "x2": {"field": "end_mb"}, "tooltip": shown},
-        **{"y": chart.number_format("typed", "typed / 100 kb", axis={"tickCount": 3}), "y2": {"datum": 0}},
-    }
-    rate = {"mark": {"type": "line", "interpolate": "step", "color": INK, "strokeWidth": 1.3}}
-    rate["encoding"] = {"x": x, "y": chart.number_format("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})}
-    view = {"width": chart.WIDTH, "height": 70, "transform": once, "layer": [typed, rate]}
-    return {**view, "resolve": {"scale": {"y": "independent"}}}
+    once = {"aggregate": [], "groupby": ["mb", "start", "end", "n_typed", "typed", "rate"]}
+    ends_mb = [{"calculate": f"datum.{end} / 1e6", "as": f"{end}_mb"} for end in ("start", "end")]
+    bar = {"type": "bar", "color": FAINT, "opacity": 0.6}
+    from_start = {**x, "field": "start_mb"}
+    typed_y = chart.number_format("typed", "typed / 100 kb", axis={"tickCount": 3})
+    ends = {"x": from_start, "x2": {"field": "end_mb"}, "tooltip": shown, "y": typed_y, "y2": {"datum": 0}}
+    typed = {"mark": bar, "encoding": ends}
+    line = {"type": "line", "interpolate": "step", "color": INK, "strokeWidth": 1.3}
+    rate_y = chart.number_format("rate", "cM / Mb", axis={"tickCount": 3, "grid": False})
+    rate = {"mark": line, "encoding": {"x": x, "y": rate_y}}
+    view: Spec = {"width": chart.WIDTH, "height": 70, "transform": [once, *ends_mb], "layer": [typed, rate]}
+    view["resolve"] = {"scale": {"y": "independent"}}
+    return view
 
 
 def painting_figure(pieces: pd.DataFrame) -> Spec:
@@ -100,38 +103,38 @@ def painting_figure(pieces: pd.DataFrame) -> Spec:
     known = (pieces["population"] != "NA").any()
     copied = pieces["neighbour"] + " (" + pieces["neighbour_haplotype"].astype(str) + ")"
     group = pieces["population"] if known else copied
-    most = list(pieces.groupby(group)["cm"].sum().sort_values(ascending=False, kind="stable").index[: len(CATEGORIES)])
-    rows = pieces.assign(
-        copied=copied,
-        group=group.where(group.isin(most), OTHERS),
-        row=pieces["sample"] + " · " + pieces["haplotype"].astype(str),
-        from_mb=pieces["start"] / 1e6,
-        to_mb=pieces["end"] / 1e6,
-    )
+    lengths = pieces.groupby(group)["cm"].sum()
+    longest_first = lengths.sort_values(ascending=False, kind="stable")
+    most = list(longest_first.index[: len(CATEGORIES)])
+    shown_group = group.where(group.isin(most), OTHERS)
+    row = pieces["sample"] + " · " + pieces["haplotype"].astype(str)
+    from_mb, to_mb = pieces["start"] / 1e6, pieces["end"] / 1e6
+    rows = pieces.assign(copied=copied, group=shown_group, row=row, from_mb=from_mb, to_mb=to_mb)
+    chrom = rows["chrom"].iloc[0]
+    meaning = "its population" if known else "the reference haplotype"
     caption = (
-        f"Each line: one haplotype of a target sample on chromosome {rows['chrom'].iloc[0]}, cut into the fewest "
+        f"Each line: one haplotype of a target sample on chromosome {chrom}, cut into the fewest "
         "pieces of which each is of a reference haplotype that retrieval ranks among the four best all along it. "
-        f"Colour: {'its population' if known else 'the reference haplotype'}. {ZOOM}"
+        f"Colour: {meaning}. {ZOOM}"
     )
-    names = [*most, *([OTHERS] if (rows["group"] == OTHERS).any() else [])]
+    has_others = (shown_group == OTHERS).any()
+    names = [*most, OTHERS] if has_others else most
     colours = [*CATEGORIES[: len(most)], FAINT][: len(names)]
-    legend = {"symbolType": "square", "symbolOpacity": 1}
-    encoding = {
-        "x": chart.number_format("from_mb", "position (Mb)", scale={"zero": False, "nice": False}),
-        "x2": {"field": "to_mb"},
-        "y": {"field": "row", "type": "nominal", "title": None, "axis": {"grid": False, "ticks": False}},
-        "color": {
-            **{"field": "group", "type": "nominal", "scale": {"domain": names, "range": colours}, "legend": legend}
-        },
-        "tooltip": chart.tooltips(
-            {
-                **{"row": "target", "copied": "copied from", "population": "population"},
-                **{"start": "from", "end": "to", "cm:Q": "cM", "n_typed": "typed sites"},
-            }
-        ),
-    }
     columns = ["row", "copied", "population", "start", "end", "cm", "n_typed", "group", "from_mb", "to_mb"]
-    bars = {"mark": {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 1, "clip": True}}
-    layer = [{**bars, "encoding": encoding, "params": [_zoom("zoom")]}]
-    view = {"width": chart.WIDTH, "height": {"step": 22}, "layer": layer}
-    return chart.chart(title, caption, {"data": {"values": chart.table_rows(rows[columns])}, **view}, wide=True)
+    data = {"values": chart.table_rows(rows[columns])}
+    bar = {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 1, "clip": True}
+    pieces_layer = {"mark": bar, "encoding": _painted(names, colours), "params": [_zoom("zoom")]}
+    body = {"data": data, "width": chart.WIDTH, "height": {"step": 22}, "layer": [pieces_layer]}
+    return chart.chart(title, caption, body, wide=True)
+
+
+def _painted(names: list[str], colours: list[str]) -> Spec:
+    """The encoding of the pieces of a painting: `names` of groups and their colours."""
+    x = chart.number_format("from_mb", "position (Mb)", scale={"zero": False, "nice": False})
+    y = {"field": "row", "type": "nominal", "title": None, "axis": {"grid": False, "ticks": False}}
+    scale = {"domain": names, "range": colours}
+    legend = {"symbolType": "square", "symbolOpacity": 1}
+    colour = {"field": "group", "type": "nominal", "scale": scale, "legend": legend}
+    titles = {"row": "target", "copied": "copied from", "population": "population"}
+    titles |= {"start": "from", "end": "to", "cm:Q": "cM", "n_typed": "typed sites"}
+    return {"x": x, "x2": {"field": "to_mb"}, "y": y, "color": colour, "tooltip": chart.tooltips(titles)}

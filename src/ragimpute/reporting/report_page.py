@@ -42,10 +42,12 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
         lstrip_blocks=True,
     )
     # the page's script with Vega, Vega-Lite and vega-embed, which it refers to, in one
-    script = vl_convert.javascript_bundle((TEMPLATES / "report.js").read_text(encoding="utf-8"))
+    source = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = vl_convert.javascript_bundle(source)
     # what would end the script element is cut in two, which JavaScript does not see
     script = script.replace("</script", r"<\/script")
-    html = environment.get_template("report.html.jinja").render(page_context(inputs), script=script)
+    template = environment.get_template("report.html.jinja")
+    html = template.render(page_context(inputs), script=script)
     with atomic_path(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
 
@@ -63,9 +65,10 @@ def page_context(inputs: ReportInputs) -> dict:
     trained = metrics["architecture"] != NOT_TRAINED
     context: dict = {"version": __version__, "date": date.today().isoformat()}
     context["on_dark"] = {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()}
-    context["masks"] = [
-        report_of_mask.mask_context(mask, of_mask, inputs.figures, sizes) for mask, of_mask in tables.masks()
-    ]
+    context["masks"] = []
+    for mask, of_mask in tables.masks():
+        context_of_mask = report_of_mask.mask_context(mask, of_mask, inputs.figures, sizes)
+        context["masks"].append(context_of_mask)
     context["sizes"] = sizes
     context["methods"] = set(summary["method"])
     context["weights"] = set(summary["weights"])
@@ -83,4 +86,8 @@ def architecture_sizes(config: dict, tables: StudyTables) -> dict[str, str]:
     """Architecture -> size, of those that were trained; "unknown" where the configuration does not say."""
     training = config.get("training") or {}
     trained = sorted(set(tables.summary["architecture"]) - {NOT_TRAINED})
-    return {name: str((training.get(name) or {}).get("size", "unknown")) for name in trained}
+    sizes = {}
+    for name in trained:
+        settings = training.get(name) or {}
+        sizes[name] = str(settings.get("size", "unknown"))
+    return sizes

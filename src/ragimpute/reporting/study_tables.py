@@ -48,9 +48,11 @@ class StudyTables:
         found["metrics"] = result_tables.of_genome(metrics)
         found["comparisons"] = result_tables.of_genome(comparisons)
         painted = [tables.read_table(path, painting.COLUMNS) for path in paintings]
-        return cls(**found, painting=tables.join_tables(painted, painting.COLUMNS))
+        paintings_of_masks = tables.join_tables(painted, painting.COLUMNS)
+        return cls(**found, painting=paintings_of_masks)
 
     def masks(self) -> Iterator[tuple[str, "StudyTables"]]:
         """Each mask of metrics.tsv with its rows of every table."""
         for mask in sorted(set(self.metrics["mask"])):
-            yield mask, StudyTables(**{name: table[table["mask"] == mask] for name, table in vars(self).items()})
+            of_mask = {name: table[table["mask"] == mask] for name, table in vars(self).items()}
+            yield mask, StudyTables(**of_mask)

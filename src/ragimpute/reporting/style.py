@@ -1,5 +1,6 @@
 """How figures look: one style per method, the same in every figure, readable with any colour vision and in print."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,20 +8,22 @@ import pandas as pd
 
 # Okabe and Ito's palette: told apart with any colour vision, and in grey by the shapes and dashes
 SOLID: tuple[int, ...] = (1, 0)
+DOTTED, DASHED, DASH_DOTTED = (2, 2), (6, 3), (8, 3, 2, 3)
 BASELINE_STYLES: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "beagle": ("#000000", "circle", SOLID),
-    "beagle_once": ("#000000", "triangle-down", (2, 2)),
-    "beagle_tuned": ("#555555", "square", (6, 3)),
-    "minimac4": ("#cc79a7", "triangle-up", (8, 3, 2, 3)),
-    "li_stephens": ("#009e73", "diamond", (6, 3)),
-    "copy_nearest": ("#56b4e9", "triangle-left", (8, 3, 2, 3)),
-    "frequency": ("#999999", "cross", (2, 2)),
+    "beagle_once": ("#000000", "triangle-down", DOTTED),
+    "beagle_tuned": ("#555555", "square", DASHED),
+    "minimac4": ("#cc79a7", "triangle-up", DASH_DOTTED),
+    "li_stephens": ("#009e73", "diamond", DASHED),
+    "copy_nearest": ("#56b4e9", "triangle-left", DASH_DOTTED),
+    "frequency": ("#999999", "cross", DOTTED),
 }
 ARCHITECTURE_COLOURS = {"copy_rag": "#0072b2", "bert_rag": "#d55e00"}
 OTHER_COLOURS = ("#e69f00", "#56b4e9", "#cc79a7")
 CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # of anything but methods
 SHAPES = ("triangle-up", "square", "triangle-down", "diamond", "triangle-right", "cross", "triangle-left", "circle")
-DASHES: tuple[tuple[int, ...], ...] = (SOLID, (6, 3), (8, 3, 2, 3), (2, 2), (8, 2, 2, 2, 2, 2), (10, 6), (2, 6))
+_OTHER_DASHES = ((8, 2, 2, 2, 2, 2), (10, 6), (2, 6))
+DASHES: tuple[tuple[int, ...], ...] = (SOLID, DASHED, DASH_DOTTED, DOTTED, *_OTHER_DASHES)
 
 INK, SOFT, FAINT, GRID, PAPER = "#222222", "#555555", "#999999", "#dddddd", "#ffffff"
 # the same hues on a dark page, lighter where they would not be seen
@@ -30,22 +33,24 @@ ON_DARK = {
 }
 # vl-convert brings this font along, so that text is as wide on every machine and an SVG has the same bytes
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+_AXIS = {
+    **{"gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT, "labelColor": SOFT, "titleColor": INK},
+    **{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 260},
+    **{"labelOverlap": "greedy", "labelSeparation": 6},
+}
+_LEGEND = {
+    **{"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "labelLimit": 260, "orient": "bottom"},
+    **{"columns": 3, "columnPadding": 48, "symbolSize": 60, "symbolStrokeWidth": 2, "title": None},
+}
 CONFIG: dict[str, Any] = {
     "font": FONT,
     "background": PAPER,
     "aria": False,  # the page gives each figure one label; the values stand in tables
     "view": {"stroke": None},
-    "axis": {
-        **{"gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT, "labelColor": SOFT, "titleColor": INK},
-        **{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 260},
-        **{"labelOverlap": "greedy", "labelSeparation": 6},
-    },
+    "axis": _AXIS,
     "title": {"color": INK, "fontSize": 12, "fontWeight": "bold", "anchor": "start"},
     "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "labelFontWeight": "bold"},
-    "legend": {
-        **{"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "labelLimit": 260, "orient": "bottom"},
-        **{"columns": 3, "columnPadding": 48, "symbolSize": 60, "symbolStrokeWidth": 2, "title": None},
-    },
+    "legend": _LEGEND,
     "text": {"color": SOFT, "fontSize": 11},
     "rule": {"color": SOFT},
 }
@@ -66,22 +71,26 @@ def method_styles(summary: pd.DataFrame) -> dict[str, Style]:
     """The style of each method of a summary table (one mask), in the order of legends; the selected row is solid."""
     kinds = sorted({_kind(row) for row in summary.itertuples() if row.architecture != "NA"})
     others = sorted(set(summary["architecture"]) - {"NA", *ARCHITECTURE_COLOURS})
-    colours = ARCHITECTURE_COLOURS | {name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(others)}
+    colours = ARCHITECTURE_COLOURS | dict(zip(others, itertools.cycle(OTHER_COLOURS), strict=False))
     styles = {}
     for row in summary.itertuples():
+        method = row.method
         if row.architecture == "NA":
-            colour, shape, dash = BASELINE_STYLES.get(row.method, (FAINT, "circle", (2, 2)))
-            styles[row.method] = Style(colour, shape, dash, False, (1, row.method))
+            colour, shape, dash = BASELINE_STYLES.get(method, (FAINT, "circle", DOTTED))
+            styles[method] = Style(colour, shape, dash, False, (1, method))
             continue
-        i, selected = kinds.index(_kind(row)), bool(row.selected)
-        dash = SOLID if selected else DASHES[(i + 1) % len(DASHES)]
-        styles[row.method] = Style(
-            colours[row.architecture], SHAPES[i % len(SHAPES)], dash, selected, (0 if selected else 2, row.method)
-        )
+        kind = kinds.index(_kind(row))
+        colour = colours[row.architecture]
+        shape = SHAPES[kind % len(SHAPES)]
+        selected = bool(row.selected)
+        dash = SOLID if selected else DASHES[(kind + 1) % len(DASHES)]
+        place = 0 if selected else 2
+        styles[method] = Style(colour, shape, dash, selected, (place, method))
     return dict(sorted(styles.items(), key=lambda item: item[1].rank))
 
 
 def _kind(row: Any) -> str:
     """What a trained method's shape and dash stand for: its name without architecture and weights."""
-    words = row.method.split(".")[1:]
-    return ".".join(word for word in words if word != row.weights) or row.loss
+    _, *words = row.method.split(".")
+    kind = ".".join(word for word in words if word != row.weights)
+    return kind or row.loss

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +17,8 @@ SMALL_NOTE = "bert_rag at size small is made for two cores; it does not rank arc
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[int] = ()) -> None:
     """Print a table to standard output; the rows at `bold` stand out. A header of empty names is not shown."""
     if not sys.stdout.isatty():
-        _print_plain(title, [header, *rows] if any(header) else rows)
+        lines = [header, *rows] if any(header) else rows
+        _print_plain(title, lines)
         return
     # file names and sample names may hold brackets, which are no markup
     table = Table(title=title, title_justify="left", show_header=any(header))
@@ -29,7 +31,8 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 def print_facts(title: str, facts: dict[str, str]) -> None:
     """Print names and what they stand for."""
-    print_table(title, ("", ""), list(facts.items()))
+    rows = list(facts.items())
+    print_table(title, ("", ""), rows)
 
 
 def print_summary(table: pd.DataFrame) -> None:
@@ -38,7 +41,8 @@ def print_summary(table: pd.DataFrame) -> None:
         ordered = group.sort_values("r2_rare", ascending=False, kind="stable")
         header = ["method", "seeds", *(name.replace("_", " ") for name in _SHOWN)]
         rows = [_cells(row) for _, row in ordered.iterrows()]
-        print_table(f"panel {panel}, mask {mask}", header, rows, ordered["selected"].to_numpy().nonzero()[0])
+        selected = np.flatnonzero(ordered["selected"])
+        print_table(f"panel {panel}, mask {mask}", header, rows, selected)
     if table["selected"].any():
         print(SELECTED_NOTE)
     if "bert_rag" in set(table["architecture"]):
@@ -47,7 +51,10 @@ def print_summary(table: pd.DataFrame) -> None:
 
 def _cells(row: pd.Series) -> list[str]:
     mark = " *" if row["selected"] else ""
-    return [row["method"] + mark, str(row["n_seeds"]), *(_number(row[name]) for name in _SHOWN)]
+    name = row["method"] + mark
+    n_seeds = str(row["n_seeds"])
+    values = [_number(row[column]) for column in _SHOWN]
+    return [name, n_seeds, *values]
 
 
 def _number(value: float) -> str:
@@ -58,12 +65,17 @@ def _print_plain(title: str, lines: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(title)
     for line in lines:
-        cells = [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
-        print("  ".join(cells).rstrip())
+        (name, name_width), *others = zip(line, widths, strict=True)
+        cells = [name.ljust(name_width)]
+        cells += [value.rjust(width) for value, width in others]
+        text = "  ".join(cells)
+        print(text.rstrip())
 
 
 if __name__ == "__main__":
     from ragimpute import tables
     from ragimpute.evaluation import result_tables
 
-    print_summary(tables.read_table(Path(sys.argv[1]), result_tables.SUMMARY_COLUMNS))
+    path = Path(sys.argv[1])
+    summary = tables.read_table(path, result_tables.SUMMARY_COLUMNS)
+    print_summary(summary)

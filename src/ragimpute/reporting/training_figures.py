@@ -47,49 +47,56 @@ def _by_step(
     measures: Mapping[str, str],
 ) -> Spec:
     """A row of panels for each of `measures` (metric -> label), and one for the switches if there are any."""
-    rows = curves.assign(architecture=curves["method"].map(dict(architectures))).dropna(subset="architecture")
-    rows = rows[rows["metric"].isin(measures) | ((rows["metric"] == SWITCHED) & (rows["value"] > 0))]
-    found = [metric for metric in measures if metric in set(rows["metric"])]
+    architecture = curves["method"].map(dict(architectures))
+    rows = curves.assign(architecture=architecture).dropna(subset="architecture")
+    had_switched = (rows["metric"] == SWITCHED) & (rows["value"] > 0)
+    rows = rows[rows["metric"].isin(measures) | had_switched]
+    metrics, methods = set(rows["metric"]), set(rows["method"])
+    found = [metric for metric in measures if metric in metrics]
     if not found:
         return chart.nothing(title, UNTRAINED)
-    trained = {method: style for method, style in styles.items() if method in set(rows["method"])}
-    last = SWITCHED if SWITCHED in set(rows["metric"]) else found[-1]
+    trained = {method: style for method, style in styles.items() if method in methods}
+    last = SWITCHED if SWITCHED in metrics else found[-1]
     panels = [_lines(rows, metric, measures[metric], trained, metric == last) for metric in found]
     if last == SWITCHED:
         panels.append(_switches(trained))
     for panel in panels[1:]:
-        panel["facet"]["column"]["header"] = {"labels": False}
-    body = {**chart.of_methods(rows, trained), "vconcat": panels, "spacing": 8}
+        column = panel["facet"]["column"]
+        column["header"] = {"labels": False}
+    body = chart.of_methods(rows, trained)
+    body["vconcat"] = panels
+    body["spacing"] = 8
     return chart.chart(title, caption, body)
 
 
 def _row(metric: str, view: Spec) -> Spec:
     """`view` of the rows of `metric`, once for each architecture, on steps of its own."""
-    return {
-        "transform": [{"filter": f"datum.metric === '{metric}'"}],
-        "facet": {"column": {"field": "architecture", "type": "nominal", "title": None}},
-        "spec": {"width": COLUMN, **view},
-        "resolve": {"scale": {"x": "independent"}},
-    }
+    filtered = {"filter": f"datum.metric === '{metric}'"}
+    column = {"field": "architecture", "type": "nominal", "title": None}
+    row: Spec = {"transform": [filtered], "facet": {"column": column}}
+    row["spec"] = {"width": COLUMN, **view}
+    row["resolve"] = {"scale": {"x": "independent"}}
+    return row
 
 
 def _lines(rows: pd.DataFrame, metric: str, label: str, styles: Mapping[str, Style], last: bool) -> Spec:
-    logarithmic = metric in LOGARITHMIC and rows.loc[rows["metric"] == metric, "value"].min() > 0
-    x = chart.number_format("last_step", "step" if last else None, scale=STEPS)
-    y = chart.number_format(
-        "value", label, scale={"type": "log"} if logarithmic else {"zero": False}, axis={"tickCount": 4}
-    )
+    values = rows.loc[rows["metric"] == metric, "value"]
+    logarithmic = metric in LOGARITHMIC and values.min() > 0
+    scale = {"type": "log"} if logarithmic else {"zero": False}
+    title = "step" if last else None
+    x = chart.number_format("last_step", title, scale=STEPS)
+    y = chart.number_format("value", label, scale=scale, axis={"tickCount": 4})
     shown = chart.tooltips({"method": "method", "last_step": "step", "value:Q": label, "n_seeds": "seeds"})
-    return _row(metric, {"height": 130, "layer": chart.lines(x, y, styles, shown)})
+    layer = chart.lines(x, y, styles, shown)
+    return _row(metric, {"height": 130, "layer": layer})
 
 
 def _switches(styles: Mapping[str, Style]) -> Spec:
-    encoding = {
-        "x": chart.number_format("first_step", "step", scale=STEPS),
-        "x2": {"field": "last_step"},
-        "y": {"field": "method", "type": "nominal", "title": SWITCHED, "axis": {"labels": False, "ticks": False}},
-        **chart.method_encoding(styles, "color"),
-        "opacity": chart.number_format("value", scale={"domain": [0, 1], "range": [0, 1]}, legend=None),
-        "tooltip": chart.tooltips({"method": "method", "epoch": "epoch", "value:Q": "share of steps switched"}),
-    }
-    return _row(SWITCHED, {"height": {"step": 12}, "mark": {"type": "bar", "size": 8}, "encoding": encoding})
+    x = chart.number_format("first_step", "step", scale=STEPS)
+    y = {"field": "method", "type": "nominal", "title": SWITCHED, "axis": {"labels": False, "ticks": False}}
+    colour = chart.method_encoding(styles, "color")
+    opacity = chart.number_format("value", scale={"domain": [0, 1], "range": [0, 1]}, legend=None)
+    shown = chart.tooltips({"method": "method", "epoch": "epoch", "value:Q": "share of steps switched"})
+    encoding = {"x": x, "x2": {"field": "last_step"}, "y": y, **colour, "opacity": opacity, "tooltip": shown}
+    bar = {"type": "bar", "size": 8}
+    return _row(SWITCHED, {"height": {"step": 12}, "mark": bar, "encoding": encoding})

@@ -38,8 +38,10 @@ AT_IMPORT = "at import"
 def digest(verb: str, cli_module: str, without: tuple[str, ...] = (), root: Path = ROOT) -> str:
     """SHA-256 of the definitions that `reached` finds, their names included; remembered by the process."""
     found = hashlib.sha256()
-    for name, definition in sorted(reached(verb, cli_module, without, root).items()):
-        found.update(f"{name}\0{definition.text}\0".encode())
+    definitions = reached(verb, cli_module, without, root)
+    for name, definition in sorted(definitions.items()):
+        entry = f"{name}\0{definition.text}\0"
+        found.update(entry.encode())
     return found.hexdigest()
 
 
@@ -50,7 +52,9 @@ def reached(verb: str, cli_module: str, without: tuple[str, ...] = (), root: Pat
     `root` is the folder of the package. Raises FileNotFoundError when there is no such module, and KeyError when it has
     no such function.
     """
-    return _Search(root, frozenset(without) | LEFT_OUT).from_verb(verb, f"{PACKAGE}.cli.{cli_module}")
+    left_out = LEFT_OUT.union(without)
+    search = _Search(root, left_out)
+    return search.from_verb(verb, f"{PACKAGE}.cli.{cli_module}")
 
 
 @cache
@@ -60,8 +64,11 @@ def of_other_architectures(architecture: str, root: Path = ROOT) -> tuple[str, .
     Each architecture has a folder of its name.
     """
     others = [path for path in (root / "models").glob("*_rag") if path.name != architecture]
-    modules = [path for folder in others for path in folder.glob("*.py")]
-    names = [f"{PACKAGE}.models.{path.parent.name}.{path.stem}".removesuffix(".__init__") for path in modules]
+    names = []
+    for folder in others:
+        for path in folder.glob("*.py"):
+            name = f"{PACKAGE}.models.{folder.name}.{path.stem}"
+            names.append(name.removesuffix(".__init__"))
     return tuple(sorted(names))
 
 
@@ -82,24 +89,32 @@ class _Search:
         if module is None:
             raise FileNotFoundError(f"no module {start} in {self._root}")
         name = f"{verb.replace('-', '_')}_command"
-        self._add(start, name, module.definitions[name])
+        function = module.definitions[name]
+        self._add(start, name, function)
         while self._queue:
             where, definition = self._queue.pop()
             self._follow(where, definition)
         return self._found
 
     def _path(self, name: str) -> Path:
-        path = self._root.joinpath(*name.split(".")[1:])
+        _, *parts = name.split(".")
+        path = self._root.joinpath(*parts)
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     def _module(self, name: str) -> ParsedModule | None:
         """The module called `name`, None when there is none in this package or it is left out."""
         if name not in self._modules:
-            path = self._path(name)
-            known = name.split(".")[0] == PACKAGE and name not in self._left_out and path.is_file()
-            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            self._modules[name] = parse_module(path.read_text(encoding="utf-8"), f"{package}.") if known else None
+            self._modules[name] = self._parsed(name)
         return self._modules[name]
+
+    def _parsed(self, name: str) -> ParsedModule | None:
+        path = self._path(name)
+        is_ours = name.split(".")[0] == PACKAGE
+        if not is_ours or name in self._left_out or not path.is_file():
+            return None
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        text = path.read_text(encoding="utf-8")
+        return parse_module(text, f"{package}.")
 
     def _add(self, module: str, name: str, definition: Definition) -> None:
         key = f"{module}:{name}"
@@ -114,7 +129,8 @@ class _Search:
         if name in self._begun or not name:
             return
         self._begun.add(name)
-        self._begin(name.rpartition(".")[0])
+        package, _, _ = name.rpartition(".")
+        self._begin(package)
         module = self._module(name)
         if module is None:
             return
@@ -146,8 +162,10 @@ class _Search:
         for source in definition.runs:
             self._begin_imported(source)
         for path in definition.names:
-            if path[0] in definition.imports:
-                self._add_imported(definition.imports[path[0]], path[1:])
+            first, *rest = path
+            if first in definition.imports:
+                source = definition.imports[first]
+                self._add_imported(source, tuple(rest))
             else:
                 self._add_named(where, path)
 
@@ -156,10 +174,13 @@ class _Search:
         module = self._module(where)
         if module is None:
             return
-        if path[0] in module.definitions:
-            self._add(where, path[0], module.definitions[path[0]])
-        elif path[0] in module.imports:
-            self._add_imported(module.imports[path[0]], path[1:])
+        first, *rest = path
+        if first in module.definitions:
+            definition = module.definitions[first]
+            self._add(where, first, definition)
+        elif first in module.imports:
+            source = module.imports[first]
+            self._add_imported(source, tuple(rest))
 
     def _add_imported(self, source: tuple[str, str], rest: tuple[str, ...]) -> None:
         """Add what is meant by `rest`, attribute by attribute, of an imported module or of a name in it."""
@@ -182,4 +203,5 @@ class _Search:
     def _all_modules(self) -> Iterator[str]:
         for path in sorted(self._root.rglob("*.py")):
             parts = path.relative_to(self._root).with_suffix("").parts
-            yield ".".join([PACKAGE, *parts]).removesuffix(".__init__")
+            name = ".".join([PACKAGE, *parts])
+            yield name.removesuffix(".__init__")

@@ -40,16 +40,20 @@ study:
 
 def page(schema: Mapping[str, Any]) -> str:
     """The whole page, in Markdown."""
-    parts = [HEADER.replace("{replaced}", ", ".join(f"`{name}`" for name in REPLACED))]
+    replaced = ", ".join(f"`{name}`" for name in REPLACED)
+    parts = [HEADER.replace("{replaced}", replaced)]
     for name, node in schema["properties"].items():
         node = dereference(node, schema)
         rows = list(_rows(node, name, schema))
-        parts.append(f"\n## {name}\n\n{node['description']}\n")
+        meaning = node["description"]
+        parts.append(f"\n## {name}\n\n{meaning}\n")
         if len(rows) == 1:
-            parts.append(f"\nType: {_type(node, schema)}.{_default(node, ' Default: ')}\n")
+            default = _default(node, " Default: ")
+            parts.append(f"\nType: {_type(node, schema)}.{default}\n")
             continue
         parts.append("\n| key | type | default | meaning |\n|---|---|---|---|\n")
-        parts += [f"| `{path}` | {kind} | {default} | {text} |\n" for path, kind, default, text in rows[1:]]
+        for path, kind, default, text in rows[1:]:
+            parts.append(f"| `{path}` | {kind} | {default} | {text} |\n")
     return "".join(parts)
 
 
@@ -57,7 +61,8 @@ def _rows(node: Mapping[str, Any], path: str, schema: Mapping[str, Any]) -> Iter
     """Path, type, default and meaning of `node` and of everything under it."""
     node = dereference(node, schema)
     if "description" in node:
-        yield path, _type(node, schema), _default(node, "") or "required", node["description"]
+        default = _default(node, "") or "required"
+        yield path, _type(node, schema), default, node["description"]
     for branch in node.get("anyOf", []):
         for key, child in branch.get("properties", {}).items():
             yield from _rows(child, f"{path}.{key}", schema)
@@ -77,26 +82,32 @@ def _type(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         return " or ".join(_type(branch, schema) for branch in node["anyOf"])
     kinds: list[str] = node["type"] if isinstance(node["type"], list) else [node["type"]]
     if kinds == ["object"] and set(node.get("required", [])) == set(node.get("properties", {})) != set():
-        return "`{" + ", ".join(f"{key}: .." for key in node["properties"]) + "}`"
-    names: dict[str, str] = {"object": "mapping", "string": "text", "integer": "whole number"}
+        keys = ", ".join(f"{key}: .." for key in node["properties"])
+        return f"`{{{keys}}}`"
+    names = {"object": "mapping", "string": "text", "integer": "whole number"}
     names["boolean"] = "true or false"
     if "array" in kinds:
-        names["array"] = f"list of {_type(node['items'], schema)}"
-    return " or ".join(names.get(kind, kind) for kind in kinds) + _bounds(node)
+        items = _type(node["items"], schema)
+        names["array"] = f"list of {items}"
+    in_words = " or ".join(names.get(kind, kind) for kind in kinds)
+    return in_words + _bounds(node)
 
 
 def _bounds(node: Mapping[str, Any]) -> str:
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {node[key]}" for key, sign in signs.items() if key in node]
-    return f" {' and '.join(bounds)}" if bounds else ""
+    listed = " and ".join(bounds)
+    return f" {listed}" if bounds else ""
 
 
 def _default(node: Mapping[str, Any], prefix: str) -> str:
     """The default after `prefix`; nothing when there is none."""
     if "default" not in node:
         return ""
-    return "as below" if node["default"] == {} else f"{prefix}`{json.dumps(node['default'])}`"
+    default = node["default"]
+    return "as below" if default == {} else f"{prefix}`{json.dumps(default)}`"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(load_schema(ROOT)), encoding="utf-8")
+    schema = load_schema(ROOT)
+    PAGE.write_text(page(schema), encoding="utf-8")

@@ -27,8 +27,9 @@ def resolve_paths(
     variable, and for one that has no value and no default.
     """
     resolved = copy.deepcopy(dict(config))
+    found = {} if from_variable is None else from_variable
     for entry, key in _path_keys(resolved):
-        entry[key] = _absolute(entry[key], folder, {} if from_variable is None else from_variable)
+        entry[key] = _absolute(entry[key], folder, found)
     return resolved
 
 
@@ -46,7 +47,9 @@ def _path_keys(config: Mapping[str, Any]) -> Iterator[tuple[dict, str]]:
 
 
 def _mappings(section: Any) -> list[dict]:
-    return [entry for entry in section.values() if isinstance(entry, dict)] if isinstance(section, dict) else []
+    if not isinstance(section, dict):
+        return []
+    return [entry for entry in section.values() if isinstance(entry, dict)]
 
 
 def _absolute(value: Any, folder: Path, from_variable: dict[str, str]) -> Any:
@@ -54,9 +57,11 @@ def _absolute(value: Any, folder: Path, from_variable: dict[str, str]) -> Any:
     if not isinstance(value, str) or not value:
         return value
     found = WITH_VARIABLE.fullmatch(value)
-    path = folder.absolute() / (_expanded(found) if found else Path(value).expanduser())
+    named = _expanded(found) if found else Path(value).expanduser()
+    path = folder.absolute() / named
     # resolve links of the folder only: the name that the user gave stays, and `..` goes
-    resolved = str(path.parent.resolve() / path.name)
+    folder_of_path = path.parent.resolve()
+    resolved = str(folder_of_path / path.name)
     if found:
         from_variable[resolved] = found["name"]
     return resolved
@@ -64,14 +69,17 @@ def _absolute(value: Any, folder: Path, from_variable: dict[str, str]) -> Any:
 
 def _expanded(found: re.Match) -> Path:
     """The path that begins with a variable, the variable's value put in."""
-    name, default, rest = found["name"], found["default"], found["rest"].lstrip("/")
+    name, default = found["name"], found["default"]
+    rest = found["rest"].lstrip("/")
     if name not in VARIABLES:
         known = ", ".join(f"${{{known}}}" for known in VARIABLES)
         raise InputError(f"{found.string}: no path can begin with ${{{name}}}; known is {known}")
     if value := os.environ.get(name):
-        return Path(value).expanduser().absolute() / rest
+        folder = Path(value).expanduser()
+        return folder.absolute() / rest
     if default is None:
-        raise InputError(f"{found.string}: the environment variable {name} is not set; {VARIABLES[name]}")
+        advice = VARIABLES[name]
+        raise InputError(f"{found.string}: the environment variable {name} is not set; {advice}")
     return Path(default) / rest
 
 
@@ -109,7 +117,8 @@ def missing_files(config: Mapping[str, Any], from_variable: Mapping[str, str]) -
     lines = []
     for where, path in named_files(config):
         if not Path(path).is_file():
-            lines.append(f"{where}: no such file {path} ({_explanation(from_variable.get(path))})")
+            explanation = _explanation(from_variable.get(path))
+            lines.append(f"{where}: no such file {path} ({explanation})")
     return lines
 
 

@@ -84,7 +84,8 @@ def _is_guard(node: ast.stmt, name: str) -> bool:
     """Whether `node` is `if TYPE_CHECKING:` or `if __name__ == "__main__":`, whose body no verb runs."""
     if not isinstance(node, ast.If):
         return False
-    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.test))
+    names = [part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)]
+    return name in names
 
 
 def _defined_names(node: ast.stmt) -> list[str]:
@@ -110,8 +111,11 @@ def _registers(node: ast.stmt) -> bool:
     """Whether a function's decorator may register it somewhere, so that it is used without being named."""
     if not isinstance(node, ast.FunctionDef | ast.ClassDef):
         return False
-    roots = {_path(_called(decorator))[:1] for decorator in node.decorator_list}
-    return not is_command(node) and any(root[0] not in PLAIN_DECORATORS for root in roots if root)
+    if is_command(node):
+        return False
+    paths = [_path(_called(decorator)) for decorator in node.decorator_list]
+    roots = {path[0] for path in paths if path}
+    return not roots <= PLAIN_DECORATORS
 
 
 def is_command(node: ast.stmt) -> bool:
@@ -132,16 +136,21 @@ def _path(node: ast.AST) -> tuple[str, ...]:
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ()
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
 
 
 def _definition(node: ast.stmt, package: str) -> Definition:
     imports = _imports_in(node, package)
-    runs = tuple(source for child in _import_statements(node) for source in _run_by(child, package))
+    runs: list[tuple[str, str]] = []
+    for child in _import_statements(node):
+        runs += _run_by(child, package)
     plain = _Normaliser().visit(node)
+    text = ast.dump(plain)
     names = sorted(set(_names(plain)))
     by_text = any(path[-1] in ("import_module", "__import__") for path in names)
-    return Definition(ast.dump(plain), tuple(names), imports, runs, by_text)
+    return Definition(text, tuple(names), imports, tuple(runs), by_text)
 
 
 def _names(node: ast.AST) -> Iterator[tuple[str, ...]]:
@@ -179,7 +188,10 @@ def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tupl
         for alias in node.names:
             # `import a.b as c` binds a.b, `import a.b` binds a
             first = alias.name.partition(".")[0]
-            found[alias.asname or first] = (alias.name if alias.asname else first, "")
+            if alias.asname:
+                found[alias.asname] = (alias.name, "")
+            else:
+                found[first] = (first, "")
         return found
     source = node.module or ""
     if node.level:
@@ -211,7 +223,8 @@ class _Normaliser(ast.NodeTransformer):
         return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return _Silencer().visit(self.generic_visit(node))
+        plain = self.generic_visit(node)
+        return _Silencer().visit(plain)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         called = _path(node.func)
@@ -225,8 +238,11 @@ def _says_something(called: tuple[str, ...]) -> bool:
     """Whether what is called is an exception, click.echo, a method of a logger, or an object's own `log`."""
     if not called:
         return False
-    logs = called[-2:-1] in (("logger",), ("logging",)) and called[-1] in LOG_METHODS
-    return logs or called in OWN_LOGS or called[-1] in ECHOES or called[-1].endswith(EXCEPTIONS)
+    last = called[-1]
+    logs = called[-2:-1] in (("logger",), ("logging",)) and last in LOG_METHODS
+    if logs or called in OWN_LOGS:
+        return True
+    return last in ECHOES or last.endswith(EXCEPTIONS)
 
 
 def _without_texts(decorator: ast.expr) -> ast.expr:
@@ -244,4 +260,5 @@ class _Silencer(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         filled = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
-        return ast.Tuple([self.visit(part) for part in filled], ast.Load())
+        plain = [self.visit(part) for part in filled]
+        return ast.Tuple(plain, ast.Load())

@@ -32,26 +32,34 @@ def provenance_record(config: Mapping[str, Any]) -> dict[str, Any]:
     Values are those of the process that calls: under SLURM or conda, of that job's node or environment. Raises OSError
     when an input file cannot be read.
     """
-    seeds = {"training": list(config["seeds"]), "data": config["data_seed"], "evaluation": config["evaluation"]["seed"]}
-    settings = json.dumps(config, sort_keys=True).encode()
+    now = datetime.now(UTC)
+    settings = json.dumps(config, sort_keys=True)
+    config_digest = hashlib.sha256(settings.encode())
     paths = sorted({path for _, path in named_files(config)})
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "programs": programs(),
-        "source_sha256": source_digest(),
-        "config_sha256": hashlib.sha256(settings).hexdigest(),
-        "seeds": seeds,
-        "inputs_sha256": {path: file_digest(path) for path in paths},
-        "python": {"executable": sys.executable, "prefix": sys.prefix},
-        "hardware": hardware(),
-    }
+    record: dict[str, Any] = {}
+    record["time"] = now.isoformat(timespec="seconds")
+    record["versions"] = versions()
+    record["programs"] = programs()
+    record["source_sha256"] = source_digest()
+    record["config_sha256"] = config_digest.hexdigest()
+    record["seeds"] = _seeds(config)
+    record["inputs_sha256"] = {path: file_digest(path) for path in paths}
+    record["python"] = {"executable": sys.executable, "prefix": sys.prefix}
+    record["hardware"] = hardware()
+    return record
+
+
+def _seeds(config: Mapping[str, Any]) -> dict[str, Any]:
+    training = list(config["seeds"])
+    evaluation = config["evaluation"]["seed"]
+    return {"training": training, "data": config["data_seed"], "evaluation": evaluation}
 
 
 def write_provenance(config_path: Path, out: Path) -> None:
     """Write the record of a run of the effective configuration at `config_path` (YAML) to `out` (JSON)."""
-    config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
-    content = json.dumps(provenance_record(config), indent=2)
+    text = config_path.read_text(encoding="utf-8")
+    record = provenance_record(yaml.safe_load(text))
+    content = json.dumps(record, indent=2)
     with atomic_path(out) as temporary:
         temporary.write_text(f"{content}\n", encoding="utf-8")
 
@@ -78,17 +86,21 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     folder = Path(__file__).parents[1]
     for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder)}\0{file_digest(path)}\n".encode())
+        name = path.relative_to(folder)
+        entry = f"{name}\0{file_digest(path)}\n"
+        digest.update(entry.encode())
     return digest.hexdigest()
 
 
 def hardware() -> dict[str, Any]:
     """Processor, usable cores, memory and NVIDIA GPUs (none where nvidia-smi is not there or fails)."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    usable_cores = os.sched_getaffinity(0)
+    page_bytes, n_pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
+    memory_gb = page_bytes * n_pages / 1e9
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(memory / 1e9, 1),
+        "cores": len(usable_cores),
+        "memory_gb": round(memory_gb, 1),
         "gpus": _gpus(),
         "system": platform.platform(),
     }
@@ -98,7 +110,8 @@ def _processor() -> str:
     """The processor's name in /proc/cpuinfo, which platform.processor() leaves out."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
-            return line.partition(":")[2].strip()
+            _, _, name = line.partition(":")
+            return name.strip()
     return platform.machine()
 
 
@@ -107,4 +120,6 @@ def _gpus() -> list[str]:
         return []
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     done = subprocess.run(query, text=True, capture_output=True, check=False)
-    return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    if done.returncode != 0:
+        return []
+    return [line.strip() for line in done.stdout.splitlines()]

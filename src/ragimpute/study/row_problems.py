@@ -11,32 +11,36 @@ Row = Mapping[str, Any]
 def problems(config: Mapping[str, Any]) -> list[str]:
     """One line for each problem of a row of the effective configuration's study: its place, what is wrong, the mend."""
     found = []
+    rows = config["study"]
     first: dict[tuple, int] = {}  # of each training
-    for i, row in enumerate(config["study"]):
+    for i, row in enumerate(rows):
         where = f"study[{i + 1}]"
         found += [f"{where}.weights: {problem}" for problem in _weights_problems(config, row)]
         found += [f"{where}.{problem}" for problem in _name_problems(config, row)]
         k = first.setdefault(_training(row), i)
-        if k != i and (problem := _repetition(config["study"][k], row)):
-            found.append(f"{where}{problem.format(first=f'study[{k + 1}]')}")
+        if k != i and (problem := _repetition(rows[k], row)):
+            in_words = problem.format(first=f"study[{k + 1}]")
+            found.append(f"{where}{in_words}")
     return found
 
 
 def _training(row: Row) -> tuple:
     """What the models of a row are filed under."""
-    return row["mask"], row["architecture"], row["name"] or row["loss"], row["weights"]
+    name = row["name"] or row["loss"]
+    return row["mask"], row["architecture"], name, row["weights"]
 
 
 def _weights_problems(config: Mapping[str, Any], row: Row) -> list[str]:
     """Why the weights that a row starts from cannot be used for it."""
     if row["weights"] == "scratch":
         return []
-    if row["architecture"] != pretrained.ARCHITECTURE:
-        return [f"there are no pretrained weights of {row['architecture']}; use scratch, or {pretrained.ARCHITECTURE}"]
+    architecture = row["architecture"]
+    if architecture != pretrained.ARCHITECTURE:
+        return [f"there are no pretrained weights of {architecture}; use scratch, or {pretrained.ARCHITECTURE}"]
     found = []
     if row["weights"] == "pretrained" and row["loss"] != pretrained.LOSS:
         found.append(f"the pretrained weights were trained with the loss {pretrained.LOSS}; name that one")
-    size = config["training"][row["architecture"]]["size"]
+    size = config["training"][architecture]["size"]
     if size != pretrained.SIZE:
         found.append(f"the pretrained weights are of size {pretrained.SIZE}, training asks for {size}")
     return found
@@ -44,12 +48,13 @@ def _weights_problems(config: Mapping[str, Any], row: Row) -> list[str]:
 
 def _name_problems(config: Mapping[str, Any], row: Row) -> list[str]:
     """Why a row's `learning_rate` and `name` cannot stand as they are."""
-    name, rate = row["name"], row["learning_rate"]
+    name = row["name"]
+    rate = row["learning_rate"]
     found = []
     if rate is not None and name is None:
+        example = f"{row['loss']}_rate"
         found.append(
-            "learning_rate: needs `name`, which stands for the loss in the results' names; add e.g. "
-            f"name: {row['loss']}_rate"
+            f"learning_rate: needs `name`, which stands for the loss in the results' names; add e.g. name: {example}"
         )
     if name is not None and rate is None:
         found.append(
@@ -68,9 +73,12 @@ def _repetition(first: Row, row: Row) -> str:
 
     Nothing, where they differ in `calibrate` alone: they are one training with one raw and one calibrated result.
     """
-    other = {key: value for key, value in row.items() if first[key] != value}
-    if not other:
+    differ = {key for key, value in row.items() if first[key] != value}
+    if not differ:
         return ": the same as {first}"
-    if row["name"] is not None and {"loss", "learning_rate"} & other.keys():
-        return f".name: {row['name']!r} names {{first}}, which has another loss or learning_rate; choose another name"
-    return ".seeds: {first} is the same training with other seeds; give all in one row" if "seeds" in other else ""
+    name = row["name"]
+    if name is not None and differ & {"loss", "learning_rate"}:
+        return f".name: {name!r} names {{first}}, which has another loss or learning_rate; choose another name"
+    if "seeds" in differ:
+        return ".seeds: {first} is the same training with other seeds; give all in one row"
+    return ""

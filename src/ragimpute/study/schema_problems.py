@@ -9,13 +9,14 @@ from jsonschema.validators import extend
 
 from ragimpute.errors import suggestion
 
+
 # 1.0 is an integer to JSON Schema, but not to what reads the configuration, nor in a file's name
-_Validator = extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
+def _is_integer(_: object, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+_Validator = extend(Draft202012Validator, type_checker=_TYPES)
 
 
 def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -23,8 +24,11 @@ def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
     strange = _strange_keys(config)
     if strange:
         return strange
-    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
-    return [problem for error in errors for problem in _explain(error)]
+    errors = _Validator(schema).iter_errors(config)
+    problems = []
+    for error in sorted(errors, key=lambda error: list(map(str, error.path))):
+        problems += _explain(error)
+    return problems
 
 
 def _strange_keys(value: Any, where: str = "") -> list[str]:
@@ -33,7 +37,9 @@ def _strange_keys(value: Any, where: str = "") -> list[str]:
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
         if isinstance(value, dict) and not isinstance(key, str):
-            problems.append(f"{where or 'top level'}: YAML reads the key {key!r} as a {type(key).__name__}; quote it")
+            kind = type(key).__name__
+            place = where or "top level"
+            problems.append(f"{place}: YAML reads the key {key!r} as a {kind}; quote it")
         problems += _strange_keys(child, _join(where, key))
     return problems
 
@@ -63,11 +69,14 @@ def _explain(error: ValidationError) -> list[str]:
         return [f"{_join(where, key)}: missing" for key in missing if f"'{key}'" in error.message]
     if error.validator == "enum":
         known = [str(value) for value in error.validator_value]
-        return [f"{where}: unknown value {_shown(error.instance)}{suggestion(str(error.instance), known)}"]
+        hint = suggestion(str(error.instance), known)
+        return [f"{where}: unknown value {_shown(error.instance)}{hint}"]
     if error.validator == "pattern":
         expected = error.schema.get("description", error.validator_value)
-        return [f"{where or 'name'}: {_shown(error.instance)} is not allowed; expected: {expected}"]
-    return [f"{where or 'top level'}: {error.message}"]
+        place = where or "name"
+        return [f"{place}: {_shown(error.instance)} is not allowed; expected: {expected}"]
+    place = where or "top level"
+    return [f"{place}: {error.message}"]
 
 
 def _shown(value: Any) -> str:

@@ -52,8 +52,10 @@ def diagnose_loss(
     """
     for what, name, known in (("loss", loss_name, config["losses"]), ("mask", mask_name, config["masks"])):
         if name is not None and name not in known:
-            raise InputError(f"no {what} {name!r} in the configuration{suggestion(name, list(known))}")
-    settings = {key: value for key, value in config["training"].get(architecture, {}).items() if value is not None}
+            hint = suggestion(name, list(known))
+            raise InputError(f"no {what} {name!r} in the configuration{hint}")
+    given = config["training"].get(architecture, {})
+    settings = {key: value for key, value in given.items() if value is not None}
     settings |= {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "monitor_every": 1, "evaluation_windows": 1}
     request = TrainingRequest(
         architecture=architecture,
@@ -65,7 +67,8 @@ def diagnose_loss(
         threads=threads,
     )
     request.spec()
-    samples = _samples_of_mask(config, mask_name or next(iter(config["masks"])), request)
+    first_mask = next(iter(config["masks"]))
+    samples = _samples_of_mask(config, mask_name or first_mask, request)
     result = train_network(request, samples, provenance={}, log=log)
     assert result is not None  # there is one process
     measured = monitor_means(result.history.table(), last_epochs=1)
@@ -86,12 +89,15 @@ def _samples_of_mask(config: Mapping[str, Any], mask_name: str, request: Trainin
     roles = _assign_roles(config, panel_settings, panel)
     typed = _typed_sites(config, mask, panel_settings, panel, roles)
     samples = [SampleRole(*row) for row in roles.itertuples(index=False)]
-    found, size = find_architecture(request.architecture), request.settings().size
+    architecture = find_architecture(request.architecture)
+    size = request.settings().size
     folds = []
     for name in ("train", "validation"):
         fold = load_fold(panel, samples, {"typed": typed}, name)
-        folds.append(FoldSegments(fold, segments(found, size, fold, request.threads)))
-    return TrainingSamples(panel, samples, folds[:1], folds[1])
+        of_fold = segments(architecture, size, fold, request.threads)
+        folds.append(FoldSegments(fold, of_fold))
+    train, validation = folds
+    return TrainingSamples(panel, samples, [train], validation)
 
 
 def _assign_roles(config: Mapping[str, Any], panel_settings: Mapping[str, Any], panel: Panel) -> pd.DataFrame:
@@ -103,14 +109,10 @@ def _assign_roles(config: Mapping[str, Any], panel_settings: Mapping[str, Any], 
         holdout = parse_holdout(str(targets["holdout"]))
     else:
         names = read_target_names(targets, panel_settings["max_targets"])
-    return assign_roles(
-        panel,
-        np.random.default_rng(config["data_seed"]),
-        targets=names,
-        holdout=holdout,
-        samples=read_samples(described) if described else None,
-        validation_fraction=config["training"]["validation_fraction"],
-    )
+    rng = np.random.default_rng(config["data_seed"])
+    samples = read_samples(described) if described else None
+    share = config["training"]["validation_fraction"]
+    return assign_roles(panel, rng, targets=names, holdout=holdout, samples=samples, validation_fraction=share)
 
 
 def _typed_sites(
@@ -123,7 +125,9 @@ def _typed_sites(
     """The typed sites [S] bool, as `ragimpute mask` chooses them."""
     is_holdout = isinstance(panel_settings["targets"], dict)
     targets = panel_settings["reference"] if is_holdout else panel_settings["targets"]
-    sites = mask["sites"] if isinstance(mask["sites"], str) else str(mask["sites"]["fraction"])
+    given = mask["sites"]
+    text = given if isinstance(given, str) else str(given["fraction"])
+    sites = parse_sites(text)
     policy = AllelePolicy(**panel_settings["alleles"])
-    made = make_mask(panel, roles, targets, parse_sites(sites), policy, seed=config["data_seed"])
+    made = make_mask(panel, roles, targets, sites, policy, seed=config["data_seed"])
     return made.typed

@@ -23,7 +23,9 @@ class History:
 
     def add(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
         """Append one row per metric."""
-        self.rows.extend((step, epoch, metric, float(value)) for metric, value in metrics.items())
+        for metric, value in metrics.items():
+            row = (step, epoch, metric, float(value))
+            self.rows.append(row)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table of COLUMNS."""
@@ -33,13 +35,15 @@ class History:
     def write(self, path: str | os.PathLike) -> None:
         """Write the table as TSV; the same rows give the same bytes."""
         table = self.table()
-        text = [_number(value) for value in table["value"]]
-        write_table(table.assign(value=text), path)
+        texts = [_number(value) for value in table["value"]]
+        as_text = table.assign(value=texts)
+        write_table(as_text, path)
 
 
 def _number(value: float) -> str:
     """Nine significant digits; whole numbers (hashes, flags) in full."""
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{value:.9g}"
+    is_whole = value.is_integer() and abs(value) < 2**53
+    return str(int(value)) if is_whole else f"{value:.9g}"
 
 
 def short(digest: bytes) -> int:
@@ -52,7 +56,8 @@ def weights_digest(model: nn.Module) -> bytes:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+        values = tensor.detach().cpu().numpy()
+        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.digest()
 
 

@@ -45,7 +45,8 @@ class LossSpec:
     @property
     def min_samples(self) -> int:
         """The smallest batch that the loss makes sense with."""
-        return MIN_SAMPLES_CONTRASTIVE if self.extra.get("contrastive", 0.0) > 0 else 1
+        weight = self.extra.get("contrastive", 0.0)
+        return MIN_SAMPLES_CONTRASTIVE if weight > 0 else 1
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], name: str = "loss") -> "LossSpec":
@@ -63,12 +64,15 @@ class LossSpec:
         extra = {term: float(weights[term]) for term in weights if term in EXTRA_TERMS and weights[term]}
         gamma = float(given.get("gamma", cls.gamma))
         temperature = float(given.get("temperature", cls.temperature))
+        recon_target = given.get("recon_target", cls.recon_target)
+        switch_threshold = None if threshold is None else float(threshold)
+        after_switch = None if after is None else _weights(after)
         return cls(
             weights=_weights(given),
             gamma=gamma,
-            recon_target=given.get("recon_target", cls.recon_target),
-            switch_threshold=None if threshold is None else float(threshold),
-            after_switch=None if after is None else _weights(after),
+            recon_target=recon_target,
+            switch_threshold=switch_threshold,
+            after_switch=after_switch,
             extra=extra,
             temperature=temperature,
         )
@@ -84,19 +88,23 @@ def loss_problems(name: str, config: Mapping[str, Any]) -> list[str]:
     problems += _weight_problems(where, given)
     problems += _negative_numbers(where, given, ("gamma", "switch_threshold", *EXTRA_TERMS))
     for term in sorted(terms.keys() - EXTRA_TERMS.keys()):
-        problems.append(f"{where}.terms.{term}: no such term in extra_terms.py{suggestion(term, list(EXTRA_TERMS))}")
+        hint = suggestion(term, list(EXTRA_TERMS))
+        problems.append(f"{where}.terms.{term}: no such term in extra_terms.py{hint}")
     problems += _negative_numbers(f"{where}.terms", terms, list(terms))
     temperature = given.get("temperature", 1)
     if not _is_number(temperature) or temperature <= 0:
         problems.append(f"{where}.temperature: {temperature!r} must be a number above 0")
     target = given.get("recon_target", "before")
     if target not in RECON_TARGETS:
-        problems.append(f"{where}.recon_target: unknown value {target!r}{suggestion(str(target), RECON_TARGETS)}")
+        hint = suggestion(str(target), RECON_TARGETS)
+        problems.append(f"{where}.recon_target: unknown value {target!r}{hint}")
     if ("switch_threshold" in given) != ("after_switch" in given):
         problems.append(f"{where}: switch_threshold and after_switch need each other; give both or neither")
     if "after_switch" in given:
-        problems += _unknown_keys(f"{where}.after_switch", given["after_switch"], WEIGHTS)
-        problems += _weight_problems(f"{where}.after_switch", given["after_switch"])
+        of_switch = f"{where}.after_switch"
+        weights = given["after_switch"]
+        problems += _unknown_keys(of_switch, weights, WEIGHTS)
+        problems += _weight_problems(of_switch, weights)
     return problems
 
 
@@ -115,8 +123,12 @@ def _weight_problems(where: str, given: Mapping[str, Any]) -> list[str]:
 
 def _negative_numbers(where: str, given: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
     """A problem for each of `keys` whose value is not a number of at least 0."""
-    wrong = [key for key in keys if key in given and not (_is_number(given[key]) and given[key] >= 0)]
-    return [f"{where}.{key}: {given[key]!r} must be a number of at least 0" for key in wrong]
+    problems = []
+    for key in keys:
+        value = given.get(key, 0)
+        if not (_is_number(value) and value >= 0):
+            problems.append(f"{where}.{key}: {value!r} must be a number of at least 0")
+    return problems
 
 
 def _is_number(value: Any) -> bool:
@@ -124,4 +136,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _weights(given: Mapping[str, Any]) -> Weights:
-    return Weights(*(float(given.get(key) or 0.0) for key in WEIGHTS))
+    weights = [given.get(key) or 0.0 for key in WEIGHTS]
+    return Weights(*map(float, weights))

@@ -40,7 +40,9 @@ class LossTerms:
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of `values` over the true elements of `mask` (same shape); 0 when there is none."""
     weight = mask.to(values.dtype)
-    return (values * weight).sum() / weight.sum().clamp(min=1)
+    total = (values * weight).sum()
+    number = weight.sum().clamp(min=1)
+    return total / number
 
 
 def focal_loss(logits: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Tensor:
@@ -62,7 +64,8 @@ def focal_loss(logits: Tensor, target: Tensor, mask: Tensor, gamma: float) -> Te
 def reconstruction_loss(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
     """Mean squared difference of embeddings a, b [..., D] over the masked positions [...]."""
     difference = a.float() - b.float()
-    return masked_mean(difference.square().mean(dim=-1), mask)
+    of_places = difference.square().mean(dim=-1)
+    return masked_mean(of_places, mask)
 
 
 def info_nce(after1: Tensor, after2: Tensor, mask: Tensor, temperature: float) -> Tensor:
@@ -96,10 +99,12 @@ def active_weights(spec: LossSpec, recon1: Tensor, recon2: Tensor) -> tuple[Tens
     before = recon1.new_tensor(spec.weights.vector())
     if spec.after_switch is None or spec.switch_threshold is None:
         return before, False
-    both_above = (recon1.detach() > spec.switch_threshold) & (recon2.detach() > spec.switch_threshold)
-    switched = ~both_above
+    first_above = recon1.detach() > spec.switch_threshold
+    second_above = recon2.detach() > spec.switch_threshold
+    switched = ~(first_above & second_above)
     after = before.new_tensor(spec.after_switch.vector())
-    return torch.where(switched, after, before), switched
+    active = torch.where(switched, after, before)
+    return active, switched
 
 
 def compute(
@@ -111,28 +116,33 @@ def compute(
     where both are scored. The gradient of reconstruction goes through both sides, except with recon_target
     `truth_detached`. The targets `truth` and `truth_detached` need `truth_embeddings` [B, L, D].
     """
-    first, second = batch.scored[:, 0], batch.scored[:, 1]
-    alleles = batch.alleles
-    hap1 = focal_loss(outputs.hap1_logits, alleles[:, 0], first, spec.gamma)
-    hap2 = focal_loss(outputs.hap2_logits, alleles[:, 1], second, spec.gamma)
-    genotypes = 2 * alleles[:, 0] + alleles[:, 1]
-    genotype = focal_loss(outputs.genotype_logits, genotypes, first & second, spec.gamma)
+    first, second = batch.scored.unbind(1)
+    alleles1, alleles2 = batch.alleles.unbind(1)
+    hap1 = focal_loss(outputs.hap1_logits, alleles1, first, spec.gamma)
+    hap2 = focal_loss(outputs.hap2_logits, alleles2, second, spec.gamma)
+    genotypes = 2 * alleles1 + alleles2
+    both = first & second
+    genotype = focal_loss(outputs.genotype_logits, genotypes, both, spec.gamma)
     target1, target2 = reconstruction_targets(spec, outputs, truth_embeddings)
     recon1 = reconstruction_loss(target1, outputs.after1, first)
     recon2 = reconstruction_loss(target2, outputs.after2, second)
 
     weights, switched = active_weights(spec, recon1, recon2)
     classification = weights[0] * hap1 + weights[1] * hap2 + weights[2] * genotype
-    total, weight_sum = classification, weights.sum()
+    total = classification
+    weight_sum = weights.sum()
     reconstruction = weights[3] * recon1 + weights[4] * recon2
     # a term of weight 0 in both branches is only watched: left out of the graph, it costs no backward pass
     if spec.weights.recon > 0 or (spec.after_switch is not None and spec.after_switch.recon > 0):
         total = total + reconstruction
     extra = {name: EXTRA_TERMS[name](spec, outputs, batch) for name in spec.extra}
     for name, term in extra.items():
-        total = total + spec.extra[name] * term
-        weight_sum = weight_sum + spec.extra[name]
+        weight = spec.extra[name]
+        total = total + weight * term
+        weight_sum = weight_sum + weight
+    normalised = total / weight_sum
     unweighted = torch.stack((hap1, hap2, genotype, recon1, recon2)).detach()
+    jump = branch_jump(spec, unweighted)
     return LossTerms(
         hap1=hap1,
         hap2=hap2,
@@ -141,13 +151,13 @@ def compute(
         recon2=recon2,
         extra=extra,
         total=total,
-        normalised=total / weight_sum,
+        normalised=normalised,
         switched=switched,
         classification=classification,
         reconstruction=reconstruction,
         target1=target1,
         target2=target2,
-        branch_jump=branch_jump(spec, unweighted),
+        branch_jump=jump,
     )
 
 
@@ -163,7 +173,9 @@ def reconstruction_targets(
     if truth_embeddings is None:
         raise ValueError(f"recon_target {spec.recon_target} needs the embeddings of the true alleles")
     first, second = truth_embeddings
-    return (first.detach(), second.detach()) if spec.recon_target == "truth_detached" else (first, second)
+    if spec.recon_target == "truth_detached":
+        return first.detach(), second.detach()
+    return first, second
 
 
 def branch_jump(spec: LossSpec, terms: Tensor) -> Tensor | None:
@@ -173,6 +185,8 @@ def branch_jump(spec: LossSpec, terms: Tensor) -> Tensor | None:
     """
     if spec.after_switch is None:
         return None
-    first = terms.new_tensor(spec.weights.vector()) @ terms
-    after = terms.new_tensor(spec.after_switch.vector()) @ terms
-    return after / first
+    weights_before = terms.new_tensor(spec.weights.vector())
+    weights_after = terms.new_tensor(spec.after_switch.vector())
+    before = weights_before @ terms
+    after = weights_after @ terms
+    return after / before

@@ -10,20 +10,25 @@ from ragimpute.training.losses import LossTerms
 
 def recon_ratio(terms: LossTerms) -> Tensor:
     """Reconstruction loss over haplotype loss, each the mean of its two haplotypes, unweighted."""
-    return (terms.recon1 + terms.recon2) / (terms.hap1 + terms.hap2).clamp(min=1e-12)
+    reconstruction = terms.recon1 + terms.recon2
+    haplotypes = terms.hap1 + terms.hap2
+    return reconstruction / haplotypes.clamp(min=1e-12)
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
     """Cosine of two gradients of equal shape; NaN when one of them is zero."""
-    return (a * b).sum() / (a.norm() * b.norm())
+    product = (a * b).sum()
+    return product / (a.norm() * b.norm())
 
 
 def gradient_share(norms: Tensor, share: float = 0.9) -> Tensor:
     """The smallest part of the elements [n] >= 0 whose sum is `share` of the whole sum, over n; NaN when all are 0."""
-    ordered = norms.sort(descending=True).values.cumsum(0)
-    if len(norms) == 0 or ordered[-1] <= 0:
+    largest_first = norms.sort(descending=True).values
+    cumulative = largest_first.cumsum(0)
+    if len(norms) == 0 or cumulative[-1] <= 0:
         return norms.new_tensor(float("nan"))
-    n_below = (ordered < share * ordered[-1]).sum()
+    enough = share * cumulative[-1]
+    n_below = (cumulative < enough).sum()
     return (n_below + 1) / len(norms)
 
 
@@ -33,7 +38,10 @@ def variance(embeddings: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
     Near zero when an embedding has collapsed, large when one runs away.
     """
     places = torch.stack(embeddings, dim=1)[batch.scored].float()
-    return places.var(dim=0, unbiased=False).mean() if len(places) else places.new_tensor(float("nan"))
+    if not len(places):
+        return places.new_tensor(float("nan"))
+    of_widths = places.var(dim=0, unbiased=False)
+    return of_widths.mean()
 
 
 def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutputs, batch: Batch) -> dict[str, Tensor]:
@@ -63,19 +71,20 @@ def gradient_monitors(spec: LossSpec, terms: LossTerms, outputs: ImputationOutpu
     weighted = weights.recon * reconstruction
     both_norms = weighted.norm() + classification.norm()
     along = weighted @ classification
+    weight_of_classification = sum(vector[:3]) / sum(vector)
     of_embedding = variance((outputs.after1, outputs.after2), batch)
     of_target = variance((terms.target1, terms.target2), batch)
-    return {
-        "grad_classification": classification.norm(),
-        "grad_recon": reconstruction.norm(),
-        "grad_cosine": cosine(classification, reconstruction),
-        "grad_recon_share": weighted.norm() / both_norms,
-        "grad_recon_cancels": -along / (classification @ classification),
-        "focal_share_90": share,
-        "effective_gradient": share * (sum(vector[:3]) / sum(vector)),
-        "embedding_variance": of_embedding.detach(),
-        "target_variance": of_target.detach(),
-    }
+    found: dict[str, Tensor] = {}
+    found["grad_classification"] = classification.norm()
+    found["grad_recon"] = reconstruction.norm()
+    found["grad_cosine"] = cosine(classification, reconstruction)
+    found["grad_recon_share"] = weighted.norm() / both_norms
+    found["grad_recon_cancels"] = -along / (classification @ classification)
+    found["focal_share_90"] = share
+    found["effective_gradient"] = share * weight_of_classification
+    found["embedding_variance"] = of_embedding.detach()
+    found["target_variance"] = of_target.detach()
+    return found
 
 
 def _filled(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Tensor]:
@@ -84,4 +93,5 @@ def _filled(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Te
 
 def _joined(gradients: tuple[Tensor | None, ...], like: list[Tensor]) -> Tensor:
     filled = _filled(gradients, like)
-    return torch.cat([gradient.float().flatten() for gradient in filled])
+    flat = [gradient.float().flatten() for gradient in filled]
+    return torch.cat(flat)

@@ -28,7 +28,8 @@ def probe_trained(trainer: Trainer, trained: TrainedNetwork) -> float:
     if not trainer.folds:
         return float("nan")
     amp = trainer.settings.amp
-    fitted_on = probe_examples(model, trainer.folds[0], trainer.device, amp)
+    training_fold = trainer.folds[0]
+    fitted_on = probe_examples(model, training_fold, trainer.device, amp)
     scored_on = probe_examples(model, trainer.validation, trainer.device, amp)
     if not len(fitted_on[1]) or not len(scored_on[1]):
         return float("nan")
@@ -56,8 +57,10 @@ def probe_examples(
             outputs = model(batch.inputs)
         scored = batch.scored.all(dim=1)
         after = torch.stack((outputs.after1, outputs.after2), dim=2)  # [B, L, 2, D]
-        embeddings.append(after[scored].double().cpu().numpy())
-        alleles.append(batch.alleles.permute(0, 2, 1)[scored].cpu().numpy())
+        scored_after = after[scored].double()
+        scored_alleles = batch.alleles.permute(0, 2, 1)[scored]
+        embeddings.append(scored_after.cpu().numpy())
+        alleles.append(scored_alleles.cpu().numpy())
     model.train(was_training)
     return np.concatenate(embeddings), np.concatenate(alleles)
 
@@ -69,18 +72,23 @@ def probe_r2(fitted_on: tuple[np.ndarray, np.ndarray], scored_on: tuple[np.ndarr
     sum of the probe over its two haplotypes, so that the phase of the truth does not matter.
     """
     embeddings, alleles = fitted_on
-    x = embeddings.reshape(-1, embeddings.shape[-1])
+    width = embeddings.shape[-1]
+    x = embeddings.reshape(-1, width)
     y = alleles.reshape(-1).astype(np.float64)
-    centre, middle = x.mean(axis=0), y.mean()
+    centre = x.mean(axis=0)
+    middle = y.mean()
     x = x - centre
     square = x.T @ x
-    mean_square = np.trace(square) / len(square)
-    ridge = RIDGE * max(mean_square, np.finfo(float).tiny)
-    regularised = square + ridge * np.eye(len(square))
+    mean_square = np.trace(square) / width
+    least = np.finfo(float).tiny
+    ridge = RIDGE * max(mean_square, least)
+    regularised = square + ridge * np.eye(width)
     weights = np.linalg.solve(regularised, x.T @ (y - middle))
     embeddings, alleles = scored_on
-    found = ((embeddings - centre) @ weights).sum(axis=1)
+    of_haplotypes = (embeddings - centre) @ weights
+    found = of_haplotypes.sum(axis=1)
     truth = alleles.sum(axis=1)
     if found.std() == 0 or truth.std() == 0:
         return 0.0
-    return float(np.corrcoef(found, truth)[0, 1] ** 2)
+    correlations = np.corrcoef(found, truth)
+    return float(correlations[0, 1] ** 2)

@@ -32,9 +32,13 @@ class Schedule:
         if folds and not any(fold.n_windows for fold in folds):
             raise InputError("every site of the panel is typed: there is nothing to impute, and nothing to train on")
         self._n_samples = [fold.n_samples for fold in folds]
-        self._windows = [(number, window) for number, fold in enumerate(folds) for window in range(fold.n_windows)]
+        self._windows: list[tuple[int, int]] = []  # fold, window
+        self._length = 0  # steps in a pass
+        for number, fold in enumerate(folds):
+            self._windows += [(number, window) for window in range(fold.n_windows)]
+            n_batches = math.ceil(fold.n_samples / batch_samples)
+            self._length += n_batches * fold.n_windows
         self._batch_samples = batch_samples
-        self._length = sum(math.ceil(folds[number].n_samples / batch_samples) for number, _ in self._windows)
         self._seed = seed
         self._pass = -1
         self._steps: list[Step] = []
@@ -43,7 +47,8 @@ class Schedule:
         """The step `number` (from 0)."""
         which, place = divmod(number, self._length)
         if which != self._pass:
-            self._steps, self._pass = self._shuffled(which), which
+            self._steps = self._shuffled(which)
+            self._pass = which
         return self._steps[place]
 
     def _shuffled(self, which: int) -> list[Step]:
@@ -53,9 +58,11 @@ class Schedule:
             order = generator.permutation(self._n_samples[fold])
             size = min(self._batch_samples, len(order))
             # the last batch of a window is filled up from the front of the order: still distinct samples
-            order = np.resize(order, math.ceil(len(order) / size) * size)
-            steps += [Step(fold, window, samples) for samples in order.reshape(-1, size)]
-        return [steps[i] for i in generator.permutation(len(steps))]
+            n_batches = math.ceil(len(order) / size)
+            filled = np.resize(order, n_batches * size)
+            steps += [Step(fold, window, samples) for samples in filled.reshape(-1, size)]
+        shuffled = generator.permutation(len(steps))
+        return [steps[i] for i in shuffled]
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
@@ -63,4 +70,5 @@ def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
     rising = max(1, round(warmup * total))
     if step < rising:
         return peak * (step + 1) / rising
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
+    angle = math.pi * (step - rising) / max(1, total - rising)
+    return peak * 0.5 * (1 + math.cos(angle))

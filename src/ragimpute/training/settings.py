@@ -40,7 +40,9 @@ class TrainingSettings:
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(config) - known)
         if unknown:
-            raise InputError(f"training: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+            listed = ", ".join(unknown)
+            choices = ", ".join(sorted(known))
+            raise InputError(f"training: unknown key {listed}; known are {choices}")
         given = {key: value for key, value in config.items() if value is not None}
         settings = cls(**{**defaults, **given})
         for name, least in LEAST.items():
@@ -50,7 +52,8 @@ class TrainingSettings:
         if not settings.learning_rate > 0 or not 0 <= settings.warmup < 1 or not settings.clip_norm > 0:
             raise InputError("training: learning_rate and clip_norm must be > 0 and warmup in [0, 1)")
         if settings.kept_epoch not in KEPT_EPOCHS:
-            raise InputError(f"training.kept_epoch is {settings.kept_epoch!r}, expected {' or '.join(KEPT_EPOCHS)}")
+            choices = " or ".join(KEPT_EPOCHS)
+            raise InputError(f"training.kept_epoch is {settings.kept_epoch!r}, expected {choices}")
         if settings.kept_epoch == "last" and settings.patience:
             raise InputError("training: patience waits for a better epoch; with kept_epoch last it must be 0")
         return settings
@@ -71,11 +74,14 @@ def training_settings(architecture: str, config: Mapping[str, Any], weights: str
     found = find_architecture(architecture)
     size = config.get("size") or TrainingSettings.size
     if size not in found.sizes:
-        raise InputError(f"training.{architecture}.size is {size!r}; known are {', '.join(found.sizes)}")
-    defaults = {**found.training.get(size, {}), "size": size}
+        sizes = ", ".join(found.sizes)
+        raise InputError(f"training.{architecture}.size is {size!r}; known are {sizes}")
+    of_size = found.training.get(size, {})
+    defaults = {**of_size, "size": size}
     settings = TrainingSettings.from_config(config, defaults)
     if weights == "pretrained":
         return replace(settings, epochs=0)
     if weights == "fine_tuned":
-        return replace(settings, learning_rate=settings.learning_rate * FINE_TUNING_RATE)
+        rate = settings.learning_rate * FINE_TUNING_RATE
+        return replace(settings, learning_rate=rate)
     return settings

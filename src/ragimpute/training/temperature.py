@@ -20,7 +20,8 @@ from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
 from ragimpute.training.validation import evenly_spread_windows
 
-LEAST, MOST = 1 / 20, 20.0
+LEAST = 1 / 20
+MOST = 20.0
 GRID = 13  # temperatures tried first, evenly spread in log T: the likelihood may have more than one minimum
 TOLERANCE = 1e-6  # of log T
 DIGITS = 6  # significant ones of T that are kept
@@ -67,15 +68,19 @@ def validation_logits(
     model.eval()
     samples = evenly_spread_windows(data.n_samples, SAMPLES)
     length = len(data.batch(samples[:1], 0).sites)
-    windows = evenly_spread_windows(data.n_windows, max(WINDOWS, GENOTYPES // (len(samples) * length)))
+    genotypes_of_window = len(samples) * length
+    enough = max(WINDOWS, GENOTYPES // genotypes_of_window)
+    windows = evenly_spread_windows(data.n_windows, enough)
     logits, counts = [], []
     for window in windows:
         batch = to_device(data.batch(samples, int(window)), device)
         with autocast(device, amp):
             outputs = model(batch.inputs)
         scored = batch.scored.all(dim=1)
-        logits.append(outputs.genotype_logits[scored].float().cpu().numpy())
-        counts.append(batch.alleles.sum(dim=1)[scored].cpu().numpy().astype(np.int8))
+        scored_logits = outputs.genotype_logits[scored].float()
+        scored_counts = batch.alleles.sum(dim=1)[scored]
+        logits.append(scored_logits.cpu().numpy())
+        counts.append(scored_counts.cpu().numpy().astype(np.int8))
     model.train(was_training)
     return np.concatenate(logits), np.concatenate(counts)
 
@@ -90,20 +95,26 @@ def fit(logits: np.ndarray, counts: np.ndarray) -> Fitted:
     grid = np.linspace(math.log(LEAST), math.log(MOST), GRID)
     tried = [_mean_nll(own, by_class, math.exp(log_t)) for log_t in grid]
     best = int(np.argmin(tried))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
+    before = max(best - 1, 0)
+    after = min(best + 1, GRID - 1)
+    bounds = grid[before], grid[after]
     found = minimize_scalar(
         lambda log_t: _mean_nll(own, by_class, math.exp(log_t)),
         bounds=bounds,
         method="bounded",
         options={"xatol": TOLERANCE},
     )
-    temperature = float(f"{math.exp(found.x):.{DIGITS}g}")
-    return Fitted(temperature, _mean_nll(own, by_class, 1.0), _mean_nll(own, by_class, temperature))
+    exact = math.exp(found.x)
+    temperature = float(f"{exact:.{DIGITS}g}")
+    without = _mean_nll(own, by_class, 1.0)
+    with_it = _mean_nll(own, by_class, temperature)
+    return Fitted(temperature, without, with_it)
 
 
 def negative_log_likelihood(logits: np.ndarray, counts: np.ndarray, temperature: float) -> float:
     """Mean of -log p(unordered genotype) in nats, p the softmax of logits [n, 4] / temperature; counts [n] of ALT."""
-    return _mean_nll(*_own_and_all(logits, counts), temperature)
+    own, by_class = _own_and_all(logits, counts)
+    return _mean_nll(own, by_class, temperature)
 
 
 def _own_and_all(logits: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,13 +123,17 @@ def _own_and_all(logits: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np
     Both are relative to the largest logit of the genotype. A homozygous genotype has one class: its second logit is
     minus infinity.
     """
-    relative = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T, dtype=np.float64)
-    first = np.where(counts == 0, relative[0], np.where(counts == 1, relative[1], relative[3]))
-    second = np.where(counts == 1, relative[2], -np.inf)
+    largest = logits.max(axis=1, keepdims=True)
+    relative = np.ascontiguousarray((logits - largest).T, dtype=np.float64)
+    none, one, other_one, two = relative
+    is_het = counts == 1
+    first = np.where(counts == 0, none, np.where(is_het, one, two))
+    second = np.where(is_het, other_one, -np.inf)
     return np.stack([first, second]), relative
 
 
 def _mean_nll(own: np.ndarray, by_class: np.ndarray, temperature: float) -> float:
     total = np.exp(by_class / temperature).sum(axis=0)  # at least 1
-    truth = np.logaddexp(own[0] / temperature, own[1] / temperature)
+    first, second = own
+    truth = np.logaddexp(first / temperature, second / temperature)
     return float(np.mean(np.log(total) - truth))

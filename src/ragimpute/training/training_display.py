@@ -16,8 +16,12 @@ class TrainingDisplay:
         """`done` of `total` steps are done. Without `bar`, and without a terminal, `log` gets a line for each epoch."""
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-        self._log, self._total, self._steps_per_epoch = log, total, steps_per_epoch
-        self._first, self._done, self._begin = done, done, time.monotonic()
+        self._log = log
+        self._total = total
+        self._steps_per_epoch = steps_per_epoch
+        self._first = done
+        self._done = done
+        self._begin = time.monotonic()
         self._f1 = float("nan")
         columns = (
             TextColumn("loss {task.fields[loss]:.4f}  validation F1 {task.fields[f1]:.4f}"),
@@ -60,8 +64,8 @@ class TrainingDisplay:
         rate = self._steps_per_second(done)
         left = (self._total - done) / max(rate, 1e-9)
         n_epochs = self._total // self._steps_per_epoch
-        self._log(
-            f"epoch {epoch}/{n_epochs}  loss {loss:.4f}  "
-            f"validation F1 {self._f1:.4f} (rare {scores['val_f1_rare']:.4f})  r2 {scores['val_r2']:.4f}  "
-            f"{rate:.1f} steps/s  {left:.0f} s left"
-        )
+        rare, r2 = scores["val_f1_rare"], scores["val_r2"]
+        progress = f"epoch {epoch}/{n_epochs}  loss {loss:.4f}"
+        accuracy = f"validation F1 {self._f1:.4f} (rare {rare:.4f})  r2 {r2:.4f}"
+        speed = f"{rate:.1f} steps/s  {left:.0f} s left"
+        self._log(f"{progress}  {accuracy}  {speed}")

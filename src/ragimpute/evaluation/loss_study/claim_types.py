@@ -90,7 +90,8 @@ def where_switched(loss: str, measure: str, logarithmic: bool = False) -> Measur
         if (share.values == 0).all():
             raise NotTestable(f"{loss} never switched")
         found = log_of(loss, measure)(trained, "") if logarithmic else trained.losses[loss][measure]
-        return Measured(np.where(share.values > 0, found.values, np.nan), found.seeds)
+        values = np.where(share.values > 0, found.values, np.nan)
+        return Measured(values, found.seeds)
 
     return measured
 
@@ -103,4 +104,5 @@ def f1_above(name: str, text: str, a: str, b: str, stratum: str, **others) -> Cl
 
 def above_one(name: str, text: str, a: str, b: str, measure: str, original: str) -> Claim:
     """The ratio of a measure of `a` to that of `b` is above 1."""
-    return Claim(name, text, log_ratio(a, b, measure), 1.0, INF, original=original, unit="ratio", logarithmic=True)
+    ratio = log_ratio(a, b, measure)
+    return Claim(name, text, ratio, 1.0, INF, original=original, unit="ratio", logarithmic=True)

@@ -24,9 +24,12 @@ from ragimpute.evaluation.loss_study.significance import ALPHA, Measured, contra
 MARGIN = 0.005  # of F1: a smaller difference does not matter
 RAW, CALIBRATED = "raw", "calibrated"
 SUFFIX = {RAW: "", CALIBRATED: "_calibrated"}  # of the measures
-CONFIRMED, REFUTED, EQUIVALENT, UNDECIDED = "confirmed", "refuted", "equivalent", "undecided"
+CONFIRMED, REFUTED = "confirmed", "refuted"
+EQUIVALENT, UNDECIDED = "equivalent", "undecided"
 HIGHER, LOWER = "higher", "lower"  # of a question, which predicts nothing
-NOT_TESTABLE, NOT_RUN, BY_DEFINITION = "not testable", "not run", "by definition"
+NOT_TESTABLE = "not testable"
+NOT_RUN = "not run"
+BY_DEFINITION = "by definition"
 VERDICTS = (
     *(CONFIRMED, REFUTED, EQUIVALENT, UNDECIDED, HIGHER, LOWER),
     *(NOT_TESTABLE, NOT_RUN, BY_DEFINITION),
@@ -34,12 +37,14 @@ VERDICTS = (
 FAMILIES = {"primary": PRIMARY, "secondary": SECONDARY}
 PLANNED_SEEDS = 10  # of the primary family
 
+_TEXTS = ("family", "scores", "claim", "text", "original", "unit")
+_PREDICTED = ("predicted", "predicted_low", "predicted_high")
+_MEASURED = ("measured", "ci_low", "ci_high", "p_holm", "p_equivalent")
 COLUMNS: dict[str, type] = {
     **KEYS,
     "n_seeds": int,
-    **dict.fromkeys(("family", "scores", "claim", "text", "original", "unit"), str),
-    **dict.fromkeys(("predicted", "predicted_low", "predicted_high"), float),
-    **dict.fromkeys(("measured", "ci_low", "ci_high", "p_holm", "p_equivalent"), float),
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys((*_PREDICTED, *_MEASURED), float),
     **dict.fromkeys(("verdict", "reason"), str),
 }
 POWER_COLUMNS: dict[str, type] = {
@@ -67,16 +72,20 @@ def _judge(trained: MethodTrainings) -> list[dict]:
     for family, claims in FAMILIES.items():
         for scores in SUFFIX:
             alone = [claim for claim in claims if isinstance(claim, Claim) and (scores == RAW or claim.f1)]
+            labels = {"family": family, "scores": scores}
             for row in _family(trained, alone, SUFFIX[scores]):
-                found[scores, row["claim"]] = {"family": family, "scores": scores, **row}
+                name = row["claim"]
+                found[scores, name] = labels | row
     conjunctions = [claim for claim in SECONDARY if isinstance(claim, Conjunction)]
     for claim in conjunctions:
         for scores in SUFFIX:
             keys = [(scores, part) for part in claim.parts]
             if all(key in found for key in keys):
-                row = _conjunction(claim, [found[key] for key in keys])
-                found[scores, claim.name] = {"family": "secondary", "scores": scores, **row}
-    return [*found.values(), *map(_definition_row, DEFINITIONS)]
+                parts = [found[key] for key in keys]
+                labels = {"family": "secondary", "scores": scores}
+                found[scores, claim.name] = labels | _conjunction(claim, parts)
+    definitions = [_definition_row(one) for one in DEFINITIONS]
+    return [*found.values(), *definitions]
 
 
 def _definition_row(one: Definition) -> dict:
@@ -99,8 +108,10 @@ def _family(trained: MethodTrainings, claims: Sequence[Claim], suffix: str) -> l
     adjusted = holm([row["p"] for row in rows])
     equivalent = holm([row["p_equivalent"] for row in rows])
     for claim, row, p, p_equivalent in zip(claims, rows, adjusted, equivalent, strict=True):
-        row["p_holm"], row["p_equivalent"] = p, p_equivalent
-        row.setdefault("verdict", _verdict(claim, row["inside"], p, p_equivalent))
+        row["p_holm"] = p
+        row["p_equivalent"] = p_equivalent
+        verdict = _verdict(claim, row["inside"], p, p_equivalent)
+        row.setdefault("verdict", verdict)
     return rows
 
 
@@ -121,17 +132,21 @@ def _measure(trained: MethodTrainings, claim: Claim, suffix: str) -> dict:
     row |= {"n_seeds": 0, "p": np.nan, "p_equivalent": np.nan}
     row |= {"inside": False, "reason": ""}
     if claim.about_reconstruction and trained.architecture in SIDE_BRANCH:
-        return row | {"verdict": NOT_TESTABLE, "reason": SIDE_BRANCH[trained.architecture]}
+        reason = SIDE_BRANCH[trained.architecture]
+        return row | {"verdict": NOT_TESTABLE, "reason": reason}
     try:
         measured = claim.measure(trained, suffix)
     except KeyError as error:
-        return row | {"verdict": NOT_RUN, "reason": f"no training of {error.args[0]}"}
+        loss = error.args[0]
+        return row | {"verdict": NOT_RUN, "reason": f"no training of {loss}"}
     except NotTestable as error:
         return row | {"verdict": NOT_TESTABLE, "reason": str(error)}
-    n_seeds = int(np.isfinite(measured.values).sum())
+    has_value = np.isfinite(measured.values)
+    n_seeds = int(has_value.sum())
     if not n_seeds:
         return row | {"verdict": NOT_RUN, "reason": "not measured in these trainings"}
-    return row | {"n_seeds": n_seeds} | _test(claim, measured)
+    row["n_seeds"] = n_seeds
+    return row | _test(claim, measured)
 
 
 def _test(claim: Claim, measured: Measured) -> dict:
@@ -144,7 +159,10 @@ def _test(claim: Claim, measured: Measured) -> dict:
     inside, p = p_region(found, low, high)
     shown = (found.mean, *found.interval())
     value, ci_low, ci_high = np.exp(shown) if claim.logarithmic else shown
-    row: dict = {"measured": float(value), "ci_low": float(ci_low), "ci_high": float(ci_high)}
+    row: dict = {}
+    row["measured"] = float(value)
+    row["ci_low"] = float(ci_low)
+    row["ci_high"] = float(ci_high)
     row["inside"] = inside
     row["p"] = p
     row["p_equivalent"] = found.p_equivalent(MARGIN) if claim.f1_difference else np.nan
@@ -184,7 +202,8 @@ def power(trained: MethodTrainings) -> pd.DataFrame:
             measured = claim.measure(trained, suffix)
             found = contrast(measured, PLANNED_SEEDS)
             row: dict = {"scores": scores, "claim": claim.name, "text": claim.text}
-            row["sd_seeds"] = float(np.nanstd(measured.values, ddof=1))
+            scatter = np.nanstd(measured.values, ddof=1)
+            row["sd_seeds"] = float(scatter)
             row["error"] = found.error
             row["detectable"] = smallest_detectable(found.error, found.freedom, level)
             rows.append(row)

@@ -21,13 +21,14 @@ KEYS: dict[str, type] = {
     **dict.fromkeys(("panel", "mask", "architecture", "size"), str),
     **dict.fromkeys(("steps", "n_samples"), int),
 }
-_DIFFERENCE = ("difference", "difference_low", "difference_high")
+_VALUE = ("value", "ci_low", "ci_high")
+_DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
+_RANK = ("rank_best", "rank_worst")
 COLUMNS: dict[str, type] = {
     **KEYS,
     **dict.fromkeys(("loss", "measure"), str),
     "n_seeds": int,
-    **dict.fromkeys(("value", "ci_low", "ci_high", *_DIFFERENCE), float),
-    **dict.fromkeys(("p_value", "p_holm", "rank_best", "rank_worst"), float),
+    **dict.fromkeys((*_VALUE, *_DIFFERENCE, *_RANK), float),
 }
 
 
@@ -53,7 +54,8 @@ class MethodTrainings:
 
     def n_seeds(self) -> int:
         """The largest number of seeds that a loss has."""
-        return max(len(next(iter(measures.values())).seeds) for measures in self.losses.values())
+        first_measures = [next(iter(measures.values())) for measures in self.losses.values()]
+        return max(len(measured.seeds) for measured in first_measures)
 
 
 def group_trainings(trainings: pd.DataFrame) -> list[MethodTrainings]:
@@ -63,7 +65,9 @@ def group_trainings(trainings: pd.DataFrame) -> list[MethodTrainings]:
     steps of the study are equal. Raises InputError when replicates of one loss do not match.
     """
     setting = ["study", "panel", "mask", "architecture", "size"]
-    planned = trainings.assign(steps=trainings.groupby(setting)["steps"].transform("max"))
+    steps_of_setting = trainings.groupby(setting)["steps"]
+    most_steps = steps_of_setting.transform("max")
+    planned = trainings.assign(steps=most_steps)
     found = []
     for key, rows in planned.groupby(list(KEYS), sort=True):
         panel, mask, architecture, size, steps, n_samples = key
@@ -73,8 +77,10 @@ def group_trainings(trainings: pd.DataFrame) -> list[MethodTrainings]:
         losses = {}
         for method, of_loss in once.groupby("method", sort=True):
             name = str(method).removeprefix(f"{architecture}.")
-            losses[name] = _measures(of_loss.sort_values("seed"))
-        found.append(MethodTrainings(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies))
+            by_seed = of_loss.sort_values("seed")
+            losses[name] = _measures(by_seed)
+        trained = MethodTrainings(panel, mask, architecture, size, int(steps), int(n_samples), losses, studies)
+        found.append(trained)
     return found
 
 
@@ -90,8 +96,10 @@ def _measures(rows: pd.DataFrame) -> dict[str, Measured]:
     for name in MEASURES:
         replicates = None
         if f"{name}_without" in rows.columns:
-            replicates = unpack(list(rows[f"{name}_without"]))
-        found[name] = Measured(rows[name].to_numpy(dtype=float), seeds, replicates)
+            cells = rows[f"{name}_without"]
+            replicates = unpack(list(cells))
+        values = rows[name].to_numpy(dtype=float)
+        found[name] = Measured(values, seeds, replicates)
     return found
 
 
@@ -104,10 +112,12 @@ def loss_table(settings: Sequence[MethodTrainings]) -> pd.DataFrame:
     rows = []
     for trained in settings:
         rows += _rows(trained)
-    found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_holm"])
+    uncorrected = [name for name in COLUMNS if name != "p_holm"]
+    found = pd.DataFrame(rows, columns=uncorrected)
     found["p_holm"] = np.nan
     for _, family in found.groupby(["panel", "mask", "measure"]):
-        found.loc[family.index, "p_holm"] = holm(family["p_value"].tolist())
+        p_values = family["p_value"].tolist()
+        found.loc[family.index, "p_holm"] = holm(p_values)
     return found[list(COLUMNS)]
 
 
@@ -118,7 +128,8 @@ def _rows(trained: MethodTrainings) -> list[dict]:
     for loss, measures in trained.losses.items():
         for name, measured in measures.items():
             row: dict = {**trained.keys(), "loss": loss, "measure": name}
-            row["n_seeds"] = int(np.isfinite(measured.values).sum())
+            has_value = np.isfinite(measured.values)
+            row["n_seeds"] = int(has_value.sum())
             found = contrast(measured)
             row["value"] = found.mean
             row["ci_low"], row["ci_high"] = found.interval()
@@ -127,7 +138,10 @@ def _rows(trained: MethodTrainings) -> list[dict]:
                 row["difference"] = difference.mean
                 row["difference_low"], row["difference_high"] = difference.interval()
                 row["p_value"] = difference.p_differs()
-            row["rank_best"], row["rank_worst"] = ranks.get(name, {}).get(loss, (np.nan, np.nan))
+            of_losses = ranks.get(name, {})
+            best, worst = of_losses.get(loss, (np.nan, np.nan))
+            row["rank_best"] = best
+            row["rank_worst"] = worst
             rows.append(row)
     return rows
 
@@ -154,4 +168,9 @@ def rank_ranges(trained: MethodTrainings, measure: str) -> dict[str, tuple[int, 
             first, second = (a, b) if difference.mean > 0 else (b, a)
             better[second] += 1
             worse[first] += 1
-    return {name: (1 + better[name], len(losses) - worse[name]) for name in losses}
+    ranges = {}
+    for name in losses:
+        best = 1 + better[name]
+        last = len(losses) - worse[name]
+        ranges[name] = (best, last)
+    return ranges

@@ -1,6 +1,7 @@
 """The original's claims about the losses, made measurable, and what of them is true by definition."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -36,23 +37,24 @@ SIDE_BRANCH = {
 
 def _over(better: str, worse: str, stratum: str) -> Claim:
     values = PREDICTED_F1[stratum]
-    first, second = LETTERS[better], LETTERS[worse]
+    first = LETTERS[better]
+    second = LETTERS[worse]
     name = f"f1_{stratum}_{first}_over_{second}"
     text = f"{first} beats {second} in {stratum} F1"
     predicted = values[better] - values[worse]
-    words = f"{100 * values[better]:.0f} against {100 * values[worse]:.0f}"
+    percent = {loss: f"{100 * value:.0f}" for loss, value in values.items()}
+    words = f"{percent[better]} against {percent[worse]}"
     return f1_above(name, text, better, worse, stratum, predicted=predicted, original=words)
 
 
-_OPPOSED_A = Claim(
-    "opposed_A",
-    "in A the gradients of classification and reconstruction at `after` oppose each other",
-    value_of(A, "grad_cosine"),
-    -1.0,
-    0.0,
-    original="opposed",
-    unit="cosine",
-)
+def _opposed(loss: str) -> Claim:
+    letter = LETTERS[loss]
+    text = f"in {letter} the gradients of classification and reconstruction at `after` oppose each other"
+    cosine = value_of(loss, "grad_cosine")
+    return Claim(f"opposed_{letter}", text, cosine, -1.0, 0.0, original="opposed", unit="cosine")
+
+
+_OPPOSED_A = _opposed(A)
 _RECON_SHARE = Claim(
     "recon_share",
     "reconstruction has 30 % of A's gradient at `after`",
@@ -86,24 +88,24 @@ def _f1_claims() -> list[Claim | Conjunction]:
             text = f"{stratum} F1 of {letter} is {value:.2f}"
             bounds = (value - F1_TOLERANCE, value + F1_TOLERANCE)
             words = f"{100 * value:.0f} %"
-            level = Claim(f"{measure}_{letter}", text, value_of(loss, measure), *bounds, value, words, "F1", f1=True)
+            name = f"{measure}_{letter}"
+            level = Claim(name, text, value_of(loss, measure), *bounds, value, words, "F1", f1=True)
             claims.append(replace(level, about_reconstruction=loss != C))
         order = sorted(predicted, key=lambda loss: -predicted[loss])
-        pairs = [_over(better, worse, stratum) for i, better in enumerate(order) for worse in order[i + 1 :]]
+        pairs = [_over(better, worse, stratum) for better, worse in combinations(order, 2)]
         claims += [claim for claim in pairs if claim.name not in primary]
         parts = tuple(f"{measure}_{pair}" for pair in ("C_over_D", "D_over_B", "B_over_A"))
-        claims.append(
-            Conjunction(f"{measure}_order", f"the order in {stratum} F1 is C, D, B, A", parts, "C > D > B > A")
-        )
+        text = f"the order in {stratum} F1 is C, D, B, A"
+        claims.append(Conjunction(f"{measure}_order", text, parts, "C > D > B > A"))
         text = f"C, without reconstruction, is the best of A to D in {stratum} F1"
         best = tuple(f"{measure}_C_over_{LETTERS[loss]}" for loss in (A, B, D))
         claims.append(Conjunction(f"{measure}_best", text, best))
-    claims.append(
-        f1_above("f1_overall_B_over_D", "B beats D in overall F1", B, D, "overall", original="recommended: C, B, D, A")
-    )
+    name, text = "f1_overall_B_over_D", "B beats D in overall F1"
+    claims.append(f1_above(name, text, B, D, "overall", original="recommended: C, B, D, A"))
     recommended = ("f1_overall_C_over_B", "f1_overall_B_over_D", "f1_overall_D_over_A")
     text = "the recommended order C, B, D, A is that of overall F1"
-    claims.append(Conjunction("f1_overall_recommended", text, recommended, "C, B, D, A"))
+    order_of_all = Conjunction("f1_overall_recommended", text, recommended, "C, B, D, A")
+    claims.append(order_of_all)
     return claims
 
 
@@ -112,24 +114,26 @@ def _gamma_claims() -> list[Claim]:
     claims = []
     for stratum in PREDICTED_F1:
         for loss, letter in LETTERS.items():
-            name, text = f"f1_{stratum}_gamma2p5_{letter}", f"gamma 2.5 in place of 5 raises {stratum} F1 of {letter}"
-            claims.append(
-                f1_above(
-                    *(name, text, f"{loss}_gamma2p5", loss, stratum),
-                    original="60 % of the examples in place of 3 %",
-                    about_reconstruction=False,
-                )
-            )
+            name = f"f1_{stratum}_gamma2p5_{letter}"
+            text = f"gamma 2.5 in place of 5 raises {stratum} F1 of {letter}"
+            lower = f"{loss}_gamma2p5"
+            original = "60 % of the examples in place of 3 %"
+            claims.append(f1_above(name, text, lower, loss, stratum, original=original, about_reconstruction=False))
         for loss, without in GAMMA0.items():
             letter = LETTERS[loss]
-            name, text = f"f1_{stratum}_gamma0_{letter}", f"gamma 0 in place of 5 raises {stratum} F1 of {letter}"
+            name = f"f1_{stratum}_gamma0_{letter}"
+            text = f"gamma 0 in place of 5 raises {stratum} F1 of {letter}"
             original = "not claimed: 2.5 was proposed"
             claims.append(f1_above(name, text, without, loss, stratum, original=original, about_reconstruction=False))
-        name, text = f"f1_{stratum}_E_and_C", f"{stratum} F1 of E minus that of C"
-        claims.append(f1_above(name, text, E, C, stratum, question=True, original="nothing was predicted"))
-        name, text = f"f1_{stratum}_D_and_detached", f"{stratum} F1 of D minus that of D with its target detached"
+        name = f"f1_{stratum}_E_and_C"
+        text = f"{stratum} F1 of E minus that of C"
+        original = "nothing was predicted"
+        claims.append(f1_above(name, text, E, C, stratum, question=True, original=original))
+        name = f"f1_{stratum}_D_and_detached"
+        text = f"{stratum} F1 of D minus that of D with its target detached"
+        detached = f"{D}_detached"
         original = "D lets the gradient through both sides"
-        claims.append(f1_above(name, text, D, f"{D}_detached", stratum, question=True, original=original))
+        claims.append(f1_above(name, text, D, detached, stratum, question=True, original=original))
     return claims
 
 
@@ -144,30 +148,27 @@ def _course_claims() -> list[Claim | Conjunction]:
     for measure, what in speeds.items():
         pairs = ((A, B), (A, D), (B, C), (D, C), (A, C))
         for slow, fast in pairs:
-            name = f"{measure}_{LETTERS[slow]}_over_{LETTERS[fast]}"
-            text = f"{LETTERS[slow]} takes more steps than {LETTERS[fast]} to {what}"
-            claims.append(above_one(name, text, slow, fast, measure, words))
+            slow_letter, fast_letter = LETTERS[slow], LETTERS[fast]
+            name = f"{measure}_{slow_letter}_over_{fast_letter}"
+            text = f"{slow_letter} takes more steps than {fast_letter} to {what}"
+            claim = above_one(name, text, slow, fast, measure, words)
+            claims.append(claim)
         parts = tuple(f"{measure}_{LETTERS[slow]}_over_{LETTERS[fast]}" for slow, fast in pairs)
         text = f"A is slow, B and D are medium, C is fast to {what}"
         claims.append(Conjunction(f"{measure}_order", text, parts, words))
-    claims.append(
-        Claim(
-            "recon_helps_convergence",
-            "with reconstruction (B) fewer steps are needed than without (C) to 90 % of C's best validation F1",
-            log_ratio(B, C, "steps_to_level"),
-            0.0,
-            1.0,
-            original="it may help convergence",
-            unit="ratio",
-            logarithmic=True,
-        )
-    )
+    name = "recon_helps_convergence"
+    text = "with reconstruction (B) fewer steps are needed than without (C) to 90 % of C's best validation F1"
+    ratio = log_ratio(B, C, "steps_to_level")
+    words = "it may help convergence"
+    claims.append(Claim(name, text, ratio, 0.0, 1.0, original=words, unit="ratio", logarithmic=True))
     steadiness = {"loss_sd": "", "loss_sd_normalised": ", divided by the sum of its weights,"}
     for measure, how in steadiness.items():
         for rough, smooth in ((A, B), (B, D), (D, C), (A, C)):
-            name = f"{measure}_{LETTERS[rough]}_over_{LETTERS[smooth]}"
-            text = f"the loss of {LETTERS[rough]}{how} varies more than that of {LETTERS[smooth]} in the last epochs"
-            claims.append(above_one(name, text, rough, smooth, measure, "stability C > D > B > A"))
+            rough_letter, smooth_letter = LETTERS[rough], LETTERS[smooth]
+            name = f"{measure}_{rough_letter}_over_{smooth_letter}"
+            text = f"the loss of {rough_letter}{how} varies more than that of {smooth_letter} in the last epochs"
+            claim = above_one(name, text, rough, smooth, measure, "stability C > D > B > A")
+            claims.append(claim)
         parts = tuple(f"{measure}_{pair}" for pair in ("A_over_B", "B_over_D", "D_over_C"))
         text = f"the order in stability is C, D, B, A (sd of the loss{how.rstrip(',')})"
         claims.append(Conjunction(f"{measure}_order", text, parts, "C > D > B > A"))
@@ -222,18 +223,7 @@ def _reconstruction_claims() -> list[Claim]:
 
 def _gradient_claims() -> list[Claim]:
     """Opposed gradients, and how much of the gradient was said to be left."""
-    opposed = [
-        Claim(
-            f"opposed_{LETTERS[loss]}",
-            f"in {LETTERS[loss]} the gradients of classification and reconstruction at `after` oppose each other",
-            value_of(loss, "grad_cosine"),
-            -1.0,
-            0.0,
-            original="opposed",
-            unit="cosine",
-        )
-        for loss in (B, D)
-    ]
+    opposed = [_opposed(B), _opposed(D)]
     text = "reconstruction cancels 30 % of A's classification gradient"
     measure = value_of(A, "grad_recon_cancels")
     cancels = Claim("recon_cancels", text, measure, 0.25, 0.35, 0.30, "cancels 30 %", "share")
@@ -265,15 +255,22 @@ SECONDARY: tuple[Claim | Conjunction, ...] = (
 _WEIGHTS = "the sums of the weights"
 _PRODUCT = "a product of the original's own numbers; the measured share is a claim of its own"
 _RULE = "a rule, applied to every training in the table of monitors"
-DEFINITIONS: tuple[Definition, ...] = (
+_OF_WEIGHTS = (
     Definition("weights_A", "A's weights: haplotypes 40 %, genotype 30 %, reconstruction 30 %", "40/30/30", _WEIGHTS),
     Definition("weights_A_after", "A's weights after the switch: 60 %, 40 %, 0", "60/40/0", _WEIGHTS),
     Definition("weights_sum", "the sum of A's weights goes from 1 to 10 at the switch", "tenfold", _WEIGHTS),
+)
+_OF_NUMBERS = (
     Definition("product", "3 % of the examples times 70 % of the weights is 2.1 %", "2.1 %", _PRODUCT),
     Definition("quotient", "60 % of the examples over 2.1 % is 28 times", "28 times", _PRODUCT),
-    Definition("schemes", "schemes 1 and 5B are C, 2 and 5A are B, 3 is D, 4 is E", "five schemes", "the same weights"),
+)
+_OF_SCHEMES = Definition(
+    "schemes", "schemes 1 and 5B are C, 2 and 5A are B, 3 is D, 4 is E", "five schemes", "the same weights"
+)
+_RULES = (
     Definition("rule_disturbs", "mean recon above mean hap: lower its weight to .05", "may disturb", _RULE),
     Definition("rule_saturated", "mean recon below .01: saturated, remove it", "< .01", _RULE),
     Definition("rule_keep", "else: keep its weight or lower it slightly", "else", _RULE),
     Definition("rule_batch", "in a batch, a ratio above 1 dominates and one below .1 is negligible", "1 and .1", _RULE),
 )
+DEFINITIONS: tuple[Definition, ...] = (*_OF_WEIGHTS, *_OF_NUMBERS, _OF_SCHEMES, *_RULES)

@@ -27,24 +27,28 @@ class Measured:
 
     def __sub__(self, other: "Measured") -> "Measured":
         common = tuple(seed for seed in self.seeds if seed in other.seeds)
-        left, right = self._of(common), other._of(common)
-        both = left.replicates is not None and right.replicates is not None
-        replicates = left.replicates - right.replicates if both else None  # type: ignore[operator]
-        return Measured(left.values - right.values, common, replicates)
+        left = self._of(common)
+        right = other._of(common)
+        values = left.values - right.values
+        replicates = None
+        if left.replicates is not None and right.replicates is not None:
+            replicates = left.replicates - right.replicates
+        return Measured(values, common, replicates)
 
     def _of(self, seeds: tuple[int, ...]) -> "Measured":
         index = [self.seeds.index(seed) for seed in seeds]
-        return Measured(self.values[index], seeds, None if self.replicates is None else self.replicates[index])
+        replicates = None if self.replicates is None else self.replicates[index]
+        return Measured(self.values[index], seeds, replicates)
 
     def log(self) -> "Measured":
         """The natural logarithm; NaN where a value is not positive."""
 
         def logarithm(x: np.ndarray) -> np.ndarray:
-            return np.log(x, out=np.full(x.shape, np.nan), where=x > 0)
+            undefined = np.full(x.shape, np.nan)
+            return np.log(x, out=undefined, where=x > 0)
 
-        return Measured(
-            logarithm(self.values), self.seeds, None if self.replicates is None else logarithm(self.replicates)
-        )
+        replicates = None if self.replicates is None else logarithm(self.replicates)
+        return Measured(logarithm(self.values), self.seeds, replicates)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Estimate:
 
     def interval(self) -> tuple[float, float]:
         """The 95 % t-interval."""
-        half = stats.t.ppf(1 - ALPHA / 2, self.freedom) * self.error
+        quantile = stats.t.ppf(1 - ALPHA / 2, self.freedom)
+        half = quantile * self.error
         return self.mean - half, self.mean + half
 
     def p_above(self, bound: float) -> float:
@@ -66,22 +71,29 @@ class Estimate:
             return 0.0 if bound == -np.inf else 1.0 if bound == np.inf else np.nan
         if self.error == 0:
             return 0.0 if self.mean > bound else 1.0
-        return float(stats.t.sf((self.mean - bound) / self.error, self.freedom))
+        t = (self.mean - bound) / self.error
+        return float(stats.t.sf(t, self.freedom))
 
     def p_below(self, bound: float) -> float:
         """One-sided p-value of `the true value is at least bound`."""
-        return Estimate(-self.mean, self.error, self.freedom).p_above(-bound)
+        mirrored = Estimate(-self.mean, self.error, self.freedom)
+        return mirrored.p_above(-bound)
 
     def p_differs(self) -> float:
         """Two-sided p-value of `the true value is 0`."""
-        return min(1.0, 2 * min(self.p_above(0), self.p_below(0))) if np.isfinite(self.error) else np.nan
+        if not np.isfinite(self.error):
+            return np.nan
+        one_sided = min(self.p_above(0), self.p_below(0))
+        return min(1.0, 2 * one_sided)
 
     def p_equivalent(self, margin: float) -> float:
         """p-value of `the true value is margin > 0 or more away from 0`: two one-sided tests (Schuirmann 1987).
 
         The larger of the two p-values (J Pharmacokinet Biopharm 15:657).
         """
-        return max(self.p_above(-margin), self.p_below(margin)) if np.isfinite(self.error) else np.nan
+        if not np.isfinite(self.error):
+            return np.nan
+        return max(self.p_above(-margin), self.p_below(margin))
 
 
 def jackknife_variance(replicates: np.ndarray, value: float) -> float:
@@ -91,7 +103,8 @@ def jackknife_variance(replicates: np.ndarray, value: float) -> float:
     chapter 4).
     """
     groups = len(replicates)
-    return float((groups - 1) / groups * np.sum((replicates - value) ** 2))
+    squares = (replicates - value) ** 2
+    return float((groups - 1) / groups * np.sum(squares))
 
 
 def contrast(measured: Measured, n_seeds: int | None = None) -> Estimate:
@@ -111,12 +124,17 @@ def contrast(measured: Measured, n_seeds: int | None = None) -> Estimate:
     if len(values) < 2 or (replicates is not None and replicates.shape[1] < 2):
         return Estimate(mean, np.nan, np.nan)
     count = len(values) if n_seeds is None else n_seeds
-    parts = [(float(values.var(ddof=1)) / count, count - 1)]
+    over_seeds = float(values.var(ddof=1)) / count
+    parts = [(over_seeds, count - 1)]
     if replicates is not None:
-        parts.append((jackknife_variance(replicates.mean(axis=0), mean), replicates.shape[1] - 1))
+        n_groups = replicates.shape[1]
+        over_samples = jackknife_variance(replicates.mean(axis=0), mean)
+        parts.append((over_samples, n_groups - 1))
     total = sum(variance for variance, _ in parts)
     divisor = sum(variance**2 / freedom for variance, freedom in parts)
-    return Estimate(mean, float(np.sqrt(total)), total**2 / divisor if divisor > 0 else np.inf)
+    error = float(np.sqrt(total))
+    freedom_of_total = total**2 / divisor if divisor > 0 else np.inf
+    return Estimate(mean, error, freedom_of_total)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -125,7 +143,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     adjusted = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():
-        adjusted[tested] = multipletests(p[tested], alpha=ALPHA, method="holm")[1]
+        _, corrected, *_ = multipletests(p[tested], alpha=ALPHA, method="holm")
+        adjusted[tested] = corrected
     return adjusted
 
 
@@ -136,8 +155,13 @@ def p_region(found: Estimate, low: float, high: float) -> tuple[bool, float]:
     passed. Doubled, as either finding would have been reported.
     """
     inside = low <= found.mean <= high
-    p = max(found.p_above(low), found.p_below(high)) if inside else min(found.p_below(low), found.p_above(high))
-    return inside, min(1.0, 2 * p) if np.isfinite(found.error) else np.nan
+    if not np.isfinite(found.error):
+        return inside, np.nan
+    if inside:
+        p_outside = max(found.p_above(low), found.p_below(high))
+        return inside, min(1.0, 2 * p_outside)
+    p_inside = min(found.p_below(low), found.p_above(high))
+    return inside, min(1.0, 2 * p_inside)
 
 
 def smallest_detectable(error: float, freedom: float, alpha: float, power: float = 0.8) -> float:
@@ -151,6 +175,12 @@ def smallest_detectable(error: float, freedom: float, alpha: float, power: float
         return 0.0 if error == 0 else np.nan
     critical = stats.t.ppf(1 - alpha / 2, freedom)
     if not np.isfinite(freedom):
-        return float(error * (critical + stats.norm.ppf(power)))
-    shift = optimize.brentq(lambda shift: stats.nct.sf(critical, freedom, shift) - power, 0.0, 10 * critical + 10)
+        of_power = stats.norm.ppf(power)
+        return float(error * (critical + of_power))
+
+    def excess_power(shift: float) -> float:
+        return stats.nct.sf(critical, freedom, shift) - power
+
+    far = 10 * critical + 10
+    shift = optimize.brentq(excess_power, 0.0, far)
     return float(error * shift)

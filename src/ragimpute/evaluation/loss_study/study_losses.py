@@ -39,8 +39,10 @@ def study_losses(
     evaluations = [evaluation for evaluation in loaded if evaluation.chrom == ALL]
     rows = trainings_table.training_rows(evaluations, histories, config, study)
     write_result_table(rows, trainings_table.COLUMNS, outputs.trainings, trainings_table.DIGITS)
-    settings = loss_table.group_trainings(tables.read_table(outputs.trainings, trainings_table.COLUMNS))
-    write_result_table(loss_table.loss_table(settings), loss_table.COLUMNS, outputs.losses)
+    trainings = tables.read_table(outputs.trainings, trainings_table.COLUMNS)
+    settings = loss_table.group_trainings(trainings)
+    losses = loss_table.loss_table(settings)
+    write_result_table(losses, loss_table.COLUMNS, outputs.losses)
     claims = judged_claims.judge_claims(settings)
     write_result_table(claims, judged_claims.COLUMNS, outputs.claims)
     return claims

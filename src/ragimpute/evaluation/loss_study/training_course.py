@@ -38,7 +38,8 @@ class TrainingCourse:
 
     def best_f1(self) -> float:
         """The best validation F1; NaN when it was never measured."""
-        return float(column(self.wide, "val_f1").max())
+        values = column(self.wide, "val_f1")
+        return float(values.max())
 
     def steps_to(self, level: float) -> tuple[float, bool]:
         """The first evaluated step whose validation F1 is at least `level`, and False.
@@ -48,7 +49,8 @@ class TrainingCourse:
         evaluated = column(self.wide, "val_f1").dropna()
         if evaluated.empty or not np.isfinite(level):
             return float("nan"), False
-        reached = evaluated.index[evaluated >= level]
+        is_reached = evaluated >= level
+        reached = evaluated.index[is_reached]
         if len(reached):
             return float(reached[0]), False
         return float(self.steps + 1), True
@@ -56,7 +58,9 @@ class TrainingCourse:
     def at_end(self, name: str) -> float:
         """The last value of a metric; NaN when it was never measured."""
         values = column(self.wide, name).dropna()
-        return float(values.iloc[-1]) if len(values) else float("nan")
+        if values.empty:
+            return float("nan")
+        return float(values.iloc[-1])
 
     def measures(self, level: float) -> dict[str, float]:
         """MEASURES. Args: level, the validation F1 that steps_to_level asks for; NaN where there is none.
@@ -68,7 +72,8 @@ class TrainingCourse:
         """
         best = self.best_f1()
         to_level, censored = self.steps_to(level)
-        start, middle, end = self._tenths(reconstruction(self.wide))
+        losses = reconstruction(self.wide)
+        start, middle, end = self._tenths(losses)
         found = {name: self.summarised[name] for name in MEASURES if name in self.summarised}
         found["steps_to_best99"], _ = self.steps_to(OWN_BEST * best)
         found["steps_to_level"] = to_level
@@ -84,8 +89,8 @@ class TrainingCourse:
         """Means over the first, the middle and the last tenth of the steps."""
         defined = values.dropna()
         length = max(1, len(defined) // PART)
-        middle = (len(defined) - length) // 2
-        first = defined[:length]
-        second = defined[middle : middle + length]
-        third = defined[len(defined) - length :]
-        return float(first.mean()), float(second.mean()), float(third.mean())
+        last = len(defined) - length
+        middle = last // 2
+        starts = (0, middle, last)
+        first, second, third = (float(defined[start : start + length].mean()) for start in starts)
+        return first, second, third

@@ -23,18 +23,20 @@ def training_curves(histories: Histories) -> pd.DataFrame:
     parts = []
     for (mask, method), of_seeds in sorted(histories.items()):
         steps = pd.concat(of_seeds, ignore_index=True)
-        known = steps[steps["metric"].isin(METRICS) & steps["value"].notna()]
-        evaluation = known["step"].where(known["metric"].isin(EVALUATED), 0)
-        groups = known.assign(evaluation=evaluation).groupby(["metric", "epoch", "evaluation"])
-        rows = pd.DataFrame(
-            {
-                "first_step": groups["step"].min(),
-                "last_step": groups["step"].max(),
-                "n_seeds": groups["seed"].nunique(),
-                "value": groups["value"].mean(),
-            }
-        )
-        parts.append(rows.reset_index().assign(mask=mask, method=method))
+        is_shown = steps["metric"].isin(METRICS)
+        known = steps[is_shown & steps["value"].notna()]
+        is_evaluated = known["metric"].isin(EVALUATED)
+        evaluation = known["step"].where(is_evaluated, 0)
+        labelled = known.assign(evaluation=evaluation)
+        groups = labelled.groupby(["metric", "epoch", "evaluation"])
+        columns = {}
+        columns["first_step"] = groups["step"].min()
+        columns["last_step"] = groups["step"].max()
+        columns["n_seeds"] = groups["seed"].nunique()
+        columns["value"] = groups["value"].mean()
+        rows = pd.DataFrame(columns).reset_index()
+        parts.append(rows.assign(mask=mask, method=method))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+    curves = pd.concat(parts, ignore_index=True)
+    return curves[list(COLUMNS)]

@@ -27,8 +27,9 @@ CALIBRATED = "calibrated"  # the end of the method of a network whose temperatur
 SCORES = {f"{metric}_{stratum}": (metric, stratum) for metric in ("f1", "r2") for stratum in STRATA[:3]}
 SCORES["ece"] = ("ece", "overall")
 JACKKNIFED = ("f1_overall", "f1_rare")
+_NAMES = ("study", "panel", "mask", "architecture", "size", "method", "loss")
 KEYS: dict[str, type] = {
-    **dict.fromkeys(("study", "panel", "mask", "architecture", "size", "method", "loss"), str),
+    **dict.fromkeys(_NAMES, str),
     **dict.fromkeys(("gamma", "learning_rate"), float),
     **dict.fromkeys(("seed", "n_samples", "steps"), int),
     "temperature": float,
@@ -66,27 +67,41 @@ def training_rows(
         run = one.run
         history = _history(by_training, _identity(one))
         course = TrainingCourse.of(history)
-        settings = config["training"].get(run.architecture, {})
-        row: dict[str, object] = {"study": study, "panel": run.panel, "mask": run.mask}
-        row["architecture"] = run.architecture
-        row["size"] = str(settings.get("size", "unknown"))
-        row["method"] = run.method
-        row["loss"] = run.loss
-        row["gamma"] = _gamma(config, run.loss)
-        row["learning_rate"] = _learning_rate(config, one)
-        row["seed"] = run.seed
-        row["n_samples"] = 0 if one.scored is None else len(one.scored.samples)
+        row = _keys(one, config)
+        row["study"] = study
         row["steps"] = course.steps
         row["temperature"] = course.at_end("temperature")
         row |= _scores(one.scored, "")
-        recalibrated = calibrated.get((run.mask, f"{run.method}.{CALIBRATED}", run.seed))
-        row |= _scores(recalibrated.scored if recalibrated else None, f"_{CALIBRATED}")
-        level = levels.get((run.mask, run.architecture, run.seed), float("nan"))
-        row |= course.measures(training_course.LEVEL * level)
+        calibrated_method = f"{run.method}.{CALIBRATED}"
+        recalibrated = calibrated.get((run.mask, calibrated_method, run.seed))
+        calibrated_scores = recalibrated.scored if recalibrated else None
+        row |= _scores(calibrated_scores, f"_{CALIBRATED}")
+        setting = (run.mask, run.architecture, run.seed)
+        best_of_reference = levels.get(setting, float("nan"))
+        row |= course.measures(training_course.LEVEL * best_of_reference)
         row |= monitor_means(history)
         row["quick_check_agrees"] = quick_check_agrees(history)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _keys(one: Evaluation, config: Mapping[str, Any]) -> dict[str, object]:
+    """What of KEYS an evaluation and the configuration tell, without the training's history."""
+    run = one.run
+    settings = config["training"].get(run.architecture, {})
+    size = settings.get("size", "unknown")
+    row: dict[str, object] = {}
+    row["panel"] = run.panel
+    row["mask"] = run.mask
+    row["architecture"] = run.architecture
+    row["size"] = str(size)
+    row["method"] = run.method
+    row["loss"] = run.loss
+    row["gamma"] = _gamma(config, run.loss)
+    row["learning_rate"] = _learning_rate(config, one)
+    row["seed"] = run.seed
+    row["n_samples"] = 0 if one.scored is None else len(one.scored.samples)
+    return row
 
 
 def _history_by_training(histories: Histories) -> dict[tuple[str, str, int], pd.DataFrame]:
@@ -100,7 +115,8 @@ def _history_by_training(histories: Histories) -> dict[tuple[str, str, int], pd.
 
 
 def _identity(one: Evaluation) -> tuple[str, str, int]:
-    return one.run.mask, one.run.method, one.run.seed
+    run = one.run
+    return run.mask, run.method, run.seed
 
 
 def _is_calibrated(one: Evaluation) -> bool:
@@ -124,20 +140,25 @@ def _levels(
     for one in raw:
         run = one.run
         if run.loss == REFERENCE_LOSS and np.isnan(_learning_rate(config, one)):
-            course = TrainingCourse.of(_history(by_training, _identity(one)))
-            levels[run.mask, run.architecture, run.seed] = course.best_f1()
+            history = _history(by_training, _identity(one))
+            course = TrainingCourse.of(history)
+            setting = (run.mask, run.architecture, run.seed)
+            levels[setting] = course.best_f1()
     return levels
 
 
 def _gamma(config: Mapping[str, Any], loss: str) -> float:
     """The focal exponent of a loss of the configuration; NaN for a loss that it does not have."""
-    return float(config["losses"].get(loss, {}).get("gamma", np.nan))
+    settings = config["losses"].get(loss, {})
+    gamma = settings.get("gamma", np.nan)
+    return float(gamma)
 
 
 def _learning_rate(config: Mapping[str, Any], one: Evaluation) -> float:
     """The learning rate that the study's row of this run gives; NaN where it is left to the architecture."""
     run = one.run
-    identity = (run.mask, run.architecture, run.method.removeprefix(f"{run.architecture}."))
+    name_of_run = run.method.removeprefix(f"{run.architecture}.")
+    identity = (run.mask, run.architecture, name_of_run)
     for row in config["study"]:
         name = row.get("name") or row["loss"]
         if identity == (row["mask"], row["architecture"], name):
@@ -160,21 +181,27 @@ def _scores(scored: Scored | None, suffix: str) -> dict[str, float | str]:
         return found
     sums = scored.statistics.sums
     total = sums.sum(axis=0)
+    calibration = scored.statistics.calibration.sum(axis=0)
     values = {"f1": metrics.f1(total), "r2": metrics.r2(total)}
-    values["ece"] = metrics.ece(scored.statistics.calibration.sum(axis=0))
+    values["ece"] = metrics.ece(calibration)
     for name, (metric, stratum) in SCORES.items():
-        found[f"{name}{suffix}"] = float(values[metric][STRATA.index(stratum)])
-    without = metrics.f1(total - group_sums(sums))
+        place = STRATA.index(stratum)
+        value = values[metric][place]
+        found[f"{name}{suffix}"] = float(value)
+    without_each_group = metrics.f1(total - group_sums(sums))
     for name in JACKKNIFED:
         _, stratum = SCORES[name]
-        found[f"{name}{suffix}_without"] = pack(without[:, STRATA.index(stratum)])
+        place = STRATA.index(stratum)
+        replicates = without_each_group[:, place]
+        found[f"{name}{suffix}_without"] = pack(replicates)
     return found
 
 
 def group_sums(sums: np.ndarray) -> np.ndarray:
     """The sums over samples of each group: [G, ...] of [P, ...], G = 20 or, where there are fewer samples, P."""
-    groups = min(GROUPS, len(sums))
-    return np.stack([sums[group::groups].sum(axis=0) for group in range(groups)])
+    n_groups = min(GROUPS, len(sums))
+    of_groups = [sums[group::n_groups].sum(axis=0) for group in range(n_groups)]
+    return np.stack(of_groups)
 
 
 def pack(replicates: np.ndarray) -> str:
@@ -187,14 +214,18 @@ def unpack(cells: Sequence[str]) -> np.ndarray | None:
 
     Raises InputError when two seeds have unequal numbers of groups.
     """
-    parts = [[] if cell in ("", "NA") else [float(value) for value in cell.split(";")] for cell in cells]
+    parts: list[list[float]] = []
+    for cell in cells:
+        values = [] if cell in ("", "NA") else cell.split(";")
+        parts.append([float(value) for value in values])
     groups = {len(part) for part in parts if part}
     if not groups:
         return None
     if len(groups) > 1:
+        numbers = sorted(groups)
         raise InputError(
-            f"trainings of one loss have replicates over {sorted(groups)} groups of samples; "
+            f"trainings of one loss have replicates over {numbers} groups of samples; "
             "they were scored on different samples: run `ragimpute loss-study` again on all of them"
         )
-    width = groups.pop()
-    return np.array([part or [np.nan] * width for part in parts])
+    none = [np.nan] * groups.pop()
+    return np.array([part or none for part in parts])

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from ragimpute.models.bert_rag.fold_data import BertRagData
     from ragimpute.models.bert_rag.network import BertRag
 
-SIZES: dict[str, dict[str, Any]] = {
-    "small": {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": NEIGHBOURS, "mosaics": 1},
-    "full": {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4},
-}
+_SMALL = {"width": 32, "blocks": 2, "heads": 4, "window": 128, "neighbours": NEIGHBOURS, "mosaics": 1}
+_FULL = {"width": 192, "blocks": 8, "heads": 6, "window": 1030, "neighbours": NEIGHBOURS, "mosaics": 4}
+SIZES: dict[str, dict[str, Any]] = {"small": _SMALL, "full": _FULL}
 
 
 class BertRagArchitecture:
@@ -38,7 +37,8 @@ class BertRagArchitecture:
 
     def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
         """The neighbours of the fold's haplotypes, as `retrieve_neighbours` finds them."""
-        return retrieve_neighbours(fold, self.sizes[size]["neighbours"], threads)
+        settings = self.sizes[size]
+        return retrieve_neighbours(fold, settings["neighbours"], threads)
 
     def describe_sites(self, fold: Fold, threads: int) -> SiteDescription:
         """Nothing: what this network knows of a site is its position and frequency."""
@@ -57,4 +57,5 @@ class BertRagArchitecture:
         from ragimpute.models.seeded import build_seeded
 
         settings = self.sizes[size]
-        return build_seeded(lambda: BertRag(settings["width"], settings["blocks"], settings["heads"]), seed)
+        width, blocks, heads = (settings[name] for name in ("width", "blocks", "heads"))
+        return build_seeded(lambda: BertRag(width, blocks, heads), seed)

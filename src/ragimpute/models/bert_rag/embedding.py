@@ -27,15 +27,17 @@ class SiteEmbedding(nn.Module):
         self.position = nn.Linear(POSITION_FEATURES, width)
         self.frequency = nn.Sequential(nn.Linear(FREQUENCY_FEATURES, width), nn.GELU(), nn.Linear(width, width))
         octaves = torch.arange(POSITION_FEATURES // 2, dtype=torch.float32)
-        self.register_buffer("position_waves", 2 * math.pi * 2 ** (octaves - 3), persistent=False)
+        position_waves = 2 * math.pi * 2 ** (octaves - 3)
+        self.register_buffer("position_waves", position_waves, persistent=False)
         half_octaves = torch.arange(FREQUENCY_FEATURES // 2, dtype=torch.float32) / 2
-        self.register_buffer("frequency_waves", math.pi * 2**half_octaves, persistent=False)
+        frequency_waves = math.pi * 2**half_octaves
+        self.register_buffer("frequency_waves", frequency_waves, persistent=False)
 
     def site(self, position: Tensor, frequency: Tensor) -> Tensor:
         """The part that does not depend on alleles: position [L] and frequency [B, L] -> [B, L, width]."""
-        return self.position(waves(position, self.position_waves)) + self.frequency(
-            waves(frequency, self.frequency_waves)
-        )
+        of_position = self.position(waves(position, self.position_waves))
+        of_frequency = self.frequency(waves(frequency, self.frequency_waves))
+        return of_position + of_frequency
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The token's part alone, of tokens [..., L] int64: [..., L, width]. It is constant at masked sites."""

@@ -26,8 +26,10 @@ def window_bounds(chrom: np.ndarray, window: int) -> np.ndarray:
     bounds = []
     for first, end in chromosome_bounds(chrom):
         for start in range(first, end, window):
-            bounds.append((start, min(start + window, end)))
-    return np.array(bounds, dtype=np.int64).reshape(-1, 2)
+            stop = min(start + window, end)
+            bounds.append((start, stop))
+    table = np.array(bounds, dtype=np.int64)
+    return table.reshape(-1, 2)
 
 
 class BertRagData:
@@ -46,11 +48,12 @@ class BertRagData:
         self.n_samples = fold.n_samples
         self.n_windows = len(self.bounds)
         n_haplotypes, n_typed, n_neighbours = retrieved.neighbours.shape
-        expected = (2 * self.n_samples, len(fold.typed_sites))
-        if (n_haplotypes, n_typed) != expected:
+        needed_haplotypes = 2 * self.n_samples
+        needed_typed = len(fold.typed_sites)
+        if (n_haplotypes, n_typed) != (needed_haplotypes, needed_typed):
             raise InputError(
                 f"fold {fold.name}: the segments are for {n_haplotypes} haplotypes at {n_typed} typed sites, "
-                f"the fold has {expected[0]} at {expected[1]}; run retrieve again"
+                f"the fold has {needed_haplotypes} at {needed_typed}; run retrieve again"
             )
         if n_neighbours < mosaics:
             raise InputError(
@@ -66,7 +69,8 @@ class BertRagData:
         """The batch of `samples` [B] at `window`: always L = the window's full length, short windows padded."""
         fold = self.fold
         start, end = self.bounds[window]
-        inside, real = slice(start, end), slice(0, end - start)  # the window's sites in the panel, and in the batch
+        inside = slice(start, end)  # the window's sites in the panel
+        real = slice(0, end - start)  # and in the batch
         haplotypes = 2 * samples[:, None] + np.arange(2)  # [B, 2]
         sites = np.full(self.window, -1, dtype=np.int64)
         sites[real] = np.arange(start, end)
@@ -75,8 +79,9 @@ class BertRagData:
         count, number = fold.left_out_count(counted_for, inside)  # [l, B], [B]
         frequency = np.zeros((len(counted_for), self.window), dtype=np.float32)
         frequency[:, real] = (count / number).T
+        cm = fold.reference.sites.cm
         position = np.zeros(self.window, dtype=np.float32)
-        position[real] = fold.reference.sites.cm[inside] - fold.reference.sites.cm[start]
+        position[real] = cm[inside] - cm[start]
         tokens = self._tokens(haplotypes, inside)
         mosaics, shares = self._retrieved(haplotypes, inside)
         tensor = torch.from_numpy
@@ -89,11 +94,12 @@ class BertRagData:
             padding=tensor(sites < 0),
         )
 
-        polymorphic = ((count > 0) & (count < number)).T  # [B, l] or [1, l]
-        counted = polymorphic & ~fold.typed[inside]
-        scored = np.zeros((len(samples), 2, self.window), dtype=bool)
+        polymorphic = (count > 0) & (count < number)
+        counted = polymorphic.T & ~fold.typed[inside]  # [B, l] or [1, l]
+        shape = (len(samples), 2, self.window)
+        scored = np.zeros(shape, dtype=bool)
         scored[..., real] = counted[:, None]
-        alleles = np.zeros((len(samples), 2, self.window), dtype=np.int64)
+        alleles = np.zeros(shape, dtype=np.int64)
         if fold.truth is not None:
             truth = fold.truth[inside][:, haplotypes]  # [l, B, 2]
             alleles[..., real] = truth.transpose(1, 2, 0)
@@ -102,31 +108,38 @@ class BertRagData:
     def _tokens(self, haplotypes: np.ndarray, sites: slice) -> np.ndarray:
         """Tokens [B, 2, L] int64 of `haplotypes` [B, 2], L the padded window: typed alleles, else MASK or PAD."""
         fold = self.fold
+        start, stop = sites.start, sites.stop
+        length = stop - start
         tokens = np.full((*haplotypes.shape, self.window), PAD, dtype=np.int64)
-        tokens[..., : sites.stop - sites.start] = MASK
-        first, last = np.searchsorted(fold.typed_sites, (sites.start, sites.stop))
-        observed = fold.observed[first:last][:, haplotypes]  # [t, B, 2]
-        places = fold.typed_sites[first:last] - sites.start
+        tokens[..., :length] = MASK
+        typed = slice(*np.searchsorted(fold.typed_sites, (start, stop)))
+        observed = fold.observed[typed][:, haplotypes]  # [t, B, 2]
+        places = fold.typed_sites[typed] - start
         tokens[..., places] = observed.transpose(1, 2, 0)
         return tokens
 
     def _retrieved(self, haplotypes: np.ndarray, sites: slice) -> tuple[np.ndarray, np.ndarray]:
         """Mosaics [B, 2, R, L] int64 and shares [B, 2, L, W] float32 of `haplotypes` [B, 2], L the padded window."""
-        queries, length = haplotypes.reshape(-1), sites.stop - sites.start
+        shape = haplotypes.shape
+        queries = haplotypes.reshape(-1)
+        length = sites.stop - sites.start
         local, typed = local_flanks(self._beside, sites)
         neighbours = self.retrieved.neighbours[queries, typed]  # [N, t, K]
         features = self.retrieved.features[queries, typed]  # [N, t, K, F]
         alleles = self.fold.reference.alleles[sites]  # [l, H]
 
-        best = evidence.best_neighbours(features, self._lots[queries], typed.start, self.mosaics)  # [N, t, R]
+        lots = self._lots[queries]
+        best = evidence.best_neighbours(features, lots, typed.start, self.mosaics)  # [N, t, R]
         copied = np.take_along_axis(neighbours, best, axis=2).transpose(0, 2, 1)  # [N, R, t]
-        nearest = np.where(local.share < 0.5, local.left, local.right)
+        is_nearer_to_left = local.share < 0.5
+        nearest = np.where(is_nearer_to_left, local.left, local.right)
         found = alleles[np.arange(length), copied[..., nearest]]  # [N, R, l]
-        mosaics = np.full((*haplotypes.shape, self.mosaics, self.window), PAD, dtype=np.int64)
-        mosaics[..., :length] = found.reshape(*haplotypes.shape, self.mosaics, length)
+        mosaics = np.full((*shape, self.mosaics, self.window), PAD, dtype=np.int64)
+        mosaics[..., :length] = found.reshape(*shape, self.mosaics, length)
 
         weights = evidence.neighbour_weights(features)
         carried = evidence.alternate_shares(neighbours, weights, local, alleles)  # [N, l, W]
-        shares = np.full((*haplotypes.shape, self.window, carried.shape[2]), UNKNOWN, dtype=np.float32)
-        shares[:, :, :length] = carried.reshape(*haplotypes.shape, length, -1)
+        n_weights = carried.shape[2]
+        shares = np.full((*shape, self.window, n_weights), UNKNOWN, dtype=np.float32)
+        shares[:, :, :length] = carried.reshape(*shape, length, n_weights)
         return mosaics, shares

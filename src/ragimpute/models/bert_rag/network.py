@@ -39,7 +39,8 @@ class Fusion(nn.Module):
         super().__init__()
         self.attention = nn.Linear(width, width, bias=False)
         self.shares = nn.Linear(2 * len(WEIGHTS), width)
-        self.mix = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        hidden = 2 * width
+        self.mix = nn.Sequential(nn.Linear(3 * width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.gate = nn.Sequential(nn.Linear(1, 16), nn.GELU(), nn.Linear(16, width))
         self.scale = nn.Parameter(torch.tensor(0.1))
 
@@ -47,14 +48,16 @@ class Fusion(nn.Module):
         """x [B, 2, L, D], rag [B, 2, R, L, D], shares [B, 2, L, W], frequency [B, L] or [1, L] -> [B, 2, L, D]."""
         if rag.shape[2] > 1:
             product = self.attention(x)[:, :, None] * rag  # [B, 2, R, L, D]
-            score = product.sum(dim=-1) / x.shape[-1] ** 0.5  # [B, 2, R, L]
+            width = x.shape[-1]
+            score = product.sum(dim=-1) / width**0.5  # [B, 2, R, L]
             weight = score.softmax(dim=2)[..., None]
             pooled = (weight * rag).sum(dim=2)
         else:
             pooled = rag[:, :, 0]
         odds = torch.logit(shares, eps=LEAST_SHARE) / ODDS_SCALE
         of_shares = self.shares(torch.cat((shares, odds), dim=-1))  # [B, 2, L, D]
-        gate = self.gate(frequency[..., None]).sigmoid()[:, None]  # [B, 1, L, D]
+        gate = self.gate(frequency[..., None])
+        gate = gate.sigmoid()[:, None]  # [B, 1, L, D]
         mixed = self.mix(torch.cat((x, pooled, of_shares), dim=-1))
         return x + self.scale * mixed * gate
 
@@ -72,7 +75,8 @@ class BertRag(nn.Module):
         layer = nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
         )
-        self.encoder = nn.TransformerEncoder(layer, blocks, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        norm = nn.LayerNorm(width)
+        self.encoder = nn.TransformerEncoder(layer, blocks, norm=norm, enable_nested_tensor=False)
         for block in self.encoder.layers:  # TransformerEncoder clones one layer: give each block its own start
             for parameter in block.parameters():
                 if parameter.dim() > 1:
@@ -97,9 +101,11 @@ class BertRag(nn.Module):
         """Embedded sequences [..., L, D] through the encoder; padding [L] bool is never attended to."""
         sequences = embedded.flatten(0, -3)
         if bool(padding.any()):
-            encoded = self.encoder(sequences, src_key_padding_mask=padding.expand(len(sequences), -1))
+            mask = padding.expand(len(sequences), -1)
+            encoded = self.encoder(sequences, src_key_padding_mask=mask)
         else:
-            encoded = self.encode_fast(sequences) if self.training else self.encoder(sequences)
+            encode = self.encode_fast if self.training else self.encoder
+            encoded = encode(sequences)
         return encoded.view(embedded.shape)
 
     def forward(self, inputs: BertRagInputs) -> ImputationOutputs:
@@ -112,7 +118,8 @@ class BertRag(nn.Module):
             encoded = self.encode(self.embedding(sequences) + site[:, None, None], inputs.padding)
         else:
             encoded = self._encode_distinct(sequences, site, inputs.padding)
-        of_query, of_mosaics = encoded[:, :, 0], encoded[:, :, 1:]
+        of_query = encoded[:, :, 0]
+        of_mosaics = encoded[:, :, 1:]
         after = self.fusion(of_query, of_mosaics, inputs.shares, inputs.frequency)  # [B, 2, L, D]
         before1, before2 = self.embedding(tokens).unbind(1)
         # the heads read the very tensors that are returned, so that gradients can be watched at `after`
@@ -127,15 +134,18 @@ class BertRag(nn.Module):
         """
         rows = sequences.to(torch.int8).flatten(0, -2)
         distinct, place = rows.unique(dim=0, return_inverse=True)
-        encoded = self.encode(self.embedding(distinct.long()) + site, padding)
+        embedded = self.embedding(distinct.long()) + site
+        encoded = self.encode(embedded, padding)
         return encoded[place].view(*sequences.shape, -1)
 
     def decode(self, after1: Tensor, after2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """hap1_logits, hap2_logits [B, L, 2] and genotype_logits [B, L, 4] of `after1, after2` [B, L, D] alone."""
-        genotype = self.genotype_head(torch.cat((after1, after2), dim=-1))
+        side_by_side = torch.cat((after1, after2), dim=-1)
+        genotype = self.genotype_head(side_by_side)
         return self.haplotype_head(after1), self.haplotype_head(after2), genotype
 
     def embed_truth(self, inputs: BertRagInputs, alleles: Tensor) -> tuple[Tensor, Tensor]:
         """`before1, before2` [B, L, D] as if the true alleles [B, 2, L] were the tokens."""
-        embedded = self.embedding(alleles.masked_fill(inputs.padding, PAD))
-        return embedded[:, 0], embedded[:, 1]
+        tokens = alleles.masked_fill(inputs.padding, PAD)
+        before1, before2 = self.embedding(tokens).unbind(1)
+        return before1, before2
