@@ -1,9 +1,9 @@
-"""A chromosome X made of the example, to measure men and women beside Beagle: `python benchmarks/pseudo_x.py --out DIR`.
+"""X made of the example, to measure men and women beside Beagle: `python benchmarks/pseudo_x.py --out DIR`.
 
 chr20:1-4 Mb of the 300 reference samples is written as it is, and as X beyond its first pseudoautosomal region, where
-every second sample is a man and has his first haplotype alone. A quarter of the samples is held out; typed are the sites
-of the example's targets. Then, in DIR: snakemake --cores 2 --snakefile CHECKOUT/Snakefile --configfile study.yaml; of its
-metrics.tsv the rows of chrom X and of the populations men and women.
+every second sample is a man and has his first haplotype alone. A quarter of the samples is held out; typed are the
+sites of the example's targets. Then, in DIR: snakemake --cores 2 -s CHECKOUT/Snakefile --configfile study.yaml;
+see the rows of its metrics.tsv of chrom X, populations men and women.
 """
 
 import argparse

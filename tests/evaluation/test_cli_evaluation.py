@@ -160,3 +160,59 @@ def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
     (tmp_path / "typed.tsv").write_text("".join(rows[:-1]))
     with pytest.raises(InputError, match=r"typed\.tsv: its rows are not the panel's"):
         evaluate(tmp_path, "good")
+
+
+def scored(folder: Path, *options: str, imputed: str = "good.vcf.gz") -> pd.DataFrame:
+    """What `ragimpute score` writes, by stratum and metric."""
+    out = folder / "scores.tsv"
+    files = ["--imputed", str(folder / imputed), "--truth", str(folder / "truth.vcf.gz")]
+    result = CliRunner().invoke(ragimpute, ["score", *files, *options, "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(out, sep="\t").set_index(["stratum", "metric"])
+
+
+@pytest.mark.parametrize("kind", ["prepared", "vcf"])
+def test_score_gives_what_the_workflow_gives(study: Path, tiny_panel: Panel, kind: str) -> None:
+    """The same file, truth and reference: the same values, whether the panel is prepared or a VCF."""
+    reference = study / "panel.safetensors"
+    if kind == "vcf":
+        reference = study / "panel.vcf.gz"
+        pairs = tiny_panel.allele_pairs()
+        write_genotypes(reference, tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, pairs, True)
+    found = scored(study, "--reference", str(reference), "--bootstraps", "50")
+    metrics = tables.read_table(evaluate(study, "good"), result_tables.METRIC_COLUMNS)
+    expected = metrics[metrics["population"] == "all"].set_index(["stratum", "metric"])
+    assert set(found.index) <= set(expected.index)
+    for column in ("value", "ci_low", "ci_high", "n_sites"):
+        left, right = found[column].astype(float), expected.loc[found.index, column].astype(float)
+        np.testing.assert_allclose(left, right, atol=1e-6, err_msg=column)
+
+
+def test_score_without_a_reference_takes_the_strata_of_the_truth(study: Path) -> None:
+    found = scored(study)
+    whole = scored(study, "--reference", str(study / "panel.safetensors"))
+    assert found.loc[("overall", "r2"), "value"] == pytest.approx(whole.loc[("overall", "r2"), "value"], abs=0.05)
+    assert found.loc[("overall", "r2"), "n_sites"] < 60
+
+
+def test_score_of_listed_sites_and_of_the_truth(study: Path, tiny_panel: Panel, tiny_typed: np.ndarray) -> None:
+    """Sites that a list names are not scored; the truth as a result scores 1."""
+    alleles = tiny_panel.alleles[:, :24].reshape(len(tiny_typed), 12, 2).astype(np.float32)
+    perfect = Imputed(SAMPLES, alleles, alleles.prod(axis=2), np.zeros(len(tiny_typed), dtype=bool))
+    write_imputed(study / "perfect.vcf.gz", tiny_panel.sites, tiny_panel.contigs, perfect)
+    listed = study / "typed.txt"
+    listed.write_text("".join(f"20 {pos}\n" for pos in tiny_panel.sites.pos[tiny_typed]))
+    found = scored(study, "--typed", str(listed), imputed="perfect.vcf.gz")
+    everything = scored(study, imputed="perfect.vcf.gz")
+    assert found.loc[("overall", "r2"), "value"] == everything.loc[("overall", "f1"), "value"] == 1
+    assert found.loc[("overall", "r2"), "n_sites"] < everything.loc[("overall", "r2"), "n_sites"]
+
+
+def test_score_of_other_samples_is_an_error(study: Path, tiny_panel: Panel) -> None:
+    other = study / "other.vcf.gz"
+    pairs = tiny_panel.allele_pairs()
+    write_genotypes(other, tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, pairs, True)
+    arguments = ["score", "--imputed", str(study / "good.vcf.gz"), "--truth", str(other)]
+    result = CliRunner().invoke(ragimpute, arguments)
+    assert isinstance(result.exception, InputError)
+    assert "no sample in common" in str(result.exception)

@@ -46,6 +46,7 @@ VERBS = {
     "collect": "evaluation",
     "summarise": "evaluation",
     "loss-study": "evaluation",
+    "score": "evaluation",
     "plot": "reporting",
     "report": "reporting",
     "provenance": "study",

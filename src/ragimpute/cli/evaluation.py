@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import allele_options
+from ragimpute.cli.options import allele_options, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -181,3 +181,47 @@ def loss_study_command(
     judged = study_losses(statistics, read_histories(histories), effective, study, outputs)
     for row in judged[judged["verdict"] != NOT_RUN].itertuples():
         click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
+
+
+@click.command()
+@click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF with DS or HDS, of any program.")
+@click.option("--truth", type=EXISTING, required=True, help="VCF or BCF with the true genotypes.")
+@click.option("--reference", type=EXISTING, help="The panel; its allele counts make the strata. Default: the truth's.")
+@click.option("--typed", type=EXISTING, help="Sites that are not scored: a table, BED or VCF. Default: INFO TYPED.")
+@click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed of the resamples.")
+@click.option("--out", type=NEW, help="All metrics, TSV.")
+@quiet_option("Do not print the table.")
+@json_option
+def score_command(
+    imputed: Path,
+    truth: Path,
+    reference: Path | None,
+    typed: Path | None,
+    bootstraps: int,
+    seed: int,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Score an imputed file against the truth, by allele frequency, with intervals over samples.
+
+    Scored are the sites that are in both files and not typed, of the samples that are in both.
+    """
+    start_logging()
+    from ragimpute.evaluation.score_files import score
+    from ragimpute.reporting.terminal import print_scores
+
+    table = score(
+        imputed=imputed,
+        truth=truth,
+        reference=reference,
+        typed=typed,
+        out=out,
+        bootstraps=bootstraps,
+        seed=seed,
+    )
+    if as_json:
+        print_json(table.to_dict(orient="records"))
+    elif not quiet:
+        print_scores(table)

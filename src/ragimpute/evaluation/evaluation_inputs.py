@@ -76,7 +76,7 @@ def read_method_result(
     if truth is not None:
         sites = panel.sites.take(untyped)
         true = _read_truth(truth, sites, samples, policy, counts.ac / counts.an, ploidy, whole)
-        genotypes = _genotypes(found, untyped, true, ploidy)
+        genotypes = imputed_genotypes(found, untyped, true, ploidy)
     return MethodResult(
         is_typed=is_typed,
         genotypes=genotypes,
@@ -96,8 +96,9 @@ def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> n
     contradict each other, or where a dosage is larger than a sample's number of alleles.
     """
     ploidy = np.full(len(found.samples), 2, dtype=np.int8)
-    if found.hds is not None and len(found.hds):
-        ploidy = (~np.isnan(found.hds).all(axis=0)).sum(axis=1).astype(np.int8)
+    by_haplotypes = ploidy_of_haplotypes(found)
+    if by_haplotypes is not None:
+        ploidy = by_haplotypes
     if panel.ploidy is not None:
         of_panel = dict(zip(panel.samples, panel.ploidy.tolist(), strict=True))
         told = np.array([of_panel.get(name, -1) for name in found.samples])
@@ -109,6 +110,15 @@ def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> n
     above = np.nan_to_num(found.ds) > ploidy + DOSAGE_ERROR
     _refuse(path, found.samples, above.any(axis=0))
     return ploidy
+
+
+def ploidy_of_haplotypes(found: ImputedVcf) -> np.ndarray | None:
+    """How many haplotype dosages each sample has: [P] int8; None where all have two, or the file has none."""
+    if found.hds is None or not len(found.hds):
+        return None
+    is_there = ~np.isnan(found.hds).all(axis=0)
+    ploidy = is_there.sum(axis=1).astype(np.int8)
+    return None if (ploidy == 2).all() else ploidy
 
 
 def _refuse(path: str | os.PathLike, samples: tuple[str, ...], wrong: np.ndarray) -> None:
@@ -140,7 +150,7 @@ def _read_truth(
     return np.full((len(sites), len(samples)), -1, dtype=np.int8)
 
 
-def _genotypes(found: ImputedVcf, untyped: np.ndarray, true: np.ndarray, ploidy: np.ndarray | None) -> Genotypes:
+def imputed_genotypes(found: ImputedVcf, untyped: np.ndarray, true: np.ndarray, ploidy: np.ndarray | None) -> Genotypes:
     """What was imputed at the panel's sites `untyped` [S], beside the truth [S, P]."""
     # a sum of two float32 HDS may differ from .5 or 1.5 in the last digit, and so change the rounded genotype;
     # DS is printed with four digits
