@@ -1,6 +1,7 @@
 """Chromosomes pooled: the metrics are those of all sites at once, and other runs or samples are refused."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,8 @@ def test_rows_stand_in_the_order_of_the_genome(tmp_path):
     parts = in_pieces(whole_result())
     table = pd.concat([metric_table(part) for part in (*parts[::-1], pool(parts))])
     text = result_tables.result_text(table, result_tables.METRIC_COLUMNS)
-    assert list(dict.fromkeys(line.split("\t")[-1] for line in text.splitlines()[1:])) == ["all", "1", "10", "X"]
+    names = [line.split("\t")[-1] for line in text.splitlines()[1:]]
+    assert [name for name, _ in itertools.groupby(names)] == ["all", "1", "10", "X"]
     assert result_tables.ordered_chromosomes(["X", "MT", "10", "all", "9", "Y", "chr2"]) == [
         *("all", "chr2", "9", "10", "X", "Y", "MT")
     ]

@@ -74,6 +74,8 @@ def result_text(table: pd.DataFrame, columns: tables.Columns, digits: int = 6) -
 def _ordered(table: pd.DataFrame, columns: tables.Columns) -> pd.DataFrame:
     """`columns` of `table`, sorted by the text columns and the seed (strata and chromosomes in their own order)."""
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
+    if {"chrom", *_GROUP_TEXT} <= columns.keys():
+        keys.sort(key=_GROUP_TEXT.__contains__)  # those of a chromosome stay together
     ordered = table[list(columns)].sort_values(keys, key=_sort_key, kind="stable")
     truths = {name: bool for name, kind in columns.items() if kind is bool}
     return ordered.astype(truths)
