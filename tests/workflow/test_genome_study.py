@@ -1,56 +1,20 @@
 """A study of a panel with a file for each chromosome, X among them: what is of the genome, and what of a chromosome."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mosaic import mosaic_panel
 from ragimpute.imputation.predict import predict_targets
 from ragimpute.panel.roles import read_roles
 from ragimpute.panel.store import Panel
-from ragimpute.vcf.writer import write_genotypes
-from tiny_study import ROOT, Study, assert_equal_files, killed
-from two_chromosomes import stretched
-from x_chromosome import EVERY, TARGET, x_world
+from tiny_study import Study, assert_equal_files, killed
 
 CHROMOSOMES = ("1", "2", "X")
 METHODS = {"beagle": 0, "frequency": 0, "copy_rag.cross_entropy": 1, "copy_rag.cross_entropy.pretrained": 1}
 
 pytestmark = [pytest.mark.xdist_group("workflow"), pytest.mark.slow]
-
-
-def write_genome(folder: Path) -> None:
-    """Panels of 46 samples on chromosomes 1, 2 and X; the last samples are held out, every fourth site is typed."""
-    folder.mkdir(parents=True)
-    typed = []
-    for number, (chrom, n_sites, cm) in enumerate((("1", 600, 12.0), ("2", 400, 8.0))):
-        panel = stretched(mosaic_panel(46, n_sites, 8, seed=20 + number), chrom, cm)
-        pairs = panel.alleles[:].reshape(n_sites, -1, 2).astype(np.int8)
-        path = folder / f"panel.chr{chrom}.vcf.gz"
-        write_genotypes(path, panel.sites, panel.contigs, panel.samples, pairs, True)
-        typed += [f"{chrom} {pos}\n" for pos in panel.sites.pos[1::EVERY]]
-    world = x_world(folder, {})
-    both = [(world.par, world.alleles(world.par)), (world.beyond, world.alleles(world.beyond))]
-    world.write("panel.chrX.vcf.gz", both, slice(None))
-    typed += [f"X {pos}\n" for pos in world.beyond.sites.pos[1::EVERY]]
-    (folder / "typed.txt").write_text("".join(typed))
-    held_out = world.par.samples[TARGET]
-    (folder / "held_out.txt").write_text("".join(f"{name}\n" for name in held_out))
-
-
-@pytest.fixture(scope="module")
-def genome(tiny: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """The finished study; its configuration and its files lie beside its results."""
-    folder = tmp_path_factory.mktemp("genome")
-    write_genome(folder / "genome")
-    shutil.copy2(ROOT / "tests" / "studies" / "genome.yaml", folder / "study.yaml")
-    study = Study(tiny.checkout, folder)
-    done = study.snakemake(config=str(folder / "study.yaml"))
-    assert done.returncode == 0, done.stdout[-6000:]
-    return study
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
