@@ -62,7 +62,7 @@ class JsonMapping(click.ParamType):
 @click.option(
     "--segments-mb",
     type=click.FloatRange(0, min_open=True),
-    default=1500,
+    default=1000,
     show_default=True,
     help="Size of the segments of a training.",
 )
