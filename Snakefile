@@ -34,6 +34,7 @@ wildcard_constraints:
     fold=r"[a-z]+[0-9]*",
     method=r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*){0,3}",
     seed=r"[0-9]+",
+    part=r"(/chr[A-Za-z0-9_]+)?",
 
 
 # Snakemake 9.27.1 starts at most 100 jobs a second by default, and watches that by a timer at each round of scheduling,
@@ -72,8 +73,8 @@ localrules:
 rule all:
     default_target: True
     input:
-        results("results/imputed/{run}.vcf.gz") if CONFIG["keep"]["imputed"] else [],
-        expand("results/panels/{panel}/frequencies.tsv", panel=PANELS),
+        imputed_files() if CONFIG["keep"]["imputed"] else [],
+        [f"results/panels/{panel}{part}/frequencies.tsv" for panel, part in PANEL_PARTS],
         "results/metrics.tsv",
         "results/comparisons.tsv",
         "results/summary.tsv",

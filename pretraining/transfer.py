@@ -17,9 +17,8 @@ from simulate import simulate
 
 from ragimpute.baselines.beagle import run_beagle
 from ragimpute.baselines.copying import run_li_stephens
-from ragimpute.evaluation import scorer
-from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.sample_statistics import Genotypes
+from ragimpute.evaluation import metrics
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.engine import imputed_parts
@@ -65,19 +64,12 @@ def scores(result: Imputed, truth: Panel, reference: Panel, typed: np.ndarray) -
     ds = hds.sum(axis=2)
     gp = np.stack([1 - ds + both, ds - 2 * both, both], axis=2).clip(0, 1)
     true = truth.alleles[untyped].reshape(len(ac), -1, 2).sum(axis=2).astype(np.int8)
-    run = RunNames("simulated", "simulated", "method", "NA", "NA", "NA", 1)
-    table, _ = scorer.score(
-        run,
-        Genotypes(ds, hds, gp, true),
-        counts,
-        np.full(len(ac), np.nan),
-        truth.samples,
-        ["NA"] * len(truth.samples),
-        scorer.BootstrapSettings(bootstraps=1),
-    )
+    statistics = sample_statistics(Genotypes(ds, hds, gp, true), counts)
+    r2 = metrics.r2(statistics.sums.sum(axis=0))
+    ece = metrics.ece(statistics.calibration.sum(axis=0))
+    wide = pd.DataFrame({"r2": r2, "ece": ece}, index=pd.Index(STRATA, name="stratum"))
     minor = np.where(2 * ac > counts.an, 2 - true.T, true.T).T.sum(axis=1)
-    wide = table.pivot(index="stratum", columns="metric", values="value").reindex(list(STRATA))
-    return wide[["r2", "ece"]].assign(alleles=membership(counts) @ minor)
+    return wide.assign(alleles=membership(counts) @ minor)
 
 
 def whole(parts: list[Imputed]) -> Imputed:

@@ -1,5 +1,6 @@
 """Fixtures shared by tests."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 import two_chromosomes
+from genome_files import write_genome
 from mosaic import mosaic_panel
 from ragimpute.panel.store import Panel
-from tiny_study import Study, copy_checkout
+from tiny_study import ROOT, Study, copy_checkout
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +68,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> two_chromosomes.World:
 def plain(world: two_chromosomes.World) -> Path:
     """The world's phased targets imputed, everything by default."""
     return world.impute("plain.vcf.gz")
+
+
+@pytest.fixture(scope="session")
+def genome(tiny: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The finished study of two autosomes and X; its configuration and its files lie beside its results."""
+    folder = tmp_path_factory.mktemp("genome")
+    write_genome(folder / "genome")
+    shutil.copy2(ROOT / "tests" / "studies" / "genome.yaml", folder / "study.yaml")
+    study = Study(tiny.checkout, folder)
+    done = study.snakemake(config=str(folder / "study.yaml"))
+    assert done.returncode == 0, done.stdout[-6000:]
+    return study

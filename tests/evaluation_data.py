@@ -1,9 +1,11 @@
 """Synthetic results for the tests of the evaluation and the report."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ragimpute.evaluation.evaluation_inputs import MethodResult
 from ragimpute.evaluation.sample_statistics import Genotypes
 from ragimpute.evaluation.strata import ReferenceCounts
 
@@ -38,44 +40,78 @@ def truth_as_result(truth: np.ndarray) -> Genotypes:
     return Genotypes(ds, np.repeat(ds[:, :, None] / 2, 2, axis=2), gp, truth)
 
 
-def write_study(folder, truth: bool = True) -> None:
-    """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report."""
+def result_of(
+    genotypes: Genotypes | None,
+    counts: ReferenceCounts,
+    info_r2: np.ndarray,
+    samples: Sequence[str],
+    populations: Sequence[str] | None = None,
+    er2: np.ndarray | None = None,
+) -> MethodResult:
+    """A result at untyped sites, beside as many typed sites of the same counts; er2 [S], by default none is known."""
+    of_typed = np.full(len(info_r2), np.nan) if er2 is None else er2
+    typed = np.arange(2 * len(info_r2)) % 2 == 1
+    labels = ["NA"] * len(samples) if populations is None else populations
+    return MethodResult(typed, genotypes, counts, info_r2, counts, of_typed, tuple(samples), tuple(labels))
+
+
+def part_of(found: MethodResult, rows: slice) -> MethodResult:
+    """A result of `result_of` at some of its sites."""
+    genotypes = None if found.genotypes is None else found.genotypes.take(rows)
+    counts = found.counts.take(rows)
+    typed = np.arange(2 * len(counts.ac)) % 2 == 1
+    parts = {"is_typed": typed, "genotypes": genotypes, "counts": counts, "info_r2": found.info_r2[rows]}
+    return replace(found, **parts, typed_counts=counts, er2=found.er2[rows])
+
+
+def write_study(folder, truth: bool = True, chromosomes: Sequence[str] = ()) -> None:
+    """A small study's tables (metrics.tsv and the others) in `folder`, for plots and the report.
+
+    The sites are cut into `chromosomes`; without them they are one panel on chromosome 20.
+    """
     import pandas as pd
 
     from ragimpute import tables
     from ragimpute.evaluation import accuracy_by_position, result_tables, scorer, summary
-    from ragimpute.evaluation.evaluation_file import Evaluation
-    from ragimpute.evaluation.evaluation_inputs import MethodResult
+    from ragimpute.evaluation.evaluation_sums import BootstrapSettings
     from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves, trainings_table
+    from ragimpute.evaluation.metric_rows import metric_table
     from ragimpute.evaluation.paired_comparisons import compare_methods
+    from ragimpute.evaluation.pool_chromosomes import pool
     from ragimpute.panel.store import Sites
     from ragimpute.retrieval import painting
 
-    samples, setting = [f"P{i:02d}" for i in range(40)], scorer.BootstrapSettings(100, 1)
+    samples, setting = [f"P{i:02d}" for i in range(40)], BootstrapSettings(100, 1)
     methods = [("beagle", "NA", "NA", 0.35), ("minimac4", "NA", "NA", 0.4), ("frequency", "NA", "NA", 0.9)]
     methods += [(f"copy_rag.{loss}", "copy_rag", loss, n) for loss, n in (("recon_switch", 0.33), ("no_recon", 0.3))]
     methods += [(f"bert_rag.{loss}", "bert_rag", loss, n) for loss, n in (("recon_switch", 0.6), ("no_recon", 0.55))]
     measured, evaluations, windows = [], [], []
     config = {"training": {name: {"size": "small"} for name in ("copy_rag", "bert_rag")}, "study": []}
     config["losses"] = {loss: {"gamma": 5} for loss in ("recon_switch", "no_recon")}
-    pos = np.arange(1, 626) * 1000
+    pos = np.arange(1, 1001) * 1000
     text = np.full(len(pos), "A")
-    sites = Sites(np.full(len(pos), "20"), pos, text, text, text, pos / 1e6)
+    parts = [str(part) for part in chromosomes] or ["20"]
+    chrom = np.repeat(parts, -(-len(pos) // len(parts)))[: len(pos)]
+    sites = Sites(chrom, pos, text, text, text, pos / 1e6)
     histories: dict[tuple[str, str], list] = {}
     for method, architecture, loss, noise in methods:
         genotypes, counts = synthetic(500, 40, noise=noise)
         weights = "NA" if architecture == "NA" else "scratch"
         run = result_tables.RunNames("example", "omni", method, architecture, loss, weights, int(architecture != "NA"))
         info = np.random.default_rng(2).random(500)
-        if truth:
-            table, scored = scorer.score(run, genotypes, counts, info, samples, ["NA"] * 40, setting)
-            evaluations.append(Evaluation(run, setting, scored))
+        whole = result_of(genotypes if truth else None, counts, info, samples, er2=info)
+        windows.append(accuracy_by_position.accuracy_by_position(run, sites, whole))
+        if chromosomes:
+            each = []
+            for name in parts:
+                rows = np.flatnonzero(chrom[::2] == name)
+                here = part_of(whole, slice(rows[0], rows[-1] + 1))
+                each.append(scorer.score(run, here, setting, name))
+            found = [pool(each), *each]
         else:
-            table = scorer.score_estimates(run, counts, info, 40)
-        measured.append(table)
-        typed = np.arange(len(pos)) % 5 == 0
-        found = MethodResult(typed, genotypes if truth else None, counts, info, counts, info, tuple(samples), ())
-        windows.append(accuracy_by_position.accuracy_by_position(run, sites, found))
+            found = [scorer.score(run, whole, setting)]
+        evaluations += found
+        measured += [metric_table(one) for one in found]
         if architecture != "NA":
             rows = []
             for step in range(1, 61):
@@ -111,12 +147,13 @@ def write_study(folder, truth: bool = True) -> None:
     result_tables.write_result_table(
         training_curves.training_curves(histories), training_curves.COLUMNS, folder / "curves.tsv"
     )
+    whole_genome = [one for one in evaluations if one.chrom == "all"]
     recalibrated = [
         replace(one, run=replace(one.run, method=f"{one.run.method}.calibrated"))
         for one in evaluations
-        if one.run.architecture == "bert_rag"
+        if one.run.architecture == "bert_rag" and one.chrom == "all"
     ]
-    rows = trainings_table.training_rows([*evaluations, *recalibrated], histories, config, "default")
+    rows = trainings_table.training_rows([*whole_genome, *recalibrated], histories, config, "default")
     result_tables.write_result_table(rows, trainings_table.COLUMNS, folder / "trainings.tsv", trainings_table.DIGITS)
     settings = loss_table.group_trainings(tables.read_table(folder / "trainings.tsv", trainings_table.COLUMNS))
     result_tables.write_result_table(loss_table.loss_table(settings), loss_table.COLUMNS, folder / "loss_study.tsv")

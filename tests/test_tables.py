@@ -17,7 +17,7 @@ def test_write_sorts_strata_in_their_own_order_and_rounds(tmp_path):
     lines = (tmp_path / "m.tsv").read_text().splitlines()
     assert lines[0].split("\t") == list(result_tables.METRIC_COLUMNS)
     assert [line.split("\t")[8] for line in lines[1:]] == ["overall", "mac_2", "mac_11_20"]
-    assert lines[1].split("\t")[10:] == ["0.333333", "NA", "0.5", "2", "6"]
+    assert lines[1].split("\t")[10:] == ["0.333333", "NA", "0.5", "2", "6", "x"]
 
 
 def test_reading_gives_the_same_table_back(tmp_path):

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "config.yaml", "config", "workflow", "profiles", "envs", "src", "resources", "tests/studies")
 TABLES = ("metrics", "comparisons", "summary")
 COMPARED = (".gz", ".tsv", ".safetensors", ".svg")
+PATIENCE = 900  # seconds without a finished job
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,26 @@ def assert_equal_files(one: Study, other: Study) -> None:
     assert len(left) > 40
     assert left.keys() == right.keys()
     assert [str(name) for name in left if left[name] != right[name]] == []
+
+
+def killed(study: Study, after_jobs: int, then_seconds: float, *words: str, config: str | None = None) -> bool:
+    """Start the study and kill snakemake and all its jobs `then_seconds` after that many jobs; False: it had ended."""
+    log = study.folder / "interrupted.log"
+    with log.open("w") as stream:
+        running = subprocess.Popen(
+            study.command(*words, config=config),
+            cwd=study.checkout,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    waited = time.monotonic()
+    while running.poll() is None and len(re.findall(r"^Finished jobid", log.read_text(), re.MULTILINE)) < after_jobs:
+        assert time.monotonic() - waited < PATIENCE, log.read_text()[-3000:]
+        time.sleep(0.05)
+    time.sleep(then_seconds)
+    ended = running.poll() is not None
+    if not ended:
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    return not ended

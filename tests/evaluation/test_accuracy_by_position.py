@@ -6,8 +6,10 @@ import pytest
 from evaluation_data import synthetic
 from ragimpute.evaluation.accuracy_by_position import COLUMNS, accuracy_by_position, position_bins
 from ragimpute.evaluation.evaluation_inputs import MethodResult
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings
+from ragimpute.evaluation.metric_rows import metric_table
 from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.scorer import BootstrapSettings, score
+from ragimpute.evaluation.scorer import score
 from ragimpute.panel.store import Sites
 
 RUN = RunNames("example", "omni", "beagle", "NA", "NA", "NA", 0)
@@ -44,14 +46,15 @@ def measured():
     pos = (np.arange(500) + 1) * 1000
     typed = np.arange(500) % 5 == 0
     info = np.linspace(0, 1, 400)
-    return sites_of(["20"] * 500, pos.tolist()), MethodResult(typed, genotypes, counts, info, counts, info, (), ())
+    return sites_of(["20"] * 500, pos.tolist()), MethodResult(
+        typed, genotypes, counts, info, counts, info, tuple(f"P{i:02d}" for i in range(30)), ("NA",) * 30
+    )
 
 
 def test_one_window_over_everything_has_the_scorers_r2(measured):
     sites, found = measured
     (row,) = accuracy_by_position(RUN, sites, found, number=1).to_dict("records")
-    samples = [f"P{i:02d}" for i in range(30)]
-    table, _ = score(RUN, found.genotypes, found.counts, found.info_r2, samples, ["NA"] * 30, BootstrapSettings(10, 1))
+    table = metric_table(score(RUN, found, BootstrapSettings(10, 1)))
     table = table[table["metric"] == "r2"].set_index("stratum")
     assert row["r2_overall"] == pytest.approx(table.loc["overall", "value"])
     assert row["r2_rare"] == pytest.approx(table.loc["rare", "value"])

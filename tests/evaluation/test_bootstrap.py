@@ -3,7 +3,7 @@ import pytest
 
 from evaluation_data import synthetic
 from ragimpute.evaluation import bootstrap, metrics
-from ragimpute.evaluation.r2_per_variant import resampled_mean_r2, site_r2
+from ragimpute.evaluation.r2_per_variant import resampled_sums, site_r2
 from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import STRATA, membership
 
@@ -36,7 +36,8 @@ def test_resampled_variant_r2_equals_a_direct_loop():
     genotypes, counts = synthetic(80, 25, missing=0.02)
     weights = bootstrap.resampling_weights(25, 10, seed=4)
     member = membership(counts)
-    fast = resampled_mean_r2(genotypes.ds, genotypes.truth, member, weights)
+    total, number = resampled_sums(genotypes.ds, genotypes.truth, member, weights)
+    fast = metrics.ratio(total, number)
     for b, row in enumerate(weights):
         one = drawn(genotypes, row)
         per_site = site_r2(one.ds, one.truth)
@@ -62,8 +63,9 @@ def test_a_constant_dosage_scores_0_where_the_truth_varies():
     ds = np.full((2, 4), 0.1, dtype=np.float32)
     assert site_r2(ds, truth)[0] == 0
     assert np.isnan(site_r2(ds, truth)[1])
-    resamples = resampled_mean_r2(ds, truth, np.ones((1, 2), dtype=bool), np.ones((3, 4)))
-    assert (resamples == 0).all()
+    total, number = resampled_sums(ds, truth, np.ones((1, 2), dtype=bool), np.ones((3, 4)))
+    assert (total == 0).all()
+    assert (number == 1).all()
 
 
 def test_interval_and_p_value_by_hand():

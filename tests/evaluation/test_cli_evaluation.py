@@ -118,6 +118,41 @@ def test_without_truth(study):
     assert 0 < table.set_index("stratum").value["overall"] <= 1
 
 
+def test_one_chromosome_pooled_is_the_whole_panel(study, tmp_path):
+    whole = tables.read_table(evaluate(study, "good"), result_tables.METRIC_COLUMNS)
+    alone = evaluate(study, "good", "--chrom", "20", "--windows", "3")
+    assert set(tables.read_table(alone, result_tables.METRIC_COLUMNS)["chrom"]) == {"20"}
+    windows = tables.read_table(alone.with_suffix(".along"), {"n_typed": int})
+    assert len(windows) in (3, 4)
+    arguments = ["pool-chromosomes", "--statistics", str(alone.with_suffix(".safetensors"))]
+    arguments += ["--along", str(alone.with_suffix(".along")), "--out", str(tmp_path / "pooled.tsv")]
+    arguments += ["--pooled", str(tmp_path / "pooled.safetensors"), "--along-out", str(tmp_path / "pooled.along")]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "pooled.along").read_bytes() == alone.with_suffix(".along").read_bytes()
+    pooled = tables.read_table(tmp_path / "pooled.tsv", result_tables.METRIC_COLUMNS)
+    assert set(pooled["chrom"]) == {"all", "20"}
+    of_all = pooled[pooled["chrom"] == "all"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_all, whole)
+    arguments = ["collect", "--evaluation", str(tmp_path / "pooled.tsv"), "--along", str(tmp_path / "pooled.along")]
+    arguments += ["--statistics", str(tmp_path / "pooled.safetensors")]
+    arguments += ["--statistics", str(alone.with_suffix(".safetensors"))]
+    arguments += ["--out", str(tmp_path / "m.tsv"), "--comparisons", str(tmp_path / "c.tsv")]
+    arguments += ["--along-out", str(tmp_path / "a.tsv")]
+    assert CliRunner().invoke(ragimpute, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "m.tsv").read_bytes() == (tmp_path / "pooled.tsv").read_bytes()
+
+
+def test_a_chromosome_without_untyped_sites_has_nothing_to_score(study, tmp_path):
+    for name in ("panel.safetensors", "roles.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
+        (tmp_path / name).write_bytes((study / name).read_bytes())
+    rows = (study / "typed.tsv").read_text().splitlines()
+    (tmp_path / "typed.tsv").write_text("\n".join([rows[0], *(f"{row[:-1]}1" for row in rows[1:])]) + "\n")
+    with pytest.raises(InputError, match="every site is typed"):
+        evaluate(tmp_path, "good")
+    table = tables.read_table(evaluate(tmp_path, "good", "--chrom", "20"), result_tables.METRIC_COLUMNS)
+    assert table.loc[table["metric"] == "r2", "value"].isna().all()
+
+
 def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
     for name in ("panel.safetensors", "roles.tsv", "typed.tsv", "good.vcf.gz", "good.vcf.gz.tbi", "truth.vcf.gz"):
         (tmp_path / name).write_bytes((study / name).read_bytes())
@@ -125,3 +160,59 @@ def test_tables_of_another_panel_are_refused(study, tmp_path, tiny_panel):
     (tmp_path / "typed.tsv").write_text("".join(rows[:-1]))
     with pytest.raises(InputError, match=r"typed\.tsv: its rows are not the panel's"):
         evaluate(tmp_path, "good")
+
+
+def scored(folder: Path, *options: str, imputed: str = "good.vcf.gz") -> pd.DataFrame:
+    """What `ragimpute score` writes, by stratum and metric."""
+    out = folder / "scores.tsv"
+    files = ["--imputed", str(folder / imputed), "--truth", str(folder / "truth.vcf.gz")]
+    result = CliRunner().invoke(ragimpute, ["score", *files, *options, "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(out, sep="\t").set_index(["stratum", "metric"])
+
+
+@pytest.mark.parametrize("kind", ["prepared", "vcf"])
+def test_score_gives_what_the_workflow_gives(study: Path, tiny_panel: Panel, kind: str) -> None:
+    """The same file, truth and reference: the same values, whether the panel is prepared or a VCF."""
+    reference = study / "panel.safetensors"
+    if kind == "vcf":
+        reference = study / "panel.vcf.gz"
+        pairs = tiny_panel.allele_pairs()
+        write_genotypes(reference, tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, pairs, True)
+    found = scored(study, "--reference", str(reference), "--bootstraps", "50")
+    metrics = tables.read_table(evaluate(study, "good"), result_tables.METRIC_COLUMNS)
+    expected = metrics[metrics["population"] == "all"].set_index(["stratum", "metric"])
+    assert set(found.index) <= set(expected.index)
+    for column in ("value", "ci_low", "ci_high", "n_sites"):
+        left, right = found[column].astype(float), expected.loc[found.index, column].astype(float)
+        np.testing.assert_allclose(left, right, atol=1e-6, err_msg=column)
+
+
+def test_score_without_a_reference_takes_the_strata_of_the_truth(study: Path) -> None:
+    found = scored(study)
+    whole = scored(study, "--reference", str(study / "panel.safetensors"))
+    assert found.loc[("overall", "r2"), "value"] == pytest.approx(whole.loc[("overall", "r2"), "value"], abs=0.05)
+    assert found.loc[("overall", "r2"), "n_sites"] < 60
+
+
+def test_score_of_listed_sites_and_of_the_truth(study: Path, tiny_panel: Panel, tiny_typed: np.ndarray) -> None:
+    """Sites that a list names are not scored; the truth as a result scores 1."""
+    alleles = tiny_panel.alleles[:, :24].reshape(len(tiny_typed), 12, 2).astype(np.float32)
+    perfect = Imputed(SAMPLES, alleles, alleles.prod(axis=2), np.zeros(len(tiny_typed), dtype=bool))
+    write_imputed(study / "perfect.vcf.gz", tiny_panel.sites, tiny_panel.contigs, perfect)
+    listed = study / "typed.txt"
+    listed.write_text("".join(f"20 {pos}\n" for pos in tiny_panel.sites.pos[tiny_typed]))
+    found = scored(study, "--typed", str(listed), imputed="perfect.vcf.gz")
+    everything = scored(study, imputed="perfect.vcf.gz")
+    assert found.loc[("overall", "r2"), "value"] == everything.loc[("overall", "f1"), "value"] == 1
+    assert found.loc[("overall", "r2"), "n_sites"] < everything.loc[("overall", "r2"), "n_sites"]
+
+
+def test_score_of_other_samples_is_an_error(study: Path, tiny_panel: Panel) -> None:
+    other = study / "other.vcf.gz"
+    pairs = tiny_panel.allele_pairs()
+    write_genotypes(other, tiny_panel.sites, tiny_panel.contigs, tiny_panel.samples, pairs, True)
+    arguments = ["score", "--imputed", str(study / "good.vcf.gz"), "--truth", str(other)]
+    result = CliRunner().invoke(ragimpute, arguments)
+    assert isinstance(result.exception, InputError)
+    assert "no sample in common" in str(result.exception)

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation_data import synthetic, truth_as_result
+from evaluation_data import result_of, synthetic, truth_as_result
 from ragimpute.errors import InputError
 from ragimpute.evaluation import evaluation_file, paired_comparisons, result_tables
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings
+from ragimpute.evaluation.metric_rows import metric_table, population_labels
 from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.scorer import BootstrapSettings, population_labels, score, score_estimates
+from ragimpute.evaluation.scorer import score
 from ragimpute.evaluation.strata import STRATA
 
 SETTING = BootstrapSettings(bootstraps=100, seed=1)
@@ -21,8 +23,8 @@ def evaluated(method="beagle", architecture="NA", loss="NA", seed=0, noise=0.3, 
     weights = "NA" if architecture == "NA" else "scratch"
     run = RunNames("example", "omni", method, architecture, loss, weights, seed)
     info = np.linspace(0, 1, 200)
-    table, scored = score(run, genotypes, counts, info, SAMPLES, labels, SETTING)
-    return table, evaluation_file.Evaluation(run, SETTING, scored)
+    evaluation = score(run, result_of(genotypes, counts, info, SAMPLES, labels), SETTING)
+    return metric_table(evaluation), evaluation
 
 
 def value(table: pd.DataFrame, metric: str, stratum="overall", population="all") -> pd.Series:
@@ -45,7 +47,7 @@ def test_the_truth_scores_1_through_the_whole_scorer():
     genotypes, counts = synthetic(200, 24)
     run = RunNames("example", "omni", "truth", "NA", "NA", "NA", 0)
     perfect = truth_as_result(genotypes.truth)
-    table, _ = score(run, perfect, counts, np.ones(200), SAMPLES, LABELS, SETTING)
+    table = metric_table(score(run, result_of(perfect, counts, np.ones(200), SAMPLES, LABELS), SETTING))
     for metric in ("r2", "f1", "r2_variant"):
         values = table.loc[table.metric == metric, "value"].dropna()
         assert len(values) > 5
@@ -55,9 +57,8 @@ def test_the_truth_scores_1_through_the_whole_scorer():
 def test_means_over_variants_count_the_variants_that_have_a_value():
     genotypes, counts = synthetic(200, 24)
     info = np.where(np.arange(200) % 4 == 0, np.nan, 0.5)
-    table, _ = score(
-        RunNames("example", "omni", "x", "NA", "NA", "NA", 0), genotypes, counts, info, SAMPLES, LABELS, SETTING
-    )
+    run = RunNames("example", "omni", "x", "NA", "NA", "NA", 0)
+    table = metric_table(score(run, result_of(genotypes, counts, info, SAMPLES, LABELS), SETTING))
     known = (genotypes.truth >= 0).all(axis=1) & (counts.ac > 0) & (counts.ac < counts.an)
     varies = np.ptp(genotypes.truth, axis=1) > 0
     assert 0 < (known & varies).sum() < known.sum()
@@ -83,7 +84,8 @@ def test_order_of_samples_changes_no_byte(tmp_path):
     )
     info = np.linspace(0, 1, 200)
     for name, g, index in (("a", genotypes, np.arange(24)), ("b", moved, order)):
-        table, _ = score(run, g, counts, info, [SAMPLES[i] for i in index], [LABELS[i] for i in index], SETTING)
+        found = result_of(g, counts, info, [SAMPLES[i] for i in index], [LABELS[i] for i in index])
+        table = metric_table(score(run, found, SETTING))
         result_tables.write_result_table(table, result_tables.METRIC_COLUMNS, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -182,10 +184,11 @@ def test_files_that_answer_different_questions_are_not_compared():
 def test_without_truth_only_estimated_r2_is_given(tmp_path):
     _, counts = synthetic(200, 24)
     run = RunNames("example", "omni", "beagle", "NA", "NA", "NA", 0)
-    table = score_estimates(run, counts, np.full(200, 0.7), 24)
+    evaluation = score(run, result_of(None, counts, np.full(200, 0.7), SAMPLES, LABELS), SETTING)
+    table = metric_table(evaluation)
     assert set(table.metric) == {"r2_info"}
     assert list(table.stratum) == list(STRATA)
     assert value(table, "r2_info").value == pytest.approx(0.7)
-    evaluation_file.save_evaluation(tmp_path / "s", evaluation_file.Evaluation(run, SETTING, None))
+    evaluation_file.save_evaluation(tmp_path / "s", evaluation)
     assert evaluation_file.load_evaluation(tmp_path / "s").scored is None
     assert len(paired_comparisons.compare_methods([evaluation_file.load_evaluation(tmp_path / "s")])) == 0

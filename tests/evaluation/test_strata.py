@@ -1,6 +1,6 @@
 import numpy as np
 
-from ragimpute.evaluation.strata import MAC_BINS, STRATA, ReferenceCounts, cells, membership
+from ragimpute.evaluation.strata import MAC_BINS, N_CELLS, STRATA, STRATA_OF_CELL, ReferenceCounts, cells, membership
 
 
 def of(ac: int, an: int = 600) -> set[str]:
@@ -41,8 +41,14 @@ def test_nobody_typed_gives_nan_not_a_warning():
     assert np.isnan(ReferenceCounts(np.array([0]), np.array([0])).maf[0])
 
 
-def test_cells_rebuild_the_strata():
+def test_cells_are_disjoint_and_every_stratum_is_a_union_of_them():
     generator = np.random.default_rng(1)
-    member = membership(ReferenceCounts(generator.integers(0, 601, 300), np.full(300, 600)))
-    cell, strata_of_cell = cells(member)
-    assert np.array_equal(strata_of_cell[:, cell], member)
+    counts = ReferenceCounts(generator.integers(0, 601, 300), np.full(300, 600))
+    of_sites = cells(counts)
+    assert of_sites.max() < N_CELLS
+    polymorphic = counts.mac > 0
+    rare = polymorphic & (counts.maf < 0.05)
+    member = membership(counts)
+    assert np.array_equal(member[:3], [polymorphic, rare, polymorphic & ~rare])
+    assert (member[3:].sum(axis=0) == 1).all()
+    assert np.array_equal(STRATA_OF_CELL[:, of_sites], member)

@@ -39,7 +39,7 @@ def measured(method: str, seed: int, value: float) -> pd.DataFrame:
     architecture, _, loss = method.partition(".")
     names = (architecture, loss, "scratch") if loss else ("NA", "NA", "NA")
     rows = [
-        ("example", "omni", method, *names, seed, population, stratum, metric, value, np.nan, np.nan, 1, 1)
+        ("example", "omni", method, *names, seed, population, stratum, metric, value, np.nan, np.nan, 1, 1, "all")
         for stratum in ("overall", "rare", "common")
         for metric in ("r2", "f1", "r2_variant")
         for population in ("all", "GBR")

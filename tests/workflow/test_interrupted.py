@@ -1,40 +1,15 @@
 """SIGKILL at random moments: afterwards snakemake completes, and every compared file is that of an unbroken run."""
 
-import os
-import re
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tiny_study import Study, assert_equal_files
+from tiny_study import Study, assert_equal_files, killed
 
 FEWEST_JOBS = 39  # the tiny study has some more, so that no run ends before it is killed
-PATIENCE = 900  # seconds without a finished job
 
 pytestmark = pytest.mark.xdist_group("workflow")
-
-
-def killed(study: Study, after_jobs: int, then_seconds: float, *words: str) -> bool:
-    """Start the study and kill snakemake and all its jobs `then_seconds` after that many jobs; False: it had ended."""
-    log = study.folder / "interrupted.log"
-    with log.open("w") as stream:
-        running = subprocess.Popen(
-            study.command(*words), cwd=study.checkout, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    waited = time.monotonic()
-    while running.poll() is None and len(re.findall(r"^Finished jobid", log.read_text(), re.MULTILINE)) < after_jobs:
-        assert time.monotonic() - waited < PATIENCE, log.read_text()[-3000:]
-        time.sleep(0.05)
-    time.sleep(then_seconds)
-    ended = running.poll() is not None
-    if not ended:
-        os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    return not ended
 
 
 def interrupted(tiny: Study, folder: Path, kills: int, seed: int) -> None:

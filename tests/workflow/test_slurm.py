@@ -68,6 +68,14 @@ def test_the_study_on_slurm_has_the_plain_runs_results(tiny: Study, tmp_path: Pa
     assert len([name for *_, name in jobs if name.startswith("rule_evaluate_")]) == 1  # seven, in one submission
 
 
+def test_a_genome_on_slurm_has_the_plain_runs_results(genome: Study, tmp_path: Path) -> None:
+    study = OnSlurm(genome.checkout, tmp_path)
+    done = study.snakemake(config=str(genome.folder / "study.yaml"))
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert_equal_tables(genome, study)
+    assert {state for (state,) in jobs_of(done, "%T")} == {"COMPLETED"}
+
+
 @pytest.fixture(scope="module")
 def unbroken(tiny: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A longer training than the tiny study's, on this machine and not disturbed; its neighbours are kept."""

@@ -1,10 +1,10 @@
 rule tune_beagle:
     input:
-        panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
+        panel=training_file("panel.safetensors"),
+        roles=training_file("roles.tsv"),
+        typed=training_file("typed.tsv"),
         validation="results/masks/{mask}/validation.vcf.gz",
-        map=panel_input("genetic_map"),
+        map=training_map,
     output:
         parameters="results/masks/{mask}/beagle_tuned.json",
     log:
@@ -32,9 +32,9 @@ rule tune_beagle:
 rule baseline:
     input:
         panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
-        phasings="results/masks/{mask}/phasings.safetensors",
+        roles=roles_file,
+        typed="results/masks/{mask}{part}/typed.tsv",
+        phasings="results/masks/{mask}{part}/phasings.safetensors",
         map=panel_input("genetic_map"),
         parameters=lambda wildcards: (
             f"results/masks/{wildcards.mask}/beagle_tuned.json"
@@ -42,14 +42,16 @@ rule baseline:
             else []
         ),
     output:
-        vcf=unless_kept("imputed", "results/imputed/{mask}/{baseline}/seed0.vcf.gz"),
+        vcf=unless_kept(
+            "imputed", "results/imputed/{mask}/{baseline}/seed0{part}.vcf.gz"
+        ),
         index=unless_kept(
-            "imputed", "results/imputed/{mask}/{baseline}/seed0.vcf.gz.tbi"
+            "imputed", "results/imputed/{mask}/{baseline}/seed0{part}.vcf.gz.tbi"
         ),
     log:
-        "results/logs/baseline/{mask}/{baseline}.log",
+        "results/logs/baseline/{mask}/{baseline}{part}.log",
     benchmark:
-        "results/benchmarks/baseline/{mask}/{baseline}.tsv"
+        "results/benchmarks/baseline/{mask}/{baseline}{part}.tsv"
     priority: 30
     conda:
         "../../envs/baselines.yaml"

@@ -4,11 +4,11 @@ rule check:
         targets=targets_input,
         map=panel_input("genetic_map"),
     output:
-        findings="results/check/{panel}.tsv",
+        findings="results/check/{panel}{part}.tsv",
     log:
-        "results/logs/check/{panel}.log",
+        "results/logs/check/{panel}{part}.log",
     benchmark:
-        "results/benchmarks/check/{panel}.tsv"
+        "results/benchmarks/check/{panel}{part}.tsv"
     priority: 100
     conda:
         "../../envs/ragimpute.yaml"

@@ -11,6 +11,13 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from ragimpute.models.pretrained import FOLDER as PRETRAINED_FOLDER
+from ragimpute.study.chromosomes import (
+    autosomes,
+    chromosome_of,
+    file_of,
+    is_split,
+    parts,
+)
 from ragimpute.study.code_digest import digest, of_other_architectures
 from ragimpute.study.configuration import ConfigError, load_configuration
 from ragimpute.reporting import FIGURES
@@ -37,6 +44,15 @@ TRAINED = {path: run for path, run in RUNS.items() if run.trained}
 TRAININGS = {run.model: run for run in TRAINED.values()}
 MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
 PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
+PANEL_PARTS = [
+    (panel, part) for panel in PANELS for part in parts(CONFIG["panels"][panel])
+]
+MASK_PARTS = [
+    (mask, part)
+    for mask in MASKS
+    for part in parts(CONFIG["panels"][CONFIG["masks"][mask]["panel"]])
+]
+SPLIT_MASKS = list(dict.fromkeys(mask for mask, part in MASK_PARTS if part))
 FOLDS = [
     "train",
     *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"])),
@@ -74,22 +90,84 @@ def panel_settings(wildcards):
     return CONFIG["panels"][name]
 
 
+def panel_of_mask(wildcards):
+    """The name of the panel of the mask that the wildcards name."""
+    return CONFIG["masks"][wildcards.mask]["panel"]
+
+
 def panel_file(name):
-    """Input function: a file of results/panels/{panel} for a rule that knows its mask."""
+    """Input function: a file of a chromosome's panel, or of the whole one, for a rule that knows its mask."""
     return (
-        lambda wildcards: f"results/panels/{CONFIG['masks'][wildcards.mask]['panel']}/{name}"
+        lambda wildcards: f"results/panels/{panel_of_mask(wildcards)}{wildcards.part}/{name}"
     )
+
+
+def roles_file(wildcards):
+    """The samples' roles, one table for all chromosomes."""
+    return f"results/panels/{panel_of_mask(wildcards)}/roles.tsv"
+
+
+def part_files(wildcards, folder, name, chosen):
+    """The file `name` of each of the parts `chosen` under results/panels or results/masks, of a rule that knows its mask."""
+    entry = panel_of_mask(wildcards) if folder == "panels" else wildcards.mask
+    return [f"results/{folder}/{entry}{part}/{name}" for part in chosen]
+
+
+def autosome_files(folder, name):
+    """Input function: the file `name` of each chromosome that networks are trained on."""
+    return lambda wildcards: part_files(
+        wildcards, folder, name, autosomes(panel_settings(wildcards))
+    )
+
+
+def first_part_file(wildcards, folder, name):
+    """The file `name` of the first autosome, or of the whole panel."""
+    first = autosomes(panel_settings(wildcards))[:1]
+    return part_files(wildcards, folder, name, first)
+
+
+def first_autosome_panel(wildcards):
+    """The panel whose samples get roles."""
+    part = autosomes(panel_settings(wildcards))[0]
+    return f"results/panels/{wildcards.panel}{part}/panel.safetensors"
+
+
+def training_file(name):
+    """Input function: a file of the mask's training set; without chromosomes, of the panel or of the mask itself."""
+
+    def path(wildcards):
+        if is_split(panel_settings(wildcards)):
+            return f"results/masks/{wildcards.mask}/training/{name}"
+        if name in ("panel.safetensors", "roles.tsv"):
+            return f"results/panels/{panel_of_mask(wildcards)}/{name}"
+        return f"results/masks/{wildcards.mask}/{name}"
+
+    return path
+
+
+def training_map(wildcards):
+    """The genetic map of the mask's training set, or of the panel."""
+    settings = panel_settings(wildcards)
+    if is_split(settings):
+        return f"results/masks/{wildcards.mask}/training/genetic_map.map"
+    return settings["genetic_map"] or []
 
 
 def panel_input(key):
     """Input function: the file that the panel's entry gives under `key`, or nothing."""
-    return lambda wildcards: panel_settings(wildcards)[key] or []
+
+    def path(wildcards):
+        name = panel_settings(wildcards)[key]
+        return file_of(name, wildcards.part) if name else []
+
+    return path
 
 
 def targets_input(wildcards):
     """The VCF with the targets' genotypes; that of the reference when they are held out of it."""
     settings = panel_settings(wildcards)
-    return settings["reference"] if is_holdout(wildcards) else settings["targets"]
+    path = settings["reference"] if is_holdout(wildcards) else settings["targets"]
+    return file_of(path, wildcards.part)
 
 
 def is_holdout(wildcards):
@@ -111,29 +189,63 @@ def roles_inputs(wildcards):
     files = (
         {}
         if isinstance(held_out, float)
-        else {"targets": held_out or panel_settings(wildcards)["targets"]}
+        else {"targets": held_out or targets_of_roles(wildcards)}
     )
     samples = panel_settings(wildcards)["samples"]
     return files | ({"samples": samples} if samples else {})
 
 
+def targets_of_roles(wildcards):
+    """The file whose samples get the role target: that of the first autosome where there are several."""
+    settings = panel_settings(wildcards)
+    return file_of(settings["targets"], autosomes(settings)[0])
+
+
 def sites_input(wildcards):
     """The list of typed sites, when it is a file."""
     sites = CONFIG["masks"][wildcards.mask]["sites"]
-    return sites if isinstance(sites, str) and sites != "targets" else []
+    is_file = isinstance(sites, str) and sites != "targets"
+    return file_of(sites, wildcards.part) if is_file else []
 
 
 def truth_input(wildcards):
     """The VCF of the true genotypes, when there is one."""
-    return (
-        truth_file(panel_settings(wildcards), CONFIG["masks"][wildcards.mask]["sites"])
-        or []
-    )
+    sites = CONFIG["masks"][wildcards.mask]["sites"]
+    path = truth_file(panel_settings(wildcards), sites)
+    return file_of(path, wildcards.part) if path else []
 
 
 def results(pattern, chosen=RUNS):
     """The file of each run that `pattern` gives for its {run}."""
     return [pattern.format(run=path) for path in chosen]
+
+
+def results_of_chromosomes(pattern):
+    """The file of each chromosome of each run that `pattern` gives for {run} and {part}; none of panels of one file."""
+    return [
+        pattern.format(run=path, part=part)
+        for path, run in RUNS.items()
+        for mask, part in MASK_PARTS
+        if part and mask == run.mask
+    ]
+
+
+def imputed_files():
+    """All imputed VCFs."""
+    return [
+        f"results/imputed/{path}{part}.vcf.gz"
+        for path, run in RUNS.items()
+        for mask, part in MASK_PARTS
+        if mask == run.mask
+    ]
+
+
+def pooled_files(suffix):
+    """Input function: the file with this suffix of the evaluation of each chromosome of a run."""
+    return lambda wildcards: [
+        f"results/evaluation/{wildcards.mask}/{wildcards.method}/seed{wildcards.seed}{part}.{suffix}"
+        for part in parts(panel_settings(wildcards))
+    ]
 
 
 # Options: lists of words, quoted one by one by {params.x:q}
@@ -170,7 +282,7 @@ def targets_option(wildcards):
     """Which samples are the targets: those of a file, or those held out."""
     held_out = holdout(wildcards)
     return (
-        option("--targets", targets_input(wildcards))
+        option("--targets", targets_of_roles(wildcards))
         + option("--max-targets", panel_settings(wildcards)["max_targets"])
         if held_out is None
         else option("--holdout", held_out)
@@ -191,7 +303,15 @@ def allele_options(wildcards):
 def sites_option(wildcards):
     """What the mask types: a file, `targets`, or a fraction."""
     sites = CONFIG["masks"][wildcards.mask]["sites"]
-    return sites if isinstance(sites, str) else sites["fraction"]
+    return (
+        file_of(sites, wildcards.part) if isinstance(sites, str) else sites["fraction"]
+    )
+
+
+def along_windows(wildcards):
+    """Windows of a chromosome in the table of accuracy by position: about 60 over the genome, several on each."""
+    n_parts = len(parts(panel_settings(wildcards)))
+    return max(60 // n_parts, 4) if n_parts > 1 else 60
 
 
 def names_options(wildcards):

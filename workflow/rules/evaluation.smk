@@ -1,18 +1,18 @@
 rule evaluate:
     input:
-        imputed="results/imputed/{mask}/{method}/seed{seed}.vcf.gz",
+        imputed="results/imputed/{mask}/{method}/seed{seed}{part}.vcf.gz",
         truth=truth_input,
         panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
+        roles=roles_file,
+        typed="results/masks/{mask}{part}/typed.tsv",
     output:
-        metrics="results/evaluation/{mask}/{method}/seed{seed}.tsv",
-        statistics="results/evaluation/{mask}/{method}/seed{seed}.statistics.safetensors",
-        along="results/evaluation/{mask}/{method}/seed{seed}.along.tsv",
+        metrics="results/evaluation/{mask}/{method}/seed{seed}{part}.tsv",
+        statistics="results/evaluation/{mask}/{method}/seed{seed}{part}.statistics.safetensors",
+        along="results/evaluation/{mask}/{method}/seed{seed}{part}.along.tsv",
     log:
-        "results/logs/evaluate/{mask}/{method}/seed{seed}.log",
+        "results/logs/evaluate/{mask}/{method}/seed{seed}{part}.log",
     benchmark:
-        "results/benchmarks/evaluate/{mask}/{method}/seed{seed}.tsv"
+        "results/benchmarks/evaluate/{mask}/{method}/seed{seed}{part}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1
@@ -24,21 +24,61 @@ rule evaluate:
         code=code("evaluate", "evaluation"),
         truth=given("--truth", "truth"),
         names=names_options,
+        chrom=lambda wildcards: chromosome_of(wildcards.part),
+        windows=along_windows,
         alleles=allele_options,
         bootstraps=CONFIG["evaluation"]["bootstraps"],
         bootstrap_seed=CONFIG["evaluation"]["seed"],
     shell:
         "ragimpute evaluate --imputed {input.imputed:q} {params.truth:q} --panel {input.panel:q}"
         " --roles {input.roles:q} --typed {input.typed:q} {params.names:q} {params.alleles:q}"
+        " --chrom {params.chrom:q} --windows {params.windows:q}"
         " --bootstraps {params.bootstraps:q} --bootstrap-seed {params.bootstrap_seed:q}"
         " --out {output.metrics:q} --statistics {output.statistics:q}"
         " --along {output.along:q} > {log:q} 2>&1"
 
 
+# The sums of all chromosomes of a genome added up: metrics, intervals and comparisons are of the whole genome.
+rule pool_chromosomes:
+    input:
+        statistics=pooled_files("statistics.safetensors"),
+        along=pooled_files("along.tsv"),
+    output:
+        metrics="results/evaluation/{mask}/{method}/seed{seed}.tsv",
+        statistics="results/evaluation/{mask}/{method}/seed{seed}.statistics.safetensors",
+        along="results/evaluation/{mask}/{method}/seed{seed}.along.tsv",
+    log:
+        "results/logs/pool_chromosomes/{mask}/{method}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/pool_chromosomes/{mask}/{method}/seed{seed}.tsv"
+    wildcard_constraints:
+        mask="|".join(SPLIT_MASKS) or "(?!)",
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=500,
+    params:
+        code=code("pool-chromosomes", "evaluation"),
+        statistics=repeated("--statistics", "statistics"),
+        along=repeated("--along", "along"),
+    shell:
+        "ragimpute pool-chromosomes {params.statistics:q} {params.along:q} --out {output.metrics:q}"
+        " --pooled {output.statistics:q} --along-out {output.along:q} > {log:q} 2>&1"
+
+
+ruleorder: pool_chromosomes > evaluate
+
+
 rule collect:
     input:
         evaluation=results("results/evaluation/{run}.tsv"),
-        statistics=results("results/evaluation/{run}.statistics.safetensors"),
+        statistics=results("results/evaluation/{run}.statistics.safetensors")
+        + results_of_chromosomes(
+            "results/evaluation/{run}{part}.statistics.safetensors"
+        ),
         along=results("results/evaluation/{run}.along.tsv"),
     output:
         metrics="results/metrics.tsv",

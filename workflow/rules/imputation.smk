@@ -2,23 +2,23 @@
 rule predict:
     input:
         panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
-        phasings="results/masks/{mask}/phasings.safetensors",
+        roles=roles_file,
+        typed="results/masks/{mask}{part}/typed.tsv",
+        phasings="results/masks/{mask}{part}/phasings.safetensors",
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
     output:
         vcf=unless_kept(
             "imputed",
-            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.vcf.gz",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}{part}.vcf.gz",
         ),
         index=unless_kept(
             "imputed",
-            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.vcf.gz.tbi",
+            "results/imputed/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}{part}.vcf.gz.tbi",
         ),
     log:
-        "results/logs/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.log",
+        "results/logs/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}{part}.log",
     benchmark:
-        "results/benchmarks/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}.tsv"
+        "results/benchmarks/predict/{mask}/{architecture}.{loss}{weights}{calibrated}/seed{seed}{part}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1

@@ -3,12 +3,12 @@ rule read_panel:
         reference=panel_input("reference"),
         map=panel_input("genetic_map"),
     output:
-        panel="results/panels/{panel}/panel.safetensors",
-        dropped="results/panels/{panel}/dropped.tsv",
+        panel="results/panels/{panel}{part}/panel.safetensors",
+        dropped="results/panels/{panel}{part}/dropped.tsv",
     log:
-        "results/logs/read_panel/{panel}.log",
+        "results/logs/read_panel/{panel}{part}.log",
     benchmark:
-        "results/benchmarks/read_panel/{panel}.tsv"
+        "results/benchmarks/read_panel/{panel}{part}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1
@@ -28,7 +28,7 @@ rule read_panel:
 rule assign_roles:
     input:
         unpack(roles_inputs),
-        panel="results/panels/{panel}/panel.safetensors",
+        panel=first_autosome_panel,
     output:
         roles="results/panels/{panel}/roles.tsv",
     log:
@@ -56,14 +56,14 @@ rule assign_roles:
 
 rule frequencies:
     input:
-        panel="results/panels/{panel}/panel.safetensors",
+        panel="results/panels/{panel}{part}/panel.safetensors",
         roles="results/panels/{panel}/roles.tsv",
     output:
-        frequencies="results/panels/{panel}/frequencies.tsv",
+        frequencies="results/panels/{panel}{part}/frequencies.tsv",
     log:
-        "results/logs/frequencies/{panel}.log",
+        "results/logs/frequencies/{panel}{part}.log",
     benchmark:
-        "results/benchmarks/frequencies/{panel}.tsv"
+        "results/benchmarks/frequencies/{panel}{part}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1

@@ -53,9 +53,11 @@ rule report:
         ),
         config="results/config.yaml",
         provenance="results/provenance.json",
-        checks=expand("results/check/{panel}.tsv", panel=PANELS),
-        panels=expand("results/panels/{panel}/dropped.tsv", panel=PANELS),
-        masks=expand("results/masks/{mask}/dropped.tsv", mask=MASKS),
+        checks=[f"results/check/{panel}{part}.tsv" for panel, part in PANEL_PARTS],
+        panels=[
+            f"results/panels/{panel}{part}/dropped.tsv" for panel, part in PANEL_PARTS
+        ],
+        masks=[f"results/masks/{mask}{part}/dropped.tsv" for mask, part in MASK_PARTS],
     output:
         report="results/report.html",
     log:
@@ -72,9 +74,9 @@ rule report:
     params:
         code=code("report", "reporting"),
         paintings=repeated("--painting", "paintings"),
-        checks=named("--check", [(panel,) for panel in PANELS], "checks"),
-        panels=named("--dropped", [(panel,) for panel in PANELS], "panels"),
-        masks=named("--dropped", [(mask,) for mask in MASKS], "masks"),
+        checks=named("--check", [(panel,) for panel, _ in PANEL_PARTS], "checks"),
+        panels=named("--dropped", [(panel,) for panel, _ in PANEL_PARTS], "panels"),
+        masks=named("--dropped", [(mask,) for mask, _ in MASK_PARTS], "masks"),
         figures=lambda wildcards, input: str(Path(input.figures[0]).parent),
         benchmarks=lambda wildcards, output: str(
             Path(output.report).parent / "benchmarks"

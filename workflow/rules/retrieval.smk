@@ -1,8 +1,8 @@
 rule retrieve:
     input:
-        panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
+        panel=training_file("panel.safetensors"),
+        roles=training_file("roles.tsv"),
+        typed=training_file("typed.tsv"),
         validation=lambda wildcards: (
             f"results/masks/{wildcards.mask}/validation.vcf.gz"
             if wildcards.fold == "validation"
@@ -34,12 +34,15 @@ rule retrieve:
         " --fold {wildcards.fold:q} --threads {threads} --out {output.segments:q} > {log:q} 2>&1"
 
 
+# Of a genome, the first autosome.
 rule paint:
     input:
-        panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
-        phased="results/masks/{mask}/phased.vcf.gz",
+        panel=lambda wildcards: first_part_file(
+            wildcards, "panels", "panel.safetensors"
+        ),
+        roles=roles_file,
+        typed=lambda wildcards: first_part_file(wildcards, "masks", "typed.tsv"),
+        phased=lambda wildcards: first_part_file(wildcards, "masks", "phased.vcf.gz"),
     output:
         painting="results/masks/{mask}/painting.tsv",
     log:

@@ -14,7 +14,7 @@ rule config:
         disk_mb=10,
     params:
         code=code("config", "study"),
-        effective=compact(CONFIG),
+        effective=lambda wildcards: compact(CONFIG),  # a function: {chrom} in it is no wildcard
     shell:
         "ragimpute config --effective {params.effective:q} --out {output.config:q} > {log:q} 2>&1"
 

@@ -1,18 +1,18 @@
 rule mask:
     input:
         panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
+        roles=roles_file,
         targets=targets_input,
         sites=sites_input,
     output:
-        typed="results/masks/{mask}/typed.tsv",
-        targets="results/masks/{mask}/targets.vcf.gz",
-        dropped="results/masks/{mask}/dropped.tsv",
-        recoded="results/masks/{mask}/recoded.tsv",
+        typed="results/masks/{mask}{part}/typed.tsv",
+        targets="results/masks/{mask}{part}/targets.vcf.gz",
+        dropped="results/masks/{mask}{part}/dropped.tsv",
+        recoded="results/masks/{mask}{part}/recoded.tsv",
     log:
-        "results/logs/mask/{mask}.log",
+        "results/logs/mask/{mask}{part}.log",
     benchmark:
-        "results/benchmarks/mask/{mask}.tsv"
+        "results/benchmarks/mask/{mask}{part}.tsv"
     conda:
         "../../envs/ragimpute.yaml"
     threads: 1
@@ -40,16 +40,16 @@ rule mask:
 rule phase:
     input:
         panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        targets="results/masks/{mask}/targets.vcf.gz",
+        roles=roles_file,
+        targets="results/masks/{mask}{part}/targets.vcf.gz",
         map=panel_input("genetic_map"),
     output:
-        phased="results/masks/{mask}/phased.vcf.gz",
-        phasings="results/masks/{mask}/phasings.safetensors",
+        phased="results/masks/{mask}{part}/phased.vcf.gz",
+        phasings="results/masks/{mask}{part}/phasings.safetensors",
     log:
-        "results/logs/phase/{mask}.log",
+        "results/logs/phase/{mask}{part}.log",
     benchmark:
-        "results/benchmarks/phase/{mask}.tsv"
+        "results/benchmarks/phase/{mask}{part}.tsv"
     priority: 30
     conda:
         "../../envs/baselines.yaml"
@@ -73,10 +73,10 @@ rule phase:
 # chosen on them would be chosen for an input that the targets do not have.
 rule phase_validation:
     input:
-        panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        targets="results/masks/{mask}/targets.vcf.gz",
-        map=panel_input("genetic_map"),
+        panel=training_file("panel.safetensors"),
+        roles=training_file("roles.tsv"),
+        targets=training_file("targets.vcf.gz"),
+        map=training_map,
     output:
         validation="results/masks/{mask}/validation.vcf.gz",
     log:

@@ -1,11 +1,51 @@
+# One network is trained for a genome, on some of its sites and samples: where a panel has a file for each chromosome, all
+# that belongs to training reads the files of this rule instead of the panel's and the mask's.
+rule training_set:
+    input:
+        panels=autosome_files("panels", "panel.safetensors"),
+        roles=roles_file,
+        typed=autosome_files("masks", "typed.tsv"),
+        targets=autosome_files("masks", "targets.vcf.gz"),
+    output:
+        panel="results/masks/{mask}/training/panel.safetensors",
+        roles="results/masks/{mask}/training/roles.tsv",
+        typed="results/masks/{mask}/training/typed.tsv",
+        targets="results/masks/{mask}/training/targets.vcf.gz",
+        map="results/masks/{mask}/training/genetic_map.map",
+    log:
+        "results/logs/training_set/{mask}.log",
+    benchmark:
+        "results/benchmarks/training_set/{mask}.tsv"
+    priority: 30
+    conda:
+        "../../envs/ragimpute.yaml"
+    threads: 1
+    resources:
+        runtime=grow(30),
+        mem_mb=grow(2000),
+        disk_mb=1000,
+    params:
+        code=code("training-set", "training"),
+        panels=repeated("--panel", "panels"),
+        typed=repeated("--typed", "typed"),
+        targets=repeated("--typed-genotypes", "targets"),
+        segments_mb=CONFIG["training"]["segments_mb"],
+        seed=CONFIG["data_seed"],
+    shell:
+        "ragimpute training-set {params.panels:q} --roles {input.roles:q} {params.typed:q} {params.targets:q}"
+        " --segments-mb {params.segments_mb:q} --seed {params.seed:q} --out-panel {output.panel:q}"
+        " --out-roles {output.roles:q} --out-typed {output.typed:q} --out-typed-genotypes {output.targets:q}"
+        " --out-map {output.map:q} > {log:q} 2>&1"
+
+
 # The loss and the settings are parameters, so that a change of one loss trains that loss alone again. The checkpoint is
 # no output: Snakemake deletes the outputs of a job that was stopped, and the next attempt resumes from the checkpoint.
 # Training comes before retrieval, so that few segments lie on the disk at a time.
 rule train:
     input:
-        panel=panel_file("panel.safetensors"),
-        roles=panel_file("roles.tsv"),
-        typed="results/masks/{mask}/typed.tsv",
+        panel=training_file("panel.safetensors"),
+        roles=training_file("roles.tsv"),
+        typed=training_file("typed.tsv"),
         segments=training_segments,
         validation_segments=f"results/segments/{RETRIEVAL}/validation.safetensors",
         validation="results/masks/{mask}/validation.vcf.gz",

@@ -99,10 +99,12 @@ def read_tool_output(
         else:
             hds[site, :, 0] = dosages[:, 0]
             hds[site, :, 1] = record.format(second)[:, 0]
-        probabilities = record.format("GP")
-        both[site] = probabilities[:, 2]
+        both[site] = record.format("GP")[:, -1]
         value = record.INFO.get(estimate)
         r2[site] = 0 if value is None else value
+    haploid = ~targets.has_haplotype[:, 1]
+    hds[:, haploid, 1] = hds[:, haploid, 0]  # a haploid sample has one value
+    both[:, haploid] = hds[:, haploid, 0]
     absent = np.isnan(hds).any(axis=(1, 2))
     if absent.any():
         n_absent = int(absent.sum())

@@ -63,12 +63,11 @@ def impute_baseline(
     else:
         method = _method(name, reference, options)
     imputed = impute_each_phasing(method, reference, several)
-    given = several[0].given  # what phasing filled in tells nothing
-    n_typed = len(given)
-    given_haplotypes = given.reshape(n_typed, -1)
-    er2 = empirical_r2(reference, imputed.typed, given_haplotypes, options.threads)
-    result = replace(imputed, er2=er2)
-    write_imputed(out, whole.sites, whole.contigs, result, threads=options.threads)
+    first = several[0]
+    given = first.given[:, first.has_haplotype]  # what phasing filled in tells nothing
+    er2 = empirical_r2(reference, imputed.typed, given, options.threads)
+    complete = replace(imputed, er2=er2, ploidy=first.ploidy)
+    write_imputed(out, whole.sites, whole.contigs, complete, threads=options.threads)
 
 
 def impute_each_phasing(

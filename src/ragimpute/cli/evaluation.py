@@ -1,11 +1,11 @@
-"""Verbs that measure: evaluate, collect, summarise, loss-study."""
+"""Verbs that measure: evaluate, pool-chromosomes, collect, summarise, loss-study."""
 
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from ragimpute.cli.options import allele_options
+from ragimpute.cli.options import allele_options, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -34,6 +34,8 @@ history_option = click.option(
 @click.option("--loss", default="NA", show_default=True, help="Loss; NA for a baseline.")
 @click.option("--weights", default="NA", show_default=True, help="scratch, pretrained, fine_tuned or NA (baselines).")
 @click.option("--seed", type=int, required=True, help="Seed of the method, in the seed column.")
+@click.option("--chrom", default="all", show_default=True, help="The chromosome, where a panel has a file for each.")
+@click.option("--windows", type=click.IntRange(1), default=60, show_default=True, help="Windows along the panel.")
 @allele_options
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
@@ -53,6 +55,8 @@ def evaluate_command(
     loss: str,
     weights: str,
     seed: int,
+    chrom: str,
+    windows: int,
     swapped: Literal["fix", "drop"],
     flipped: Literal["fix", "drop"],
     ambiguous: Literal["keep", "frequency", "drop"],
@@ -65,11 +69,12 @@ def evaluate_command(
     """Score one imputed VCF against the truth at the untyped sites, with intervals over target samples.
 
     Strata are those of the allele counts of the reference samples. Leave-one-out r2 (INFO ER2) is averaged over the
-    typed sites. Without truth, it and the mean of INFO R2 are the only metrics.
+    typed sites. Without truth, it and the mean of INFO R2 are the only metrics. Of a genome, evaluate each chromosome
+    with --chrom, and join them with `ragimpute pool-chromosomes`; a chromosome may have no site to score.
     """
     from ragimpute.evaluation.evaluate_method import EvaluationInputs, EvaluationOutputs, evaluate_method
+    from ragimpute.evaluation.evaluation_sums import BootstrapSettings
     from ragimpute.evaluation.result_tables import RunNames
-    from ragimpute.evaluation.scorer import BootstrapSettings
     from ragimpute.targets.alleles import AllelePolicy
 
     evaluate_method(
@@ -78,12 +83,31 @@ def evaluate_command(
         BootstrapSettings(bootstraps, bootstrap_seed),
         AllelePolicy(swapped, flipped, ambiguous),
         EvaluationOutputs(metrics=out, statistics=statistics, along=along),
+        chrom,
+        windows,
     )
+
+
+@click.command("pool-chromosomes")
+@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Of evaluate --chrom; each chromosome.")
+@click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosome; each.")
+@click.option("--out", type=NEW, required=True, help="Metrics of all chromosomes and of each, TSV.")
+@click.option("--pooled", type=NEW, required=True, help="Per-sample statistics of all chromosomes.")
+@click.option("--along-out", type=NEW, required=True, help="Accuracy along all chromosomes, TSV.")
+def pool_chromosomes_command(
+    statistics: tuple[Path, ...], along: tuple[Path, ...], out: Path, pooled: Path, along_out: Path
+) -> None:
+    """Add up the evaluations of one method's chromosomes: the metrics are those of all their sites together."""
+    from ragimpute.evaluation.pool_chromosomes import PooledOutputs, pool_chromosomes
+
+    pool_chromosomes(statistics, along, PooledOutputs(metrics=out, statistics=pooled, along=along_out))
 
 
 @click.command()
 @click.option("--evaluation", "evaluations", type=EXISTING, multiple=True, required=True, help="TSV of evaluate; many.")
-@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics.")
+@click.option(
+    "--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics; also those of its chromosomes."
+)
 @click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosomes.")
 @click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
 @click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")
@@ -157,3 +181,47 @@ def loss_study_command(
     judged = study_losses(statistics, read_histories(histories), effective, study, outputs)
     for row in judged[judged["verdict"] != NOT_RUN].itertuples():
         click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
+
+
+@click.command()
+@click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF with DS or HDS, of any program.")
+@click.option("--truth", type=EXISTING, required=True, help="VCF or BCF with the true genotypes.")
+@click.option("--reference", type=EXISTING, help="The panel; its allele counts make the strata. Default: the truth's.")
+@click.option("--typed", type=EXISTING, help="Sites that are not scored: a table, BED or VCF. Default: INFO TYPED.")
+@click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed of the resamples.")
+@click.option("--out", type=NEW, help="All metrics, TSV.")
+@quiet_option("Do not print the table.")
+@json_option
+def score_command(
+    imputed: Path,
+    truth: Path,
+    reference: Path | None,
+    typed: Path | None,
+    bootstraps: int,
+    seed: int,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Score an imputed file against the truth, by allele frequency, with intervals over samples.
+
+    Scored are the sites that are in both files and not typed, of the samples that are in both.
+    """
+    start_logging()
+    from ragimpute.evaluation.score_files import score
+    from ragimpute.reporting.terminal import print_scores
+
+    table = score(
+        imputed=imputed,
+        truth=truth,
+        reference=reference,
+        typed=typed,
+        out=out,
+        bootstraps=bootstraps,
+        seed=seed,
+    )
+    if as_json:
+        print_json(table.to_dict(orient="records"))
+    elif not quiet:
+        print_scores(table)

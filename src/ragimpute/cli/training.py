@@ -1,4 +1,4 @@
-"""The verbs of the stage training: train, diagnose-loss."""
+"""The verbs of the stage training: training-set, train, diagnose-loss."""
 
 import json
 from pathlib import Path
@@ -50,6 +50,56 @@ class JsonMapping(click.ParamType):
         if not isinstance(content, dict):
             self.fail("not a JSON object", param, ctx)
         return content
+
+
+@click.command("training-set")
+@click.option("--panel", "panels", type=FILE, multiple=True, required=True, help="A chromosome's panel; repeat it.")
+@roles_option
+@click.option("--typed", type=FILE, multiple=True, required=True, help="Its table from `ragimpute mask --out`.")
+@click.option(
+    "--typed-genotypes", type=FILE, multiple=True, required=True, help="Its targets at the typed sites, from `mask`."
+)
+@click.option(
+    "--segments-mb",
+    type=click.FloatRange(0, min_open=True),
+    default=1000,
+    show_default=True,
+    help="Size of the segments of a training.",
+)
+@seed_option
+@click.option("--out-panel", type=OUT, required=True, help="The panel of the training set (safetensors).")
+@click.option("--out-roles", type=OUT, required=True, help="The roles in it, TSV.")
+@click.option("--out-typed", type=OUT, required=True, help="Its typed sites, TSV.")
+@click.option("--out-typed-genotypes", type=OUT, required=True, help="The targets at these, VCF.gz.")
+@click.option("--out-map", type=OUT, required=True, help="Its genetic map, PLINK layout.")
+def training_set_command(
+    panels: tuple[Path, ...],
+    roles: Path,
+    typed: tuple[Path, ...],
+    typed_genotypes: tuple[Path, ...],
+    segments_mb: float,
+    seed: int,
+    out_panel: Path,
+    out_roles: Path,
+    out_typed: Path,
+    out_typed_genotypes: Path,
+    out_map: Path,
+) -> None:
+    """Cut stretches of all chromosomes, and choose samples, to train one network for a genome on.
+
+    The files are those that the steps of training take: retrieve, phase-validation, tune-beagle and train.
+    """
+    start_logging()
+    from ragimpute.training.training_set import ChromosomeInputs, TrainingSetOutputs, make_training_set
+
+    if not len(panels) == len(typed) == len(typed_genotypes):
+        raise click.UsageError(
+            "give --panel, --typed and --typed-genotypes once for each chromosome, in the same order"
+        )
+    files = zip(panels, typed, typed_genotypes, strict=True)
+    inputs = [ChromosomeInputs(*of_chromosome) for of_chromosome in files]
+    outputs = TrainingSetOutputs(out_panel, out_roles, out_typed, out_typed_genotypes, out_map)
+    make_training_set(inputs, roles, outputs, segments_mb=segments_mb, seed=seed)
 
 
 @click.command("train")

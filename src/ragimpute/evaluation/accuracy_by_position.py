@@ -8,8 +8,8 @@ import pandas as pd
 
 from ragimpute.evaluation import metrics, result_tables
 from ragimpute.evaluation.evaluation_inputs import MethodResult
-from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
+from ragimpute.evaluation.result_tables import ALL, RunNames
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_sums
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.panel.store import Sites, chromosome_bounds
 
@@ -54,22 +54,30 @@ def position_bins(sites: Sites, number: int) -> list[PositionBin]:
     return bins
 
 
-def accuracy_by_position(run: RunNames, sites: Sites, found: MethodResult, number: int = WINDOWS) -> pd.DataFrame:
+def accuracy_by_position(
+    run: RunNames, sites: Sites, found: MethodResult, number: int = WINDOWS, chrom: str = ALL
+) -> pd.DataFrame:
     """One row (COLUMNS) for each of about `number` windows.
 
     r2_overall, r2_rare: over all genotypes at untyped sites that vary in the reference, all and rare ones; NaN without
     truth. r2_info: mean INFO R2 of these sites. n_typed, n_sites: how many typed sites there are, and of these.
-    cm_start, cm_end: genetic positions of the first and the last site.
+    cm_start, cm_end: genetic positions of the first and the last site. `chrom` is the sites' own, or, where it is not
+    ALL, the name that the panel has among those of a genome.
     """
     n_untyped = np.concatenate([[0], np.cumsum(~found.is_typed)])  # before each panel site
     rows = []
     for window in position_bins(sites, number):
         here = slice(n_untyped[window.first], n_untyped[window.last])
-        counts = ReferenceCounts(found.counts.ac[here], found.counts.an[here])
+        counts = found.counts.take(here)
         polymorphic = membership(counts)[STRATA.index("overall")]
         info = found.info_r2[here][polymorphic]
         n_sites = window.last - window.first
-        row: dict = {**run.columns(), "chrom": window.chrom, "start": window.start, "end": window.end}
+        row: dict = {
+            **run.columns(),
+            "chrom": window.chrom if chrom == ALL else chrom,
+            "start": window.start,
+            "end": window.end,
+        }
         row["cm_start"] = sites.cm[window.first]
         row["cm_end"] = sites.cm[window.last - 1]
         row["n_typed"] = n_sites - len(counts.ac)
@@ -84,6 +92,6 @@ def _r2_of_sites(genotypes: Genotypes | None, counts: ReferenceCounts, here: sli
     """r2_overall and r2_rare of the untyped sites `here`, whose counts are `counts`."""
     if genotypes is None or not len(counts.ac):
         return {f"r2_{stratum}": np.nan for stratum in SCORED}
-    sums = sample_statistics(genotypes.take(here), counts).sums.sum(axis=0)
+    sums = sample_sums(genotypes.take(here), counts).sum(axis=0)
     values = metrics.r2(sums)
     return {f"r2_{stratum}": float(values[STRATA.index(stratum)]) for stratum in SCORED}

@@ -1,71 +1,115 @@
-"""The file of one evaluation: sums for each sample, from which methods are compared and trainings are described."""
+"""The file of one evaluation: sums, from which methods are compared, chromosomes pooled and trainings described."""
 
 import os
-from dataclasses import dataclass
+import zlib
 
 import numpy as np
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.evaluation.calibration import UncertainDosages
+from ragimpute.evaluation.estimated_r2 import EstimatedR2
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Estimates, Evaluation, Scored, StratumSums
+from ragimpute.evaluation.r2_per_variant import VariantR2
 from ragimpute.evaluation.result_tables import RunNames
 from ragimpute.evaluation.sample_statistics import FIELDS, SampleStatistics
-from ragimpute.evaluation.scorer import BootstrapSettings, Scored
 from ragimpute.evaluation.strata import STRATA
 
 KIND = "evaluation"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The scores of one imputed VCF, under the names of its run."""
-
-    run: RunNames
-    setting: BootstrapSettings
-    scored: Scored | None  # None without truth
+DOSAGES = "dosages"  # the largest array, which only pooling needs: zlib of the columns, one after the other
+COLUMNS = {"key": "<i8", "number": "<i8", "expected": "<f8"}  # of DOSAGES
+LEVEL = 1  # of zlib: most columns hold long runs of nearly equal values
 
 
 def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
-    """Write an evaluation as a safetensors file; without truth it holds names alone."""
+    """Write an evaluation as a safetensors file; without truth it holds names and estimates alone."""
     metadata = {name: str(value) for name, value in evaluation.run.columns().items()}
+    metadata["chrom"] = evaluation.chrom
     metadata["bootstraps"] = str(evaluation.setting.bootstraps)
     metadata["bootstrap_seed"] = str(evaluation.setting.seed)
     metadata["fields"] = " ".join(FIELDS)
     metadata["strata"] = " ".join(STRATA)
-    scored = evaluation.scored
+    scored, estimates = evaluation.scored, evaluation.estimates
     arrays = {"scored": np.array([scored is not None], dtype=np.uint8)}
+    arrays["n_samples"] = np.array([estimates.n_samples], dtype=np.int64)
+    arrays |= _prefixed("info", estimates.info)
+    arrays |= _prefixed("left_out", estimates.left_out)
+    arrays[DOSAGES] = np.zeros(0, dtype=np.uint8)
     if scored is not None:
+        statistics = scored.statistics
         arrays["samples"] = artefacts.encode_strings(scored.samples)
         arrays["populations"] = artefacts.encode_strings(scored.populations)
         arrays["n_sites"] = scored.n_sites.astype(np.int64)
-        arrays["sums"] = scored.statistics.sums
-        arrays["calibration"] = scored.statistics.calibration
-        arrays["r2_variant"] = scored.r2_variant
-        arrays["r2_variant_resamples"] = scored.r2_variant_resamples
+        arrays["n_haplotypes"] = np.array([scored.n_haplotypes], dtype=np.int64)
+        arrays["sums"] = statistics.sums
+        arrays["calibration"] = statistics.calibration
+        arrays |= _prefixed("r2_variant", scored.r2_variant)
+        arrays |= _prefixed("estimated_r2", scored.estimated_r2)
+        if statistics.dosages is not None:
+            arrays[DOSAGES] = _packed(statistics.dosages)
     artefacts.save(path, KIND, arrays, metadata)
 
 
-def load_evaluation(path: str | os.PathLike) -> Evaluation:
-    """Read a file of `save_evaluation`.
+def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> Evaluation:
+    """Read a file of `save_evaluation`; pooling needs it `with_dosages`.
 
     Raises InputError when another version wrote it, with other fields or strata.
     """
-    artefact = artefacts.load(path, KIND)
+    if with_dosages:
+        artefact = artefacts.load(path, KIND)
+    else:
+        artefact, _ = artefacts.load_without(path, KIND, DOSAGES)
     metadata, arrays = artefact.metadata, artefact.arrays
     same_fields = metadata.get("fields") == " ".join(FIELDS)
     same_strata = metadata.get("strata") == " ".join(STRATA)
-    if not same_fields or not same_strata:
+    if not same_fields or not same_strata or "chrom" not in metadata:
         raise InputError(f"{path}: written by another version of ragimpute; delete it and run again")
     names = {name: metadata[name] for name in ("panel", "mask", "method", "architecture", "loss", "weights")}
     run = RunNames(**names, seed=int(metadata["seed"]))
     setting = BootstrapSettings(int(metadata["bootstraps"]), int(metadata["bootstrap_seed"]))
-    if not arrays["scored"][0]:
-        return Evaluation(run, setting, None)
-    scored = Scored(
-        samples=tuple(artefacts.decode_strings(arrays["samples"])),
-        populations=tuple(artefacts.decode_strings(arrays["populations"])),
-        n_sites=arrays["n_sites"],
-        statistics=SampleStatistics(arrays["sums"], arrays["calibration"]),
-        r2_variant=arrays["r2_variant"],
-        r2_variant_resamples=arrays["r2_variant_resamples"],
+    info = StratumSums(**_of_prefix("info", arrays))
+    left_out = StratumSums(**_of_prefix("left_out", arrays))
+    estimates = Estimates(info, left_out, int(arrays["n_samples"][0]))
+    scored = _scored(arrays) if arrays["scored"][0] else None
+    return Evaluation(run, setting, estimates, scored, metadata["chrom"])
+
+
+def _scored(arrays: dict[str, np.ndarray]) -> Scored:
+    samples = tuple(artefacts.decode_strings(arrays["samples"]))
+    populations = tuple(artefacts.decode_strings(arrays["populations"]))
+    packed = arrays.get(DOSAGES)
+    dosages = None if packed is None or not len(packed) else _unpacked(packed, len(samples))
+    statistics = SampleStatistics(arrays["sums"], arrays["calibration"], dosages)
+    variants = VariantR2(**_of_prefix("r2_variant", arrays))
+    estimates = EstimatedR2(**_of_prefix("estimated_r2", arrays))
+    n_haplotypes = int(arrays["n_haplotypes"][0])
+    return Scored(samples, populations, arrays["n_sites"], statistics, variants, estimates, n_haplotypes)
+
+
+def _prefixed(prefix: str, sums: object) -> dict[str, np.ndarray]:
+    """The arrays of a dataclass of arrays, under names of the file."""
+    return {f"{prefix}_{name}": array for name, array in vars(sums).items()}
+
+
+def _of_prefix(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Undo `_prefixed`."""
+    start = f"{prefix}_"
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+
+def _packed(table: UncertainDosages) -> np.ndarray:
+    """[n] uint8. Keys are stored as their differences, which are small."""
+    columns = (np.diff(table.key, prepend=0), table.number, table.expected)
+    kinds = COLUMNS.values()
+    parts = [column.astype(kind).tobytes() for column, kind in zip(columns, kinds, strict=True)]
+    return np.frombuffer(zlib.compress(b"".join(parts), LEVEL), dtype=np.uint8)
+
+
+def _unpacked(packed: np.ndarray, n_samples: int) -> UncertainDosages:
+    """Undo `_packed`."""
+    content = zlib.decompress(packed.tobytes())
+    size = len(content) // len(COLUMNS)
+    steps, number, expected = (
+        np.frombuffer(content[i * size : (i + 1) * size], dtype=kind) for i, kind in enumerate(COLUMNS.values())
     )
-    return Evaluation(run, setting, scored)
+    return UncertainDosages(np.cumsum(steps), number, expected, n_samples)

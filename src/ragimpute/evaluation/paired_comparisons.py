@@ -12,9 +12,9 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.evaluation import bootstrap, metrics, result_tables
-from ragimpute.evaluation.evaluation_file import Evaluation
-from ragimpute.evaluation.result_tables import RunNames
-from ragimpute.evaluation.scorer import ALL, Scored, population_labels
+from ragimpute.evaluation.evaluation_sums import Evaluation, Scored
+from ragimpute.evaluation.metric_rows import population_labels
+from ragimpute.evaluation.result_tables import ALL, RunNames
 from ragimpute.evaluation.strata import STRATA
 from ragimpute.study.runs import NOT_TRAINED, method_name, raw_method
 
@@ -51,22 +51,32 @@ def compared_pairs(runs: Sequence[RunNames]) -> list[tuple[str, str]]:
 
 
 def compare_methods(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """All paired differences (columns of comparisons.tsv) of evaluations that may mix panels and masks.
+    """All paired differences (columns of comparisons.tsv) of evaluations that may mix panels, masks and chromosomes.
 
-    Raises InputError when two files of one mask do not score the same samples and sites.
+    The pairs are those that the whole genome chooses, the same for each of its chromosomes. Raises InputError when two
+    files of one mask and chromosome do not score the same samples and sites.
     """
-    by_mask: dict[tuple[str, str], list[Evaluation]] = {}
+    by_mask: dict[tuple[str, str], dict[str, list[Evaluation]]] = {}
     for evaluation in evaluations:
         if evaluation.scored is not None:
-            by_mask.setdefault((evaluation.run.panel, evaluation.run.mask), []).append(evaluation)
+            of_mask = by_mask.setdefault((evaluation.run.panel, evaluation.run.mask), {})
+            of_mask.setdefault(evaluation.chrom, []).append(evaluation)
     rows: list[dict] = []
-    for (panel, mask), members in sorted(by_mask.items()):
-        _check_same_question(panel, mask, members)
-        resampled = _ResampledMetrics(members)
-        pairs = set(compared_pairs([member.run for member in members]))
-        pairs |= _pairs_of_the_best(members, resampled)
-        for a, b in sorted(pairs):
-            rows += [{"panel": panel, "mask": mask, **row} for row in _compare_pair(members, a, b, resampled)]
+    for (panel, mask), by_chromosome in sorted(by_mask.items()):
+        resampled = {chrom: _ResampledMetrics(members) for chrom, members in by_chromosome.items()}
+        pairs: set[tuple[str, str]] = set()
+        if ALL in by_chromosome:
+            everything = by_chromosome[ALL]
+            pairs |= set(compared_pairs([member.run for member in everything]))
+            pairs |= _pairs_of_the_best(everything, resampled[ALL])
+        for chrom, members in by_chromosome.items():
+            _check_same_question(panel, mask, members)
+            names = {"panel": panel, "mask": mask, "chrom": chrom}
+            methods = {member.run.method for member in members}
+            for a, b in sorted(pairs):
+                if {a, b} <= methods:
+                    compared = _compare_pair(members, a, b, resampled[chrom])
+                    rows += [{**names, **row} for row in compared]
     return pd.DataFrame(rows, columns=list(result_tables.COMPARISON_COLUMNS))
 
 
@@ -174,7 +184,7 @@ def resampled_metric(evaluation: Evaluation, metric: str, population: str = ALL)
     """One metric of one evaluated file (with truth) in all strata; `r2_variant` and `ece` for all samples only."""
     scored, setting = _scored(evaluation), evaluation.setting
     if metric == "r2_variant":
-        return Resampled(scored.r2_variant, scored.r2_variant_resamples)
+        return Resampled(scored.r2_variant.mean, scored.r2_variant.resamples)
     if metric == "ece":
         calibration = scored.statistics.calibration
         weights = bootstrap.resampling_weights(len(calibration), setting.bootstraps, setting.seed)

@@ -1,12 +1,17 @@
 """Per-variant r2: at each site over samples, averaged over the sites of a stratum, with bootstrap resamples.
 
 Unlike the pooled r2 it gives no credit for knowing the sites' frequencies. r2 is the same for both alleles, so nothing
-is turned here.
+is turned here; where men are haploid beside women it is not, and the scorer turns the genotypes first.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK = 1024  # sites at a time: [CHUNK, B] float32 of 4 MB for B = 1000
+from ragimpute.evaluation import bootstrap, metrics
+
+CHUNK = 1024  # sites at a time: [CHUNK, B] float64 of 8 MB for B = 1000
 
 
 def site_r2(ds: np.ndarray, truth: np.ndarray, rounding: float = 1e-6) -> np.ndarray:
@@ -38,41 +43,84 @@ def _centred(values: np.ndarray, known: np.ndarray, n: np.ndarray) -> np.ndarray
     return (filled - filled.sum(axis=1, keepdims=True) / n) * known
 
 
-def resampled_mean_r2(ds: np.ndarray, truth: np.ndarray, member: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean per-variant r2 of each stratum in each resample: [B, K] float64.
+@dataclass(frozen=True)
+class VariantR2:
+    """Sums of per-variant r2 over the sites of each stratum, of the K strata and B resamples; chromosomes add up."""
+
+    total: np.ndarray  # [K] float64, summed r2
+    n_sites: np.ndarray  # [K] int64, sites that have one
+    n_genotypes: np.ndarray  # [K] int64, their known genotypes
+    resampled_total: np.ndarray  # [B, K] float64
+    resampled_n: np.ndarray  # [B, K] float64
+
+    @property
+    def mean(self) -> np.ndarray:
+        """[K] float64, NaN where no site has an r2."""
+        return metrics.ratio(self.total, self.n_sites)
+
+    @property
+    def resamples(self) -> np.ndarray:
+        """The resampled means about the measured one (`bootstrap.recentred`): [B, K] float64."""
+        means = metrics.ratio(self.resampled_total, self.resampled_n)
+        return bootstrap.recentred(means, self.mean)
+
+
+def variant_r2(
+    per_site: np.ndarray, ds: np.ndarray, truth: np.ndarray, member: np.ndarray, weights: np.ndarray
+) -> VariantR2:
+    """The sums of `per_site` [S], of `site_r2`, and of its resamples.
 
     Args: ds [S, P], truth [S, P] int8 (-1 missing), member [K, S] bool, weights [B, P] of
-    `bootstrap.resampling_weights`. A site counts in a resample when the truth varies among the samples drawn. Matrix
-    products in float32: the truth's are exact (small integers), the dosages are centred first.
+    `bootstrap.resampling_weights`.
     """
-    w = np.ascontiguousarray(weights.T, dtype=np.float32)
+    defined = np.isfinite(per_site)
+    total = member @ np.where(defined, per_site, 0.0)
+    counted = (member & defined).astype(np.int64)
+    n_known = (truth >= 0).sum(axis=1)
+    resampled_total, resampled_n = resampled_sums(ds, truth, member, weights)
+    return VariantR2(total, counted.sum(axis=1), counted @ n_known, resampled_total, resampled_n)
+
+
+def add_variant_r2(parts: Sequence[VariantR2]) -> VariantR2:
+    """The sums over the sites of all parts."""
+    return VariantR2(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in VariantR2.__annotations__))
+
+
+def resampled_sums(
+    ds: np.ndarray, truth: np.ndarray, member: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per-variant r2 summed over the sites of each stratum in each resample, and how many have one: [B, K] float64.
+
+    Args as for `variant_r2`. A site counts in a resample when the truth varies among the samples drawn. All is float64:
+    products of float32 depend, in the eighth digit, on how sites are cut into pieces.
+    """
+    w = np.ascontiguousarray(weights.T, dtype=float)
     total = np.zeros((len(member), len(weights)))
     count = np.zeros((len(member), len(weights)))
     useful = np.flatnonzero(member.any(axis=0))
     for start in range(0, len(useful), CHUNK):
         rows = useful[start : start + CHUNK]
         r2, varies = _resampled_r2(ds[rows], truth[rows], w)
-        chosen = member[:, rows].astype(np.float32)
+        chosen = member[:, rows].astype(float)
         total += chosen @ r2
-        count += chosen @ varies.astype(np.float32)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean.T
+        count += chosen @ varies.astype(float)
+    return total.T, count.T
 
 
 def _resampled_r2(ds: np.ndarray, truth: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """r2 [C, B] float32 (0 where undefined) and whether the truth varies [C, B], for weights w [P, B]."""
+    """r2 [C, B] float64 (0 where undefined) and whether the truth varies [C, B], for weights w [P, B]."""
     known = truth >= 0
-    y = np.where(known, truth, 0).astype(np.float32)
+    y = np.where(known, truth, 0).astype(float)
     total = np.where(known, ds, 0).sum(axis=1, keepdims=True, dtype=float)
     mean = total / np.maximum(known.sum(axis=1), 1)[:, None]
-    x = np.where(known, ds - mean, 0).astype(np.float32)
+    x = np.where(known, ds - mean, 0.0)
     # without missing truth every resample has P genotypes at every site
-    n = np.float32(w[:, 0].sum()) if known.all() else known.astype(np.float32) @ w
+    n = w[:, 0].sum() if known.all() else known.astype(float) @ w
     sx, sy, sxx, syy, sxy = (values @ w for values in (x, y, x * x, y * y, x * y))
     yy = n * syy - sy * sy
     xx = n * sxx - sx * sx
     xy = n * sxy - sx * sy
     varies = yy > 0.5
-    moving = xx > 1e-5 * n * sxx  # below that it is float32's cancellation noise
+    moving = xx > 1e-5 * n * sxx  # below that the dosages differ by their rounding only
     r2 = np.divide(xy * xy, xx * yy, out=np.zeros_like(yy), where=varies & moving)
     return np.minimum(r2, 1), varies

@@ -9,7 +9,9 @@ import pandas as pd
 
 from ragimpute import tables
 from ragimpute.evaluation.strata import STRATA
+from ragimpute.panel.chromosome_names import place_in_genome
 
+ALL = "all"  # all chromosomes, in `chrom`; all samples, in `population`
 _RUN_TEXT = ("panel", "mask", "method", "architecture", "loss", "weights")
 _GROUP_TEXT = ("population", "stratum", "metric")
 METRIC_COLUMNS: dict[str, type] = {
@@ -18,12 +20,14 @@ METRIC_COLUMNS: dict[str, type] = {
     **dict.fromkeys(_GROUP_TEXT, str),
     **dict.fromkeys(("value", "ci_low", "ci_high"), float),
     **dict.fromkeys(("n_sites", "n_genotypes"), int),
+    "chrom": str,
 }
 COMPARISON_COLUMNS: dict[str, type] = {
     **dict.fromkeys(("panel", "mask", "method_a", "method_b", "seed_a", "seed_b"), str),
     **dict.fromkeys(_GROUP_TEXT, str),
     **dict.fromkeys(("difference", "ci_low", "ci_high", "p_value"), float),
     "n_samples": int,
+    "chrom": str,
 }
 SUMMARY_METRICS = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
 TRAINING_MEASURES = ("epochs_to_best", "loss_sd", "f1_gap")
@@ -68,8 +72,10 @@ def result_text(table: pd.DataFrame, columns: tables.Columns, digits: int = 6) -
 
 
 def _ordered(table: pd.DataFrame, columns: tables.Columns) -> pd.DataFrame:
-    """`columns` of `table`, sorted by the text columns and the seed (strata in their own order)."""
+    """`columns` of `table`, sorted by the text columns and the seed (strata and chromosomes in their own order)."""
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
+    if {"chrom", *_GROUP_TEXT} <= columns.keys():
+        keys.sort(key=_GROUP_TEXT.__contains__)  # those of a chromosome stay together
     ordered = table[list(columns)].sort_values(keys, key=_sort_key, kind="stable")
     truths = {name: bool for name, kind in columns.items() if kind is bool}
     return ordered.astype(truths)
@@ -88,4 +94,19 @@ def read_histories(named: Iterable[tuple[str, str, Path]]) -> dict[tuple[str, st
 
 
 def _sort_key(column: pd.Series) -> pd.Series:
-    return column.map(_STRATUM_ORDER) if column.name == "stratum" else column
+    if column.name == "stratum":
+        return column.map(_STRATUM_ORDER)
+    if column.name == "chrom":
+        places = {name: place for place, name in enumerate(ordered_chromosomes(column))}
+        return column.map(places)
+    return column
+
+
+def of_genome(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table with a column chrom that are of ALL chromosomes together."""
+    return table[table["chrom"] == ALL]
+
+
+def ordered_chromosomes(names: Iterable[str]) -> list[str]:
+    """The distinct `names`: ALL, then chromosomes as they stand in the genome."""
+    return sorted(set(names), key=lambda name: (name != ALL, place_in_genome(name)))

@@ -27,6 +27,10 @@ class ReferenceCounts:
     ac: np.ndarray  # [S] int64
     an: np.ndarray  # [S] int64
 
+    def take(self, index: np.ndarray | slice) -> "ReferenceCounts":
+        """The sites at `index`."""
+        return ReferenceCounts(self.ac[index], self.an[index])
+
     @property
     def mac(self) -> np.ndarray:
         """Minor allele count [S] int64."""
@@ -43,12 +47,14 @@ class ReferenceCounts:
         return 2 * self.ac > self.an
 
 
-def count_minor_allele(dosage: np.ndarray, flipped: np.ndarray) -> np.ndarray:
-    """Dosages or allele counts in [0, 2] of the minor allele, from those of ALT.
+def count_minor_allele(dosage: np.ndarray, flipped: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
+    """Dosages or allele counts of the minor allele, from those of ALT.
 
-    Args: dosage [S, P]; flipped [S] bool, where REF is the minor allele.
+    Args: dosage [S, P], in [0, 2], or in [0, 1] for a haploid sample; flipped [S] bool, where REF is the minor allele;
+    ploidy [P] int8, None: all samples are diploid.
     """
-    return np.where(flipped[:, None], 2 - dosage, dosage)
+    alleles = 2 if ploidy is None else ploidy
+    return np.where(flipped[:, None], alleles - dosage, dosage)
 
 
 def membership(counts: ReferenceCounts) -> np.ndarray:
@@ -56,19 +62,31 @@ def membership(counts: ReferenceCounts) -> np.ndarray:
 
     Sites that are monomorphic in the reference belong to `mac_0` and to nothing else.
     """
+    return STRATA_OF_CELL[:, cells(counts)]
+
+
+def cells(counts: ReferenceCounts) -> np.ndarray:
+    """The cell [S] int64, 0 .. N_CELLS - 1, of each site: a bin of minor allele counts, rare or common.
+
+    Cells are disjoint, and every stratum is a union of cells (STRATA_OF_CELL). Sums are taken once per cell instead of
+    once per stratum.
+    """
     mac = counts.mac
-    polymorphic = mac > 0
-    rare = polymorphic & (counts.maf < RARE_BELOW)
-    rows = [polymorphic, rare, polymorphic & ~rare]
-    rows += [(mac >= low) & (mac <= high) for low, high in MAC_BINS.values()]
+    of_bin = np.searchsorted(_LOWEST, mac, side="right") - 1
+    rare = (mac > 0) & (counts.maf < RARE_BELOW)
+    return 2 * of_bin + rare
+
+
+def _strata_of_cells() -> np.ndarray:
+    """[13, N_CELLS] bool: the cells of each stratum."""
+    of_bin, rare = np.divmod(np.arange(N_CELLS), 2)
+    is_rare = rare == 1
+    varies = of_bin > 0
+    rows = [varies, varies & is_rare, varies & ~is_rare]
+    rows += [of_bin == number for number in range(len(MAC_BINS))]
     return np.stack(rows)
 
 
-def cells(member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut sites into disjoint cells so that every stratum is a union of cells.
-
-    Args: member [13, S] bool as `membership` returns it. Returns the cell of each site [S] int64 and the cells of each
-    stratum [13, C] bool. Sums are taken once per cell instead of once per stratum.
-    """
-    patterns, cell = np.unique(member.T, axis=0, return_inverse=True)
-    return cell.reshape(-1).astype(np.int64), np.ascontiguousarray(patterns.T)
+_LOWEST = [low for low, _ in MAC_BINS.values()]
+N_CELLS = 2 * len(MAC_BINS)
+STRATA_OF_CELL = _strata_of_cells()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ragimpute import tables
 from ragimpute.evaluation import result_tables
-from ragimpute.evaluation.scorer import ALL
+from ragimpute.evaluation.result_tables import ALL
 
 LAST_EPOCHS = 3  # `loss_sd`: standard deviation of the per-step loss over this many last epochs
 SELECTION_METRIC = "val_r2"  # of the validation samples of the panel; the targets choose nothing
@@ -35,7 +35,8 @@ def summary_table(measured: pd.DataFrame, histories: Histories) -> pd.DataFrame:
     and is never selected.
     Returns a table with `result_tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
     """
-    of_all_samples = measured[measured["population"] == ALL]
+    of_genome = result_tables.of_genome(measured)
+    of_all_samples = of_genome[of_genome["population"] == ALL]
     rows = []
     for key, group in of_all_samples.groupby(list(_KEYS), sort=True):
         row: dict = dict(zip(_KEYS, key, strict=True))

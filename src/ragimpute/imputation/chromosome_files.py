@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import MARK, existing_chromosomes, list_chromosomes
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, kind_of
-
-MARK = "{chrom}"
-LAST = {"X_par1": 22.9, "X": 23, "X_par2": 23.1, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
-NAME = r"[A-Za-z0-9_]+"
 
 
 @dataclass(frozen=True)
@@ -78,44 +75,6 @@ def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | N
                 par_maps[part] = of_part
     found_map = _existing("--map", map_name)
     return ChromosomeFiles(name, found_reference, found_targets, found_map, par_maps)
-
-
-def existing_chromosomes(pattern: str) -> list[str]:
-    """The chromosomes for which the file `pattern`, a name with {chrom}, exists. Raises InputError when none does."""
-    path = Path(pattern)
-    if MARK not in path.name:
-        raise InputError(f"{pattern}: {MARK} must stand in the file's name, not in a folder's")
-    first, *others = (re.escape(part) for part in path.name.split(MARK))
-    again = r"\1".join(others)  # {chrom} may stand in the name several times
-    wanted = re.compile(f"{first}({NAME}){again}")
-    files = sorted(path.parent.glob("*"))
-    matches = [wanted.fullmatch(file.name) for file in files]
-    names = [match[1] for match in matches if match]
-    if not names:
-        raise InputError(f"{pattern}: no such file for any chromosome")
-    return sorted(names, key=_place)
-
-
-def list_chromosomes(text: str) -> list[str]:
-    """The chromosomes of a list such as '1-22,X', each once, in the order given. Raises InputError for another text."""
-    names: list[str] = []
-    for part in text.split(","):
-        span = re.fullmatch(r"\s*(\d+)-(\d+)\s*", part)
-        if span and int(span[1]) <= int(span[2]):
-            numbers = range(int(span[1]), int(span[2]) + 1)
-            names += map(str, numbers)
-        elif re.fullmatch(rf"\s*{NAME}\s*", part):
-            names.append(part.strip())
-        else:
-            raise InputError(f"--chromosomes {text!r}: write names and spans with commas, such as 1-22,X")
-    return list(dict.fromkeys(names))
-
-
-def _place(name: str) -> tuple[float, str]:
-    """Where a chromosome stands in the genome."""
-    plain = name.removeprefix("chr")
-    number = float(plain) if plain.isdigit() else LAST.get(plain, 100.0)
-    return number, name
 
 
 def _existing(option: str, name: str) -> Path:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.imputation import result_files, unmatched
-from ragimpute.imputation.chromosome_files import MARK
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.stretch_run import (
     LISTED,
@@ -22,6 +21,7 @@ from ragimpute.imputation.stretch_run import (
     nothing_imputed,
 )
 from ragimpute.imputation.stretches import Chromosome, chromosomes_in
+from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.sexes import Sex, read_sexes

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation import messages
-from ragimpute.imputation.chromosome_files import MARK, chromosome_files
+from ragimpute.imputation.chromosome_files import chromosome_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.result import ImputationResult
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.source import read_header
 from ragimpute.vcf.writer import check_request

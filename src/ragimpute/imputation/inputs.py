@@ -250,7 +250,7 @@ def open_panel(
         panel = Panel.load(reference)
         if chosen.region is not None:
             wanted = sites_of_region(panel.sites, chosen.region, reference)
-            panel = panel.between(wanted.start, wanted.stop)
+            panel = panel.within(wanted.start, wanted.stop)
         elif chosen.without:
             passed_over = np.isin(panel.sites.chrom, list(chosen.without))
             panel = panel.take(~passed_over)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.imputation.chromosome_files import MARK
+from ragimpute.panel.chromosome_names import MARK
 
 REQUEST = "request.json"
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.panel.roles import COPIED
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 
 # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/experiments.md)
@@ -24,7 +25,7 @@ class SampleRole:
 
     sample: str
     role: str  # reference | target
-    fold: str  # train | validation | targets
+    fold: str  # train | validation | copied | targets
     population: str = "NA"
     family: str = "NA"
 
@@ -194,6 +195,7 @@ def _queries_and_reference(
     """The query samples of fold `name` and the reference samples that they are imputed from."""
     references = [row for row in roles if row.role == "reference"]
     train = [row for row in references if row.fold == "train"]
+    copied = [row for row in references if row.fold in ("train", COPIED)]
     if name == "targets":
         by_name = {row.sample: row for row in roles}
         targets = []
@@ -203,10 +205,9 @@ def _queries_and_reference(
             targets.append(role)
         return targets, references
     if name == "validation":
-        validation = [row for row in references if row.fold == "validation"]
-        return validation, train
+        return [row for row in references if row.fold == "validation"], copied
     if name == "train" or name.startswith("random"):
-        return train, train
+        return train, copied
     raise InputError(f"unknown fold {name!r}; known are train, random1.., validation and targets")
 
 

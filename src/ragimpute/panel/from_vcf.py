@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import sys
 import tempfile
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,8 @@ from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
-from ragimpute.panel.store import Panel, Sites, strings
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.panel.text_column import TextBuilder
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 
@@ -138,17 +141,10 @@ def _read_records(
     collector.flush()
     in_file_order = [row for _, row in sorted(collector.dropped)]
     dropped = pd.DataFrame(in_file_order, columns=DROPPED_COLUMNS)
-    n_sites = len(collector.rows)
-    if not n_sites:
-        message = _no_site_message(path, chosen.region, dropped, header)
-        raise NoUsableSite(message, dropped)
-    _refuse_changing_ploidy(path, n_sites, dropped)
-    chrom, pos, ids, ref, alt = zip(*collector.rows, strict=True)
-    chroms = np.array(chrom)
-    positions = np.array(pos, dtype=np.int64)
-    no_cm = np.zeros(n_sites)
-    unmapped = Sites(chroms, positions, strings(ids), strings(ref), strings(alt), no_cm)
-    sites = genetic_map.locate(unmapped)
+    if not len(collector.rows):
+        raise NoUsableSite(_no_site_message(path, chosen.region, dropped, header), dropped)
+    _refuse_changing_ploidy(path, len(collector.rows), dropped)
+    sites = genetic_map.locate(collector.rows.sites())
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     ploidy = collector.ploidy
     if ploidy is None or (ploidy == 2).all():
@@ -171,6 +167,31 @@ def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.Da
         )
 
 
+class _Rows:
+    """The kept records, of which there may be millions, in columns."""
+
+    def __init__(self) -> None:
+        self._chrom: list[str] = []
+        self._pos = array("q")
+        self._texts = [TextBuilder() for _ in range(3)]  # id, ref, alt
+
+    def __len__(self) -> int:
+        return len(self._pos)
+
+    def add(self, row: tuple[str, int, str, str, str]) -> None:
+        chrom, pos, *texts = row
+        self._chrom.append(sys.intern(chrom))
+        self._pos.append(pos)
+        for builder, text in zip(self._texts, texts, strict=True):
+            builder.add(text)
+
+    def sites(self) -> Sites:
+        """The sites, at 0 cM."""
+        ids, ref, alt = (builder.column() for builder in self._texts)
+        pos = np.array(self._pos, dtype=np.int64)
+        return Sites(np.array(self._chrom), pos, ids, ref, alt, np.zeros(len(pos)))
+
+
 class _Collector:
     """Kept rows in file order; genotypes are checked, packed and handed on for a block of records together."""
 
@@ -187,7 +208,7 @@ class _Collector:
         self.rule = chosen.rule
         self.keep = keep  # takes packed alleles [B, ceil(H / 8)] uint8
         self.ploidy: np.ndarray | None = None  # [N] int8, by the first complete record; None without a rule
-        self.rows: list[tuple[str, int, str, str, str]] = []
+        self.rows = _Rows()
         self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
         self._block = np.empty((BLOCK, len(samples), 3), dtype=np.int16)
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
@@ -252,7 +273,7 @@ class _Collector:
             if is_outside:
                 raise InputError(f"{self.path}: record {chrom}:{pos}: a genotype names an allele that ALT lacks")
             if kept:
-                self.rows.append(row)
+                self.rows.add(row)
             else:
                 if is_other and self.rule is None:
                     self.chosen.refuse_haploid(self.path, chrom, pos)

@@ -41,8 +41,11 @@ class GeneticMap:
     @classmethod
     def of_sites(cls, sites: Sites) -> "GeneticMap":
         """The map through the genetic positions that `sites` have; the uniform one where they have 1 cM per Mb."""
-        if np.allclose(sites.cm, sites.pos / BASES_PER_CM):
-            return cls({})
+        return cls({}) if np.allclose(sites.cm, sites.pos / BASES_PER_CM) else cls.through(sites)
+
+    @classmethod
+    def through(cls, sites: Sites) -> "GeneticMap":
+        """The map whose points are `sites`; 1 cM per Mb on a chromosome on which they all have the same cM."""
         points = {}
         for start, stop in chromosome_bounds(sites.chrom):
             pos, first = np.unique(sites.pos[start:stop], return_index=True)

@@ -52,6 +52,10 @@ class Haplotypes:
         """The same haplotypes at some sites, in memory."""
         return Haplotypes(self.bits(rows), self.shape[1])
 
+    def between(self, start: int, stop: int) -> "Haplotypes":
+        """The same haplotypes at the sites start .. stop - 1, without a copy."""
+        return Haplotypes(self._bits[start:stop], self.shape[1])
+
     def of_haplotypes(self, columns: np.ndarray) -> "Haplotypes":
         """The haplotypes `columns` [J], in that order, at all sites."""
         number = len(columns)
@@ -108,6 +112,10 @@ class StoredHaplotypes(Haplotypes):
             found = np.packbits(alleles[:, self._columns], axis=1)
         row_bytes = found.shape[-1]
         return found.reshape(*index.shape, row_bytes)
+
+    def between(self, start: int, stop: int) -> "StoredHaplotypes":
+        offset = self._offset + start * self._row_bytes
+        return StoredHaplotypes(self._path, offset, stop - start, self._number, self._columns)
 
     def of_haplotypes(self, columns: np.ndarray) -> "StoredHaplotypes":
         chosen = columns if self._columns is None else self._columns[columns]

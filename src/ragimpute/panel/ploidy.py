@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ragimpute.errors import UnusableChromosome
 from ragimpute.panel.sex_chromosomes import Kind, kind_of
 from ragimpute.panel.sexes import Sex
 from ragimpute.vcf.source import Region
+
+if TYPE_CHECKING:
+    from ragimpute.panel.store import Panel
 
 UNKNOWN = -1
 OF_SEX: dict[Kind, dict[Sex, int]] = {"X": {"M": 1, "F": 2}, "Y": {"M": 1, "F": 0}, "MT": {"M": 1, "F": 1}}
@@ -61,6 +65,17 @@ class PloidyRule:
         return ploidy.astype(np.int8)
 
 
+def rule_of_ploidy(chrom: str, samples: Sequence[str], ploidy: np.ndarray) -> PloidyRule:
+    """The rule by which N samples have this `ploidy` [N] int8 on a chromosome; men are haploid where it is no X, Y, MT.
+
+    A sample without an allele on X has no sex by it.
+    """
+    kind = kind_of(chrom) or "X"
+    sex_of = {alleles: sex for sex, alleles in OF_SEX[kind].items()}
+    pairs = zip(samples, ploidy.tolist(), strict=True)
+    return PloidyRule(kind, {name: sex_of[alleles] for name, alleles in pairs if alleles in sex_of})
+
+
 @dataclass(frozen=True)
 class ChosenRecords:
     """Which records of a file are read, of a panel or of targets, and how many alleles its samples have there."""
@@ -83,6 +98,18 @@ class ChosenRecords:
                 f"{path}: record {chrom}:{pos}: haploid genotypes on chromosome X, and its pseudoautosomal regions are "
                 "not known: give ragimpute impute the build (--build 37 or 38); a study takes these regions only"
             )
+
+
+def records_beside(panel: "Panel") -> ChosenRecords:
+    """Which records of a study's targets are read: where samples of the panel are haploid, as men on X, targets may be.
+
+    Targets that are samples of the panel have the ploidy that they have there; that of others their genotypes tell.
+    """
+    if panel.ploidy is None:
+        return ChosenRecords()
+    chrom = str(panel.sites.chrom[0])
+    rule = rule_of_ploidy(chrom, panel.samples, panel.ploidy)
+    return ChosenRecords(rule=rule)
 
 
 def haploid_woman(path: str | os.PathLike, sample: str, place: str) -> UnusableChromosome:

@@ -3,9 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-from ragimpute.panel.from_vcf import write_panel
+import pandas as pd
+
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, write_panel, write_records_of_panel
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
+from ragimpute.panel.sex_chromosomes import find_build, kind_of, stretches_of_x
 from ragimpute.tables import write_table
+from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header, records
 
 
 def prepare_panel(
@@ -21,14 +26,44 @@ def prepare_panel(
     """Read the panel of a VCF or BCF and write it to `out`, and the records that were not kept to `dropped`, a TSV.
 
     The panel is never in memory as a whole. Without a map, None, 1 cM per Mb is assumed. With `describe` the panel has
-    the ages of its alleles too, which `impute` otherwise computes anew. Raises InputError as `read_panel` and
-    `GeneticMap.read` do.
+    the ages of its alleles too, which `impute` otherwise computes anew. Of a file of X whose build is known, without
+    `region`, the part beyond the pseudoautosomal regions is read, where men may be haploid; records of these regions
+    are listed among those that were not kept. Raises InputError as `read_panel` and `GeneticMap.read` do.
     """
     ages_of = None
     if describe:
         from ragimpute.retrieval.allele_ages import allele_ages  # brings numba
 
         ages_of = partial(allele_ages, threads=threads)
-    points = GeneticMap.from_option(genetic_map)
-    not_kept = write_panel(reference, region, points, out, ages_of)
+    located = GeneticMap.from_option(genetic_map)
+    beyond = None if region is not None else x_beyond_pars(reference)
+    if beyond is None:
+        not_kept = write_panel(reference, region, located, out, ages_of)
+    else:
+        chosen = ChosenRecords(beyond, rule=PloidyRule("X", {}))
+        unusable = write_records_of_panel(reference, chosen, located, out, ages_of)
+        not_kept = pd.concat([unusable, _pseudoautosomal(reference, beyond)], ignore_index=True)
     write_table(not_kept, dropped)
+
+
+def x_beyond_pars(path: Path) -> Region | None:
+    """X beyond its pseudoautosomal regions, where a VCF or BCF is of X alone and its header tells the build."""
+    header = read_header(path)
+    named = [contig_id(line) for line in header.contigs]
+    if named and not any(kind_of(name) == "X" for name in named):
+        return None
+    chroms = chromosomes_with_records(path)
+    if len(chroms) != 1 or kind_of(chroms[0]) != "X":
+        return None
+    build = find_build(chroms[0], [contig_lengths(header.contigs)], None)
+    return None if build is None else stretches_of_x(chroms[0], build)[""]
+
+
+def _pseudoautosomal(path: Path, beyond: Region) -> pd.DataFrame:
+    """The records of X outside the region `beyond`: DROPPED_COLUMNS."""
+    rows = [
+        (record.CHROM, record.POS, record.ID or ".", record.REF, ",".join(record.ALT) or ".", "pseudoautosomal")
+        for record in records(path, samples=[])
+        if not beyond.holds(record.CHROM, record.POS)
+    ]
+    return pd.DataFrame(rows, columns=DROPPED_COLUMNS)

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 COLUMNS = ["sample", "role", "fold", "population", "family"]
 ABSENT = "NA"  # population or family unknown
+COPIED = "copied"  # fold of reference samples of a training set that are neither trained on nor validated on
 NO_FAMILY = ("0", ".")  # what PLINK and others write for a sample without a family
 HEADER_NAMES = {
     "sample": {"sample", "#sample", "sample_id", "sampleid", "iid", "#iid", "id", "individual"},
@@ -110,12 +111,15 @@ def read_roles(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def reference_samples(roles: pd.DataFrame, fold: str | None = None) -> list[str]:
-    """Names of the reference samples, of one fold (train or validation) or of both."""
+    """Names of the reference samples, of one fold (train or validation) or of both.
+
+    Samples of fold copied count to fold train: what is copied from, counted and phased against is the same.
+    """
     chosen = roles["role"] == "reference"
     if fold is not None:
-        chosen &= roles["fold"] == fold
-    names = roles.loc[chosen, "sample"]
-    return names.tolist()
+        members = (fold, COPIED) if fold == "train" else (fold,)
+        chosen &= roles["fold"].isin(members)
+    return roles.loc[chosen, "sample"].tolist()
 
 
 def target_samples(roles: pd.DataFrame) -> list[str]:

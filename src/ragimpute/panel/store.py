@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -157,6 +157,13 @@ class Panel:
         """The panel at its sites start .. stop - 1, in memory."""
         rows = slice(start, stop)
         return self.take(rows)
+
+    def within(self, start: int, stop: int) -> "Panel":
+        """The panel at its sites start .. stop - 1; alleles that lie in a file stay there."""
+        rows = slice(start, stop)
+        ages = None if self.ages is None else self.ages[:, rows]
+        alleles = self.alleles.between(start, stop)
+        return replace(self, sites=self.sites.take(rows), alleles=alleles, ages=ages)
 
     def in_memory(self) -> "Panel":
         """The panel with all its alleles in memory, packed: for what reads them again and again."""

@@ -6,6 +6,22 @@ from typing import Any
 import numpy as np
 
 
+class TextBuilder:
+    """A `TextColumn` in the making: bytes, not millions of Python objects."""
+
+    def __init__(self) -> None:
+        self._text = bytearray()
+
+    def add(self, text: str) -> None:
+        """Add a text without line breaks."""
+        self._text += text.encode()
+        self._text += b"\n"
+
+    def column(self) -> "TextColumn":
+        """All texts so far, of which there is at least one."""
+        return TextColumn(np.frombuffer(bytes(self._text[:-1]), dtype=np.uint8))
+
+
 class TextColumn:
     """S texts without line breaks. `column[index]` is a str, or an object array [..] of them, as of a numpy array."""
 
@@ -13,22 +29,20 @@ class TextColumn:
         """`text`: the UTF-8 bytes of all texts, uint8, a line break between each two (`artefacts.encode_strings`)."""
         self._text = text
         breaks = np.flatnonzero(text == ord("\n"))
-        end = len(text)
-        self._starts = np.concatenate([[0], breaks + 1])
-        self._stops = np.concatenate([breaks, [end]])
+        self._ends = np.concatenate([[-1], breaks, [len(text)]]).astype(np.int32 if len(text) < 2**31 else np.int64)
 
     def __len__(self) -> int:
-        return len(self._starts) if len(self._text) else 0
+        return len(self._ends) - 1 if len(self._text) else 0
 
     def __getitem__(self, index: Any) -> Any:
+        starts, stops = self._ends[:-1], self._ends[1:]
         if isinstance(index, int | np.integer):
-            start = self._starts[index]
-            stop = self._stops[index]
-            return self._one(int(start), int(stop))
-        starts = self._starts[index].tolist()
-        stops = self._stops[index].tolist()
-        found = np.empty(len(starts), dtype=object)
-        found[:] = [self._one(start, stop) for start, stop in zip(starts, stops, strict=True)]
+            start = int(starts[index]) + 1
+            return self._one(start, int(stops[index]))
+        begins = starts[index] + 1
+        ends = stops[index]
+        found = np.empty(len(begins), dtype=object)
+        found[:] = [self._one(start, stop) for start, stop in zip(begins.tolist(), ends.tolist(), strict=True)]
         return found
 
     def __iter__(self) -> Iterator[str]:

@@ -141,8 +141,10 @@ def compared_methods(summary: pd.DataFrame) -> dict[str, list[str]]:
 def accuracy_block(results: Path, mask: str) -> str:
     """All that a page shows of one mask: the table of methods, and those of paired differences."""
     summary = tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
-    metrics = tables.read_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
-    comparisons = tables.read_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
+    measured = tables.read_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
+    compared = tables.read_table(results / "comparisons.tsv", result_tables.COMPARISON_COLUMNS)
+    metrics = result_tables.of_genome(measured)
+    comparisons = result_tables.of_genome(compared)
     in_mask = metrics[metrics["mask"] == mask]
     parts = [accuracy_table(summary, metrics, mask)]
     compared = compared_methods(summary[summary["mask"] == mask])

@@ -6,6 +6,7 @@ from ragimpute.reporting import (
     FIGURES,
     accuracy_figures,
     chart,
+    chromosome_figure,
     loss_figures,
     position_figures,
     style,
@@ -24,6 +25,7 @@ def draw(tables: StudyTables) -> dict[str, chart.Spec]:
     drawn = {"r2_by_mac": accuracy_figures.r2_by_mac(metrics, styles)}
     drawn["accuracy"] = accuracy_figures.accuracy_figure(metrics, styles)
     drawn["differences"] = accuracy_figures.difference_figure(tables.comparisons, styles)
+    drawn["chromosomes"] = chromosome_figure.chromosome_figure(tables.chromosomes, styles)
     drawn["populations"] = accuracy_figures.populations(metrics, styles)
     drawn["calibration"] = accuracy_figures.calibration(metrics, styles)
     drawn["estimated_r2"] = accuracy_figures.estimated_r2(metrics, styles)

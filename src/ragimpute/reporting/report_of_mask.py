@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import STRATA
-from ragimpute.reporting import FIGURES, beagle_verdict, loss_figures, style
+from ragimpute.reporting import FIGURES, beagle_verdict, chromosome_figure, loss_figures, style
 from ragimpute.reporting.study_tables import StudyTables
 
 SECTIONS = (  # figures with a section of their own, in the order of the page
@@ -38,7 +38,9 @@ def mask_context(mask: str, rows: StudyTables, figures: Path, sizes: dict[str, s
     context["scored"] = scored
     context["first"] = first
     context["sections"] = [name for name in SECTIONS if name != first and not drawn[name]["empty"]]
-    context["styles"] = style.method_styles(summary)
+    styles = style.method_styles(summary)
+    context["styles"] = styles
+    context["chromosomes"] = chromosome_figure.chromosome_table(rows.chromosomes, rows.along, styles)
     context["summary"] = _summary(rows, sizes)
     context["bins"] = _bins(metrics, summary)
     context["populations"] = _populations(metrics)

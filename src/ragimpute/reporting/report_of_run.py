@@ -1,6 +1,8 @@
 """What the report says about the run as a whole: inputs, times and memory, provenance."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +12,30 @@ from ragimpute import tables
 from ragimpute.check import findings as check_findings
 from ragimpute.study.provenance import programs, versions
 
-
-def drop_counts(path: Path) -> list[tuple[str, int]]:
-    """Reasons and how many records each dropped, most frequent first."""
-    counts = tables.read_table(path, {"reason": str})["reason"].value_counts()
-    pairs = [(str(reason), int(count)) for reason, count in counts.items()]
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+Named = Sequence[tuple[str, Path]]  # names with a file each; the chromosomes of a genome share a name
 
 
-def findings(path: Path) -> list[dict]:
-    """The rows of an input check: level, file, code, message."""
-    return tables.read_table(path, dict.fromkeys(check_findings.COLUMNS, str)).to_dict("records")
+def drop_counts_by_name(named: Named) -> list[tuple[str, list[tuple[str, int]]]]:
+    """For each name the reasons and how many records each dropped in all of its tables, most frequent first."""
+    counts: dict[str, Counter[str]] = {}
+    for name, path in named:
+        reasons = tables.read_table(path, {"reason": str})["reason"]
+        counts.setdefault(name, Counter()).update(reasons.tolist())
+    found = []
+    for name, of_name in counts.items():
+        by_number = sorted(of_name.items(), key=lambda pair: (-pair[1], pair[0]))
+        found.append((name, by_number))
+    return found
+
+
+def findings_by_name(named: Named) -> list[tuple[str, list[dict]]]:
+    """For each name the rows of all of its input checks, errors first: level, file, code, message."""
+    rows: dict[str, list[dict]] = {}
+    for name, path in named:
+        table = tables.read_table(path, dict.fromkeys(check_findings.COLUMNS, str))
+        rows.setdefault(name, []).extend(table.to_dict("records"))
+    levels = check_findings.LEVELS
+    return [(name, sorted(of_name, key=lambda row: levels.index(row["level"]))) for name, of_name in rows.items()]
 
 
 def benchmark_rows(folder: Path) -> list[tuple[str, int, str, str]]:

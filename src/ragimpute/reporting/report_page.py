@@ -73,8 +73,8 @@ def page_context(inputs: ReportInputs) -> dict:
     context["sizes"] = sizes
     context["methods"] = set(summary["method"])
     context["weights"] = set(summary["weights"])
-    context["checks"] = [(name, report_of_run.findings(path)) for name, path in inputs.checks]
-    context["dropped"] = [(name, report_of_run.drop_counts(path)) for name, path in inputs.dropped]
+    context["checks"] = report_of_run.findings_by_name(inputs.checks)
+    context["dropped"] = report_of_run.drop_counts_by_name(inputs.dropped)
     context["benchmarks"] = report_of_run.benchmark_rows(inputs.benchmarks) if inputs.benchmarks else []
     context["config"] = text
     context["phasings"] = config.get("phasings")

@@ -26,7 +26,7 @@ COLUMNS: dict[str, dict[str, type]] = {
 class StudyTables:
     """The tables of a study, or of one mask of it."""
 
-    metrics: pd.DataFrame
+    metrics: pd.DataFrame  # of all chromosomes together, as `comparisons`
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     loss_study: pd.DataFrame
@@ -34,6 +34,7 @@ class StudyTables:
     curves: pd.DataFrame
     along: pd.DataFrame
     painting: pd.DataFrame
+    chromosomes: pd.DataFrame  # rows of metrics.tsv of each chromosome; none for a panel in one file
 
     @classmethod
     def read(cls, paths: Mapping[str, Path], paintings: Sequence[Path]) -> "StudyTables":
@@ -42,6 +43,10 @@ class StudyTables:
         Raises InputError when one is missing, lacks a column or has a wrong value.
         """
         found = {name: tables.read_table(paths[name], columns) for name, columns in COLUMNS.items()}
+        metrics, comparisons = found["metrics"], found["comparisons"]
+        found["chromosomes"] = metrics[metrics["chrom"] != result_tables.ALL]
+        found["metrics"] = result_tables.of_genome(metrics)
+        found["comparisons"] = result_tables.of_genome(comparisons)
         painted = [tables.read_table(path, painting.COLUMNS) for path in paintings]
         paintings_of_masks = tables.join_tables(painted, painting.COLUMNS)
         return cls(**found, painting=paintings_of_masks)

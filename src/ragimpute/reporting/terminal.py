@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 _SHOWN = ("r2_overall", "r2_rare", "r2_common", "r2_variant_rare", "f1_overall", "f1_rare", "f1_common")
+_SCORES = ("r2_variant", "f1", "concordance")
 SELECTED_NOTE = "* selected on validation samples of the panel"
 SMALL_NOTE = "bert_rag at size small is made for two cores; it does not rank architectures"
 
@@ -47,6 +48,21 @@ def print_summary(table: pd.DataFrame) -> None:
         print(SELECTED_NOTE)
     if "bert_rag" in set(table["architecture"]):
         print(SMALL_NOTE)
+
+
+def print_scores(table: pd.DataFrame) -> None:
+    """Print the main metrics of a table of `ragimpute.score`, one line for each stratum that has sites."""
+    values = table.set_index(["stratum", "metric"])
+    rows = []
+    for stratum in dict.fromkeys(table["stratum"]):
+        if (stratum, "r2") not in values.index or not values.loc[(stratum, "r2"), "n_sites"]:
+            continue
+        r2 = values.loc[(stratum, "r2")]
+        interval = f"{_number(r2['ci_low'])} {_number(r2['ci_high'])}"
+        others = [_number(values.loc[(stratum, metric), "value"]) for metric in _SCORES]
+        rows.append([stratum, f"{int(r2['n_sites']):,}", _number(r2["value"]), interval, *others])
+    header = ["stratum", "sites", "r2", "95 % interval", *(name.replace("_", " ") for name in _SCORES)]
+    print_table("untyped sites", header, rows)
 
 
 def _cells(row: pd.Series) -> list[str]:

@@ -40,7 +40,7 @@ def panel_sharing(
     panel: Panel, compared: np.ndarray, drawn: np.ndarray, group: np.ndarray, leave_out: bool, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """`sharing.mutual_sharing` of every site, haplotypes being compared at the sites `compared` [M]."""
-    alleles = panel.alleles.take(compared)
+    alleles = panel.alleles if len(compared) == len(panel.alleles) else panel.alleles.take(compared)
     cm = panel.sites.cm
     before, after = _numbers_around(compared, len(panel.alleles))
     groups = group[panel.sample_of_haplotype]

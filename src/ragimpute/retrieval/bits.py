@@ -19,21 +19,24 @@ def pack_by_haplotype(alleles: np.ndarray | Haplotypes, threads: int) -> np.ndar
     """Bits [H, W] uint64 of alleles [M, H]: site m is bit m % 64 (least significant first) of word m // 64."""
     packed = Haplotypes.of(alleles)
     n_words = math.ceil(len(packed) / WORD)
-    words = np.empty((n_words, packed.shape[1]), np.uint64)
+    words = np.empty((packed.shape[1], n_words), np.uint64)
     in_threads(_pack, threads, packed.bits(slice(None)), words)
-    return np.ascontiguousarray(words.T)
+    return words
 
 
 @njit(cache=True, nogil=True)
 def _pack(block, n_blocks, packed, words):
-    row = np.empty(words.shape[1], np.uint8)
-    for w in range(block, len(words), n_blocks):
-        words[w] = np.uint64(0)
+    n_haplotypes, n_words = words.shape
+    row = np.empty(n_haplotypes, np.uint8)
+    word = np.empty(n_haplotypes, np.uint64)
+    for w in range(n_words * block // n_blocks, n_words * (block + 1) // n_blocks):
+        word[:] = np.uint64(0)
         for m in range(WORD * w, min(WORD * (w + 1), len(packed))):
             unpack_row(packed[m], row)
-            shift, word = np.uint64(m - WORD * w), words[w]
-            for h in range(len(row)):
+            shift = np.uint64(m - WORD * w)
+            for h in range(n_haplotypes):
                 word[h] |= np.uint64(row[h]) << shift
+        words[:, w] = word
 
 
 @njit(cache=True, inline="always")

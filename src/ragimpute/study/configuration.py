@@ -13,6 +13,7 @@ import yaml
 
 from ragimpute.errors import InputError, suggestion
 from ragimpute.study import row_problems
+from ragimpute.study.chromosomes import with_chromosomes
 from ragimpute.study.configuration_paths import missing_files, resolve_paths
 from ragimpute.study.schema_problems import schema_problems
 from ragimpute.training.loss_settings import loss_problems
@@ -141,7 +142,10 @@ def load_configuration(
     if not problems:
         config = fill_defaults(config, schema, schema)
         problems = reference_problems(config)
-        problems += missing_files(config, from_variable) if check_files else []
+    if not problems:
+        config, problems = with_chromosomes(config)
+    if not problems and check_files:
+        problems = missing_files(config, from_variable)
     if problems:
         raise ConfigError(problems, sources)
     return config

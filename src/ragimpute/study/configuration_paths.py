@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ragimpute.errors import InputError
+from ragimpute.study.chromosomes import file_of, parts
 
 PANEL_FILES = ("reference", "targets", "truth", "genetic_map", "samples")
 # The environment variables that a path may begin with, and what to read where their files are missing.
@@ -84,18 +85,29 @@ def _expanded(found: re.Match) -> Path:
 
 
 def named_files(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The key and the path of each file that the panels and masks of an effective configuration name."""
+    """The key and the path of each file that the panels and masks of an effective configuration name.
+
+    A path with {chrom} stands for the files of all chromosomes of its panel.
+    """
     for name, panel in config["panels"].items():
         for key in PANEL_FILES:
             if isinstance(panel[key], str):
-                yield f"panels.{name}.{key}", panel[key]
-        targets = panel["targets"]
-        held_out = targets["holdout"] if isinstance(targets, Mapping) else None
+                for path in _each_chromosome(panel[key], panel):
+                    yield f"panels.{name}.{key}", path
+        held_out = panel["targets"]["holdout"] if isinstance(panel["targets"], Mapping) else None
         if isinstance(held_out, str):
             yield f"panels.{name}.targets.holdout", held_out
     for name, mask in config["masks"].items():
-        if isinstance(mask["sites"], str) and mask["sites"] != "targets":
-            yield f"masks.{name}.sites", mask["sites"]
+        sites = mask["sites"]
+        if isinstance(sites, str) and sites != "targets":
+            for path in _each_chromosome(sites, config["panels"][mask["panel"]]):
+                yield f"masks.{name}.sites", path
+
+
+def _each_chromosome(path: str, panel: Mapping[str, Any]) -> list[str]:
+    """The files that `path` stands for, each once."""
+    files = [file_of(path, part) for part in parts(panel)]
+    return list(dict.fromkeys(files))
 
 
 def missing_files(config: Mapping[str, Any], from_variable: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ChosenRecords
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
@@ -54,6 +54,21 @@ class TargetGenotypes:
             alleles = alleles[:, self.ploidy > 0]
         found: np.ndarray = np.any(alleles >= 0, axis=(1, 2))
         return found
+
+    @property
+    def has_haplotype(self) -> np.ndarray:
+        """[N, 2] bool: the two haplotypes of a diploid sample, the first one of a haploid sample, none of no ploidy."""
+        ploidy = np.full(len(self.samples), 2) if self.ploidy is None else self.ploidy
+        return ploidy[:, None] > np.arange(2)
+
+    @property
+    def called_alleles(self) -> np.ndarray:
+        """`alleles` as a VCF has them: [M, N, 2] int8, the second one ABSENT where a sample is haploid."""
+        if self.ploidy is None:
+            return self.alleles
+        called = self.alleles.copy()
+        called[:, self.ploidy == 1, 1] = ABSENT
+        return called
 
     def at(self, rows: np.ndarray) -> "TargetGenotypes":
         """The same samples at some of the sites only; `rows` indexes the first axis of `alleles`."""
@@ -273,16 +288,28 @@ def read_truth(
     samples: Sequence[str],
     policy: AllelePolicy | None = None,
     frequency: np.ndarray | None = None,
+    ploidy: np.ndarray | None = None,
 ) -> np.ndarray:
     """Alternate allele counts [S, N] int8 of `samples` in a truth VCF; -1 where missing or where the site is absent.
 
-    `policy` and `frequency` [S] as for `read_genotypes`. Raises InputError as it does.
+    `policy` and `frequency` [S] as for `read_genotypes`. `ploidy` [N] int8, how many alleles the samples have at all
+    `sites`, None: two; a haploid sample may have one allele or the same twice in the file, and counts 0 or 1. Raises
+    InputError as `read_genotypes` does.
     """
-    found = read_genotypes(path, sites, samples, policy, frequency)
+    chosen = None
+    if ploidy is not None and len(sites):
+        chrom = str(sites.chrom[0])
+        rule = rule_of_ploidy(chrom, samples, ploidy)
+        chosen = ChosenRecords(rule=rule)
+    found = read_genotypes(path, sites, samples, policy, frequency, chosen=chosen)
     shape = len(sites), len(samples)
     counts = np.full(shape, -1, dtype=np.int8)
     is_missing = (found.alleles < 0).any(axis=2)
     alt_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    if ploidy is not None:
+        of_haploid = found.alleles[..., 0]
+        alt_counts = np.where(ploidy == 1, of_haploid, alt_counts)
+        is_missing |= ploidy == 0
     alt_counts[is_missing] = -1
     counts[found.index] = alt_counts
     return counts

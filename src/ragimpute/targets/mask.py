@@ -11,6 +11,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.panel.from_vcf import ALL_MISSING, unused_sites
+from ragimpute.panel.ploidy import records_beside
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.site_tables import read_site_table, write_site_table
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
@@ -42,7 +43,8 @@ class Mask:
             write_table(self.targets.recoded, recoded)
         targets = self.targets
         sites = panel.sites.take(targets.index)
-        write_genotypes(typed_genotypes, sites, panel.contigs, targets.samples, targets.alleles, targets.phased)
+        called = targets.called_alleles
+        write_genotypes(typed_genotypes, sites, panel.contigs, targets.samples, called, targets.phased)
         write_typed(typed, panel.sites, self.typed, self.random)
 
 
@@ -74,7 +76,8 @@ def make_mask(
     """
     reference = panel.of_samples(reference_samples(roles))
     frequency = reference.allele_frequency
-    found = read_genotypes(targets, panel.sites, target_samples(roles), policy, frequency)
+    names = target_samples(roles)
+    found = read_genotypes(targets, panel.sites, names, policy, frequency, chosen=records_beside(panel))
     typed = choose_typed(reference, found, chosen, np.random.default_rng([seed, 0]))
     if scored and not leaves_truth(typed, found, frequency):
         raise InputError(

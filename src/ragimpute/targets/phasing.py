@@ -11,7 +11,7 @@ import pandas as pd
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords, PloidyRule
+from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside, rule_of_ploidy
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
@@ -40,7 +40,8 @@ def phase_targets(
     One phasing or several, the first one first (`phase_repeatedly`); `n_phasings` None: as many as are worth their
     time. Raises InputError when a file is unreadable, and as `phase` does.
     """
-    targets = read_genotypes(typed_genotypes, panel.sites, target_samples(roles))
+    names = target_samples(roles)
+    targets = read_genotypes(typed_genotypes, panel.sites, names, chosen=records_beside(panel))
     reference = panel.of_samples(reference_samples(roles))
     return phase_repeatedly(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=n_phasings)
 
@@ -66,8 +67,8 @@ def phase_validation(
 
 def write_phased(path: Path, panel: Panel, phased: TargetGenotypes) -> None:
     """Write complete, phased genotypes at some of the panel's sites as VCF.gz with an index."""
-    typed_sites = panel.sites.take(phased.index)
-    write_genotypes(path, typed_sites, panel.contigs, phased.samples, phased.alleles, True)
+    sites = panel.sites.take(phased.index)
+    write_genotypes(path, sites, panel.contigs, phased.samples, phased.called_alleles, True)
 
 
 def phase(
@@ -210,11 +211,7 @@ def _by_beagle(
 
 def _rule(targets: TargetGenotypes) -> PloidyRule | None:
     """The rule by which `targets` are read again: each sample has the ploidy that it had."""
-    if targets.ploidy is None:
-        return None
-    sexes = ["F" if ploidy == 2 else "M" for ploidy in targets.ploidy.tolist()]
-    of_samples = dict(zip(targets.samples, sexes, strict=True))
-    return PloidyRule("X", of_samples)  # type: ignore[arg-type]
+    return None if targets.ploidy is None else rule_of_ploidy("X", targets.samples, targets.ploidy)
 
 
 def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
@@ -260,13 +257,9 @@ def write_inputs(
     reference_vcf = folder / "reference.vcf.gz"
     write_genotypes(reference_vcf, sites, contigs, reference.samples, alleles, True)
     typed = sites.take(targets.index)
-    known = targets.alleles
-    if targets.ploidy is not None:
-        known = known.copy()
-        is_haploid = targets.ploidy == 1
-        known[:, is_haploid, 1] = ABSENT
+    called = targets.called_alleles
     targets_vcf = folder / "targets.vcf.gz"
-    write_genotypes(targets_vcf, typed, contigs, targets.samples, known, targets.phased)
+    write_genotypes(targets_vcf, typed, contigs, targets.samples, called, targets.phased)
     if genetic_map is not None and not genetic_map.is_uniform:
         chroms = sites.chromosomes()
         genetic_map.write_plink(folder / "map.plink", chroms)

@@ -17,6 +17,7 @@ from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.role_assignment import assign_roles, parse_holdout, read_target_names
 from ragimpute.panel.roles import read_samples
 from ragimpute.panel.store import Panel
+from ragimpute.study.chromosomes import autosomes, of_part
 from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.mask import make_mask
 from ragimpute.targets.site_list import parse_sites
@@ -75,9 +76,14 @@ def diagnose_loss(
 
 
 def _samples_of_mask(config: Mapping[str, Any], mask_name: str, request: TrainingRequest) -> TrainingSamples:
-    """The training and validation samples of a mask's panel, their neighbours found; what the workflow's rules do."""
+    """The training and validation samples of a mask's panel, their neighbours found; what the workflow's rules do.
+
+    Of a genome the first autosome is read.
+    """
     mask = config["masks"][mask_name]
     panel_settings = config["panels"][mask["panel"]]
+    first = autosomes(panel_settings)[0]
+    mask, panel_settings = of_part(mask, first), of_part(panel_settings, first)
     genetic_map = GeneticMap.from_option(panel_settings["genetic_map"])
     panel, _ = read_panel(panel_settings["reference"], panel_settings["region"], genetic_map)
     roles = _assign_roles(config, panel_settings, panel)

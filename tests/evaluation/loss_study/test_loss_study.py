@@ -6,10 +6,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from evaluation_data import synthetic
+from evaluation_data import result_of, synthetic
 from ragimpute import tables
 from ragimpute.cli import ragimpute
 from ragimpute.evaluation import evaluation_file, result_tables, scorer
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings
 from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves, trainings_table
 from ragimpute.evaluation.loss_study.original_claims import A, C
 from ragimpute.evaluation.paired_comparisons import compare_methods
@@ -114,9 +115,8 @@ def evaluated(tmp_path_factory):
         for seed, noise in enumerate(levels, start=1):
             genotypes, counts = synthetic(300, 20, noise=noise)
             run = result_tables.RunNames("example", "omni", f"copy_rag.{loss}", "copy_rag", loss, "scratch", seed)
-            setting = scorer.BootstrapSettings(100, 1)
-            _, scored = scorer.score(run, genotypes, counts, np.ones(300), SAMPLES, ["NA"] * 20, setting)
-            found.append(evaluation_file.Evaluation(run, setting, scored))
+            setting = BootstrapSettings(100, 1)
+            found.append(scorer.score(run, result_of(genotypes, counts, np.ones(300), SAMPLES), setting))
             statistics, path = folder / f"{loss}{seed}.st", folder / f"{loss}{seed}.tsv"
             evaluation_file.save_evaluation(statistics, found[-1])
             history(seed, noise).to_csv(path, sep="\t", index=False)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation_data import synthetic
+from evaluation_data import result_of, synthetic
 from ragimpute import tables
 from ragimpute.errors import InputError
-from ragimpute.evaluation import evaluation_file, metrics, result_tables, scorer
+from ragimpute.evaluation import metrics, result_tables, scorer
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Evaluation
 from ragimpute.evaluation.loss_study import trainings_table
 from ragimpute.evaluation.loss_study.training_course import TrainingCourse
 from ragimpute.evaluation.result_tables import HISTORY_COLUMNS, RunNames
@@ -31,14 +32,13 @@ CONFIG = {
 }
 
 
-def evaluation(method: str, loss: str, seed: int, noise: float, n_samples: int = 47) -> evaluation_file.Evaluation:
+def evaluation(method: str, loss: str, seed: int, noise: float, n_samples: int = 47) -> Evaluation:
     genotypes, counts = synthetic(200, n_samples, noise=noise)
     weights = "pretrained" if method.endswith("pretrained") else "scratch"
     architecture = "NA" if method == "beagle" else "bert_rag"
     run = RunNames("example", "omni", method, architecture, loss, weights if architecture != "NA" else "NA", seed)
-    setting = scorer.BootstrapSettings(10, 1)
-    _, scored = scorer.score(run, genotypes, counts, np.ones(200), SAMPLES[:n_samples], ["NA"] * n_samples, setting)
-    return evaluation_file.Evaluation(run, setting, scored)
+    setting = BootstrapSettings(10, 1)
+    return scorer.score(run, result_of(genotypes, counts, np.ones(200), SAMPLES[:n_samples]), setting)
 
 
 def history(seed: int, f1: list[float], temperature: float | None = None) -> pd.DataFrame:
@@ -168,7 +168,9 @@ def test_without_no_recon_there_is_no_level():
 def test_without_truth_and_with_a_history_of_nothing_the_rest_is_missing():
     run = RunNames("example", "omni", "bert_rag.no_recon", "bert_rag", "no_recon", "scratch", 1)
     empty = pd.DataFrame([(1, 0, 0, "weights_hash", 1.0)], columns=list(HISTORY_COLUMNS))
-    bare = evaluation_file.Evaluation(run, scorer.BootstrapSettings(10, 1), None)
+    _, counts = synthetic(200, 20)
+    untold = result_of(None, counts, np.ones(200), SAMPLES[:20])
+    bare = scorer.score(run, untold, BootstrapSettings(10, 1))
     row = trainings_table.training_rows([bare], {("omni", run.method): [empty]}, CONFIG, "x").iloc[0]
     assert (row["n_samples"], row["steps"], row["f1_overall_without"]) == (0, 0, "NA")
     assert row[list(trainings_table.MEASURES)].isna().all()

@@ -10,7 +10,7 @@ import pandas as pd
 from ragimpute import tables
 from ragimpute.evaluation.evaluation_file import load_evaluation
 from ragimpute.evaluation.loss_study import judged_claims, loss_table, training_curves, trainings_table
-from ragimpute.evaluation.result_tables import write_result_table
+from ragimpute.evaluation.result_tables import ALL, write_result_table
 from ragimpute.evaluation.summary import Histories
 
 
@@ -35,7 +35,8 @@ def study_losses(
     """
     curves = training_curves.training_curves(histories)
     write_result_table(curves, training_curves.COLUMNS, outputs.curves)
-    evaluations = [load_evaluation(path) for path in statistics]
+    loaded = [load_evaluation(path) for path in statistics]
+    evaluations = [evaluation for evaluation in loaded if evaluation.chrom == ALL]
     rows = trainings_table.training_rows(evaluations, histories, config, study)
     write_result_table(rows, trainings_table.COLUMNS, outputs.trainings, trainings_table.DIGITS)
     trainings = tables.read_table(outputs.trainings, trainings_table.COLUMNS)

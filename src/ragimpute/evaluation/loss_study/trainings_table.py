@@ -11,12 +11,11 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.evaluation import metrics
-from ragimpute.evaluation.evaluation_file import Evaluation
+from ragimpute.evaluation.evaluation_sums import Evaluation, Scored
 from ragimpute.evaluation.loss_diagnosis import MONITORS, monitor_means, quick_check_agrees
 from ragimpute.evaluation.loss_study import training_course
 from ragimpute.evaluation.loss_study.training_course import TrainingCourse
 from ragimpute.evaluation.paired_comparisons import REFERENCE_LOSS
-from ragimpute.evaluation.scorer import Scored
 from ragimpute.evaluation.strata import STRATA
 from ragimpute.evaluation.summary import Histories
 from ragimpute.study.runs import NOT_TRAINED

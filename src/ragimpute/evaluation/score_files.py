@@ -1,0 +1,146 @@
+"""`ragimpute score`: anybody's imputed VCF against anybody's truth, by the one scorer."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError, suggest_keywords
+from ragimpute.evaluation.evaluation_inputs import MethodResult, imputed_genotypes, ploidy_of_haplotypes
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings
+from ragimpute.evaluation.metric_rows import metric_table
+from ragimpute.evaluation.result_tables import METRIC_COLUMNS, RunNames
+from ragimpute.evaluation.scorer import score as score_method
+from ragimpute.evaluation.strata import ReferenceCounts
+from ragimpute.panel.store import Panel, Sites
+from ragimpute.tables import write_table
+from ragimpute.targets.genotypes import read_truth
+from ragimpute.targets.site_list import read_site_list
+from ragimpute.vcf.imputed_reader import read_imputed, read_sites
+from ragimpute.vcf.source import genotypes, read_header, records
+
+logger = logging.getLogger(__name__)
+
+FilePath = str | os.PathLike
+COLUMNS = {
+    name: kind
+    for name, kind in METRIC_COLUMNS.items()
+    if name in ("stratum", "metric", "value", "ci_low", "ci_high", "n_sites", "n_genotypes")
+}
+UNNAMED = RunNames("NA", "NA", "NA", "NA", "NA", "NA", 0)
+
+
+@suggest_keywords
+def score(
+    *,
+    imputed: FilePath,
+    truth: FilePath,
+    reference: FilePath | None = None,
+    typed: FilePath | None = None,
+    out: FilePath | None = None,
+    bootstraps: int = 1000,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Metrics of an imputed file by allele frequency, with 95 % intervals over samples.
+
+    Arguments:
+        imputed: VCF or BCF with DS or HDS, of any program.
+        truth: VCF or BCF. The samples of both files are scored, at the sites of both.
+        reference: the panel, VCF, BCF or .safetensors of `ragimpute read-panel`: its allele counts make the strata.
+            None: those of the truth do.
+        typed: a list of sites (table, BED or VCF) that are not scored. None: those that the imputed file marks as
+            TYPED.
+        out: where to write the table as TSV; None: nowhere.
+        bootstraps, seed: how many resamples of the samples make the intervals, and their seed.
+
+    Returns the rows of all samples: stratum, metric, value, ci_low, ci_high, n_sites, n_genotypes. Raises InputError
+    when a file is unusable, when they share no sample or site, or when nothing is left to score.
+    """
+    sites = read_sites(imputed)
+    samples = _common_samples(imputed, truth)
+    found = read_imputed(imputed, sites, samples)
+    is_typed = found.typed if typed is None else read_site_list(typed).covers(sites)
+    untyped = np.flatnonzero(~is_typed)
+    if not len(untyped):
+        raise InputError(f"{imputed}: every site is typed: there is nothing to score")
+    ploidy = ploidy_of_haplotypes(found)
+    true = read_truth(truth, sites.take(untyped), samples, ploidy=ploidy)
+    if reference is None:
+        logger.info("strata are those of the alleles in %s: no reference was given", truth)
+        counts = _counts_of_truth(true, ploidy)
+        typed_counts = ReferenceCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+        er2 = np.zeros(0)
+    else:
+        of_all = reference_counts(reference, sites)
+        counts, typed_counts = of_all.take(untyped), of_all.take(np.flatnonzero(is_typed))
+        er2 = found.er2[is_typed].astype(float)
+    result = MethodResult(
+        is_typed=is_typed,
+        genotypes=imputed_genotypes(found, untyped, true, ploidy),
+        counts=counts,
+        info_r2=found.r2[untyped].astype(float),
+        typed_counts=typed_counts,
+        er2=er2,
+        samples=samples,
+        populations=("NA",) * len(samples),
+    )
+    evaluation = score_method(UNNAMED, result, BootstrapSettings(bootstraps, seed))
+    table = metric_table(evaluation)[list(COLUMNS)]
+    if out is not None:
+        write_table(table, Path(out))
+    return table
+
+
+def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
+    """The allele counts of a panel's samples at `sites` [S]; 0 of 0 where it lacks a site."""
+    ac = np.zeros(len(sites), dtype=np.int64)
+    an = np.zeros(len(sites), dtype=np.int64)
+    row = {key: i for i, key in enumerate(sites.keys())}
+    if Path(path).suffix == ".safetensors":
+        panel = Panel.load(path)
+        keys = panel.sites.keys()
+        places = np.array([row.get(key, -1) for key in keys])
+        known = places >= 0
+        ac[places[known]] = panel.allele_count[known]
+        an[places[known]] = panel.n_haplotypes
+    else:
+        for record in records(path):
+            alts = record.ALT
+            place = row.get((record.CHROM, record.POS, record.REF, alts[0] if len(alts) == 1 else ""), -1)
+            array = genotypes(record) if place >= 0 else None
+            if array is not None:
+                alleles = array[:, :-1]
+                ac[place] = (alleles == 1).sum()
+                an[place] = (alleles >= 0).sum()
+    n_absent = int((an == 0).sum())
+    if n_absent == len(sites):
+        raise InputError(f"{path}: the reference has none of the {n_absent} sites of the imputed file")
+    if n_absent:
+        logger.warning(
+            "%s: %d of %d sites are not in the reference; they count in mac_0 alone", path, n_absent, len(an)
+        )
+    return ReferenceCounts(ac, an)
+
+
+def _counts_of_truth(true: np.ndarray, ploidy: np.ndarray | None) -> ReferenceCounts:
+    """The allele counts of the known genotypes `true` [S, P]."""
+    known = true >= 0
+    n_alleles = np.full(true.shape[1], 2) if ploidy is None else ploidy
+    ac = np.where(known, true, 0).sum(axis=1, dtype=np.int64)
+    an = (known * n_alleles).sum(axis=1, dtype=np.int64)
+    return ReferenceCounts(ac, an)
+
+
+def _common_samples(imputed: FilePath, truth: FilePath) -> tuple[str, ...]:
+    """The samples of both files, in the order of the imputed one."""
+    ours: Sequence[str] = read_header(imputed).samples
+    theirs = set(read_header(truth).samples)
+    common = tuple(name for name in ours if name in theirs)
+    if not common:
+        raise InputError(f"{imputed} and {truth} have no sample in common")
+    if len(common) < len(ours):
+        logger.warning("%s: %d of %d samples are in %s and are scored", imputed, len(common), len(ours), truth)
+    return common
