@@ -1,26 +1,15 @@
 """The inner loops of imputing with copy_rag: coordinates of keys, attention of a piece, logits, genotypes."""
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from ragimpute.models.copy_rag.attention_kernels import add_product, exponentiate, from_half
 from ragimpute.models.copy_rag.coordinates import STEP
 from ragimpute.models.copy_rag.site_tables import WORD
 from ragimpute.retrieval import fast_math
+from ragimpute.retrieval.bits import lowest_set_bit
 
 LEAST_LOG = np.float32(-40.0)  # of a weight: their ratios stay within float32
-
-
-@intrinsic
-def lowest_bit(typing_context, word):
-    """Index of the lowest set bit of a non-zero uint32; one instruction, for which numba has no name."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint32(types.uint32), generate
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -138,10 +127,10 @@ def fill_carried(carriers, left, right, bits, weight, group, share, at, carried)
         for i in range(len(bits)):
             some |= bits[i]
         while some:
-            bit = lowest_bit(some)  # type: ignore[call-arg, var-annotated]
+            bit = lowest_set_bit(some)
             some &= some - np.uint32(1)
-            mask = np.uint32(1) << bit
-            site = np.int64(WORD * w + bit)
+            mask = np.uint32(1) << np.uint32(bit)
+            site = WORD * w + bit
             here = weight[group[site]]
             of_left, of_right = zero, zero
             for i in range(k):
