@@ -7,12 +7,41 @@ along the sites.
 import math
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
 
 WORD = 64
+SITES_OF_A_BYTE = 8
+
+
+def _bit_intrinsic(instruction: str, turned: bool):
+    """A compiled function of a non-zero unsigned integer, one instruction, for which numba has no name."""
+
+    @intrinsic
+    def index(typing_context, word):
+        def generate(context, builder, signature, arguments):
+            whole = arguments[0].type
+            counted = getattr(builder, instruction)(arguments[0], ir.Constant(ir.IntType(1), 1))
+            if turned:
+                counted = builder.sub(ir.Constant(whole, whole.width - 1), counted)
+            return builder.zext(counted, ir.IntType(64)) if whole.width < 64 else counted
+
+        return types.int64(word), generate
+
+    return index
+
+
+lowest_set_bit = _bit_intrinsic("cttz", turned=False)  # index int64 of the lowest set bit
+highest_set_bit = _bit_intrinsic("ctlz", turned=True)
+
+
+def pack_by_site(alleles: np.ndarray) -> np.ndarray:
+    """Bits [ceil(T / 8), H] uint8 of alleles [T, H]: site t is bit t % 8 (least significant first) of row t // 8."""
+    return np.packbits(alleles, axis=0, bitorder="little")
 
 
 def pack_by_haplotype(alleles: np.ndarray | Haplotypes, threads: int) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from ragimpute.parallel import in_threads
+from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_site
 
 # both chosen on held-out reference samples (docs/experiments.md)
 ERROR = 0.01  # allelic mismatch probability
@@ -30,21 +31,42 @@ def switch_probability(cm: np.ndarray, rates: np.ndarray) -> np.ndarray:
 
 
 def segment_length(n_typed: int) -> int:
-    """Typed sites in a segment: about as many as there are segments, which needs the least memory."""
-    return max(1, math.ceil(math.sqrt(n_typed)))
+    """Typed sites in a segment: half as many as there are segments need little memory, and lie near the processor."""
+    return max(1, math.ceil(math.sqrt(n_typed / 2)))
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def fill_starts(reference, query, excluded, switch, error, segment, emission, rows, starts):
+    """Set starts [n + 1, R, H] to the forward rows before each of n segments of `segment` sites; starts[0] is zeros.
+
+    emission [2, H], rows [2, R, H]: scratch. No other row is kept, so that they stay in the innermost cache.
+    """
+    for s in range(len(starts) - 1):
+        first, stop = s * segment, min((s + 1) * segment, len(query))
+        forward(reference, query, excluded, switch, error, first, stop, starts[s], emission, rows)
+        starts[s + 1] = rows[(stop - first - 1) % len(rows)]
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def _fill_emission(alleles, allele, excluded, error, emission):
+def _fill_emission(packed, bit, allele, excluded, error, emission):
     if allele < 0:
         emission[:] = np.float32(1.0)
     else:
-        same, hit, miss = np.uint8(allele), np.float32(1.0 - error), np.float32(error)
-        for h in range(len(alleles)):
-            emission[h] = hit if alleles[h] == same else miss
+        hit, miss = np.float32(1.0 - error), np.float32(error)
+        with_alt, with_ref = (hit, miss) if allele > 0 else (miss, hit)
+        for h in range(len(packed)):
+            emission[h] = with_alt if packed[h] & bit else with_ref
     for h in excluded:
         if h >= 0:
             emission[h] = np.float32(0.0)
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def _sum(row):
+    total = np.float32(0.0)
+    for h in range(len(row)):
+        total += row[h]
+    return total
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -58,23 +80,30 @@ def _forward_site(before, scale, jump, emission, row):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def forward(reference, query, excluded, switch, error, start, before, emission, table):
-    """Fill `table` [n, R, H] with forward probabilities of the sites from `start` on, each row up to a factor.
+def forward(reference, query, excluded, switch, error, start, stop, before, emission, table):
+    """Fill `table` [n, R, H] with forward probabilities of sites start .. stop - 1, each row up to a factor.
 
-    reference [T, H] uint8; query [T] int8; excluded [E] int64: haplotypes that the query may not copy, -1 pads (their
-    emission is 0, which keeps them out of every sum); switch [R, T - 1] float32; before [R, H]: the rows of site
-    start - 1, zeros at the first site. Fills `emission` [n, H] too: the query's allele given each copied haplotype.
+    Where these are more than n, rows are used again in a circle, so that the last n sites remain.
+
+    reference [ceil(T / 8), H] uint8 as `bits.pack_by_site` packs it; query [T] int8; excluded [E] int64: haplotypes
+    that the query may not copy, -1 pads (their emission is 0, which keeps them out of every sum); switch [R, T - 1]
+    float32; before [R, H]: the rows of site start - 1, zeros at the first site. Fills `emission` [n, H] too: the
+    query's allele given each copied haplotype.
     """
     states = reference.shape[1] - np.sum(excluded >= 0)
-    total = before.sum(axis=1)
-    for i in range(min(len(table), len(reference) - start)):
-        t = start + i
-        _fill_emission(reference[t], query[t], excluded, error, emission[i])
+    total = np.empty(len(switch), np.float32)
+    for r in range(len(switch)):
+        total[r] = _sum(before[r])
+    previous = before
+    for t in range(start, stop):
+        i = (t - start) % len(table)
+        packed, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+        _fill_emission(packed, bit, query[t], excluded, error, emission[i])
         for r in range(len(switch)):
             switched = switch[r, t - 1] if t > 0 else np.float32(1.0)
             scale = (np.float32(1.0) - switched) / total[r] if t > 0 else np.float32(0.0)
-            previous = table[i - 1, r] if i > 0 else before[r]
-            total[r] = _forward_site(previous, scale, np.float32(switched / states), emission[i], table[i, r])
+            total[r] = _forward_site(previous[r], scale, np.float32(switched / states), emission[i], table[i, r])
+        previous = table[i]
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -123,7 +152,7 @@ def _carried(alleles, near, far):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _impute(block, n_blocks, reference, queries, excluded, switch, error, panel, bounds, weight, segment, dosage):
-    n_typed, n_hap = reference.shape
+    n_typed, n_hap = queries.shape[1], reference.shape[1]
     n_segments = (n_typed + segment - 1) // segment
     starts = np.zeros((n_segments + 1, 1, n_hap), np.float32)
     table = np.empty((segment, 1, n_hap), np.float32)
@@ -131,13 +160,11 @@ def _impute(block, n_blocks, reference, queries, excluded, switch, error, panel,
     message, products = np.empty((1, n_hap), np.float32), np.empty((2, 1, n_hap), np.float32)
     sent, inverses = np.empty(1, np.float32), np.empty((2, 1), np.float32)
     for q in range(block, len(queries), n_blocks):
-        for s in range(n_segments):
-            forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
-            starts[s + 1] = table[segment - 1]
+        fill_starts(reference, queries[q], excluded[q], switch, error, segment, emission[:2], table[:2], starts)
         for t in range(n_typed - 1, -1, -1):
             s, i = t // segment, t % segment
-            if i == segment - 1 and s < n_segments - 1:
-                forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
+            if t == n_typed - 1 or i == segment - 1:
+                forward(reference, queries[q], excluded[q], switch, error, t - i, t + 1, starts[s], emission, table)
             near, far = t % 2, (t + 1) % 2 if t < n_typed - 1 else t % 2
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, products[near], inverses[near])
             for site in range(bounds[t], bounds[t + 1]):
@@ -166,7 +193,7 @@ def li_stephens_dosages(
     left, weight = flanking_pair(panel_cm, typed)
     bounds = np.searchsorted(left, np.arange(n_typed + 1))  # sites bounds[t] .. bounds[t + 1] - 1 follow typed site t
     switch = switch_probability(panel_cm[typed], np.array([rate]))
-    reference = np.ascontiguousarray(panel[typed])
+    reference = pack_by_site(panel[typed])
     per_query = np.ascontiguousarray(queries.T)
     excluded = np.asarray(excluded, dtype=np.int64)
     dosage = np.empty((len(panel), queries.shape[1]), np.float32)

@@ -13,8 +13,16 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates, fast_math
-from ragimpute.retrieval.bits import pack_by_haplotype, take_states
-from ragimpute.retrieval.li_stephens import ERROR, backward, forward, segment_length, switch_probability
+from ragimpute.retrieval.bits import pack_by_haplotype, pack_by_site
+from ragimpute.retrieval.li_stephens import (
+    ERROR,
+    backward,
+    fill_starts,
+    forward,
+    segment_length,
+    switch_probability,
+)
+from ragimpute.retrieval.mismatches import fill_query_bits, move_to
 from ragimpute.retrieval.selection import query_lot, select_best, site_lot
 
 # jumps per cM; they bracket the useful rates for panels of 600 to 4,000 haplotypes (docs/experiments.md)
@@ -48,38 +56,28 @@ def log_to_half(values, halves):
         halves[i] = np.uint16(rounded | np.int32(np.int32(values[i] < np.float32(0.0)) << np.int32(15)))
 
 
-@njit(cache=True, inline="always")
-def _update_misses(emission, t, last, second, new_last, new_second):
-    """Indices [H] of the last mismatch and of the one before, with those of site `t` (emission below one half)."""
-    now = np.int32(t)
-    for h in range(len(emission)):
-        keep = -np.int32(emission[h] > np.float32(0.5))  # all bits or none: a branch would not be vectorised
-        new_second[h] = (second[h] & keep) | (last[h] & ~keep)
-        new_last[h] = (last[h] & keep) | (now & ~keep)
-
-
-@njit(cache=True, inline="always")
-def _update_misses_in_place(emission, t, last, second):
-    now = np.int32(t)
-    for h in range(len(emission)):
-        keep = -np.int32(emission[h] > np.float32(0.5))
-        previous = last[h]
-        second[h] = (second[h] & keep) | (previous & ~keep)
-        last[h] = (previous & keep) | (now & ~keep)
-
-
 @njit(fastmath=True, cache=True, inline="always")
-def _add_scaled(values, factor, score):
-    for h in range(len(values)):
-        score[h] += factor * values[h]
+def _fill_scores(product, inverse, score):
+    """Set score [H] to the sum of the posteriors at all rates, `product` [R, H] times `inverse` [R]."""
+    first, second, third = product[0], product[1], product[2]
+    for h in range(len(score)):
+        score[h] = (inverse[0] * first[h] + inverse[1] * second[h]) + inverse[2] * third[h]
+
+
+@njit(cache=True, inline="always")
+def _fill_states(packed, states, reference):
+    """Set reference [B, C] to the haplotypes `states` [C] of `packed` [B, H]."""
+    for row in range(len(packed)):
+        for c in range(len(states)):
+            reference[row, c] = packed[row, np.uint32(states[c])]
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, panel, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
+    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
 ):  # fmt: skip
-    n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else panel.shape[1]
-    reference = np.empty((n_typed, n_hap), np.uint8) if chosen_states.size else panel
+    n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else packed.shape[1]
+    reference = np.empty((len(packed), n_hap), np.uint8) if chosen_states.size else packed
     n_rates, k = len(switch), neighbours.shape[2]
     n_segments = (n_typed + segment - 1) // segment
     starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
@@ -87,55 +85,48 @@ def _retrieve(
     emission = np.empty((segment, n_hap), np.float32)
     message, product = np.empty((n_rates, n_hap), np.float32), np.empty((n_rates, n_hap), np.float32)
     sent, inverse = np.empty(n_rates, np.float32), np.empty(n_rates, np.float32)
-    # the last mismatch up to a site and the one before it, -1: none; before each segment, and in a segment
-    miss_starts = np.full((n_segments + 1, 2, n_hap), -1, np.int32)
-    misses = np.empty((segment, 2, n_hap), np.int32)
-    ahead = np.empty((2, n_hap), np.int32)  # the first mismatch at or after a site and the next one, T: none
+    alleles, known = np.empty(bits.shape[1], np.uint64), np.empty(bits.shape[1], np.uint64)  # of the query
+    around = np.empty((n_hap, 4), np.int32)  # mismatches of each haplotype where it was last chosen
+    last_chosen = np.empty(n_hap, np.int32)  # which is here
     score = np.empty(n_hap, np.float32)
     ranked = score.view(np.uint32)
     candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
     values = np.empty((k, n_rates + 4), np.float32)
+    last = n_typed - 1
     for q in range(block, len(queries), n_blocks):
         if chosen_states.size:
-            take_states(bits, chosen_states[q], reference)
-        for s in range(n_segments):
-            forward(reference, queries[q], excluded[q], switch, error, s * segment, starts[s], emission, table)
-            starts[s + 1] = table[segment - 1]
-            miss_starts[s + 1] = miss_starts[s]
-            for i in range(min(segment, n_typed - s * segment)):
-                _update_misses_in_place(emission[i], s * segment + i, miss_starts[s + 1, 0], miss_starts[s + 1, 1])
-        ahead[:] = n_typed
+            _fill_states(packed, chosen_states[q], reference)
+        fill_query_bits(queries[q], alleles, known)
+        fill_starts(reference, queries[q], excluded[q], switch, error, segment, emission[:2], table[:2], starts)
+        last_chosen[:] = n_typed + 1
         floor, lot = np.uint32(0), query_lot(queries[q])
-        for t in range(n_typed - 1, -1, -1):
+        for t in range(last, -1, -1):
             s, i = t // segment, t % segment
-            if t == n_typed - 1 or i == segment - 1:
-                first, before = s * segment, miss_starts[s]
-                if s < n_segments - 1:
-                    forward(reference, queries[q], excluded[q], switch, error, first, starts[s], emission, table)
-                for j in range(i + 1):
-                    _update_misses(emission[j], first + j, before[0], before[1], misses[j, 0], misses[j, 1])
-                    before = misses[j]
+            if t == last or i == segment - 1:
+                forward(reference, queries[q], excluded[q], switch, error, t - i, t + 1, starts[s], emission, table)
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
-            _update_misses_in_place(emission[i], t, ahead[0], ahead[1])
-            score[:] = np.float32(0.0)
-            for r in range(n_rates):
-                _add_scaled(product[r], inverse[r], score)
+            _fill_scores(product, inverse, score)
             chosen = neighbours[q, t]
             # half of the last site's k-th value: one less in the exponent
             floor = select_best(ranked, k, floor, candidates, ranks, chosen, site_lot(lot, t)) - HALVE
             for c in range(k):
-                h = chosen[c]
+                h = np.uint32(chosen[c])
+                own = np.uint32(chosen_states[q, h]) if chosen_states.size else h
+                was_next = last_chosen[h] == t + 1
+                if not was_next or around[h, 0] > t:  # a call costs more than the rest: few need one
+                    move_to(around, h, bits, own, alleles, known, t, n_typed, was_next)
+                last_chosen[h] = t
                 for r in range(n_rates):
                     values[c, r] = product[r, h] * inverse[r] + np.float32(MIN_POSTERIOR)
-                for m in range(2):  # without a mismatch, and with one
-                    start, end = max(misses[i, m, h], 0), min(ahead[m, h], n_typed - 1)
-                    column = n_rates + 2 * m
-                    values[c, column] = cm[t] - cm[start] + np.float32(MIN_CM)
-                    values[c, column + 1] = cm[end] - cm[t] + np.float32(MIN_CM)
+                differs = around[h, 0] == t  # this site ends the match on both sides
+                ahead = around[h, 0] if differs else around[h, 2]
+                following = around[h, 2] if differs else around[h, 3]
+                values[c, n_rates] = cm[t] - cm[max(around[h, 0], 0)] + np.float32(MIN_CM)
+                values[c, n_rates + 1] = cm[min(ahead, last)] - cm[t] + np.float32(MIN_CM)
+                values[c, n_rates + 2] = cm[t] - cm[max(around[h, 1], 0)] + np.float32(MIN_CM)
+                values[c, n_rates + 3] = cm[min(following, last)] - cm[t] + np.float32(MIN_CM)
+                chosen[c] = own
             log_to_half(values.reshape(-1), halves[q, t])
-            if chosen_states.size:
-                for c in range(k):
-                    chosen[c] = chosen_states[q, chosen[c]]
 
 
 def find_neighbours(
@@ -192,12 +183,8 @@ def _fill(
 ) -> None:
     """Fill `neighbours` and `features`; `states` [Q, C] int32: the haplotypes that each query may copy, None: all."""
     n_query, n_typed, _ = neighbours.shape
-    panel, bits = np.empty((0, 0), np.uint8), np.empty((0, 0), np.uint64)
     if states is None:
-        panel = np.ascontiguousarray(reference)
         states = np.empty((0, 0), np.int32)
-    else:
-        bits = pack_by_haplotype(reference, threads)
     per_query = np.ascontiguousarray(queries.T)
     excluded = np.asarray(excluded, dtype=np.int64)
     switch = switch_probability(cm, np.array(RATES))
@@ -205,8 +192,8 @@ def _fill(
     in_threads(
         _retrieve,
         threads,
-        panel,
-        bits,
+        pack_by_site(reference),
+        pack_by_haplotype(reference, threads),
         states,
         per_query,
         excluded,

@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from ragimpute.retrieval.bits import highest_set_bit
+
 
 @njit(cache=True, inline="always")
 def query_lot(query):
@@ -41,13 +43,17 @@ def select_best(bits, k, floor, candidates, values, chosen, lot):
         candidates[n] = h
         n += bits[h] > floor
     if n < k:
-        n = len(bits)
+        n, floor = len(bits), np.uint32(0)
         for h in range(n):
             candidates[h] = h
+    most = np.uint32(0)
     for c in range(n):
         values[c] = bits[candidates[c]]
-    bound = np.uint32(0)
-    for shift in range(30, -1, -1):
+        most = max(most, values[c])
+    # all values lie from floor to most: the bits that these have in common are those of the bound
+    highest = highest_set_bit(most ^ floor) if most != floor else np.int64(-1)
+    bound = np.uint32(np.uint64(most) >> np.uint64(highest + 1) << np.uint64(highest + 1))
+    for shift in range(highest, -1, -1):
         trial = bound | np.uint32(1 << shift)
         count = np.uint32(0)
         for c in range(n):
@@ -60,12 +66,19 @@ def select_best(bits, k, floor, candidates, values, chosen, lot):
     for c in range(n):
         free -= values[c] > bound
         tied += values[c] == bound
-    first = np.int64(lot) % max(tied, 1)
-    i, number = 0, 0
-    for c in range(n):
-        equal = values[c] == bound
-        if values[c] > bound or (equal and (number - first + tied) % tied < free):
-            chosen[i] = candidates[c]
-            i += 1
-        number += equal
+    taken = 0
+    if free == tied:
+        for c in range(n):  # both places are written, and one counter moves on: no branch that could only be guessed
+            candidates[taken] = candidates[c]
+            taken += values[c] >= bound
+    else:
+        first, number = np.int64(lot) % tied, 0
+        for c in range(n):
+            equal = values[c] == bound
+            if values[c] > bound or (equal and (number - first + tied) % tied < free):
+                candidates[taken] = candidates[c]
+                taken += 1
+            number += equal
+    for i in range(k):
+        chosen[i] = candidates[i]
     return bound
