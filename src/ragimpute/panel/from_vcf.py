@@ -286,17 +286,18 @@ class _Collector:
         if chrom == self._chrom and pos == self._pos:
             return
         self._here.clear()
-        record = f"{self.path}: record {chrom}:{pos}"
         if pos < 1:
-            raise InputError(f"{record}: positions start at 1")
+            raise InputError(f"{self.path}: record {chrom}:{pos}: positions start at 1")
         if chrom != self._chrom:
             if chrom in self._finished:
                 raise InputError(
-                    f"{record}: {chrom} appears again after other chromosomes; sort the file (bcftools sort)"
+                    f"{self.path}: record {chrom}:{pos}: {chrom} appears again after other chromosomes; sort the file (bcftools sort)"
                 )
             self._finished.add(chrom)
         elif pos < self._pos:
-            raise InputError(f"{record} comes after {chrom}:{self._pos}; sort the file (bcftools sort)")
+            raise InputError(
+                f"{self.path}: record {chrom}:{pos} comes after {chrom}:{self._pos}; sort the file (bcftools sort)"
+            )
         self._chrom = chrom
         self._pos = pos
 
