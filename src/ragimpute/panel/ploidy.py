@@ -129,6 +129,20 @@ def diploid_form(genotypes: np.ndarray) -> np.ndarray:
     return np.stack([only_allele, absent, phase], axis=1)
 
 
+def unusable_genotypes(array: np.ndarray | None) -> str:
+    """Why the genotypes of a record (`source.genotypes`) are not those of diploid samples, or ''."""
+    if array is None:
+        return "no genotypes"
+    if array.shape[1] == 2:
+        is_known = array[:, 0] >= 0
+        return "haploid" if is_known.any() else ""  # '.' for all samples: missing
+    if array.shape[1] > 3:
+        return "polyploid"
+    if ((array[:, 1] == -2) & (array[:, 0] >= 0)).any():
+        return "haploid"
+    return ""
+
+
 @dataclass(frozen=True)
 class CheckedRecords:
     """B records of a panel: their alleles, and what is wrong with some of them, each [B] bool."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy, unusable_genotypes
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
@@ -315,32 +315,16 @@ def read_truth(
     return counts
 
 
-def unusable_genotypes(array: np.ndarray | None) -> str:
-    """Why the genotypes of a record (`source.genotypes`) are not those of diploid samples, or ''."""
-    if array is None:
-        return "no genotypes"
-    if array.shape[1] == 2:
-        is_known = array[:, 0] >= 0
-        return "haploid" if is_known.any() else ""  # '.' for all samples: missing
-    if array.shape[1] > 3:
-        return "polyploid"
-    if ((array[:, 1] == -2) & (array[:, 0] >= 0)).any():
-        return "haploid"
-    return ""
-
-
 def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
     """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
     if array.shape[1] == 2:
         missing = np.array([-1, -1, 0], dtype=array.dtype)
-        n_samples = len(array)
-        return np.tile(missing, (n_samples, 1))
+        return np.tile(missing, (len(array), 1))
     if (array[:, :2] > len(record.ALT)).any():
         where = f"{record.CHROM}:{record.POS}"
         raise InputError(f"{path}: record {where}: a genotype names an allele that ALT lacks")
     array = array.copy()
-    is_missing = array[:, :2] < 0
-    incomplete = is_missing.any(axis=1)
+    incomplete = (array[:, :2] < 0).any(axis=1)
     array[incomplete, :2] = -1
     return array
 
