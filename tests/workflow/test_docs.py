@@ -106,7 +106,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_studies(folder: Path) -> None:
     """The studies that pages show, of a few steps. The tutorial's has the pretrained row and the baselines for both."""
     (tutorial,) = yaml_of("docs/tutorial.md")
-    (mine,), (_, loss), (_, network) = map(yaml_of, ("README.md", "docs/add_a_loss.md", "docs/add_an_architecture.md"))
+    (mine, _genome), (_, loss), (_, network) = map(
+        yaml_of, ("README.md", "docs/add_a_loss.md", "docs/add_an_architecture.md")
+    )
     trained = [entry for entry in mine["study"] if entry["weights"] != "pretrained"]
     mine |= {**loss, "study": trained + network["study"], "baselines": []}
     small = {"training": dict.fromkeys(("copy_rag", "vote_rag"), BUDGET), "evaluation": {"bootstraps": 10}}

@@ -291,7 +291,8 @@ class _Collector:
         if chrom != self._chrom:
             if chrom in self._finished:
                 raise InputError(
-                    f"{self.path}: record {chrom}:{pos}: {chrom} appears again after other chromosomes; sort the file (bcftools sort)"
+                    f"{self.path}: record {chrom}:{pos}: {chrom} appears again after other chromosomes; "
+                    "sort the file (bcftools sort)"
                 )
             self._finished.add(chrom)
         elif pos < self._pos:

@@ -185,12 +185,13 @@ def read_genotypes(
 
 
 def _require_common_chromosome(path: str | os.PathLike, chroms: Mapping[str, None], sites: Sites) -> None:
-    """Raise NoTypedSites when none of the chromosomes of a file, if it has any, is one of the panel's."""
-    panel_chroms = set(sites.chrom.tolist())
-    if chroms and not panel_chroms & chroms.keys():
-        hint = prefix_hint(chroms, panel_chroms)
-        names = f"it has {_some(chroms)}, the panel has {_some(panel_chroms)}{hint}"
-        raise NoTypedSites(f"{path}: no chromosome in common with the panel: {names}")
+    """Raise NoTypedSites when no chromosome of a file is one of the panel's; a file without records has none."""
+    of_panel = sites.chromosomes()
+    if chroms and not chroms.keys() & set(of_panel):
+        theirs, ours, hint = _some(chroms), _some(of_panel), prefix_hint(chroms, set(of_panel))
+        raise NoTypedSites(
+            f"{path}: no chromosome in common with the panel: it has {theirs}, the panel has {ours}{hint}"
+        )
 
 
 def _report(path: str | os.PathLike, n_found: int, dropped: pd.DataFrame, recoded: pd.DataFrame) -> None:
