@@ -10,7 +10,7 @@ from ragimpute.check.findings import Finding, Level, first_five, tally
 from ragimpute.check.survey import Survey
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, SiteIndex
-from ragimpute.targets.genotypes import prefix_hint
+from ragimpute.targets.common_chromosomes import prefix_hint
 from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy, unusable_genotypes
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
+from ragimpute.targets.common_chromosomes import require_common_chromosome
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
 from ragimpute.vcf.source import genotypes, read_header, records, sample_order
 
@@ -157,7 +158,7 @@ def read_genotypes(
             collector.add(record)
     if not chroms and region is not None:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
-    _require_common_chromosome(path, chroms, sites)
+    require_common_chromosome(path, chroms, sites)
     dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
     recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
     if require_match and not collector.found:
@@ -182,16 +183,6 @@ def read_genotypes(
         ploidy=settled.ploidy,
         set_missing=settled.set_missing,
     )
-
-
-def _require_common_chromosome(path: str | os.PathLike, chroms: Mapping[str, None], sites: Sites) -> None:
-    """Raise NoTypedSites when no chromosome of a file is one of the panel's; a file without records has none."""
-    of_panel = sites.chromosomes()
-    if chroms and not chroms.keys() & set(of_panel):
-        theirs, ours, hint = _some(chroms), _some(of_panel), prefix_hint(chroms, set(of_panel))
-        raise NoTypedSites(
-            f"{path}: no chromosome in common with the panel: it has {theirs}, the panel has {ours}{hint}"
-        )
 
 
 def _report(path: str | os.PathLike, n_found: int, dropped: pd.DataFrame, recoded: pd.DataFrame) -> None:
@@ -333,19 +324,3 @@ def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
 def _counts(table: pd.DataFrame) -> str:
     counts = table["reason"].value_counts()
     return ", ".join(f"{n} {reason}" for reason, n in counts.items())
-
-
-def _some(names) -> str:
-    every_name = list(names)
-    listed = ", ".join(every_name[:5])
-    return f"{listed}, ..." if len(every_name) > 5 else listed
-
-
-def prefix_hint(ours: Iterable[str], panel: set[str]) -> str:
-    """Advice when the names differ by the 'chr' prefix only; '' otherwise."""
-    names = set(ours)
-    with_prefix = {f"chr{name}" for name in names}
-    without_prefix = {name.removeprefix("chr") for name in names}
-    if with_prefix & panel or without_prefix & panel:
-        return "; they differ by the 'chr' prefix: rename one of them (bcftools annotate --rename-chrs)"
-    return ""
