@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -66,7 +66,8 @@ def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], m
     """Write `arrays` as an artefact of `kind`; same content, same bytes."""
     header = {"kind": kind, "format_version": FORMAT_VERSION, **metadata}
     with atomic_path(path) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, metadata=header)
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, temporary, metadata=header)
         _sort_metadata(temporary)
         temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
@@ -77,14 +78,30 @@ def _sort_metadata(path: Path) -> None:
     safetensors keeps metadata in a hash map of random order, so that equal content would give unequal bytes.
     """
     with open(path, "r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        length, header = _read_header(file)
+        metadata = header["__metadata__"]
+        ordered = sorted(metadata.items())
+        header["__metadata__"] = dict(ordered)
+        text = _header_text(header)
         if len(text) > length:
             raise RuntimeError(f"{path}: the sorted header is longer than the original")
         file.seek(8)
-        file.write(text.ljust(length))
+        padded = text.ljust(length)
+        file.write(padded)
+
+
+def _read_header(file: BinaryIO) -> tuple[int, dict[str, Any]]:
+    """The length of the header of a safetensors file, and the header."""
+    length_bytes = file.read(8)
+    length = int.from_bytes(length_bytes, "little")
+    text = file.read(length)
+    return length, json.loads(text)
+
+
+def _header_text(header: dict[str, Any]) -> bytes:
+    """The header as safetensors writes it."""
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
 
 
 def load(path: str | os.PathLike, kind: str) -> Artefact:
@@ -107,9 +124,12 @@ def load_without(path: str | os.PathLike, kind: str, large: str) -> tuple[Artefa
     """`load`, without the array called `large`, and where that one lies in the file."""
     artefact = _read(path, kind, without=large)
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(length))[large]
-    return artefact, StoredArray(tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
+        length, header = _read_header(file)
+    entry = header[large]
+    shape = tuple(entry["shape"])
+    first, _ = entry["data_offsets"]
+    offset = 8 + length + first
+    return artefact, StoredArray(shape, offset)
 
 
 def _read(path: str | os.PathLike, kind: str, without: str | None) -> Artefact:
@@ -151,10 +171,11 @@ def save_with_large(
     header: dict[str, Any] = {"__metadata__": {"kind": kind, "format_version": FORMAT_VERSION, **metadata}}
     offset = 0
     for name, array in ordered:
-        header[name] = _entry(SAFETENSORS_NAMES[array.dtype.name], array.shape, offset, array.nbytes)
+        dtype = SAFETENSORS_NAMES[array.dtype.name]
+        header[name] = _entry(dtype, array.shape, offset, array.nbytes)
         offset += array.nbytes
     header[large] = _entry("U8", shape, offset, content.stat().st_size)
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = _header_text(header)
     text = text.ljust(-(-len(text) // 8) * 8)
     with atomic_path(path) as temporary, open(temporary, "wb") as out, open(content, "rb") as source:
         out.write(len(text).to_bytes(8, "little"))
@@ -176,4 +197,6 @@ def encode_strings(values: Sequence[str]) -> np.ndarray:
 def decode_strings(array: np.ndarray) -> list[str]:
     """Undo `encode_strings`."""
     text = array.tobytes().decode()
-    return text.split("\n") if text else []
+    if not text:
+        return []
+    return text.split("\n")

@@ -77,7 +77,13 @@ def program_version(name: str) -> str | None:
         return None
     said = subprocess.run(command, text=True, capture_output=True, check=False)
     found = re.search(pattern, said.stdout + said.stderr)
-    return "_".join(part for part in (found["version"], found.groupdict().get("build")) if part) if found else None
+    if found is None:
+        return None
+    version = found["version"]
+    build = found.groupdict().get("build")
+    if build:
+        return f"{version}_{build}"
+    return version
 
 
 def java_memory(memory_mb: int) -> dict[str, str]:
@@ -85,8 +91,14 @@ def java_memory(memory_mb: int) -> dict[str, str]:
 
     _JAVA_OPTIONS wins over the command line: Debian's wrapper of Beagle takes no memory option, conda's sets 1 GB.
     """
-    return {"_JAVA_OPTIONS": f"{os.environ.get('_JAVA_OPTIONS', '')} -Xmx{memory_mb * 9 // 10}m".strip()}
+    given = os.environ.get("_JAVA_OPTIONS", "")
+    heap_mb = memory_mb * 9 // 10
+    options = f"{given} -Xmx{heap_mb}m"
+    return {"_JAVA_OPTIONS": options.strip()}
 
 
 def _tail(path: Path) -> str:
-    return path.read_bytes()[-TAIL:].decode(errors="replace").strip()
+    content = path.read_bytes()
+    last = content[-TAIL:]
+    text = last.decode(errors="replace")
+    return text.strip()

@@ -16,7 +16,8 @@ def terminal_bar(*columns: "ProgressColumn") -> "Progress | None":
     from rich.console import Console
     from rich.progress import Progress
 
-    return Progress(*columns, console=Console(stderr=True))
+    console = Console(stderr=True)
+    return Progress(*columns, console=console)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ Columns = Mapping[str, type]  # of each column: str, int, float or bool
 def write_table(table: pd.DataFrame, path: str | os.PathLike, digits: int = 6) -> None:
     """Write `table_text` of `table` as it is ordered; same content, same bytes."""
     with atomic_path(path) as temporary:
-        temporary.write_text(table_text(table, digits), encoding="utf-8")
+        text = table_text(table, digits)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def table_text(table: pd.DataFrame, digits: int = 6) -> str:
@@ -41,10 +42,11 @@ def read_table(path: str | os.PathLike, columns: Columns) -> pd.DataFrame:
     if missing:
         raise InputError(f"{path}: line 1: column {missing[0]!r} is missing; expected {' '.join(columns)}")
     for name, kind in columns.items():
+        text = table[name]
         if kind is bool:
-            table[name] = table[name] == "true"
+            table[name] = text == "true"
         elif kind is not str:
-            table[name] = _numbers(path, name, table[name], kind)
+            table[name] = _numbers(path, name, text, kind)
     return table
 
 
@@ -55,9 +57,12 @@ def join_tables(tables: Sequence[pd.DataFrame], columns: Columns) -> pd.DataFram
 
 
 def _numbers(path: str | os.PathLike, name: str, text: pd.Series, kind: type) -> pd.Series:
-    numbers = pd.to_numeric(text.where(text != "NA"), errors="coerce")
+    is_known = text != "NA"
+    known = text.where(is_known)
+    numbers = pd.to_numeric(known, errors="coerce")
     wrong = numbers.isna() & ~text.isin(["NA", "nan", "NaN"]) if kind is float else numbers.isna()
     if wrong.any():
-        line = int(wrong.to_numpy().argmax()) + 2
+        row = wrong.to_numpy().argmax()
+        line = int(row) + 2
         raise InputError(f"{path}: line {line}: {name} is {text[wrong].iloc[0]!r}, expected a number")
     return numbers.astype(kind)

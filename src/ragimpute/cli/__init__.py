@@ -63,7 +63,8 @@ class VerbGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"ragimpute.cli.{VERBS[cmd_name]}")
-        return getattr(module, f"{cmd_name.replace('-', '_')}_command")
+        verb = cmd_name.replace("-", "_")
+        return getattr(module, f"{verb}_command")
 
 
 @click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -62,8 +62,9 @@ def baseline_command(
     if name == "beagle_tuned" and parameters is None:
         raise click.UsageError("beagle_tuned needs --parameters, the JSON from `ragimpute tune-beagle`")
     tuned = read_tuned_parameters(parameters) if name == "beagle_tuned" and parameters is not None else {}
+    genetic_map = GeneticMap.from_option(map_path)
     options = BaselineOptions(
-        genetic_map=GeneticMap.read(map_path) if map_path else GeneticMap.uniform(),
+        genetic_map=genetic_map,
         parameters=tuned,
         minimac4_map=minimac4_map,
         threads=threads,
@@ -107,7 +108,7 @@ def tune_beagle_command(
     from ragimpute.baselines.tuning import choose_parameters
     from ragimpute.panel.genetic_map import GeneticMap
 
-    genetic_map = GeneticMap.read(map_path) if map_path else GeneticMap.uniform()
+    genetic_map = GeneticMap.from_option(map_path)
     choose_parameters(
         panel, roles, typed_path, validation, out, genetic_map, threads=threads, memory_mb=memory_mb, seed=seed
     )

@@ -100,7 +100,8 @@ def pool_chromosomes_command(
     """Add up the evaluations of one method's chromosomes: the metrics are those of all their sites together."""
     from ragimpute.evaluation.pool_chromosomes import PooledOutputs, pool_chromosomes
 
-    pool_chromosomes(statistics, along, PooledOutputs(metrics=out, statistics=pooled, along=along_out))
+    outputs = PooledOutputs(metrics=out, statistics=pooled, along=along_out)
+    pool_chromosomes(statistics, along, outputs)
 
 
 @click.command()
@@ -123,7 +124,8 @@ def collect_command(
     """Join the evaluations of all methods and compare them pairwise on the same samples, sites and resamples."""
     from ragimpute.evaluation.collect_evaluations import CollectedTables, collect_evaluations
 
-    collect_evaluations(evaluations, statistics, along, CollectedTables(out, comparisons, along_out))
+    outputs = CollectedTables(out, comparisons, along_out)
+    collect_evaluations(evaluations, statistics, along, outputs)
 
 
 @click.command()
@@ -140,7 +142,8 @@ def summarise_command(
     from ragimpute.evaluation.summary import summarise_metrics
     from ragimpute.reporting.terminal import print_summary
 
-    table = summarise_metrics(metrics, read_histories(histories), out)
+    trainings = read_histories(histories)
+    table = summarise_metrics(metrics, trainings, out)
     if as_json:
         print_json(table.to_dict(orient="records"))
     elif not quiet:
@@ -176,10 +179,13 @@ def loss_study_command(
     from ragimpute.evaluation.loss_study.study_losses import LossStudyTables, study_losses
     from ragimpute.evaluation.result_tables import read_histories
 
-    effective = yaml.safe_load(config.read_text(encoding="utf-8"))
+    text = config.read_text(encoding="utf-8")
+    effective = yaml.safe_load(text)
     outputs = LossStudyTables(trainings, out, claims, curves)
-    judged = study_losses(statistics, read_histories(histories), effective, study, outputs)
-    for row in judged[judged["verdict"] != NOT_RUN].itertuples():
+    of_trainings = read_histories(histories)
+    judged = study_losses(statistics, of_trainings, effective, study, outputs)
+    was_run = judged["verdict"] != NOT_RUN
+    for row in judged[was_run].itertuples():
         click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
 
 

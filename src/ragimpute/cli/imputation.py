@@ -149,14 +149,18 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
     rows = summary["chromosomes"]
     facts = {name.replace("_", " "): _shown(fact) for name, fact in summary.items() if name != "chromosomes"}
-    print_facts(Path(summary["out"]).name, facts)
+    out = Path(summary["out"])
+    print_facts(out.name, facts)
     if len(rows) > 1:
         header = [name.replace("_", " ") for name in rows[0]]
-        print_table("by chromosome", header, [[_shown(value) for value in row.values()] for row in rows])
+        cells = [[_shown(value) for value in row.values()] for row in rows]
+        print_table("by chromosome", header, cells)
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value)
 
 
 def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -236,7 +240,8 @@ def explain_command(
     if plot is not None:
         from ragimpute.reporting import chart, copying_figure
 
-        chart.save_figure(copying_figure.copying_figure(explanation), plot)
+        figure = copying_figure.copying_figure(explanation)
+        chart.save_figure(figure, plot)
 
 
 def _print(explanation: "Explanation") -> None:
@@ -250,13 +255,15 @@ def _print(explanation: "Explanation") -> None:
             f"{explanation.sample}, haplotype {hap}, {explanation.site}: dosage {dosage:.3f}, "
             f"carriers of ALT weigh {of_carriers:.3f}"
         )
-        shown = list(rows.head(SHOWN).itertuples())
+        first_rows = rows.head(SHOWN)
+        shown = list(first_rows.itertuples())
         cells = [_cells(row) for row in shown]
         carriers = [i for i, row in enumerate(shown) if row.allele]
         print_table(title, header, cells, bold=carriers)
         if len(rows) > SHOWN:
-            others = rows["weight"].iloc[SHOWN:].sum()
-            click.echo(f"{len(rows) - SHOWN} more weigh {others:.3f} together")
+            others = rows.iloc[SHOWN:]
+            weight = others["weight"].sum()
+            click.echo(f"{len(others)} more weigh {weight:.3f} together")
 
 
 def _cells(row: Any) -> tuple[str, ...]:

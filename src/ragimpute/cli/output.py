@@ -23,7 +23,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 def print_json(value: Any) -> None:
     """Print JSON to standard output; what is undefined is null, as JSON has no NaN."""
-    click.echo(json.dumps(_defined(value), indent=1, ensure_ascii=False, allow_nan=False))
+    defined = _defined(value)
+    text = json.dumps(defined, indent=1, ensure_ascii=False, allow_nan=False)
+    click.echo(text)
 
 
 def _defined(value: Any) -> Any:
@@ -31,4 +33,6 @@ def _defined(value: Any) -> Any:
         return {name: _defined(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_defined(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -103,5 +103,7 @@ def frequencies_command(panel: Path, roles: Path, out: Path) -> None:
     from ragimpute.panel.store import Panel
     from ragimpute.tables import write_table
 
-    counts = count_alleles(Panel.load(panel), read_roles(roles))
+    reference = Panel.load(panel)
+    assigned = read_roles(roles)
+    counts = count_alleles(reference, assigned)
     write_table(counts, out)

@@ -37,7 +37,8 @@ def plot_command(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> No
     from ragimpute.reporting.plot import plot_all
     from ragimpute.reporting.study_tables import StudyTables
 
-    plot_all(StudyTables.read(paths, painting), out_dir)
+    tables = StudyTables.read(paths, painting)
+    plot_all(tables, out_dir)
 
 
 @click.command()

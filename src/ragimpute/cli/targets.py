@@ -76,12 +76,15 @@ def mask_command(
     from ragimpute.targets.site_list import parse_sites
 
     samples = Panel.load(panel)
+    assigned = read_roles(roles)
+    wanted = parse_sites(sites)
+    policy = AllelePolicy(swapped, flipped, ambiguous)
     mask = make_mask(
         samples,
-        read_roles(roles),
+        assigned,
         targets,
-        parse_sites(sites),
-        AllelePolicy(swapped, flipped, ambiguous),
+        wanted,
+        policy,
         phase=phase,
         random_masks=random_masks,
         scored=scored,
@@ -124,16 +127,19 @@ def phase_command(
     from ragimpute.targets.several_phasings import save_phasings
 
     samples = Panel.load(panel)
+    assigned = read_roles(roles)
+    genetic_map = GeneticMap.from_option(map_path)
     done = phase_targets(
         samples,
-        read_roles(roles),
+        assigned,
         typed_genotypes,
-        GeneticMap.from_option(map_path),
+        genetic_map,
         memory_mb=memory_mb,
         seed=seed,
         n_phasings=1 if phasings_path is None else n_phasings,
     )
-    write_phased(out, samples, done[0])
+    first = done[0]
+    write_phased(out, samples, first)
     if phasings_path is not None:
         save_phasings(phasings_path, out, done)
 
@@ -161,11 +167,13 @@ def phase_validation_command(
     from ragimpute.targets.phasing import phase_validation, write_phased
 
     samples = Panel.load(panel)
+    assigned = read_roles(roles)
+    genetic_map = GeneticMap.from_option(map_path)
     done = phase_validation(
         samples,
-        read_roles(roles),
+        assigned,
         typed_genotypes,
-        GeneticMap.from_option(map_path),
+        genetic_map,
         memory_mb=memory_mb,
         seed=seed,
     )

@@ -234,7 +234,8 @@ def diagnose_loss_command(
         threads=threads,
         log=_to_standard_error,
     )
-    measured, verdict = diagnosis.measured, diagnosis.verdict
+    measured = diagnosis.measured
+    verdict = diagnosis.verdict
     if as_json:
         shown = {name: measured[name] for name in SHOWN}
         print_json({"loss": loss_name, "architecture": architecture, **shown, **asdict(verdict)})
@@ -242,7 +243,8 @@ def diagnose_loss_command(
     from ragimpute.reporting.terminal import print_facts
 
     title = f"{architecture}, {loss_name}, seed {seed}: last of {epochs} epochs of {steps} steps"
-    print_facts(title, {label: f"{measured[name]:.4g}" for name, label in SHOWN.items()})
+    facts = {label: f"{measured[name]:.4g}" for name, label in SHOWN.items()}
+    print_facts(title, facts)
     click.echo(f"verdict {verdict.outcome}: {verdict.advice}")
 
 

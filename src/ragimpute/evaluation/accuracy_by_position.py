@@ -64,13 +64,18 @@ def accuracy_by_position(
     cm_start, cm_end: genetic positions of the first and the last site. `chrom` is the sites' own, or, where it is not
     ALL, the name that the panel has among those of a genome.
     """
-    n_untyped = np.concatenate([[0], np.cumsum(~found.is_typed)])  # before each panel site
+    is_untyped = ~found.is_typed
+    n_until = np.cumsum(is_untyped)
+    n_untyped = np.concatenate([[0], n_until])  # before each panel site
+    overall = STRATA.index("overall")
     rows = []
     for window in position_bins(sites, number):
         here = slice(n_untyped[window.first], n_untyped[window.last])
         counts = found.counts.take(here)
-        polymorphic = membership(counts)[STRATA.index("overall")]
-        info = found.info_r2[here][polymorphic]
+        polymorphic = membership(counts)[overall]
+        info_r2 = found.info_r2[here]
+        n_imputed = len(counts.ac)
+        n_polymorphic = int(polymorphic.sum())
         n_sites = window.last - window.first
         row: dict = {
             **run.columns(),
@@ -80,18 +85,28 @@ def accuracy_by_position(
         }
         row["cm_start"] = sites.cm[window.first]
         row["cm_end"] = sites.cm[window.last - 1]
-        row["n_typed"] = n_sites - len(counts.ac)
-        row["n_sites"] = int(polymorphic.sum())
+        row["n_typed"] = n_sites - n_imputed
+        row["n_sites"] = n_polymorphic
         row |= _r2_of_sites(found.genotypes, counts, here)
-        row["r2_info"] = float(np.nanmean(info)) if np.isfinite(info).any() else np.nan
+        row["r2_info"] = _mean_of_known(info_r2[polymorphic])
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _mean_of_known(values: np.ndarray) -> float:
+    """The mean of the values that are no NaN; NaN without any."""
+    is_known = np.isfinite(values)
+    if not is_known.any():
+        return np.nan
+    return float(np.nanmean(values))
 
 
 def _r2_of_sites(genotypes: Genotypes | None, counts: ReferenceCounts, here: slice) -> dict[str, float]:
     """r2_overall and r2_rare of the untyped sites `here`, whose counts are `counts`."""
     if genotypes is None or not len(counts.ac):
         return {f"r2_{stratum}": np.nan for stratum in SCORED}
-    sums = sample_sums(genotypes.take(here), counts).sum(axis=0)
+    of_window = genotypes.take(here)
+    of_samples = sample_sums(of_window, counts)
+    sums = of_samples.sum(axis=0)
     values = metrics.r2(sums)
     return {f"r2_{stratum}": float(values[STRATA.index(stratum)]) for stratum in SCORED}

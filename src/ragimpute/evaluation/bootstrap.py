@@ -13,8 +13,13 @@ def resampling_weights(n_samples: int, bootstraps: int, seed: int, group: str = 
     Depends on nothing but its arguments: every method, evaluated in its own process, sees the same resamples. `group`
     names the population, so that populations of equal size get resamples of their own.
     """
-    generator = np.random.default_rng([seed, zlib.crc32(group.encode())])
-    return generator.multinomial(n_samples, np.full(n_samples, 1 / n_samples), size=bootstraps).astype(float)
+    name = group.encode()
+    seeds = [seed, zlib.crc32(name)]
+    generator = np.random.default_rng(seeds)
+    share = 1 / n_samples
+    shares = np.full(n_samples, share)
+    drawn = generator.multinomial(n_samples, shares, size=bootstraps)
+    return drawn.astype(float)
 
 
 def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -25,7 +30,9 @@ def recentred(resamples: np.ndarray, values: np.ndarray) -> np.ndarray:
     """
     defined = np.isfinite(resamples)
     count = defined.sum(axis=0)
-    mean = np.divide(np.where(defined, resamples, 0).sum(axis=0), count, out=np.zeros(count.shape), where=count > 0)
+    total = np.where(defined, resamples, 0).sum(axis=0)
+    zeros = np.zeros(count.shape)
+    mean = np.divide(total, count, out=zeros, where=count > 0)
     return resamples - mean + values
 
 
@@ -35,9 +42,13 @@ def bootstrap_interval(resamples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     NaN where fewer than half of the resamples are defined: such an interval would describe a different question.
     """
     tail = (1 - LEVEL) / 2
-    usable = np.isfinite(resamples).sum(axis=0) * 2 >= max(len(resamples), 1)
+    defined = np.isfinite(resamples)
+    n_defined = defined.sum(axis=0)
+    n_resamples = max(len(resamples), 1)
+    usable = n_defined * 2 >= n_resamples
     filled = np.where(usable, resamples, 0.0) if len(resamples) else np.full((1, *resamples.shape[1:]), np.nan)
-    low, high = np.nanquantile(filled, [tail, 1 - tail], axis=0)
+    ends = [tail, 1 - tail]
+    low, high = np.nanquantile(filled, ends, axis=0)
     return np.where(usable, low, np.nan), np.where(usable, high, np.nan)
 
 
@@ -48,7 +59,12 @@ def p_value(differences: np.ndarray) -> np.ndarray:
     """
     defined = np.isfinite(differences)
     count = defined.sum(axis=0)
-    below = (defined & (differences <= 0)).sum(axis=0)
-    above = (defined & (differences >= 0)).sum(axis=0)
-    value = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (count + 1))
+    not_above = defined & (differences <= 0)
+    not_below = defined & (differences >= 0)
+    below = not_above.sum(axis=0)
+    above = not_below.sum(axis=0)
+    smaller_tail = np.minimum(below, above)
+    both_tails = 2 * (smaller_tail + 1)
+    share = both_tails / (count + 1)
+    value = np.minimum(1.0, share)
     return np.where(count > 0, value, np.nan)

@@ -40,7 +40,8 @@ class UncertainDosages:
     @property
     def cell(self) -> np.ndarray:
         """The cell of strata: [E] int64."""
-        return self.key // (self.n_samples * UNIT)
+        keys_of_cell = self.n_samples * UNIT
+        return self.key // keys_of_cell
 
 
 def uncertain_dosages(hds: np.ndarray, truth: np.ndarray, cell: int, haploid: np.ndarray | None) -> UncertainDosages:
@@ -62,14 +63,18 @@ def uncertain_dosages(hds: np.ndarray, truth: np.ndarray, cell: int, haploid: np
     b = rounded[site, sample, 1 - haplotype]
     y = truth[site, sample]
     first_alone = a * (1 - b)
-    share = first_alone / (first_alone + b * (1 - a))  # never 0 / 0: low < a < high
-    expected = np.where(y == 1, share, y / 2)
+    second_alone = b * (1 - a)
+    either_alone = first_alone + second_alone
+    share = first_alone / either_alone  # never 0 / 0: low < a < high
+    is_heterozygous = y == 1
+    expected = np.where(is_heterozygous, share, y / 2)
     if haploid is not None:
         expected = np.where(haploid[sample], y, expected)
     n_samples = truth.shape[1]
     millionths = np.rint(a * UNIT).astype(np.int64)
     key = (cell * UNIT + millionths) * n_samples + sample
-    return _added(key, np.ones(len(key), dtype=np.int64), expected, n_samples)
+    number = np.ones_like(key)
+    return _added(key, number, expected, n_samples)
 
 
 def join_dosages(parts: Sequence[UncertainDosages], n_samples: int) -> UncertainDosages:
@@ -93,18 +98,24 @@ def binned(table: UncertainDosages) -> np.ndarray:
     """
     n_samples = table.n_samples
     calibration = np.zeros((n_samples, len(STRATA), BINS, 3))
-    shares = np.arange(1, BINS) / BINS
-    cell, millionths, sample = table.cell, table.millionths, table.sample
-    for k in range(len(STRATA)):
-        chosen = STRATA_OF_CELL[k][cell]
+    inner_edges = np.arange(1, BINS)
+    shares = inner_edges / BINS
+    cell = table.cell
+    millionths = table.millionths
+    sample = table.sample
+    n_bins = n_samples * BINS
+    for k, is_inside in enumerate(STRATA_OF_CELL):
+        chosen = is_inside[cell]
         if not chosen.any():
             continue
         number = table.number[chosen]
-        distinct, counts = sums_by_key(millionths[chosen], number)
-        edges = counted_quantiles(distinct / UNIT, counts, shares)
-        dosage = millionths[chosen] / UNIT
+        values = millionths[chosen]
+        distinct, counts = sums_by_key(values, number)
+        distinct_dosages = distinct / UNIT
+        edges = counted_quantiles(distinct_dosages, counts, shares)
+        dosage = values / UNIT
         code = sample[chosen] * BINS + np.searchsorted(edges, dosage, side="right")
         for j, weights in enumerate((number, number * dosage, table.expected[chosen])):
-            total = np.bincount(code, weights, minlength=n_samples * BINS)
+            total = np.bincount(code, weights, minlength=n_bins)
             calibration[:, k, :, j] = total.reshape(n_samples, BINS)
     return calibration

@@ -29,10 +29,12 @@ def collect_evaluations(
     """
     _join(metrics, result_tables.METRIC_COLUMNS, outputs.metrics)
     _join(along, accuracy_by_position.COLUMNS, outputs.along)
-    compared = compare_methods([load_evaluation(path) for path in statistics])
+    evaluations = [load_evaluation(path) for path in statistics]
+    compared = compare_methods(evaluations)
     result_tables.write_result_table(compared, result_tables.COMPARISON_COLUMNS, outputs.comparisons)
 
 
 def _join(paths: Sequence[Path], columns: tables.Columns, out: Path) -> None:
     parts = [tables.read_table(path, columns) for path in paths]
-    result_tables.write_result_table(tables.join_tables(parts, columns), columns, out)
+    joined = tables.join_tables(parts, columns)
+    result_tables.write_result_table(joined, columns, out)

@@ -9,16 +9,22 @@ def counted_quantiles(values: np.ndarray, counts: np.ndarray, shares: np.ndarray
     [Q] float64, linear between neighbours; V must not be 0.
     """
     ends = np.cumsum(counts)
-    place = (ends[-1] - 1) * shares
+    total = ends[-1]
+    place = (total - 1) * shares
     below = np.floor(place)
     part = place - below
     last = len(values) - 1
-    lower = values[np.searchsorted(ends, below, side="right")]
-    upper = values[np.minimum(np.searchsorted(ends, below + 1, side="right"), last)]
+    at = np.searchsorted(ends, below, side="right")
+    lower = values[at]
+    following = np.searchsorted(ends, below + 1, side="right")
+    next_at = np.minimum(following, last)
+    upper = values[next_at]
     step = upper - lower
     # as numpy rounds
-    from_below = lower + step * part
-    from_above = upper - step * (1 - part)
+    rise = step * part
+    fall = step * (1 - part)
+    from_below = lower + rise
+    from_above = upper - fall
     return np.where(part >= 0.5, from_above, from_below)
 
 

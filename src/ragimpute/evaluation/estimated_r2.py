@@ -25,14 +25,16 @@ class EstimatedR2:
 def tabulate(estimated: np.ndarray, true: np.ndarray) -> EstimatedR2:
     """The table of sites with these values, both [n] float64 and defined."""
     ones = np.ones(len(true), dtype=np.int64)
-    return EstimatedR2(*sums_by_key(estimated, ones, true, true * true))
+    squares = true * true
+    return EstimatedR2(*sums_by_key(estimated, ones, true, squares))
 
 
 def join_estimates(parts: Sequence[EstimatedR2]) -> EstimatedR2:
     """The sites of all parts."""
     names = ("estimate", "n_sites", "true", "true_squares")
     estimate, *columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return EstimatedR2(*sums_by_key(estimate, *columns))
+    added = sums_by_key(estimate, *columns)
+    return EstimatedR2(*added)
 
 
 def correlation(table: EstimatedR2) -> float:
@@ -40,13 +42,21 @@ def correlation(table: EstimatedR2) -> float:
     n = table.n_sites.sum()
     if n <= 2 or len(table.estimate) < 2:
         return float("nan")
-    x = (table.n_sites * table.estimate).sum()
-    xx = (table.n_sites * table.estimate**2).sum()
+    n_sites = table.n_sites
+    estimate = table.estimate
+    estimates = n_sites * estimate
+    squares = n_sites * estimate**2
+    products = estimate * table.true
+    x = estimates.sum()
+    xx = squares.sum()
     y = table.true.sum()
     yy = table.true_squares.sum()
-    xy = (table.estimate * table.true).sum()
+    xy = products.sum()
     squared = metrics.pooled_r2(n, x, y, xx, yy, xy)
-    return float(np.copysign(np.sqrt(squared), n * xy - x * y))
+    size = np.sqrt(squared)
+    covariance = n * xy - x * y
+    signed = np.copysign(size, covariance)
+    return float(signed)
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,14 @@ def bins(table: EstimatedR2) -> EstimateBins | None:
     """The ten bins; None without a site."""
     if not len(table.estimate):
         return None
-    shares = np.arange(1, BINS) / BINS
-    edges = counted_quantiles(table.estimate, table.n_sites, shares)
-    code = np.searchsorted(edges, table.estimate, side="right")
-    columns = (table.n_sites, table.n_sites * table.estimate, table.true)
+    estimate = table.estimate
+    number = table.n_sites
+    inner_edges = np.arange(1, BINS)
+    shares = inner_edges / BINS
+    edges = counted_quantiles(estimate, number, shares)
+    code = np.searchsorted(edges, estimate, side="right")
+    columns = (number, number * estimate, table.true)
     n_sites, estimated, true = (np.bincount(code, column, minlength=BINS) for column in columns)
-    return EstimateBins(n_sites, metrics.ratio(estimated, n_sites), metrics.ratio(true, n_sites))
+    mean_estimate = metrics.ratio(estimated, n_sites)
+    mean_true = metrics.ratio(true, n_sites)
+    return EstimateBins(n_sites, mean_estimate, mean_true)

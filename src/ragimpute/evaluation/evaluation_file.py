@@ -19,17 +19,21 @@ KIND = "evaluation"
 DOSAGES = "dosages"  # the largest array, which only pooling needs: zlib of the columns, one after the other
 COLUMNS = {"key": "<i8", "number": "<i8", "expected": "<f8"}  # of DOSAGES
 LEVEL = 1  # of zlib: most columns hold long runs of nearly equal values
+FIELD_NAMES = " ".join(FIELDS)
+STRATUM_NAMES = " ".join(STRATA)
 
 
 def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
     """Write an evaluation as a safetensors file; without truth it holds names and estimates alone."""
-    metadata = {name: str(value) for name, value in evaluation.run.columns().items()}
+    names = evaluation.run.columns()
+    metadata = {name: str(value) for name, value in names.items()}
     metadata["chrom"] = evaluation.chrom
     metadata["bootstraps"] = str(evaluation.setting.bootstraps)
     metadata["bootstrap_seed"] = str(evaluation.setting.seed)
-    metadata["fields"] = " ".join(FIELDS)
-    metadata["strata"] = " ".join(STRATA)
-    scored, estimates = evaluation.scored, evaluation.estimates
+    metadata["fields"] = FIELD_NAMES
+    metadata["strata"] = STRATUM_NAMES
+    scored = evaluation.scored
+    estimates = evaluation.estimates
     arrays = {"scored": np.array([scored is not None], dtype=np.uint8)}
     arrays["n_samples"] = np.array([estimates.n_samples], dtype=np.int64)
     arrays |= _prefixed("info", estimates.info)
@@ -59,29 +63,49 @@ def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> E
         artefact = artefacts.load(path, KIND)
     else:
         artefact, _ = artefacts.load_without(path, KIND, DOSAGES)
-    metadata, arrays = artefact.metadata, artefact.arrays
-    same_fields = metadata.get("fields") == " ".join(FIELDS)
-    same_strata = metadata.get("strata") == " ".join(STRATA)
+    metadata = artefact.metadata
+    arrays = artefact.arrays
+    fields = metadata.get("fields")
+    strata = metadata.get("strata")
+    same_fields = fields == FIELD_NAMES
+    same_strata = strata == STRATUM_NAMES
     if not same_fields or not same_strata or "chrom" not in metadata:
         raise InputError(f"{path}: written by another version of ragimpute; delete it and run again")
     names = {name: metadata[name] for name in ("panel", "mask", "method", "architecture", "loss", "weights")}
-    run = RunNames(**names, seed=int(metadata["seed"]))
-    setting = BootstrapSettings(int(metadata["bootstraps"]), int(metadata["bootstrap_seed"]))
-    info = StratumSums(**_of_prefix("info", arrays))
-    left_out = StratumSums(**_of_prefix("left_out", arrays))
-    estimates = Estimates(info, left_out, int(arrays["n_samples"][0]))
-    scored = _scored(arrays) if arrays["scored"][0] else None
+    seed = int(metadata["seed"])
+    run = RunNames(**names, seed=seed)
+    bootstraps = int(metadata["bootstraps"])
+    bootstrap_seed = int(metadata["bootstrap_seed"])
+    setting = BootstrapSettings(bootstraps, bootstrap_seed)
+    info = _stratum_sums("info", arrays)
+    left_out = _stratum_sums("left_out", arrays)
+    n_samples = int(arrays["n_samples"][0])
+    estimates = Estimates(info, left_out, n_samples)
+    is_scored = arrays["scored"][0]
+    scored = _scored(arrays) if is_scored else None
     return Evaluation(run, setting, estimates, scored, metadata["chrom"])
+
+
+def _stratum_sums(prefix: str, arrays: dict[str, np.ndarray]) -> StratumSums:
+    sums = _of_prefix(prefix, arrays)
+    return StratumSums(**sums)
 
 
 def _scored(arrays: dict[str, np.ndarray]) -> Scored:
     samples = tuple(artefacts.decode_strings(arrays["samples"]))
     populations = tuple(artefacts.decode_strings(arrays["populations"]))
+    n_samples = len(samples)
     packed = arrays.get(DOSAGES)
-    dosages = None if packed is None or not len(packed) else _unpacked(packed, len(samples))
-    statistics = SampleStatistics(arrays["sums"], arrays["calibration"], dosages)
-    variants = VariantR2(**_of_prefix("r2_variant", arrays))
-    estimates = EstimatedR2(**_of_prefix("estimated_r2", arrays))
+    dosages = None
+    if packed is not None and len(packed):
+        dosages = _unpacked(packed, n_samples)
+    sums = arrays["sums"]
+    calibration = arrays["calibration"]
+    statistics = SampleStatistics(sums, calibration, dosages)
+    variant_sums = _of_prefix("r2_variant", arrays)
+    variants = VariantR2(**variant_sums)
+    estimate_sums = _of_prefix("estimated_r2", arrays)
+    estimates = EstimatedR2(**estimate_sums)
     n_haplotypes = int(arrays["n_haplotypes"][0])
     return Scored(samples, populations, arrays["n_sites"], statistics, variants, estimates, n_haplotypes)
 
@@ -102,14 +126,18 @@ def _packed(table: UncertainDosages) -> np.ndarray:
     columns = (np.diff(table.key, prepend=0), table.number, table.expected)
     kinds = COLUMNS.values()
     parts = [column.astype(kind).tobytes() for column, kind in zip(columns, kinds, strict=True)]
-    return np.frombuffer(zlib.compress(b"".join(parts), LEVEL), dtype=np.uint8)
+    content = b"".join(parts)
+    compressed = zlib.compress(content, LEVEL)
+    return np.frombuffer(compressed, dtype=np.uint8)
 
 
 def _unpacked(packed: np.ndarray, n_samples: int) -> UncertainDosages:
     """Undo `_packed`."""
     content = zlib.decompress(packed.tobytes())
-    size = len(content) // len(COLUMNS)
+    n_columns = len(COLUMNS)
+    size = len(content) // n_columns
     steps, number, expected = (
         np.frombuffer(content[i * size : (i + 1) * size], dtype=kind) for i, kind in enumerate(COLUMNS.values())
     )
-    return UncertainDosages(np.cumsum(steps), number, expected, n_samples)
+    key = np.cumsum(steps)
+    return UncertainDosages(key, number, expected, n_samples)

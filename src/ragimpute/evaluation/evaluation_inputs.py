@@ -62,14 +62,16 @@ def read_method_result(
     untyped = np.flatnonzero(~is_typed)
     if whole and not len(untyped):
         raise InputError(f"{typed}: every site is typed: there is nothing to impute or score")
-    targets = roles[roles["role"] == "target"]
+    is_target = roles["role"] == "target"
+    targets = roles[is_target]
     if targets.empty:
         raise InputError("no sample has the role target; make the table of roles again with `ragimpute assign-roles`")
     samples = tuple(targets["sample"])
     counted = count_alleles(panel, roles)
     ac = counted["ac"].to_numpy(dtype=np.int64)
     an = counted["an"].to_numpy(dtype=np.int64)
-    counts = ReferenceCounts(ac[untyped], an[untyped])
+    of_all = ReferenceCounts(ac, an)
+    counts = of_all.take(untyped)
     found = read_imputed(imputed, panel.sites, samples)
     ploidy = target_ploidy(imputed, panel, found)
     genotypes = None
@@ -82,7 +84,7 @@ def read_method_result(
         genotypes=genotypes,
         counts=counts,
         info_r2=found.r2[untyped].astype(float),
-        typed_counts=ReferenceCounts(ac[is_typed], an[is_typed]),
+        typed_counts=of_all.take(is_typed),
         er2=found.er2[is_typed].astype(float),
         samples=samples,
         populations=tuple(targets["population"].replace("", "NA")),
@@ -102,13 +104,17 @@ def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> n
     if panel.ploidy is not None:
         of_panel = dict(zip(panel.samples, panel.ploidy.tolist(), strict=True))
         told = np.array([of_panel.get(name, -1) for name in found.samples])
+        is_told = told >= 0
         if found.hds is not None:
-            _refuse(path, found.samples, (told >= 0) & (told != ploidy))
-        ploidy = np.where(told >= 0, told, ploidy).astype(np.int8)
+            differs = told != ploidy
+            _refuse(path, found.samples, is_told & differs)
+        ploidy = np.where(is_told, told, ploidy).astype(np.int8)
     if (ploidy == 2).all():
         return None
-    above = np.nan_to_num(found.ds) > ploidy + DOSAGE_ERROR
-    _refuse(path, found.samples, above.any(axis=0))
+    largest = ploidy + DOSAGE_ERROR
+    above = np.nan_to_num(found.ds) > largest
+    is_wrong = above.any(axis=0)
+    _refuse(path, found.samples, is_wrong)
     return ploidy
 
 
@@ -117,14 +123,18 @@ def ploidy_of_haplotypes(found: ImputedVcf) -> np.ndarray | None:
     if found.hds is None or not len(found.hds):
         return None
     is_there = ~np.isnan(found.hds).all(axis=0)
-    ploidy = is_there.sum(axis=1).astype(np.int8)
-    return None if (ploidy == 2).all() else ploidy
+    n_there = is_there.sum(axis=1)
+    ploidy = n_there.astype(np.int8)
+    if (ploidy == 2).all():
+        return None
+    return ploidy
 
 
 def _refuse(path: str | os.PathLike, samples: tuple[str, ...], wrong: np.ndarray) -> None:
     """Raise InputError for the first of the `wrong` [P] samples."""
     if wrong.any():
-        name = samples[int(wrong.argmax())]
+        first = int(wrong.argmax())
+        name = samples[first]
         raise InputError(f"{path}: sample {name} has not the number of alleles that it has in the panel; impute again")
 
 

@@ -31,8 +31,11 @@ class StratumSums:
     def of(cls, values: np.ndarray, member: np.ndarray) -> "StratumSums":
         """The sums of `values` [S], NaN where there is none, over the strata `member` [13, S]."""
         defined = np.isfinite(values)
-        total = member @ np.where(defined, values, 0.0)
-        return cls(total, (member & defined).sum(axis=1))
+        filled = np.where(defined, values, 0.0)
+        total = member @ filled
+        counted = member & defined
+        n_sites = counted.sum(axis=1)
+        return cls(total, n_sites)
 
     @property
     def mean(self) -> np.ndarray:
@@ -77,14 +80,18 @@ def add_evaluations(parts: Sequence[Evaluation]) -> Evaluation:
     """The evaluation of a whole genome from those of its chromosomes, which are of one run and the same samples."""
     info = _add_means([part.estimates.info for part in parts])
     left_out = _add_means([part.estimates.left_out for part in parts])
-    estimates = Estimates(info, left_out, parts[0].estimates.n_samples)
+    first = parts[0]
+    n_samples = first.estimates.n_samples
+    estimates = Estimates(info, left_out, n_samples)
     scored = [part.scored for part in parts if part.scored is not None]
-    return replace(parts[0], estimates=estimates, scored=_add_scored(scored) if scored else None, chrom=ALL)
+    added = _add_scored(scored) if scored else None
+    return replace(first, estimates=estimates, scored=added, chrom=ALL)
 
 
 def _add_means(parts: Sequence[StratumSums]) -> StratumSums:
     total = np.sum([part.total for part in parts], axis=0)
-    return StratumSums(total, np.sum([part.n_sites for part in parts], axis=0))
+    n_sites = np.sum([part.n_sites for part in parts], axis=0)
+    return StratumSums(total, n_sites)
 
 
 def _add_scored(parts: Sequence[Scored]) -> Scored:

@@ -47,10 +47,13 @@ def recon_verdict(recon_mean: float, hap_mean: float) -> ReconVerdict:
 
 def batch_shares(ratios: np.ndarray) -> tuple[float, float]:
     """The shares of batches [n] whose ratio of reconstruction to haplotype loss is > 1 and < 0.1; NaN without any."""
-    known = ratios[np.isfinite(ratios)]
+    is_known = np.isfinite(ratios)
+    known = ratios[is_known]
     if not len(known):
         return float("nan"), float("nan")
-    return float(np.mean(known > DOMINATES)), float(np.mean(known < NEGLIGIBLE))
+    dominates = known > DOMINATES
+    is_negligible = known < NEGLIGIBLE
+    return float(np.mean(dominates)), float(np.mean(is_negligible))
 
 
 def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
@@ -62,26 +65,49 @@ def verdict_of(measured: Mapping[str, float]) -> ReconVerdict:
 
 def quick_check_agrees(history: pd.DataFrame) -> float:
     """1.0 when one seed's first two epochs give the verdict of its whole history, 0.0 else; NaN for no verdict."""
-    first_epochs = history[history["epoch"] <= QUICK_EPOCHS]
+    is_early = history["epoch"] <= QUICK_EPOCHS
+    first_epochs = history[is_early]
     early = verdict_of(monitor_means(first_epochs))
     whole = verdict_of(monitor_means(history))
-    return float("nan") if whole.outcome == "unknown" else float(early.outcome == whole.outcome)
+    if whole.outcome == "unknown":
+        return float("nan")
+    return float(early.outcome == whole.outcome)
 
 
 def by_step(history: pd.DataFrame) -> pd.DataFrame:
     """One seed's history with a row for each step > 0, in order, and a column for each metric that it has."""
-    steps = history[history["step"] > 0]
-    return steps.pivot(index="step", columns="metric", values="value").sort_index()
+    is_step = history["step"] > 0
+    steps = history[is_step]
+    wide = steps.pivot(index="step", columns="metric", values="value")
+    return wide.sort_index()
 
 
 def column(wide: pd.DataFrame, name: str) -> pd.Series:
     """The metric `name` of a table of `by_step`; NaN at all steps when the history lacks it."""
-    return wide[name] if name in wide.columns else pd.Series(np.nan, index=wide.index, dtype=float)
+    if name in wide.columns:
+        return wide[name]
+    return pd.Series(np.nan, index=wide.index, dtype=float)
 
 
 def reconstruction(wide: pd.DataFrame) -> pd.Series:
     """The reconstruction loss by step: the mean of its two haplotypes."""
-    return (column(wide, "loss_recon1") + column(wide, "loss_recon2")) / 2
+    first = column(wide, "loss_recon1")
+    second = column(wide, "loss_recon2")
+    return (first + second) / 2
+
+
+def _haplotype_loss(wide: pd.DataFrame) -> pd.Series:
+    """The haplotype loss by step: the mean of its two haplotypes."""
+    first = column(wide, "loss_hap1")
+    second = column(wide, "loss_hap2")
+    return (first + second) / 2
+
+
+def _last_epochs_of(history: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The rows of the last `number` epochs."""
+    epoch = history["epoch"]
+    before = epoch.max() - number
+    return history[epoch > before]
 
 
 def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict[str, float]:
@@ -96,13 +122,15 @@ def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict
     WEIGHTED, which involve the weights, over the steps at which `after_switch` did not hold.
     """
     if last_epochs is not None:
-        history = history[history["epoch"] > history["epoch"].max() - last_epochs]
+        history = _last_epochs_of(history, last_epochs)
     wide = by_step(history)
-    hap = (column(wide, "loss_hap1") + column(wide, "loss_hap2")) / 2
+    hap = _haplotype_loss(wide)
     recon = reconstruction(wide)
     ratios = column(wide, "recon_ratio")
-    dominates, negligible = batch_shares(ratios.to_numpy(dtype=float))
-    hap_mean, recon_mean = float(hap.mean()), float(recon.mean())
+    known_ratios = ratios.to_numpy(dtype=float)
+    dominates, negligible = batch_shares(known_ratios)
+    hap_mean = float(hap.mean())
+    recon_mean = float(recon.mean())
     out = {
         "hap_mean": hap_mean,
         "recon_mean": recon_mean,
@@ -114,7 +142,8 @@ def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict
     switched = column(wide, "switched").dropna()
     change = switched.diff()
     jump = column(wide, "branch_jump")
-    n_changes = float((change.abs() > 0).sum()) if len(switched) else float("nan")
+    is_change = change.abs() > 0
+    n_changes = float(is_change.sum()) if len(switched) else float("nan")
     set_in = list(change.index[change > 0])  # steps
     out |= {
         "switched_share": float(switched.mean()),
@@ -125,14 +154,20 @@ def monitor_means(history: pd.DataFrame, last_epochs: int | None = None) -> dict
     first_weights = column(wide, "switched") != 1
     for name in WATCHED:
         values = column(wide, name)
-        out[name] = float(values[first_weights].mean() if name in WEIGHTED else values.mean())
+        if name in WEIGHTED:
+            values = values[first_weights]
+        out[name] = float(values.mean())
     return out
 
 
 def _geometric_mean(values: pd.Series) -> float:
     """The geometric mean of the positive values; NaN without any."""
     positive = values[values > 0]
-    return float(np.exp(np.log(positive).mean())) if len(positive) else float("nan")
+    if not len(positive):
+        return float("nan")
+    logarithms = np.log(positive)
+    mean = logarithms.mean()
+    return float(np.exp(mean))
 
 
 def _later(recon: pd.Series, at: list[int]) -> pd.Series:

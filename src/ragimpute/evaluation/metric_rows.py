@@ -15,7 +15,9 @@ POPULATION_METRICS = ("r2", "f1", "precision", "recall", "concordance", "dosage_
 
 def metric_table(evaluation: Evaluation) -> pd.DataFrame:
     """The rows of one evaluation, with the columns of metrics.tsv. Without truth they are estimates alone."""
-    scored, estimates, setting = evaluation.scored, evaluation.estimates, evaluation.setting
+    scored = evaluation.scored
+    estimates = evaluation.estimates
+    setting = evaluation.setting
     rows = []
     if scored is not None:
         rows += _rows_of_all_samples(scored, setting)
@@ -28,13 +30,17 @@ def metric_table(evaluation: Evaluation) -> pd.DataFrame:
     if estimates.left_out.n_sites.any():
         rows += _mean_rows("r2_loo", estimates.left_out, estimates.n_samples)
     names = {**evaluation.run.columns(), "chrom": evaluation.chrom}
-    return pd.DataFrame([{**names, **row} for row in rows], columns=list(result_tables.METRIC_COLUMNS))
+    named = [{**names, **row} for row in rows]
+    columns = list(result_tables.METRIC_COLUMNS)
+    return pd.DataFrame(named, columns=columns)
 
 
 def population_labels(populations: Sequence[str]) -> list[str]:
     """The labels that get rows of their own: the known ones, when there are at least two."""
     known = sorted({label for label in populations if label not in ("NA", "", ".", ALL)})
-    return known if len(known) > 1 else []
+    if len(known) < 2:
+        return []
+    return known
 
 
 def _mean_rows(metric: str, sums: StratumSums, n_samples: int) -> list[dict]:
@@ -60,23 +66,29 @@ def _row(
 
 def _rows_of_all_samples(scored: Scored, setting: BootstrapSettings) -> list[dict]:
     sums = scored.statistics.sums
-    weights = bootstrap.resampling_weights(len(scored.samples), setting.bootstraps, setting.seed)
+    n_samples = len(scored.samples)
+    weights = bootstrap.resampling_weights(n_samples, setting.bootstraps, setting.seed)
     rows = _sum_rows(ALL, sums, scored.n_sites, weights, tuple(metrics.METRICS))
-    n = metrics.field(sums.sum(axis=0), "n")
+    total = sums.sum(axis=0)
+    n = metrics.field(total, "n")
     of_samples = scored.statistics.calibration
-    error = metrics.ece(of_samples.sum(axis=0))
-    resampled_error = metrics.ece(np.tensordot(weights, of_samples, axes=1))
-    resampled_error = np.maximum(bootstrap.recentred(resampled_error, error), 0)
+    of_all = of_samples.sum(axis=0)
+    error = metrics.ece(of_all)
+    of_resamples = np.tensordot(weights, of_samples, axes=1)
+    resampled_error = metrics.ece(of_resamples)
+    recentred = bootstrap.recentred(resampled_error, error)
+    resampled_error = np.maximum(recentred, 0)
     rows += _interval_rows(ALL, "ece", error, resampled_error, scored.n_sites, n)
     variants = scored.r2_variant
     rows += _interval_rows(ALL, "r2_variant", variants.mean, variants.resamples, variants.n_sites, variants.n_genotypes)
-    rows.append(_row(ALL, 0, "n_samples", float(len(scored.samples)), scored.n_sites[0], n[0]))
+    rows.append(_row(ALL, 0, "n_samples", float(n_samples), scored.n_sites[0], n[0]))
     return rows
 
 
 def _rows_of_population(scored: Scored, label: str, setting: BootstrapSettings) -> list[dict]:
     inside = np.array([population == label for population in scored.populations])
-    weights = bootstrap.resampling_weights(int(inside.sum()), setting.bootstraps, setting.seed, label)
+    n_samples = int(inside.sum())
+    weights = bootstrap.resampling_weights(n_samples, setting.bootstraps, setting.seed, label)
     return _sum_rows(label, scored.statistics.sums[inside], scored.n_sites, weights, POPULATION_METRICS)
 
 
@@ -90,7 +102,9 @@ def _sum_rows(
     rows = []
     for name in names:
         metric = metrics.METRICS[name]
-        rows += _interval_rows(population, name, metric(total), metric(resampled), n_sites, n)
+        values = metric(total)
+        resamples = metric(resampled)
+        rows += _interval_rows(population, name, values, resamples, n_sites, n)
     for name, count in metrics.COUNTS.items():
         rows += [_row(population, k, name, value, n_sites[k], n[k]) for k, value in enumerate(count(total))]
     return rows
@@ -107,9 +121,11 @@ def _interval_rows(
 
 def _calibration_rows(scored: Scored) -> list[dict]:
     """Mean dosage and mean expected allele of each calibration bin, strata overall and rare."""
+    calibrations = scored.statistics.calibration
     rows = []
     for stratum in (STRATA.index("overall"), STRATA.index("rare")):
-        bins = scored.statistics.calibration[:, stratum].sum(axis=0)
+        of_samples = calibrations[:, stratum]
+        bins = of_samples.sum(axis=0)
         n_haplotypes, predicted, observed = bins.T
         n_sites = scored.n_sites[stratum]
         for j in range(calibration.BINS):

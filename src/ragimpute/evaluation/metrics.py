@@ -20,14 +20,19 @@ def field(sums: np.ndarray, name: str) -> np.ndarray:
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """numerator / denominator; NaN, never 1 or infinity, where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
-    return np.divide(numerator, denominator, out=np.full(denominator.shape, np.nan), where=denominator != 0)
+    numerator = np.asarray(numerator, float)
+    denominator = np.asarray(denominator, float)
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    is_defined = denominator != 0
+    return np.divide(numerator, denominator, out=np.full(denominator.shape, np.nan), where=is_defined)
 
 
 def _variance(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """n * sum of squares - sum^2, with rounding noise of a constant set to exactly 0."""
-    value = n * squares - total * total
-    return np.where(value > 1e-11 * np.abs(n * squares), value, 0.0)
+    scaled_squares = n * squares
+    squared_total = total * total
+    value = scaled_squares - squared_total
+    return np.where(value > 1e-11 * np.abs(scaled_squares), value, 0.0)
 
 
 def pooled_r2(
@@ -38,7 +43,10 @@ def pooled_r2(
     n: number of values; x, y, xx, yy, xy: sums of x, y, x^2, y^2 and x y. Sums of disjoint sets of values add up.
     """
     covariance = n * xy - x * y
-    return ratio(covariance**2, _variance(n, x, xx) * _variance(n, y, yy))
+    variance_x = _variance(n, x, xx)
+    variance_y = _variance(n, y, yy)
+    variances = variance_x * variance_y
+    return ratio(covariance**2, variances)
 
 
 def r2(sums: np.ndarray) -> np.ndarray:
@@ -83,14 +91,16 @@ def _right(sums: np.ndarray) -> np.ndarray:
 
 def concordance(sums: np.ndarray) -> np.ndarray:
     """Share of genotypes whose rounded dosage is the truth."""
-    return ratio(_right(sums), field(sums, "n"))
+    n = field(sums, "n")
+    return ratio(_right(sums), n)
 
 
 def nrd(sums: np.ndarray) -> np.ndarray:
     """Non-reference discordance ("reference": the major allele): wrong genotypes / all but those rightly called 0."""
+    n = field(sums, "n")
     both_major = field(sums, "c00")
-    wrong = field(sums, "n") - _right(sums)
-    return ratio(wrong, field(sums, "n") - both_major)
+    wrong = n - _right(sums)
+    return ratio(wrong, n - both_major)
 
 
 def iqs(sums: np.ndarray) -> np.ndarray:
@@ -100,33 +110,41 @@ def iqs(sums: np.ndarray) -> np.ndarray:
     of the stratum.
     """
     n = field(sums, "n")
-    observed = ratio(field(sums, "p_true"), n)
+    p_true = field(sums, "p_true")
+    observed = ratio(p_true, n)
     chance = np.zeros(n.shape)
     for genotype in range(3):
         calls = [field(sums, f"c{call}{genotype}") for call in range(3)]
         true_share = ratio(calls[0] + calls[1] + calls[2], n)
         chance = chance + ratio(field(sums, f"p{genotype}"), n) * true_share
-    return ratio(observed - chance, 1 - chance)
+    above_chance = observed - chance
+    return ratio(above_chance, 1 - chance)
 
 
 def brier(sums: np.ndarray) -> np.ndarray:
     """Brier score over the three genotype classes, sum of squared errors per genotype: 0 (best) to 2."""
-    return ratio(field(sums, "brier"), field(sums, "n"))
+    errors = field(sums, "brier")
+    n = field(sums, "n")
+    return ratio(errors, n)
 
 
 def dosage_ratio(sums: np.ndarray) -> np.ndarray:
     """Summed minor-allele dosage / true minor alleles: 1 when unbiased."""
-    return ratio(field(sums, "x"), field(sums, "y"))
+    dosage = field(sums, "x")
+    true = field(sums, "y")
+    return ratio(dosage, true)
 
 
 def truth_minor_alleles(sums: np.ndarray) -> np.ndarray:
     """Minor alleles in the truth of the stratum: how much its value stands on."""
-    return np.asarray(field(sums, "y"), dtype=float)
+    count = field(sums, "y")
+    return np.asarray(count, dtype=float)
 
 
 def missing_truth(sums: np.ndarray) -> np.ndarray:
     """Genotypes left out because their truth is missing."""
-    return np.asarray(field(sums, "missing"), dtype=float)
+    count = field(sums, "missing")
+    return np.asarray(count, dtype=float)
 
 
 # metric name of metrics.tsv -> function of sums
@@ -153,5 +171,10 @@ def ece(calibration: np.ndarray) -> np.ndarray:
 
     Args: calibration [..., bins, 3] as in SampleStatistics, summed over samples. Returns [...].
     """
-    gaps = np.abs(calibration[..., 1] - calibration[..., 2]).sum(axis=-1)
-    return ratio(gaps, calibration[..., 0].sum(axis=-1))
+    n_haplotypes = calibration[..., 0]
+    dosage = calibration[..., 1]
+    expected = calibration[..., 2]
+    gaps = np.abs(dosage - expected)
+    total_gap = gaps.sum(axis=-1)
+    total = n_haplotypes.sum(axis=-1)
+    return ratio(total_gap, total)

@@ -59,16 +59,20 @@ def compare_methods(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     by_mask: dict[tuple[str, str], dict[str, list[Evaluation]]] = {}
     for evaluation in evaluations:
         if evaluation.scored is not None:
-            of_mask = by_mask.setdefault((evaluation.run.panel, evaluation.run.mask), {})
-            of_mask.setdefault(evaluation.chrom, []).append(evaluation)
+            run = evaluation.run
+            of_mask = by_mask.setdefault((run.panel, run.mask), {})
+            of_chromosome = of_mask.setdefault(evaluation.chrom, [])
+            of_chromosome.append(evaluation)
     rows: list[dict] = []
     for (panel, mask), by_chromosome in sorted(by_mask.items()):
         resampled = {chrom: _ResampledMetrics(members) for chrom, members in by_chromosome.items()}
         pairs: set[tuple[str, str]] = set()
         if ALL in by_chromosome:
             everything = by_chromosome[ALL]
-            pairs |= set(compared_pairs([member.run for member in everything]))
-            pairs |= _pairs_of_the_best(everything, resampled[ALL])
+            runs = [member.run for member in everything]
+            pairs |= set(compared_pairs(runs))
+            of_genome = resampled[ALL]
+            pairs |= _pairs_of_the_best(everything, of_genome)
         for chrom, members in by_chromosome.items():
             _check_same_question(panel, mask, members)
             names = {"panel": panel, "mask": mask, "chrom": chrom}
@@ -77,7 +81,8 @@ def compare_methods(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 if {a, b} <= methods:
                     compared = _compare_pair(members, a, b, resampled[chrom])
                     rows += [{**names, **row} for row in compared]
-    return pd.DataFrame(rows, columns=list(result_tables.COMPARISON_COLUMNS))
+    columns = list(result_tables.COMPARISON_COLUMNS)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _scored(evaluation: Evaluation) -> Scored:
@@ -130,7 +135,8 @@ def _pairs_of_the_best(members: list[Evaluation], resampled: _ResampledMetrics) 
     best = set()
     for metric in COMPARED:
         values = np.array([resampled.of(method, ALL, metric).values[: len(MAIN_STRATA)] for method in methods])
-        highest = np.nan_to_num(values, nan=-np.inf).argmax(axis=0)
+        known = np.nan_to_num(values, nan=-np.inf)
+        highest = known.argmax(axis=0)
         best |= {methods[i] for i in highest}
     return {(lead, other) for lead in best for other in methods if other != lead}
 
@@ -142,9 +148,14 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, resampled: _Resampl
     scored = _scored(runs_a[seeds_a[0]])
     rows = []
     for population in (ALL, *population_labels(scored.populations)):
-        everything = population == ALL
-        strata = STRATA if everything else MAIN_STRATA
-        n_samples = len(scored.samples) if everything else scored.populations.count(population)
+        if population == ALL:
+            strata = STRATA
+            compared: Sequence[str] = COMPARED
+            n_samples = len(scored.samples)
+        else:
+            strata = MAIN_STRATA
+            compared = COMPARED[:2]
+            n_samples = scored.populations.count(population)
         names = {
             "method_a": a,
             "method_b": b,
@@ -153,17 +164,30 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, resampled: _Resampl
             "population": population,
             "n_samples": n_samples,
         }
-        for metric in COMPARED if everything else COMPARED[:2]:
+        for metric in compared:
             left = resampled.of(a, population, metric, seeds_a)
             right = resampled.of(b, population, metric, seeds_b)
-            difference = left.values - right.values
-            resamples = left.resamples - right.resamples
-            low, high = bootstrap.bootstrap_interval(resamples)
-            p = np.where(np.isfinite(difference), bootstrap.p_value(resamples), np.nan)
-            for k, stratum in enumerate(strata):
-                row = {**names, "stratum": stratum, "metric": metric}
-                row |= {"difference": difference[k], "ci_low": low[k], "ci_high": high[k], "p_value": p[k]}
-                rows.append(row)
+            differences = _difference_rows(left, right, strata)
+            rows += [{**names, "metric": metric, **row} for row in differences]
+    return rows
+
+
+def _difference_rows(left: Resampled, right: Resampled, strata: Sequence[str]) -> list[dict]:
+    """A row for each of the `strata`: left - right, with its interval and p-value."""
+    difference = left.values - right.values
+    resamples = left.resamples - right.resamples
+    low, high = bootstrap.bootstrap_interval(resamples)
+    is_defined = np.isfinite(difference)
+    p_value = bootstrap.p_value(resamples)
+    p_value = np.where(is_defined, p_value, np.nan)
+    rows = []
+    for k, stratum in enumerate(strata):
+        row: dict = {"stratum": stratum}
+        row["difference"] = difference[k]
+        row["ci_low"] = low[k]
+        row["ci_high"] = high[k]
+        row["p_value"] = p_value[k]
+        rows.append(row)
     return rows
 
 
@@ -182,17 +206,26 @@ def _paired_seeds(a: dict[int, Evaluation], b: dict[int, Evaluation]) -> tuple[l
 
 def resampled_metric(evaluation: Evaluation, metric: str, population: str = ALL) -> Resampled:
     """One metric of one evaluated file (with truth) in all strata; `r2_variant` and `ece` for all samples only."""
-    scored, setting = _scored(evaluation), evaluation.setting
+    scored = _scored(evaluation)
+    setting = evaluation.setting
     if metric == "r2_variant":
-        return Resampled(scored.r2_variant.mean, scored.r2_variant.resamples)
+        variants = scored.r2_variant
+        return Resampled(variants.mean, variants.resamples)
     if metric == "ece":
-        calibration = scored.statistics.calibration
-        weights = bootstrap.resampling_weights(len(calibration), setting.bootstraps, setting.seed)
-        error = metrics.ece(calibration.sum(axis=0))
-        resamples = metrics.ece(np.tensordot(weights, calibration, axes=1))
-        return Resampled(error, bootstrap.recentred(resamples, error))
+        of_samples = scored.statistics.calibration
+        weights = bootstrap.resampling_weights(len(of_samples), setting.bootstraps, setting.seed)
+        of_all = of_samples.sum(axis=0)
+        of_resamples = np.tensordot(weights, of_samples, axes=1)
+        error = metrics.ece(of_all)
+        resampled_error = metrics.ece(of_resamples)
+        recentred = bootstrap.recentred(resampled_error, error)
+        return Resampled(error, recentred)
     inside = np.array([population in (ALL, label) for label in scored.populations])
     sums = scored.statistics.sums[inside]
     weights = bootstrap.resampling_weights(len(sums), setting.bootstraps, setting.seed, population)
     function = metrics.METRICS[metric]
-    return Resampled(function(sums.sum(axis=0)), function(np.tensordot(weights, sums, axes=1)))
+    total = sums.sum(axis=0)
+    resampled = np.tensordot(weights, sums, axes=1)
+    values = function(total)
+    resamples = function(resampled)
+    return Resampled(values, resamples)

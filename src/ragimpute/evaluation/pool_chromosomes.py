@@ -31,12 +31,15 @@ def pool_chromosomes(statistics: Sequence[Path], along: Sequence[Path], outputs:
     parts = [load_evaluation(path, with_dosages=True) for path in statistics]
     pooled = pool(parts)
     measured = [metric_rows.metric_table(evaluation) for evaluation in (pooled, *parts)]
-    joined = tables.join_tables(measured, result_tables.METRIC_COLUMNS)
-    result_tables.write_result_table(joined, result_tables.METRIC_COLUMNS, outputs.metrics)
-    save_evaluation(outputs.statistics, without_dosages(pooled))
-    windows = [tables.read_table(path, accuracy_by_position.COLUMNS) for path in along]
-    joined_windows = tables.join_tables(windows, accuracy_by_position.COLUMNS)
-    result_tables.write_result_table(joined_windows, accuracy_by_position.COLUMNS, outputs.along)
+    metric_columns = result_tables.METRIC_COLUMNS
+    joined = tables.join_tables(measured, metric_columns)
+    result_tables.write_result_table(joined, metric_columns, outputs.metrics)
+    stored = without_dosages(pooled)
+    save_evaluation(outputs.statistics, stored)
+    window_columns = accuracy_by_position.COLUMNS
+    windows = [tables.read_table(path, window_columns) for path in along]
+    joined_windows = tables.join_tables(windows, window_columns)
+    result_tables.write_result_table(joined_windows, window_columns, outputs.along)
 
 
 def pool(parts: Sequence[Evaluation]) -> Evaluation:
@@ -63,7 +66,8 @@ def without_dosages(evaluation: Evaluation) -> Evaluation:
     if scored is None:
         return evaluation
     statistics = replace(scored.statistics, dosages=None)
-    return replace(evaluation, scored=replace(scored, statistics=statistics))
+    smaller = replace(scored, statistics=statistics)
+    return replace(evaluation, scored=smaller)
 
 
 def _refuse_other(first: Evaluation, part: Evaluation) -> None:

@@ -24,23 +24,31 @@ def site_r2(ds: np.ndarray, truth: np.ndarray, rounding: float = 1e-6) -> np.nda
     for start in range(0, len(ds), CHUNK):
         rows = slice(start, start + CHUNK)
         known = truth[rows] >= 0
-        n = np.maximum(known.sum(axis=1, keepdims=True), 1)
+        n_known = known.sum(axis=1, keepdims=True)
+        n = np.maximum(n_known, 1)
         x = _centred(ds[rows], known, n)
         y = _centred(truth[rows], known, n)
         xx = (x * x).sum(axis=1)
         yy = (y * y).sum(axis=1)
         xy = (x * y).sum(axis=1)
         # the dosages of a constant prediction differ from their mean by rounding only
-        constant = xx <= rounding**2 * n[:, 0]
-        r2 = np.divide(xy * xy, xx * yy, out=np.zeros(len(xx)), where=~constant & (yy > 0))
-        out[rows] = np.where(yy > 1e-9, r2, np.nan)
+        n_samples = n[:, 0]
+        noise = rounding**2 * n_samples
+        constant = xx <= noise
+        squared = xy * xy
+        variances = xx * yy
+        r2 = np.divide(squared, variances, out=np.zeros(len(xx)), where=~constant & (yy > 0))
+        varies = yy > 1e-9
+        out[rows] = np.where(varies, r2, np.nan)
     return out
 
 
 def _centred(values: np.ndarray, known: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Values [S, P] minus the site's mean over the n [S, 1] known ones, float64; 0 where unknown."""
     filled = np.where(known, values, 0).astype(float)
-    return (filled - filled.sum(axis=1, keepdims=True) / n) * known
+    total = filled.sum(axis=1, keepdims=True)
+    mean = total / n
+    return (filled - mean) * known
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,15 @@ def variant_r2(
     `bootstrap.resampling_weights`.
     """
     defined = np.isfinite(per_site)
-    total = member @ np.where(defined, per_site, 0.0)
-    counted = (member & defined).astype(np.int64)
+    filled = np.where(defined, per_site, 0.0)
+    total = member @ filled
+    has_r2 = member & defined
+    counted = has_r2.astype(np.int64)
+    n_sites = counted.sum(axis=1)
     n_known = (truth >= 0).sum(axis=1)
+    n_genotypes = counted @ n_known
     resampled_total, resampled_n = resampled_sums(ds, truth, member, weights)
-    return VariantR2(total, counted.sum(axis=1), counted @ n_known, resampled_total, resampled_n)
+    return VariantR2(total, n_sites, n_genotypes, resampled_total, resampled_n)
 
 
 def add_variant_r2(parts: Sequence[VariantR2]) -> VariantR2:
@@ -95,13 +107,16 @@ def resampled_sums(
     products of float32 depend, in the eighth digit, on how sites are cut into pieces.
     """
     w = np.ascontiguousarray(weights.T, dtype=float)
-    total = np.zeros((len(member), len(weights)))
-    count = np.zeros((len(member), len(weights)))
-    useful = np.flatnonzero(member.any(axis=0))
+    shape = (len(member), len(weights))
+    total = np.zeros(shape)
+    count = np.zeros(shape)
+    is_useful = member.any(axis=0)
+    useful = np.flatnonzero(is_useful)
     for start in range(0, len(useful), CHUNK):
         rows = useful[start : start + CHUNK]
         r2, varies = _resampled_r2(ds[rows], truth[rows], w)
-        chosen = member[:, rows].astype(float)
+        of_rows = member[:, rows]
+        chosen = of_rows.astype(float)
         total += chosen @ r2
         count += chosen @ varies.astype(float)
     return total.T, count.T
@@ -112,7 +127,9 @@ def _resampled_r2(ds: np.ndarray, truth: np.ndarray, w: np.ndarray) -> tuple[np.
     known = truth >= 0
     y = np.where(known, truth, 0).astype(float)
     total = np.where(known, ds, 0).sum(axis=1, keepdims=True, dtype=float)
-    mean = total / np.maximum(known.sum(axis=1), 1)[:, None]
+    n_known = known.sum(axis=1)
+    divisor = np.maximum(n_known, 1)
+    mean = total / divisor[:, None]
     x = np.where(known, ds - mean, 0.0)
     # without missing truth every resample has P genotypes at every site
     n = w[:, 0].sum() if known.all() else known.astype(float) @ w

@@ -63,12 +63,14 @@ class RunNames:
 
 def write_result_table(table: pd.DataFrame, columns: tables.Columns, path: str | os.PathLike, digits: int = 6) -> None:
     """Write `columns` of `table` as TSV, its rows in a fixed order; same content, same bytes."""
-    tables.write_table(_ordered(table, columns), path, digits)
+    ordered = _ordered(table, columns)
+    tables.write_table(ordered, path, digits)
 
 
 def result_text(table: pd.DataFrame, columns: tables.Columns, digits: int = 6) -> str:
     """What `write_result_table` writes."""
-    return tables.table_text(_ordered(table, columns), digits)
+    ordered = _ordered(table, columns)
+    return tables.table_text(ordered, digits)
 
 
 def _ordered(table: pd.DataFrame, columns: tables.Columns) -> pd.DataFrame:
@@ -76,7 +78,8 @@ def _ordered(table: pd.DataFrame, columns: tables.Columns) -> pd.DataFrame:
     keys = [name for name, kind in columns.items() if kind is str or name == "seed"]
     if {"chrom", *_GROUP_TEXT} <= columns.keys():
         keys.sort(key=_GROUP_TEXT.__contains__)  # those of a chromosome stay together
-    ordered = table[list(columns)].sort_values(keys, key=_sort_key, kind="stable")
+    chosen = table[list(columns)]
+    ordered = chosen.sort_values(keys, key=_sort_key, kind="stable")
     truths = {name: bool for name, kind in columns.items() if kind is bool}
     return ordered.astype(truths)
 
@@ -97,14 +100,16 @@ def _sort_key(column: pd.Series) -> pd.Series:
     if column.name == "stratum":
         return column.map(_STRATUM_ORDER)
     if column.name == "chrom":
-        places = {name: place for place, name in enumerate(ordered_chromosomes(column))}
+        chromosomes = ordered_chromosomes(column)
+        places = {name: place for place, name in enumerate(chromosomes)}
         return column.map(places)
     return column
 
 
 def of_genome(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table with a column chrom that are of ALL chromosomes together."""
-    return table[table["chrom"] == ALL]
+    is_of_all = table["chrom"] == ALL
+    return table[is_of_all]
 
 
 def ordered_chromosomes(names: Iterable[str]) -> list[str]:

@@ -38,7 +38,9 @@ class Genotypes:
     @property
     def haploid(self) -> np.ndarray | None:
         """[P] bool; None where all samples are diploid."""
-        return None if self.ploidy is None else self.ploidy < 2
+        if self.ploidy is None:
+            return None
+        return self.ploidy < 2
 
     def oriented(self, flipped: np.ndarray) -> "Genotypes":
         """The same counted in the other allele at the sites where `flipped` [S] holds."""
@@ -53,13 +55,22 @@ class Genotypes:
 
     def take(self, index: np.ndarray | slice) -> "Genotypes":
         """The sites at `index`."""
-        gp = None if self.gp is None else self.gp[index]
-        return Genotypes(self.ds[index], self.hds[index], gp, self.truth[index], self.ploidy)
+        ds = self.ds[index]
+        hds = self.hds[index]
+        truth = self.truth[index]
+        gp = self.gp
+        if gp is not None:
+            gp = gp[index]
+        return Genotypes(ds, hds, gp, truth, self.ploidy)
 
     def of_samples(self, index: np.ndarray) -> "Genotypes":
         """The samples at `index`, in this order."""
-        gp = None if self.gp is None else self.gp[:, index]
-        ploidy = None if self.ploidy is None else self.ploidy[index]
+        gp = self.gp
+        if gp is not None:
+            gp = gp[:, index]
+        ploidy = self.ploidy
+        if ploidy is not None:
+            ploidy = ploidy[index]
         return Genotypes(self.ds[:, index], self.hds[:, index], gp, self.truth[:, index], ploidy)
 
 
@@ -92,7 +103,9 @@ def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleSt
         cell_sums[this] += _sums(chunk)
         parts.append(uncertain_dosages(chunk.hds, chunk.truth, this, chunk.haploid))
     dosages = join_dosages(parts, n_samples)
-    return SampleStatistics(_of_strata(cell_sums), binned(dosages), dosages)
+    sums = _of_strata(cell_sums)
+    calibration = binned(dosages)
+    return SampleStatistics(sums, calibration, dosages)
 
 
 def sample_sums(genotypes: Genotypes, counts: ReferenceCounts) -> np.ndarray:
@@ -109,8 +122,10 @@ def add_statistics(parts: Sequence[SampleStatistics]) -> SampleStatistics:
     tables = [part.dosages for part in parts if part.dosages is not None]
     if len(tables) < len(parts):
         raise ValueError("the dosages that a calibration follows from were not read")
-    dosages = join_dosages(tables, len(sums))
-    return SampleStatistics(sums, binned(dosages), dosages)
+    n_samples = len(sums)
+    dosages = join_dosages(tables, n_samples)
+    calibration = binned(dosages)
+    return SampleStatistics(sums, calibration, dosages)
 
 
 def _of_strata(cell_sums: np.ndarray) -> np.ndarray:
@@ -125,7 +140,11 @@ def _chunks(genotypes: Genotypes, counts: ReferenceCounts, cell: np.ndarray) -> 
     order = np.argsort(cell, kind="stable")
     for start, stop in _runs(cell[order]):
         index = order[start:stop]
-        yield int(cell[index[0]]), genotypes.take(index).oriented(flipped[index])
+        this = cell[index[0]]
+        is_flipped = flipped[index]
+        chunk = genotypes.take(index)
+        chunk = chunk.oriented(is_flipped)
+        yield int(this), chunk
 
 
 def _runs(cell: np.ndarray) -> list[tuple[int, int]]:
@@ -155,7 +174,9 @@ def genotype_probabilities(genotypes: Genotypes) -> np.ndarray:
 
 def hard_calls(ds: np.ndarray) -> np.ndarray:
     """The dosage rounded, int64 in {0, 1, 2}; .5 and 1.5 go to the homozygote, so the choice of allele is no matter."""
-    return np.clip(np.rint(ds), 0, 2).astype(np.int64)
+    rounded = np.rint(ds)
+    calls = np.clip(rounded, 0, 2)
+    return calls.astype(np.int64)
 
 
 def _sums(chunk: Genotypes) -> np.ndarray:
@@ -179,5 +200,6 @@ def _sums(chunk: Genotypes) -> np.ndarray:
     moments += [np.einsum("sp,sp->p", left, right) for left, right in ((x, x), (y, y), (x, y))]
     counts = [*table[:, :9].T]
     missing = table[:, 9] if chunk.ploidy is None else np.where(chunk.ploidy > 0, table[:, 9], 0)
-    probabilities = [*p.sum(axis=0).T]
+    expected = p.sum(axis=0)
+    probabilities = [*expected.T]
     return np.stack([*moments, *counts, *probabilities, p_true, brier, missing], axis=1)

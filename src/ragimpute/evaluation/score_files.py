@@ -75,8 +75,11 @@ def score(
         er2 = np.zeros(0)
     else:
         of_all = reference_counts(reference, sites)
-        counts, typed_counts = of_all.take(untyped), of_all.take(np.flatnonzero(is_typed))
-        er2 = found.er2[is_typed].astype(float)
+        counts = of_all.take(untyped)
+        typed_rows = np.flatnonzero(is_typed)
+        typed_counts = of_all.take(typed_rows)
+        typed_er2 = found.er2[is_typed]
+        er2 = typed_er2.astype(float)
     result = MethodResult(
         is_typed=is_typed,
         genotypes=imputed_genotypes(found, untyped, true, ploidy),
@@ -87,8 +90,10 @@ def score(
         samples=samples,
         populations=("NA",) * len(samples),
     )
-    evaluation = score_method(UNNAMED, result, BootstrapSettings(bootstraps, seed))
-    table = metric_table(evaluation)[list(COLUMNS)]
+    setting = BootstrapSettings(bootstraps, seed)
+    evaluation = score_method(UNNAMED, result, setting)
+    measured = metric_table(evaluation)
+    table = measured[list(COLUMNS)]
     if out is not None:
         write_table(table, Path(out))
     return table
@@ -104,8 +109,9 @@ def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
         keys = panel.sites.keys()
         places = np.array([row.get(key, -1) for key in keys])
         known = places >= 0
-        ac[places[known]] = panel.allele_count[known]
-        an[places[known]] = panel.n_haplotypes
+        rows = places[known]
+        ac[rows] = panel.allele_count[known]
+        an[rows] = panel.n_haplotypes
     else:
         for record in records(path):
             alts = record.ALT
@@ -115,7 +121,8 @@ def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
                 alleles = array[:, :-1]
                 ac[place] = (alleles == 1).sum()
                 an[place] = (alleles >= 0).sum()
-    n_absent = int((an == 0).sum())
+    is_absent = an == 0
+    n_absent = int(is_absent.sum())
     if n_absent == len(sites):
         raise InputError(f"{path}: the reference has none of the {n_absent} sites of the imputed file")
     if n_absent:
@@ -137,7 +144,8 @@ def _counts_of_truth(true: np.ndarray, ploidy: np.ndarray | None) -> ReferenceCo
 def _common_samples(imputed: FilePath, truth: FilePath) -> tuple[str, ...]:
     """The samples of both files, in the order of the imputed one."""
     ours: Sequence[str] = read_header(imputed).samples
-    theirs = set(read_header(truth).samples)
+    header = read_header(truth)
+    theirs = set(header.samples)
     common = tuple(name for name in ours if name in theirs)
     if not common:
         raise InputError(f"{imputed} and {truth} have no sample in common")

@@ -11,7 +11,7 @@ from ragimpute.evaluation import bootstrap, estimated_r2, r2_per_variant
 from ragimpute.evaluation.evaluation_inputs import MethodResult
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Estimates, Evaluation, Scored, StratumSums
 from ragimpute.evaluation.result_tables import ALL, RunNames
-from ragimpute.evaluation.sample_statistics import sample_statistics
+from ragimpute.evaluation.sample_statistics import Genotypes, sample_statistics
 from ragimpute.evaluation.strata import ReferenceCounts, membership
 
 
@@ -21,16 +21,35 @@ def score(run: RunNames, found: MethodResult, setting: BootstrapSettings, chrom:
     Without truth its own estimates are all there is. Raises InputError when the truth of a whole panel has no known
     genotype at an untyped site that varies in the reference; a chromosome may have none.
     """
-    chosen = slice(None) if found.genotypes is None else np.flatnonzero((found.genotypes.truth >= 0).any(axis=1))
+    chosen = _known_sites(found.genotypes)
     counts = found.counts.take(chosen)
-    info = StratumSums.of(found.info_r2[chosen], membership(counts))
-    left_out = StratumSums.of(found.er2, membership(found.typed_counts))
-    estimates = Estimates(info, left_out, len(found.samples))
+    estimates = _estimates(found, chosen, counts)
     if found.genotypes is None:
         return Evaluation(run, setting, estimates, None, chrom)
     if chrom == ALL:
-        refuse_unscored(bool((counts.mac > 0).any()))
+        varies = counts.mac > 0
+        refuse_unscored(bool(varies.any()))
     return Evaluation(run, setting, estimates, _scored(found, chosen, counts, setting), chrom)
+
+
+def _known_sites(genotypes: Genotypes | None) -> np.ndarray | slice:
+    """The sites where the truth knows a genotype, as indices; all of them without truth."""
+    if genotypes is None:
+        return slice(None)
+    is_known = genotypes.truth >= 0
+    has_known = is_known.any(axis=1)
+    return np.flatnonzero(has_known)
+
+
+def _estimates(found: MethodResult, chosen: np.ndarray | slice, counts: ReferenceCounts) -> Estimates:
+    """INFO R2 of the sites `chosen`, whose reference counts are `counts`, and INFO ER2 of the typed ones."""
+    info_r2 = found.info_r2[chosen]
+    member = membership(counts)
+    info = StratumSums.of(info_r2, member)
+    typed_member = membership(found.typed_counts)
+    left_out = StratumSums.of(found.er2, typed_member)
+    n_samples = len(found.samples)
+    return Estimates(info, left_out, n_samples)
 
 
 def refuse_unscored(is_scored: bool) -> None:
@@ -47,17 +66,23 @@ def _scored(
     """The sums of the sites `known`, indices, whose reference counts are `counts`."""
     assert found.genotypes is not None
     order = np.argsort(np.asarray(found.samples, dtype=str), kind="stable")
-    genotypes = found.genotypes.of_samples(order).take(known)
+    genotypes = found.genotypes.of_samples(order)
+    genotypes = genotypes.take(known)
     info_r2 = found.info_r2[known]
     member = membership(counts)
     # between a man's and a woman's dosages r2 is not the same for both alleles
-    turned = genotypes if genotypes.ploidy is None else genotypes.oriented(counts.flipped)
+    turned = genotypes
+    if genotypes.ploidy is not None:
+        turned = genotypes.oriented(counts.flipped)
     per_site = r2_per_variant.site_r2(turned.ds, turned.truth)
     weights = bootstrap.resampling_weights(len(order), setting.bootstraps, setting.seed)
     variants = r2_per_variant.variant_r2(per_site, turned.ds, turned.truth, member, weights)
-    both_known = np.isfinite(per_site) & np.isfinite(info_r2)
+    has_r2 = np.isfinite(per_site)
+    has_info = np.isfinite(info_r2)
+    both_known = has_r2 & has_info
     judged = both_known & (counts.mac >= estimated_r2.MIN_MAC)
-    estimates = info_r2[judged].astype(float)
+    judged_info = info_r2[judged]
+    estimates = judged_info.astype(float)
     return Scored(
         samples=tuple(str(found.samples[i]) for i in order),
         populations=tuple(str(found.populations[i]) for i in order),

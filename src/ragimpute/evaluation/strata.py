@@ -29,7 +29,9 @@ class ReferenceCounts:
 
     def take(self, index: np.ndarray | slice) -> "ReferenceCounts":
         """The sites at `index`."""
-        return ReferenceCounts(self.ac[index], self.an[index])
+        ac = self.ac[index]
+        an = self.an[index]
+        return ReferenceCounts(ac, an)
 
     @property
     def mac(self) -> np.ndarray:
@@ -54,7 +56,9 @@ def count_minor_allele(dosage: np.ndarray, flipped: np.ndarray, ploidy: np.ndarr
     ploidy [P] int8, None: all samples are diploid.
     """
     alleles = 2 if ploidy is None else ploidy
-    return np.where(flipped[:, None], alleles - dosage, dosage)
+    other_allele = alleles - dosage
+    is_flipped = flipped[:, None]
+    return np.where(is_flipped, other_allele, dosage)
 
 
 def membership(counts: ReferenceCounts) -> np.ndarray:
@@ -62,7 +66,8 @@ def membership(counts: ReferenceCounts) -> np.ndarray:
 
     Sites that are monomorphic in the reference belong to `mac_0` and to nothing else.
     """
-    return STRATA_OF_CELL[:, cells(counts)]
+    cell = cells(counts)
+    return STRATA_OF_CELL[:, cell]
 
 
 def cells(counts: ReferenceCounts) -> np.ndarray:
@@ -73,7 +78,9 @@ def cells(counts: ReferenceCounts) -> np.ndarray:
     """
     mac = counts.mac
     of_bin = np.searchsorted(_LOWEST, mac, side="right") - 1
-    rare = (mac > 0) & (counts.maf < RARE_BELOW)
+    varies = mac > 0
+    is_below = counts.maf < RARE_BELOW
+    rare = varies & is_below
     return 2 * of_bin + rare
 
 

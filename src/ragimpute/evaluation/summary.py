@@ -36,13 +36,17 @@ def summary_table(measured: pd.DataFrame, histories: Histories) -> pd.DataFrame:
     Returns a table with `result_tables.SUMMARY_COLUMNS`. Standard deviations are over seeds (n - 1), NaN with one seed.
     """
     of_genome = result_tables.of_genome(measured)
-    of_all_samples = of_genome[of_genome["population"] == ALL]
+    is_of_all = of_genome["population"] == ALL
+    of_all_samples = of_genome[is_of_all]
     rows = []
     for key, group in of_all_samples.groupby(list(_KEYS), sort=True):
         row: dict = dict(zip(_KEYS, key, strict=True))
-        row["n_seeds"] = group["seed"].nunique()
+        seeds = group["seed"]
+        row["n_seeds"] = seeds.nunique()
         for name, (metric, stratum) in _PLACES.items():
-            same = (group["metric"] == metric) & (group["stratum"] == stratum)
+            same_metric = group["metric"] == metric
+            same_stratum = group["stratum"] == stratum
+            same = same_metric & same_stratum
             values = group.loc[same, "value"]
             row[name] = values.mean()
             row[f"{name}_sd"] = values.std(ddof=1)
@@ -55,16 +59,21 @@ def summary_table(measured: pd.DataFrame, histories: Histories) -> pd.DataFrame:
         rows.append(row)
     numbers = [name for name, kind in result_tables.SUMMARY_COLUMNS.items() if kind is float]
     table = pd.DataFrame(rows, columns=[*_KEYS, "n_seeds", *numbers, SELECTION_METRIC])
-    return select(table)[list(result_tables.SUMMARY_COLUMNS)]
+    columns = list(result_tables.SUMMARY_COLUMNS)
+    return select(table)[columns]
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
     """Add `selected`: per panel and mask the trained row with the best validation metric (ties: first by name)."""
     chosen = np.zeros(len(table), dtype=bool)
-    candidates = table[(table["architecture"] != "NA") & table[SELECTION_METRIC].notna()]
+    is_trained = table["architecture"] != "NA"
+    is_measured = table[SELECTION_METRIC].notna()
+    candidates = table[is_trained & is_measured]
     for _, group in candidates.groupby(["panel", "mask"]):
-        best = group.sort_values([SELECTION_METRIC, "method"], ascending=[False, True]).index[0]
-        chosen[table.index.get_loc(best)] = True
+        ranked = group.sort_values([SELECTION_METRIC, "method"], ascending=[False, True])
+        best = ranked.index[0]
+        place = table.index.get_loc(best)
+        chosen[place] = True
     return table.assign(selected=chosen)
 
 
@@ -78,7 +87,9 @@ def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
     """
     measures = []
     for _, rows in history.groupby("seed", sort=True):
-        val_r2, val_f1, train_f1 = (_by_epoch(rows, name) for name in (SELECTION_METRIC, "val_f1", "train_f1"))
+        val_r2 = _by_epoch(rows, SELECTION_METRIC)
+        val_f1 = _by_epoch(rows, "val_f1")
+        train_f1 = _by_epoch(rows, "train_f1")
         found = {SELECTION_METRIC: val_r2.max(), "epochs_to_best": np.nan, "f1_gap": np.nan}
         if val_f1.notna().any():
             best = val_f1.idxmax()
@@ -92,10 +103,17 @@ def training_measures(history: pd.DataFrame) -> list[dict[str, float]]:
 
 def _by_epoch(rows: pd.DataFrame, metric: str) -> pd.Series:
     """The last value of `metric` in each epoch; empty when it was never measured."""
-    return rows[rows["metric"] == metric].groupby("epoch")["value"].last()
+    is_metric = rows["metric"] == metric
+    measured = rows[is_metric]
+    by_epoch = measured.groupby("epoch")
+    return by_epoch["value"].last()
 
 
 def _sd_of_last_epochs(rows: pd.DataFrame, metric: str) -> float:
-    values = rows[rows["metric"] == metric]
-    last = np.sort(values["epoch"].unique())[-LAST_EPOCHS:]
-    return values.loc[values["epoch"].isin(last), "value"].std(ddof=1)
+    is_metric = rows["metric"] == metric
+    values = rows[is_metric]
+    epoch = values["epoch"]
+    epochs = np.sort(epoch.unique())
+    last = epochs[-LAST_EPOCHS:]
+    is_last = epoch.isin(last)
+    return values.loc[is_last, "value"].std(ddof=1)

@@ -38,7 +38,8 @@ class BertRagArchitecture:
     def retrieve(self, size: str, fold: Fold, threads: int) -> FoldNeighbours:
         """The neighbours of the fold's haplotypes, as `retrieve_neighbours` finds them."""
         settings = self.sizes[size]
-        return retrieve_neighbours(fold, settings["neighbours"], threads)
+        number = settings["neighbours"]
+        return retrieve_neighbours(fold, number, threads)
 
     def describe_sites(self, fold: Fold, threads: int) -> SiteDescription:
         """Nothing: what this network knows of a site is its position and frequency."""
@@ -49,7 +50,10 @@ class BertRagArchitecture:
         from ragimpute.models.bert_rag.fold_data import BertRagData
 
         settings = self.sizes[size]
-        return BertRagData(fold, segments.retrieved, settings["window"], settings["mosaics"])
+        window = settings["window"]
+        mosaics = settings["mosaics"]
+        retrieved = segments.retrieved
+        return BertRagData(fold, retrieved, window, mosaics)
 
     def build(self, size: str, seed: int) -> "BertRag":
         """A network with weights drawn from `seed` alone; the global random state is left as it was."""
@@ -57,5 +61,7 @@ class BertRagArchitecture:
         from ragimpute.models.seeded import build_seeded
 
         settings = self.sizes[size]
-        width, blocks, heads = (settings[name] for name in ("width", "blocks", "heads"))
+        width = settings["width"]
+        blocks = settings["blocks"]
+        heads = settings["heads"]
         return build_seeded(lambda: BertRag(width, blocks, heads), seed)

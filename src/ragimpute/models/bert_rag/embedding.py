@@ -35,8 +35,10 @@ class SiteEmbedding(nn.Module):
 
     def site(self, position: Tensor, frequency: Tensor) -> Tensor:
         """The part that does not depend on alleles: position [L] and frequency [B, L] -> [B, L, width]."""
-        of_position = self.position(waves(position, self.position_waves))
-        of_frequency = self.frequency(waves(frequency, self.frequency_waves))
+        position_features = waves(position, self.position_waves)
+        frequency_features = waves(frequency, self.frequency_waves)
+        of_position = self.position(position_features)
+        of_frequency = self.frequency(frequency_features)
         return of_position + of_frequency
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -47,4 +49,6 @@ class SiteEmbedding(nn.Module):
 def waves(values: Tensor, rates: Tensor) -> Tensor:
     """Sines and cosines [..., 2F] of values [...] at `rates` [F] (radians per unit)."""
     phase = values[..., None] * rates
-    return torch.cat((phase.sin(), phase.cos()), dim=-1)
+    sine = phase.sin()
+    cosine = phase.cos()
+    return torch.cat((sine, cosine), dim=-1)

@@ -44,7 +44,8 @@ class BertRagData:
         self.retrieved = retrieved
         self.window = window
         self.mosaics = mosaics
-        self.bounds = window_bounds(fold.reference.sites.chrom, window)
+        chrom = fold.reference.sites.chrom
+        self.bounds = window_bounds(chrom, window)
         self.n_samples = fold.n_samples
         self.n_windows = len(self.bounds)
         n_haplotypes, n_typed, n_neighbours = retrieved.neighbours.shape
@@ -95,15 +96,14 @@ class BertRagData:
             padding=tensor(sites < 0),
         )
 
-        polymorphic = (count > 0) & (count < number)
+        has_alt = count > 0
+        has_ref = count < number
+        polymorphic = has_alt & has_ref
         counted = polymorphic.T & ~fold.typed[inside]  # [B, l] or [1, l]
         shape = (len(samples), 2, self.window)
         scored = np.zeros(shape, dtype=bool)
         scored[..., real] = counted[:, None]
-        alleles = np.zeros(shape, dtype=np.int64)
-        if fold.truth is not None:
-            truth = fold.truth[inside][:, haplotypes]  # [l, B, 2]
-            alleles[..., real] = truth.transpose(1, 2, 0)
+        alleles = self._true_alleles(haplotypes, inside)
         return Batch(inputs, sites, tensor(alleles), tensor(scored))
 
     def _tokens(self, haplotypes: np.ndarray, sites: slice) -> np.ndarray:
@@ -115,10 +115,23 @@ class BertRagData:
         tokens = np.full((*haplotypes.shape, self.window), PAD, dtype=np.int64)
         tokens[..., :length] = MASK
         typed = slice(*np.searchsorted(fold.typed_sites, (start, stop)))
-        observed = fold.observed[typed][:, haplotypes]  # [t, B, 2]
-        places = fold.typed_sites[typed] - start
+        observed = fold.observed[typed]
+        observed = observed[:, haplotypes]  # [t, B, 2]
+        typed_sites = fold.typed_sites[typed]
+        places = typed_sites - start
         tokens[..., places] = observed.transpose(1, 2, 0)
         return tokens
+
+    def _true_alleles(self, haplotypes: np.ndarray, sites: slice) -> np.ndarray:
+        """True alleles [B, 2, L] int64 of `haplotypes` [B, 2], L the padded window; 0 in padding and without truth."""
+        shape = (*haplotypes.shape, self.window)
+        alleles = np.zeros(shape, dtype=np.int64)
+        if self.fold.truth is not None:
+            length = sites.stop - sites.start
+            truth = self.fold.truth[sites]
+            truth = truth[:, haplotypes]  # [l, B, 2]
+            alleles[..., :length] = truth.transpose(1, 2, 0)
+        return alleles
 
     def _retrieved(self, haplotypes: np.ndarray, sites: slice) -> tuple[np.ndarray, np.ndarray]:
         """Mosaics [B, 2, R, L] int64 and shares [B, 2, L, W] float32 of `haplotypes` [B, 2], L the padded window."""

@@ -49,15 +49,19 @@ class Fusion(nn.Module):
         if rag.shape[2] > 1:
             product = self.attention(x)[:, :, None] * rag  # [B, 2, R, L, D]
             width = x.shape[-1]
-            score = product.sum(dim=-1) / width**0.5  # [B, 2, R, L]
-            weight = score.softmax(dim=2)[..., None]
+            summed = product.sum(dim=-1)
+            score = summed / width**0.5  # [B, 2, R, L]
+            weight = score.softmax(dim=2)
+            weight = weight[..., None]
             pooled = (weight * rag).sum(dim=2)
         else:
             pooled = rag[:, :, 0]
         odds = torch.logit(shares, eps=LEAST_SHARE) / ODDS_SCALE
         of_shares = self.shares(torch.cat((shares, odds), dim=-1))  # [B, 2, L, D]
-        gate = self.gate(frequency[..., None])
-        gate = gate.sigmoid()[:, None]  # [B, 1, L, D]
+        of_site = frequency[..., None]
+        gate = self.gate(of_site)
+        gate = gate.sigmoid()
+        gate = gate[:, None]  # [B, 1, L, D]
         mixed = self.mix(torch.cat((x, pooled, of_shares), dim=-1))
         return x + self.scale * mixed * gate
 
@@ -132,7 +136,8 @@ class BertRag(nn.Module):
         Without dropout and left-out frequencies equal sequences encode equally, and haplotypes share most of theirs:
         each is encoded once, which makes imputation several times faster.
         """
-        rows = sequences.to(torch.int8).flatten(0, -2)
+        tokens = sequences.to(torch.int8)
+        rows = tokens.flatten(0, -2)
         distinct, place = rows.unique(dim=0, return_inverse=True)
         embedded = self.embedding(distinct.long()) + site
         encoded = self.encode(embedded, padding)
@@ -141,7 +146,9 @@ class BertRag(nn.Module):
     def decode(self, after1: Tensor, after2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """hap1_logits, hap2_logits [B, L, 2] and genotype_logits [B, L, 4] of `after1, after2` [B, L, D] alone."""
         genotype = self.genotype_head(torch.cat((after1, after2), dim=-1))
-        return self.haplotype_head(after1), self.haplotype_head(after2), genotype
+        haplotype1 = self.haplotype_head(after1)
+        haplotype2 = self.haplotype_head(after2)
+        return haplotype1, haplotype2, genotype
 
     def embed_truth(self, inputs: BertRagInputs, alleles: Tensor) -> tuple[Tensor, Tensor]:
         """`before1, before2` [B, L, D] as if the true alleles [B, 2, L] were the tokens."""
