@@ -191,12 +191,13 @@ def test_the_kernel_imputes_as_the_network_does():
     arrays = segments_of(architecture, "small", targets, 1)
     direct = network_dosages(network, architecture.fold_data("small", targets, arrays), targets, torch.device("cpu"))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    for tolerance, most in ((0.0, 1e-5), (TOLERANCE, 0.05)):
+    for tolerance, most in ((0.0, 1e-5), (TOLERANCE, 0.15)):
         tables = site_tables(weights, targets, arrays.described, 1, tolerance)
         for threads in (1, 2):
             fused = inference.kernel_dosages(weights, targets, arrays, threads, tables=tables)
             np.testing.assert_allclose(fused.hds, direct.hds, atol=most)
             np.testing.assert_allclose(fused.both, direct.both, atol=most)
+            assert np.abs(fused.hds - direct.hds).mean() < most / 10
     assert direct.hds[~fold.typed].std() > 0.01
 
 
