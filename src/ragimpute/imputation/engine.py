@@ -138,23 +138,23 @@ def _window_parts(
     described = imputer.describe_sites(fold)
     tables = imputer.site_tables(fold, described)
     by_other_sites = _LeftOut(window, fold, given, ploidy, work, folder, len(bounds))
-    with SampleBatches(len(bounds), folder) as batches, by_other_sites.dosages, by_other_sites.of_incomplete:
+    hds, both = (SampleBatches(len(bounds), folder) for _ in range(2))
+    with hds, both, by_other_sites.dosages, by_other_sites.of_incomplete:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
             segments = Segments(imputer.retrieve(batch), described)
             by_other_sites.add(segments.retrieved, stop - start)
             imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments, tables), batch)
-            both = imputed.both[window.core, :, None]
-            batches.add(np.concatenate([imputed.hds[window.core], both], axis=2))
-            del segments, imputed, both
+            hds.add(imputed.hds[window.core])
+            both.add(imputed.both[window.core])
+            del segments, imputed
             report(stop / n_samples)
         by_other_sites.add_incomplete(threads)
         step = _sites_of_a_block(n_samples)
         for start in range(0, window.last - window.first, step):
             stop = min(start + step, window.last - window.first)
-            values = batches.rows(start, stop)  # [sites, N, 3]
             here = slice(window.core.start + start, window.core.start + stop)
-            block = Imputed(samples, values[..., :2], values[..., 2], fold.typed[here])
+            block = Imputed(samples, hds.rows(start, stop), both.rows(start, stop), fold.typed[here])
             yield by_other_sites.complete(block, here)
 
 
