@@ -13,7 +13,9 @@ from ragimpute.panel.store import Panel
 from ragimpute.retrieval import candidates, neighbours
 
 
-@pytest.mark.parametrize(("n_haplotypes", "margin"), [(6000, candidates.MARGIN_CM), (60_000, 2 * candidates.MARGIN_CM)])
+@pytest.mark.parametrize(
+    ("n_haplotypes", "margin"), [(6000, candidates.MARGIN_CM), (60_000, candidates.LONG_MARGIN_CM)]
+)
 def test_stretches_cover_each_site_once_within_their_margins(n_haplotypes, margin):
     cm = np.sort(np.random.default_rng(1).uniform(0, 23, 500))
     found = candidates.stretches(cm, n_haplotypes)

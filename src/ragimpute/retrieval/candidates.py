@@ -17,20 +17,15 @@ from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
-CANDIDATES = 512  # states of a query in a larger one, twice as many where it has more than MANY haplotypes
-MANY = 20_000
+CANDIDATES = 768  # states of a query in a larger one (docs/scaling.md)
+MANY = 20_000  # haplotypes above which it gets MOST_CANDIDATES and LONG_MARGIN_CM
+MOST_CANDIDATES = 1024
 NEAR = 24  # neighbours of a query that count on each side in each of the two orders
 SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
 PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
-# Candidates are chosen anew for each stretch: its core, and what is looked at on each side of it, twice as much where
-# the panel has more than MANY haplotypes.
-CORE_CM, MARGIN_CM = 4.0, 1.0
-
-
-def times(n_haplotypes: int) -> int:
-    """How many times CANDIDATES and MARGIN_CM a panel of so many haplotypes gets."""
-    return 2 if n_haplotypes > MANY else 1
+# candidates are chosen anew for each stretch: its core, and what is looked at on each side of it
+CORE_CM, MARGIN_CM, LONG_MARGIN_CM = 4.0, 1.0, 2.0
 
 
 def stretches(cm: np.ndarray, n_haplotypes: int) -> list[tuple[int, int, int, int]]:
@@ -39,7 +34,7 @@ def stretches(cm: np.ndarray, n_haplotypes: int) -> list[tuple[int, int, int, in
     The margins are those of a panel of so many haplotypes. Sites start .. stop - 1 are looked at; the results of
     first .. last - 1 are kept.
     """
-    margin_cm = MARGIN_CM * times(n_haplotypes)
+    margin_cm = LONG_MARGIN_CM if n_haplotypes > MANY else MARGIN_CM
     number = max(1, int(np.ceil((cm[-1] - cm[0]) / CORE_CM)))
     inner_ends = np.linspace(cm[0], cm[-1], number + 1)[1:-1]
     bounds = np.searchsorted(cm, inner_ends).tolist()
@@ -121,7 +116,7 @@ def choose_candidates(
 
     reference [T, H] uint8, cm [T], queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may
     not copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time. C is
-    CANDIDATES, or `times` as many.
+    CANDIDATES, or MOST_CANDIDATES.
     """
     n_query = queries.shape[1]
     step = max(1, PAIRS // reference.shape[1])
@@ -145,7 +140,8 @@ def _choose(
     asked = np.zeros(len(cm), dtype=bool)
     asked[first_of_each] = True
     in_threads(_vote, threads, reference, asked, np.ascontiguousarray(queries.T), excluded, lot, votes)
-    n_best = min(CANDIDATES * times(n_hap), n_hap - excluded.shape[1])
+    n_wanted = MOST_CANDIDATES if n_hap > MANY else CANDIDATES
+    n_best = min(n_wanted, n_hap - excluded.shape[1])
     best = np.empty((n_query, n_best), np.int32)
     in_threads(_select, threads, votes, excluded, lot, drawn, best)
     return best
