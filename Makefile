@@ -33,7 +33,7 @@ test-long: setup
 	$(BIN)/python -m pytest -m "long or ci"
 
 bench: setup
-	@for name in kernel vcf impute; do echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
+	@for name in kernel vcf impute cohort; do echo "== benchmarks/$$name.py"; $(BIN)/python "benchmarks/$$name.py"; done
 
 lint: setup
 	$(BIN)/ruff check .

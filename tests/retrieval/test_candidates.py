@@ -13,17 +13,20 @@ from ragimpute.panel.store import Panel
 from ragimpute.retrieval import candidates, neighbours
 
 
-def test_stretches_cover_each_site_once_within_their_margins():
+@pytest.mark.parametrize(
+    ("n_haplotypes", "margin"), [(6000, candidates.MARGIN_CM), (60_000, candidates.LONG_MARGIN_CM)]
+)
+def test_stretches_cover_each_site_once_within_their_margins(n_haplotypes, margin):
     cm = np.sort(np.random.default_rng(1).uniform(0, 23, 500))
-    found = candidates.stretches(cm)
+    found = candidates.stretches(cm, n_haplotypes)
     assert next((first, last) for _, first, last, _ in found)[0] == 0
     assert all(a[2] == b[1] for a, b in itertools.pairwise(found))
     assert found[-1][2] == 500
     for start, first, last, stop in found:
         assert cm[last - 1] - cm[first] <= candidates.CORE_CM
-        assert start == 0 or cm[first] - cm[start] <= candidates.MARGIN_CM < cm[first] - cm[start - 1]
-        assert stop == 500 or cm[stop] - cm[last - 1] > candidates.MARGIN_CM
-    assert candidates.stretches(np.array([1.0])) == [(0, 0, 1, 1)]
+        assert start == 0 or cm[first] - cm[start] <= margin < cm[first] - cm[start - 1]
+        assert stop == 500 or cm[stop] - cm[last - 1] > margin
+    assert candidates.stretches(np.array([1.0]), n_haplotypes) == [(0, 0, 1, 1)]
 
 
 def test_copied_haplotypes_are_candidates_and_excluded_ones_are_not(monkeypatch):
@@ -68,9 +71,9 @@ def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monk
     reference, targets = large
     cm, queries = reference.sites.cm, targets.alleles[:].astype(np.int8)
     none_excluded = np.full((20, 1), -1)
-    near, features = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
+    near, features, _ = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
     monkeypatch.setattr(candidates, "EXACT", 1000)
-    exact, exact_features = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
+    exact, exact_features, _ = neighbours.find_neighbours(reference.alleles[:], cm, queries, none_excluded, k=8)
     assert near.dtype == exact.dtype
     assert (np.diff(near.astype(int), axis=2) > 0).all(), "in the order of the panel"
     shared = np.mean([len(set(a) & set(b)) / 8 for a, b in zip(near.reshape(-1, 8), exact.reshape(-1, 8), strict=True)])

@@ -90,6 +90,17 @@ def test_leaving_a_site_out_equals_hiding_it():
         np.testing.assert_allclose(left_out[t], expected, atol=2e-4)
 
 
+def test_retrieval_knows_the_dosages_of_alleles_that_are_left_out():
+    rng = np.random.default_rng(10)
+    reference, cm = mosaic(rng, 60, 24)
+    queries = reference[:, :4].astype(np.int8)
+    queries[rng.random(queries.shape) < 0.1] ^= 1
+    queries[7, 1] = -1
+    excluded = np.array([[0, 1], [0, 1], [2, 3], [2, 3]])
+    *_, left_out = neighbours.find_neighbours(reference, cm, queries, excluded, k=6)
+    np.testing.assert_allclose(left_out, li_stephens.left_out_dosages(reference, cm, queries, excluded), atol=1e-4)
+
+
 def test_flanks_by_hand():
     cm = np.array([0.0, 1.0, 2.0, 5.0, 6.0])
     left, weight = li_stephens.flanking_pair(cm, np.array([False, True, False, True, False]))
@@ -102,7 +113,7 @@ def test_neighbours_are_the_best_and_never_the_excluded():
     reference, cm = mosaic(rng, 40, 24)
     queries = reference[:, :4].astype(np.int8)
     excluded = np.array([[0, 1], [0, 1], [2, 3], [2, 3]])
-    nearest, features = neighbours.find_neighbours(reference, cm, queries, excluded, k=6)
+    nearest, features, _ = neighbours.find_neighbours(reference, cm, queries, excluded, k=6)
     assert nearest.shape == (4, 40, 6)
     assert features.shape == (4, 40, 6, len(neighbours.FEATURES))
     for q in range(4):
@@ -128,7 +139,7 @@ def test_matching_lengths_by_hand():
     other = np.array([1, 0, 1, 0, 0, 1], np.uint8)
     reference = np.stack([other, np.zeros(6, np.uint8), np.ones(6, np.uint8)], axis=1)
     cm = np.array([0.0, 1.0, 3.0, 4.0, 6.0, 10.0])
-    nearest, features = neighbours.find_neighbours(reference, cm, query, np.array([[-1]]), k=3)
+    nearest, features, _ = neighbours.find_neighbours(reference, cm, query, np.array([[-1]]), k=3)
     at = features[0, 3][nearest[0, 3].tolist().index(0)].astype(float)  # site 3: mismatches at 0, 2 and 5
     lengths = np.exp(at[len(neighbours.RATES) :]) - neighbours.MIN_CM
     np.testing.assert_allclose(lengths, [1.0, 6.0, 4.0, 6.0], rtol=5e-3)
@@ -141,8 +152,8 @@ def test_missing_alleles_say_nothing_about_neighbours():
     queries[[0, 7, 8, 29], 1] = -1
     kept = queries[:, 1] >= 0
     none_excluded = np.array([[0], [1]])
-    _, features = neighbours.find_neighbours(reference, cm, queries, none_excluded, k=11)
-    _, without = neighbours.find_neighbours(reference[kept], cm[kept], queries[kept][:, 1:], none_excluded[1:], k=11)
+    _, features, _ = neighbours.find_neighbours(reference, cm, queries, none_excluded, k=11)
+    _, without, _ = neighbours.find_neighbours(reference[kept], cm[kept], queries[kept][:, 1:], none_excluded[1:], k=11)
     n_rates = len(neighbours.RATES)
     np.testing.assert_allclose(features[1, kept, :, :n_rates], without[0, :, :, :n_rates], atol=0.02)
 

@@ -16,6 +16,8 @@ from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
 from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window, windows
+from ragimpute.retrieval import candidates
+from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -136,23 +138,25 @@ def _window_parts(
     bounds = _batch_bounds(fold, n_samples, work)
     described = imputer.describe_sites(fold)
     tables = imputer.site_tables(fold, described)
-    with SampleBatches(len(bounds), folder) as batches:
+    by_other_sites = _LeftOut(window, fold, given, ploidy, work, folder, len(bounds))
+    hds, both = (SampleBatches(len(bounds), folder) for _ in range(2))
+    with hds, both, by_other_sites.dosages, by_other_sites.of_incomplete:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
             segments = Segments(imputer.retrieve(batch), described)
+            by_other_sites.add(segments.retrieved, stop - start)
             imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments, tables), batch)
-            both = imputed.both[window.core, :, None]
-            batches.add(np.concatenate([imputed.hds[window.core], both], axis=2))
-            del segments, imputed, both
+            hds.add(imputed.hds[window.core])
+            both.add(imputed.both[window.core])
+            del segments, imputed
             report(stop / n_samples)
-        with _LeftOut(window, fold, given, ploidy, work, threads, folder) as by_other_sites:
-            step = _sites_of_a_block(n_samples)
-            for start in range(0, window.last - window.first, step):
-                stop = min(start + step, window.last - window.first)
-                values = batches.rows(start, stop)  # [sites, N, 3]
-                here = slice(window.core.start + start, window.core.start + stop)
-                block = Imputed(samples, values[..., :2], values[..., 2], fold.typed[here])
-                yield by_other_sites.complete(block, here)
+        by_other_sites.add_incomplete(threads)
+        step = _sites_of_a_block(n_samples)
+        for start in range(0, window.last - window.first, step):
+            stop = min(start + step, window.last - window.first)
+            here = slice(window.core.start + start, window.core.start + stop)
+            block = Imputed(samples, hds.rows(start, stop), both.rows(start, stop), fold.typed[here])
+            yield by_other_sites.complete(block, here)
 
 
 def _batch_bounds(fold: Fold, n_samples: int, work: WorkSize) -> list[tuple[int, int]]:
@@ -174,7 +178,10 @@ class _LeftOut:
     """What a window's typed genotypes tell of each other: ER2, and dosages for those that are missing.
 
     given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8, the haplotypes of each sample
-    that count in ER2; None: all samples have two. A single sample has no ER2.
+    that count in ER2; None: all samples have two. A single sample has no ER2. `dosages` and `of_incomplete` are open
+    while this is used. What retrieval says of a sample rests on all its alleles, also on those that phasing filled in
+    from the typed ones; samples with such alleles are left out anew, without them. So are all samples of a large panel,
+    where an allele has had a part in the choice of the candidates that would be asked for it.
     """
 
     def __init__(
@@ -184,32 +191,42 @@ class _LeftOut:
         given: np.ndarray,
         ploidy: np.ndarray | None,
         work: WorkSize,
-        threads: int,
         folder: Path | None,
+        n_batches: int,
     ) -> None:
-        self.ploidy = ploidy
-        self.fold, self.given, self.threads = fold, given, threads
-        sites = fold.typed_sites
+        self.fold, self.given, self.ploidy = fold, given, ploidy
         # rows of the typed sites in the core: only these are kept
-        self.core = slice(*np.searchsorted(sites, (window.core.start, window.core.stop)).tolist())
+        self.core = slice(*np.searchsorted(fold.typed_sites, (window.core.start, window.core.stop)).tolist())
         n_typed, n_samples = given.shape[:2]
+        lacks_some = (given < 0).any(axis=(0, 2))
+        lacks_some |= fold.reference.n_haplotypes > candidates.EXACT
+        self.incomplete = np.flatnonzero(lacks_some)
         step = max(1, work.left_out_alleles // (2 * n_typed))
-        self.bounds = [(start, min(start + step, n_samples)) for start in range(0, n_samples, step)]
-        self.dosages = SampleBatches(len(self.bounds), folder)
-        self.needed = n_samples > 1 or bool((given[..., 0] < 0).any())
+        self.parts = [self.incomplete[start : start + step] for start in range(0, len(self.incomplete), step)]
+        self.dosages = SampleBatches(n_batches, folder)
+        self.of_incomplete = SampleBatches(len(self.parts), folder)
+        self.needed = n_samples > 1 or len(self.incomplete) > 0
 
-    def __enter__(self) -> "_LeftOut":
-        self.dosages.__enter__()
+    def add(self, retrieved: FoldNeighbours, n_samples: int) -> None:
+        """Keep what retrieval says of the next samples, in the first of their phasings."""
         if self.needed:
-            for start, stop in self.bounds:
-                observed = self.given[:, start:stop]
-                flat = observed.reshape(len(observed), -1)  # [T, 2 B]
-                dosages = left_out(self.fold.reference, self.fold.typed, flat, self.threads)
-                self.dosages.add(dosages[self.core].reshape(-1, stop - start, 2))
-        return self
+            assert retrieved.left_out is not None
+            of_first = retrieved.left_out[self.core, : 2 * n_samples]
+            self.dosages.add(of_first.reshape(-1, n_samples, 2).astype(np.float32))
 
-    def __exit__(self, *error: object) -> None:
-        self.dosages.__exit__(None, None, None)
+    def add_incomplete(self, threads: int) -> None:
+        """Impute the typed alleles of the samples that lack some, each without itself."""
+        for samples in self.parts:
+            observed = self.given[:, samples].reshape(len(self.given), -1)  # [T, 2 B]
+            dosages = left_out(self.fold.reference, self.fold.typed, observed, threads)
+            self.of_incomplete.add(dosages[self.core].reshape(-1, len(samples), 2).astype(np.float32))
+
+    def _rows(self, start: int, stop: int) -> np.ndarray:
+        """Dosages [stop - start, N, 2] of some of the core's typed sites."""
+        dosages = np.array(self.dosages.rows(start, stop))
+        if len(self.incomplete):
+            dosages[:, self.incomplete] = self.of_incomplete.rows(start, stop)
+        return dosages
 
     def _counted(self, values: np.ndarray) -> np.ndarray:
         """Of values [t, N, 2] those of the haplotypes that are there: [t, H]."""
@@ -223,7 +240,7 @@ class _LeftOut:
         rows = slice(*np.searchsorted(self.fold.typed_sites, (here.start, here.stop)).tolist())
         if not self.needed or rows.start == rows.stop:
             return replace(block, er2=er2)
-        dosages = self.dosages.rows(rows.start - self.core.start, rows.stop - self.core.start)  # [t, N, 2]
+        dosages = self._rows(rows.start - self.core.start, rows.stop - self.core.start)  # [t, N, 2]
         given = self.given[rows]
         er2 = correlation(self._counted(dosages), self._counted(given), block.typed)
         sites, samples = np.nonzero(given[..., 0] < 0)

@@ -56,7 +56,7 @@ def _on_chromosome(alleles: np.ndarray, cm: np.ndarray, queries: np.ndarray, thr
     if alleles.shape[1] <= candidates.EXACT:
         return left_out_dosages(alleles, cm, queries, none_left_out, threads=threads)
     dosage = np.empty(queries.shape, np.float64)
-    for start, first, last, stop in candidates.stretches(cm):
+    for start, first, last, stop in candidates.stretches(cm, alleles.shape[1]):
         part = slice(start, stop)
         parities = [np.arange(start, stop) % 2 == parity for parity in (0, 1)]
         seen = [np.where(hidden[:, None], np.int8(-1), queries[part]) for hidden in parities]

@@ -17,27 +17,32 @@ from ragimpute.retrieval.prefix_order import move
 from ragimpute.retrieval.selection import select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
-CANDIDATES = 1024  # states of a query in a larger one
+CANDIDATES = 768  # states of a query in a larger one (docs/scaling.md)
+MANY = 20_000  # haplotypes above which it gets MOST_CANDIDATES and LONG_MARGIN_CM
+MOST_CANDIDATES = 1024
 NEAR = 24  # neighbours of a query that count on each side in each of the two orders
 SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
 PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
-CORE_CM, MARGIN_CM = 4.0, 2.0  # candidates are chosen anew for each stretch: core, and what is looked at around it
+# candidates are chosen anew for each stretch: its core, and what is looked at on each side of it
+CORE_CM, MARGIN_CM, LONG_MARGIN_CM = 4.0, 1.0, 2.0
 
 
-def stretches(cm: np.ndarray) -> list[tuple[int, int, int, int]]:
+def stretches(cm: np.ndarray, n_haplotypes: int) -> list[tuple[int, int, int, int]]:
     """Cut typed sites at `cm` [T] into stretches of CORE_CM within margins: (start, first, last, stop) of each.
 
-    Sites start .. stop - 1 are looked at; the results of first .. last - 1 are kept.
+    The margins are those of a panel of so many haplotypes. Sites start .. stop - 1 are looked at; the results of
+    first .. last - 1 are kept.
     """
+    margin_cm = LONG_MARGIN_CM if n_haplotypes > MANY else MARGIN_CM
     number = max(1, int(np.ceil((cm[-1] - cm[0]) / CORE_CM)))
     inner_ends = np.linspace(cm[0], cm[-1], number + 1)[1:-1]
     bounds = np.searchsorted(cm, inner_ends).tolist()
     found = []
     for first, last in pairwise([0, *bounds, len(cm)]):
         if first < last:
-            start = int(np.searchsorted(cm, cm[first] - MARGIN_CM))
-            stop = int(np.searchsorted(cm, cm[last - 1] + MARGIN_CM, side="right"))
+            start = int(np.searchsorted(cm, cm[first] - margin_cm))
+            stop = int(np.searchsorted(cm, cm[last - 1] + margin_cm, side="right"))
             found.append((start, first, last, stop))
     return found
 
@@ -107,10 +112,11 @@ def _select(block, n_blocks, votes, excluded, lot, drawn, best):
 def choose_candidates(
     reference: np.ndarray, cm: np.ndarray, queries: np.ndarray, excluded: np.ndarray, threads: int = 1
 ) -> np.ndarray:
-    """The CANDIDATES haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.
+    """The C haplotypes [Q, C] int32, ascending, that stand nearest to each query over all typed sites.
 
     reference [T, H] uint8, cm [T], queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (haplotypes that a query may
-    not copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time.
+    not copy, -1 pads): none of these is chosen. PAIRS of a query and a haplotype are in memory at a time. C is
+    CANDIDATES, or MOST_CANDIDATES.
     """
     n_query = queries.shape[1]
     step = max(1, PAIRS // reference.shape[1])
@@ -134,7 +140,8 @@ def _choose(
     asked = np.zeros(len(cm), dtype=bool)
     asked[first_of_each] = True
     in_threads(_vote, threads, reference, asked, np.ascontiguousarray(queries.T), excluded, lot, votes)
-    n_best = min(CANDIDATES, n_hap - excluded.shape[1])
+    n_wanted = MOST_CANDIDATES if n_hap > MANY else CANDIDATES
+    n_best = min(n_wanted, n_hap - excluded.shape[1])
     best = np.empty((n_query, n_best), np.int32)
     in_threads(_select, threads, votes, excluded, lot, drawn, best)
     return best

@@ -17,9 +17,11 @@ class FoldNeighbours:
 
     neighbours: np.ndarray  # [2P, T, K] int16 or int32, haplotypes of the fold's reference
     features: np.ndarray  # [2P, T, K, F] float16, FEATURES of ragimpute.retrieval.neighbours
+    # [T, 2P] float64, dosages of the typed alleles, each as if it had not been observed; None where they are not known
+    left_out: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by the names that they have in a file of segments."""
+        """The arrays of training, by the names that they have in a file of segments."""
         return {"neighbours": self.neighbours, "features": self.features}
 
 
@@ -33,6 +35,7 @@ def retrieve_neighbours(fold: Fold, k: int, threads: int) -> FoldNeighbours:
     return FoldNeighbours(
         join_chromosomes([part.neighbours for part in parts], 1),
         join_chromosomes([part.features for part in parts], 1),
+        join_chromosomes([part.left_out for part in parts if part.left_out is not None], 0),
     )
 
 
@@ -42,8 +45,7 @@ def chromosome_neighbours(fold: Fold, samples: np.ndarray, k: int, threads: int)
     cm = fold.reference.sites.cm[fold.typed]
     queries = fold.observed[:, haplotype_index(samples)].astype(np.int8)
     excluded = np.repeat(fold.excluded_haplotypes(samples), 2, axis=0)
-    neighbours, features = find_neighbours(alleles, cm, queries, excluded, k, threads)
-    return FoldNeighbours(neighbours, features)
+    return FoldNeighbours(*find_neighbours(alleles, cm, queries, excluded, k, threads))
 
 
 def join_chromosomes(parts: list[np.ndarray], axis: int) -> np.ndarray:

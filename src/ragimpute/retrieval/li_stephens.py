@@ -140,6 +140,15 @@ def backward(excluded, switch, t, rows, emission, message, sent, product, invers
 
 
 @njit(fastmath=True, cache=True, inline="always")
+def weight_of_alt(packed, bit, product):
+    """Sum of `product` [H] over the haplotypes whose `bit` is set in `packed` [H] uint8."""
+    total, zero = np.float32(0.0), np.float32(0.0)
+    for h in range(len(packed)):
+        total += product[h] if packed[h] & bit else zero
+    return total
+
+
+@njit(fastmath=True, cache=True, inline="always")
 def _carried(alleles, near, far):
     """Sums of two rows [H] over the haplotypes that carry the allele."""
     here, there = np.float32(0.0), np.float32(0.0)
@@ -231,6 +240,11 @@ def left_out_dosages(
     """
     all_typed = np.ones(len(reference), dtype=bool)
     dosages = li_stephens_dosages(reference, cm, all_typed, queries, excluded, rate, error, threads)
+    return without_own_allele(dosages, queries, error)
+
+
+def without_own_allele(dosages: np.ndarray, queries: np.ndarray, error: float = ERROR) -> np.ndarray:
+    """`left_out_dosages` [T, Q] float64 from the posterior weights of ALT, `dosages` [T, Q], at typed sites."""
     weight = dosages.astype(np.float64).clip(0, 1)
     known = queries >= 0
     emission_of_alt = np.where(queries == 1, 1 - error, error)

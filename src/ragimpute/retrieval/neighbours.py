@@ -13,14 +13,17 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates, fast_math
-from ragimpute.retrieval.bits import pack_by_haplotype, pack_by_site
+from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_haplotype, pack_by_site
 from ragimpute.retrieval.li_stephens import (
     ERROR,
+    PLAIN_RATE,
     backward,
     fill_starts,
     forward,
     segment_length,
     switch_probability,
+    weight_of_alt,
+    without_own_allele,
 )
 from ragimpute.retrieval.mismatches import fill_query_bits, move_to
 from ragimpute.retrieval.selection import query_lot, select_best, site_lot
@@ -34,6 +37,7 @@ FEATURES = (
     "log_left_one_mismatch",
     "log_right_one_mismatch",
 )
+PLAIN = RATES.index(PLAIN_RATE)
 MIN_CM = 1e-3  # added to lengths before the logarithm: shorter matches are all alike
 MIN_POSTERIOR = 1e-6  # likewise for posteriors
 
@@ -74,7 +78,8 @@ def _fill_states(packed, states, reference):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves
+    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves,
+    of_alt,
 ):  # fmt: skip
     n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else packed.shape[1]
     reference = np.empty((len(packed), n_hap), np.uint8) if chosen_states.size else packed
@@ -106,6 +111,8 @@ def _retrieve(
                 forward(reference, queries[q], excluded[q], switch, error, t - i, t + 1, starts[s], emission, table)
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
             _fill_scores(product, inverse, score)
+            row, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+            of_alt[q, t] = weight_of_alt(row, bit, product[PLAIN]) * inverse[PLAIN]
             chosen = neighbours[q, t]
             # half of the last site's k-th value: one less in the exponent
             floor = select_best(ranked, k, floor, candidates, ranks, chosen, site_lot(lot, t)) - HALVE
@@ -136,39 +143,43 @@ def find_neighbours(
     excluded: np.ndarray,
     k: int,
     threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Retrieve neighbours of Q query haplotypes among H reference haplotypes, at T typed sites.
 
     reference [T, H] uint8, cm [T] float64, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (reference
     haplotypes that a query may not copy, its own among them; -1 pads).
     Returns neighbours [Q, T, k'] int16 (int32 above 32,767 haplotypes) and features [Q, T, k', F] float16,
-    where k' <= k is what every query can have.
+    where k' <= k is what every query can have; and dosages [T, Q] float64 of the typed alleles, each as if that one had
+    not been observed (`li_stephens.left_out_dosages`, of the same haplotypes that neighbours are chosen from).
     """
     n_typed, n_hap = reference.shape
     n_excluded = (excluded >= 0).sum(axis=1)  # [Q]
     k = min(k, n_hap - int(n_excluded.max()))
     n_query = queries.shape[1]
     index_type = np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32
-    neighbours = np.empty((n_query, n_typed, k), index_type)
-    features = np.empty((n_query, n_typed, k, len(FEATURES)), np.float16)
+
+    def room(n_sites: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Neighbours, features, and posterior weights of ALT [Q, n_sites] float32, to be filled."""
+        found = np.empty((n_query, n_sites, k), index_type)
+        return found, np.empty((*found.shape, len(FEATURES)), np.float16), np.empty(found.shape[:2], np.float32)
+
+    neighbours, features, of_alt = results = room(n_typed)
     if n_hap <= candidates.EXACT:
-        _fill(reference, None, cm, queries, excluded, neighbours, features, threads)
-        return neighbours, features
+        _fill(reference, None, cm, queries, excluded, results, threads)
+        return neighbours, features, without_own_allele(of_alt.T, queries)
     none = np.full_like(excluded, -1)  # haplotypes that a query may not copy are no candidates
-    stretches = candidates.stretches(cm)
+    stretches = candidates.stretches(cm, n_hap)
     for start, first, last, stop in stretches:
         part = slice(start, stop)
         states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
         if len(stretches) == 1:
-            _fill(reference, states, cm, queries, none, neighbours, features, threads)
+            _fill(reference, states, cm, queries, none, results, threads)
             break
-        near = np.empty((n_query, stop - start, k), neighbours.dtype)
-        described = np.empty((n_query, stop - start, k, len(FEATURES)), features.dtype)
-        _fill(reference[part], states, cm[part], queries[part], none, near, described, threads)
-        core = slice(first - start, last - start)
-        neighbours[:, first:last] = near[:, core]
-        features[:, first:last] = described[:, core]
-    return neighbours, features
+        local = room(stop - start)
+        _fill(reference[part], states, cm[part], queries[part], none, local, threads)
+        for whole, there in zip(results, local, strict=True):
+            whole[:, first:last] = there[:, first - start : last - start]
+    return neighbours, features, without_own_allele(of_alt.T, queries)
 
 
 def _fill(
@@ -177,11 +188,14 @@ def _fill(
     cm: np.ndarray,
     queries: np.ndarray,
     excluded: np.ndarray,
-    neighbours: np.ndarray,
-    features: np.ndarray,
+    results: tuple[np.ndarray, np.ndarray, np.ndarray],
     threads: int,
 ) -> None:
-    """Fill `neighbours` and `features`; `states` [Q, C] int32: the haplotypes that each query may copy, None: all."""
+    """Fill `results`: neighbours, features, posterior weights of ALT.
+
+    `states` [Q, C] int32: the haplotypes that each query may copy, None: all.
+    """
+    neighbours, features, of_alt = results
     n_query, n_typed, _ = neighbours.shape
     if states is None:
         states = np.empty((0, 0), np.int32)
@@ -203,4 +217,5 @@ def _fill(
         segment_length(n_typed),
         neighbours,
         halves,
+        of_alt,
     )

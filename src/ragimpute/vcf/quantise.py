@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 UNIT = 1000
 
@@ -30,25 +31,30 @@ def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:
     `both` is moved into [max(0, a + b - 1), min(a, b)], the Fréchet bounds of two marginals. Raises ValueError for NaN
     or values outside [0, 1].
     """
-    if not (hds.min(initial=0) >= -1e-4 and hds.max(initial=0) <= 1 + 1e-4):  # also false for NaN
-        raise ValueError("haplotype dosages must lie in [0, 1]")
-    if not np.isfinite(both).all():
-        raise ValueError("genotype probabilities must be finite")
-    marginal = _thousandths(hds, 0, UNIT)
-    a = marginal[..., 0]
-    b = marginal[..., 1]
-    joint = _thousandths(both, -1, UNIT + 1)
-    least = np.maximum(0, a + b - UNIT)
-    most = np.minimum(a, b)
-    joint_within = np.clip(joint, least, most)
-    return Quantised(a, b, joint_within)
+    shape = both.shape
+    a, b, joint = (np.empty(shape, np.int16) for _ in range(3))
+    if not _fill(hds, both, a, b, joint):
+        raise ValueError("haplotype dosages must lie in [0, 1], and genotype probabilities must be finite")
+    return Quantised(a, b, joint)
 
 
-def _thousandths(probabilities: np.ndarray, lowest: int, highest: int) -> np.ndarray:
-    """Rounded thousandths int16 of float32 probabilities, moved into [lowest, highest]."""
-    rounded = np.rint(probabilities * np.float32(UNIT))
-    within = np.clip(rounded, lowest, highest)
-    return within.astype(np.int16)
+@njit(cache=True, nogil=True)
+def _fill(hds, both, a, b, joint):
+    """Fill a, b and joint [S, N] int16; False when a value is out of bounds."""
+    unit, room = np.float32(UNIT), np.float32(1e-4)
+    fine = True
+    for site in range(both.shape[0]):
+        for sample in range(both.shape[1]):
+            first, second, two = hds[site, sample, 0], hds[site, sample, 1], both[site, sample]
+            fine &= (first >= -room) & (first <= 1 + room) & (second >= -room) & (second <= 1 + room)  # False for NaN
+            fine &= np.abs(two) < np.float32(np.inf)
+            x = np.int32(min(max(np.rint(first * unit), np.float32(0)), unit))
+            y = np.int32(min(max(np.rint(second * unit), np.float32(0)), unit))
+            z = np.int32(min(max(np.rint(two * unit), np.float32(-1)), unit + np.float32(1)))
+            a[site, sample] = x
+            b[site, sample] = y
+            joint[site, sample] = min(max(z, max(np.int32(0), x + y - np.int32(UNIT))), min(x, y))
+    return fine
 
 
 def each_haplotype(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
@@ -71,10 +77,23 @@ def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -
     Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
     same frequency.
     """
-    thousandths = each_haplotype(a, b, ploidy)
-    haplotypes = thousandths.astype(np.float64) / UNIT
-    mean = haplotypes.mean(axis=1)
-    variance = ((haplotypes - mean[:, None]) ** 2).mean(axis=1)
+    haplotypes = each_haplotype(a, b, ploidy)
+    number = haplotypes.shape[1]
+    total, squares = np.empty(len(a), np.int64), np.empty(len(a), np.int64)
+    _fill_sums(haplotypes, total, squares)
+    mean = total / (UNIT * number)
+    variance = (number * squares - total**2) / (UNIT * number) ** 2
     expected = mean * (1 - mean)
-    r2 = np.zeros_like(mean)
-    return np.divide(variance, expected, out=r2, where=expected > 0)
+    return np.divide(variance, expected, out=np.zeros_like(mean), where=expected > 0)
+
+
+@njit(cache=True, nogil=True)
+def _fill_sums(values, total, squares):
+    """The sums of values [S, H] int16 and of their squares, exact."""
+    for site in range(len(values)):
+        one, two = np.int64(0), np.int64(0)
+        for h in range(values.shape[1]):
+            value = np.int64(values[site, h])
+            one += value
+            two += value * value
+        total[site], squares[site] = one, two
