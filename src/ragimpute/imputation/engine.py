@@ -16,7 +16,6 @@ from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
 from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window, windows
-from ragimpute.retrieval import candidates
 from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import TargetGenotypes
@@ -180,8 +179,8 @@ class _LeftOut:
     given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8, the haplotypes of each sample
     that count in ER2; None: all samples have two. A single sample has no ER2. `dosages` and `of_incomplete` are open
     while this is used. What retrieval says of a sample rests on all its alleles, also on those that phasing filled in
-    from the typed ones; samples with such alleles are left out anew, without them. So are all samples of a large panel,
-    where an allele has had a part in the choice of the candidates that would be asked for it.
+    from the typed ones; samples with such alleles are left out anew, without them. In a large panel an allele
+    has had a part in the choice of the candidates that are asked for it: docs/scaling.md says by how much ER2 is too high.
     """
 
     def __init__(
@@ -198,9 +197,7 @@ class _LeftOut:
         # rows of the typed sites in the core: only these are kept
         self.core = slice(*np.searchsorted(fold.typed_sites, (window.core.start, window.core.stop)).tolist())
         n_typed, n_samples = given.shape[:2]
-        lacks_some = (given < 0).any(axis=(0, 2))
-        lacks_some |= fold.reference.n_haplotypes > candidates.EXACT
-        self.incomplete = np.flatnonzero(lacks_some)
+        self.incomplete = np.flatnonzero((given < 0).any(axis=(0, 2)))
         step = max(1, work.left_out_alleles // (2 * n_typed))
         self.parts = [self.incomplete[start : start + step] for start in range(0, len(self.incomplete), step)]
         self.dosages = SampleBatches(n_batches, folder)
