@@ -179,8 +179,8 @@ class _LeftOut:
     given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8, the haplotypes of each sample
     that count in ER2; None: all samples have two. A single sample has no ER2. `dosages` and `of_incomplete` are open
     while this is used. What retrieval says of a sample rests on all its alleles, also on those that phasing filled in
-    from the typed ones; samples with such alleles are left out anew, without them. In a large panel an allele
-    has had a part in the choice of the candidates that are asked for it: docs/scaling.md says by how much ER2 is too high.
+    from the typed ones; samples with such alleles are left out anew, without them. In a large panel an allele has had a
+    part in the choice of the candidates that are asked for it: docs/scaling.md says by how much ER2 is too high.
     """
 
     def __init__(
