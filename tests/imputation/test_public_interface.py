@@ -39,7 +39,7 @@ def test_all_names_are_there_even_after_their_modules_were_imported():
     """`check` is a package of this name, too."""
     from ragimpute.check import all_checks
 
-    assert {"impute", "check", "explain", "read_panel"} <= set(ragimpute.__all__) == set(dir(ragimpute))
+    assert {"impute", "check", "explain", "read_panel", "score"} <= set(ragimpute.__all__) == set(dir(ragimpute))
     assert all(callable(getattr(ragimpute, name)) for name in ragimpute.__all__ if name != "__version__")
     assert callable(all_checks.check_inputs)
     with pytest.raises(AttributeError, match="no attribute 'imputed'"):
@@ -139,7 +139,7 @@ def corner(tmp_path, monkeypatch):
     cut.mkdir(parents=True)
     listed = subprocess.run(["bcftools", "query", "-l", example / "targets.vcf.gz"], capture_output=True, text=True)
     samples = ",".join(listed.stdout.split()[:N_CORNER])
-    for name, options in (("reference", []), ("targets", ["--samples", samples])):
+    for name, options in (("reference", []), ("targets", ["--samples", samples]), ("truth", ["--samples", samples])):
         file = f"{name}.vcf.gz"
         view = ["bcftools", "view", "--regions", CORNER, *options, "--output", cut / file, example / file]
         subprocess.run(view, check=True)
@@ -160,5 +160,6 @@ def test_the_page_s_blocks_run_in_order(corner, capsys):
     np.testing.assert_allclose(names["written"].dosages, names["result"].dosages, atol=1e-6)
     np.testing.assert_allclose(names["table"].groupby("haplotype")["weight"].sum(), 1, atol=1e-4)
     assert names["panel"].alleles.shape == (len(names["result"].sites), 600)
+    assert names["r2"].loc["common", "value"] > 0.9
     shown = [f"`{name}`" for name in ("samples", "sites", "dosages", "haplotype_dosages", "typed")]
     assert all(name in PAGE for name in shown)
