@@ -106,7 +106,7 @@ def assert_equal_files(one: Study, other: Study) -> None:
     """All compared files, byte for byte."""
     left, right = one.compared_files(), other.compared_files()
     assert len(left) > 40
-    assert left.keys() == right.keys()
+    assert left.keys() == right.keys(), sorted(map(str, left.keys() ^ right.keys()))
     assert [str(name) for name in left if left[name] != right[name]] == []
 
 
