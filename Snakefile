@@ -50,6 +50,8 @@ onstart:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/common/inputs.smk"
+include: "workflow/common/options.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/panel.smk"
