@@ -10,10 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from ragimpute import artefacts
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.network_dosages import network_dosages
+from ragimpute.models import pretrained
 from ragimpute.models.contract import Segments
 from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import load_fold
@@ -179,6 +181,32 @@ def test_validation_samples_in_the_targets_state_go_through_training(files, tiny
     for others in ((), ("--validation", files_of["other"])):
         with pytest.raises(InputError, match="made for another validation"):
             train(*others)
+
+
+def test_pretrained_weights_are_chosen_for_the_chromosome_and_keep_the_trained_temperature(files, tiny_panel):
+    """The model holds those that its training set had, which have seen chr20:1-4 Mb; the panel lies there."""
+    phased = read_genotypes(files / "phased.vcf.gz", tiny_panel.sites)
+    several_phasings.save_phasings(files / "alone", files / "phased.vcf.gz", [phased])
+    study = ("--panel", files / "panel", "--roles", files / "roles.tsv", "--typed", files / "typed.tsv")
+    unseen = pretrained.FOLDER / "copy_rag_without_chr20.safetensors"
+    assert pretrained.choose_weights(tiny_panel.sites.extents(), 44) == unseen
+    imputed = {}
+    models = {
+        "of a row": (pretrained.DEFAULT, "pretrained"),
+        "unseen": (unseen, "scratch"),
+        "seen": (pretrained.DEFAULT, "x"),
+    }
+    for name, (weights, kind) in models.items():
+        artefact = artefacts.load(weights, pretrained.KIND)
+        metadata = {**artefact.metadata, "weights": kind, pretrained.TEMPERATURE: "2"}
+        artefacts.save(files / name, pretrained.KIND, artefact.arrays, metadata)
+        out = files / f"{name}.vcf.gz"
+        call(
+            *("predict", *study, "--phasings", files / "alone", "--model", files / name, "--calibrate"),
+            *("--device", "cpu", "--out", out),
+        )
+        imputed[name] = out.read_bytes()
+    assert imputed["of a row"] == imputed["unseen"] != imputed["seen"]
 
 
 def test_segments_of_another_mask_are_refused(files, tiny_panel, tiny_typed):

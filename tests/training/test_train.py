@@ -11,6 +11,7 @@ from ragimpute.errors import InputError
 from ragimpute.models import architecture, pretrained, segments
 from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.roles import write_roles
+from ragimpute.retrieval import candidates
 from ragimpute.retrieval.segments_file import KIND, retrieve_segments
 from ragimpute.targets.mask import write_typed
 from ragimpute.training.fold_segments import FoldSegments
@@ -97,12 +98,28 @@ def test_files_give_the_same_weights_and_history(trained, tiny_panel, tiny_typed
 def test_pretrained_weights_are_taken_as_they_are_and_fine_tuned_ones_move(samples):
     as_they_are = train_network(replace(REQUEST, weights="pretrained"), replace(samples, train=[]), {}, log=quiet)
     n_haplotypes = samples.panel.alleles.shape[1]
-    path = pretrained.choose_weights(samples.panel.sites, n_haplotypes)
+    path = pretrained.choose_weights(samples.panel.sites.extents(), n_haplotypes)
     weights = artefacts.load(path, pretrained.KIND)
     assert all(np.array_equal(weights.arrays[name], array) for name, array in as_they_are.weights.items())
     assert as_they_are.metadata["pretrained_sha256"] == artefacts.file_digest(path)
     fine_tuned = train_network(replace(REQUEST, weights="fine_tuned"), samples, {}, log=quiet)
     assert any(not np.array_equal(weights.arrays[name], array) for name, array in fine_tuned.weights.items())
+
+
+def test_weights_are_chosen_for_the_reference_samples_and_all_that_is_imputed(samples, monkeypatch):
+    """A panel that is large with its held-out samples and not without them, and a chromosome it was not cut from."""
+    roles = [replace(sample, role="reference" if i < 3 else "target") for i, sample in enumerate(samples.samples)]
+    fewer = replace(samples, samples=roles)
+    assert fewer.n_haplotypes() == 6
+    monkeypatch.setattr(candidates, "EXACT", 6)
+    assert pretrained.choose_weights({"1": (1, 9)}, fewer.n_haplotypes()) == pretrained.DEFAULT
+    assert fewer.extents() == samples.panel.sites.extents()
+    request = replace(REQUEST, weights="fine_tuned")
+    one_step = replace(request, training={**REQUEST.training, "steps_per_epoch": 1})
+    for imputed, name in ({"1": (1, 9)}, "copy_rag"), ({"1": (1, 9), "20": (1, 9_000_000)}, "copy_rag_without_chr20"):
+        tuned = train_network(one_step, replace(fewer, imputed=imputed), {}, log=quiet)
+        weights = pretrained.FOLDER / f"{name}.safetensors"
+        assert tuned.metadata["pretrained_sha256"] == artefacts.file_digest(weights)
 
 
 def test_what_is_asked_for_is_judged_before_anything_is_read(tmp_path):

@@ -13,6 +13,7 @@ from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import load_fold
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.roles import read_roles, reference_samples, write_roles
+from ragimpute.panel.site_tables import read_extents
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval.segments_file import retrieve_segments
 from ragimpute.targets.mask import read_typed, write_typed
@@ -57,7 +58,7 @@ def genome(tmp_path: Path) -> tuple[list[ChromosomeInputs], Path, list[Panel]]:
 
 
 def outputs(folder: Path) -> TrainingSetOutputs:
-    names = ("panel.safetensors", "roles.tsv", "typed.tsv", "targets.vcf.gz", "map.map")
+    names = ("panel.safetensors", "roles.tsv", "typed.tsv", "targets.vcf.gz", "map.map", "chromosomes.tsv")
     return TrainingSetOutputs(*(folder / "training" / name for name in names))
 
 
@@ -70,6 +71,8 @@ def test_all_fits_and_is_taken(genome, tmp_path: Path) -> None:
     assert np.array_equal(panel.alleles[:], np.concatenate([one.alleles[:] for one in whole]))
     assert read_typed(out.typed, panel.sites).sum() == 90
     assert read_roles(out.roles).equals(read_roles(roles))
+    ends = {str(one.sites.chrom[0]): (int(one.sites.pos[0]), int(one.sites.pos[-1])) for one in whole}
+    assert read_extents(out.chromosomes) == ends
     located = GeneticMap.read(out.genetic_map).locate(panel.sites)
     assert np.allclose(located.cm, panel.sites.cm)
 

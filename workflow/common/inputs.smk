@@ -68,6 +68,14 @@ def training_map(wildcards):
     return settings["genetic_map"] or []
 
 
+def fine_tuned_chromosomes(wildcards):
+    """What a network will impute that starts from pretrained weights and is trained on some of the panel; or nothing."""
+    starts_from_others = wildcards.weights == ".fine_tuned"
+    if starts_from_others and is_split(panel_settings(wildcards)):
+        return f"results/masks/{wildcards.mask}/training/chromosomes.tsv"
+    return []
+
+
 def panel_input(key):
     """Input function: the file that the panel's entry gives under `key`, or nothing."""
 

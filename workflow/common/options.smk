@@ -131,9 +131,13 @@ def training_segments(wildcards):
     return [f"{folder}/{fold}.safetensors" for fold in FOLDS]
 
 
-def pretrained_files(wildcards):
-    """All files of pretrained weights, of which `train` chooses one by the panel; none where it starts from scratch."""
-    return sorted(PRETRAINED_FOLDER.glob("*.safetensors")) if wildcards.weights else []
+def pretrained_files(*kinds):
+    """Input function: all files of pretrained weights, of which the command chooses one, for weights of these kinds."""
+    return lambda wildcards: (
+        sorted(PRETRAINED_FOLDER.glob("*.safetensors"))
+        if wildcards.weights in kinds
+        else []
+    )
 
 
 def weights_option(wildcards):

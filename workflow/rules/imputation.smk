@@ -6,6 +6,7 @@ rule predict:
         typed="results/masks/{mask}{part}/typed.tsv",
         phasings="results/masks/{mask}{part}/phasings.safetensors",
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
+        pretrained=pretrained_files(".pretrained"),
     output:
         vcf=unless_kept(
             "imputed",

@@ -12,6 +12,7 @@ rule training_set:
         typed="results/masks/{mask}/training/typed.tsv",
         targets="results/masks/{mask}/training/targets.vcf.gz",
         map="results/masks/{mask}/training/genetic_map.map",
+        chromosomes="results/masks/{mask}/training/chromosomes.tsv",
     log:
         "results/logs/training_set/{mask}.log",
     benchmark:
@@ -35,7 +36,7 @@ rule training_set:
         "ragimpute training-set {params.panels:q} --roles {input.roles:q} {params.typed:q} {params.targets:q}"
         " --segments-mb {params.segments_mb:q} --seed {params.seed:q} --out-panel {output.panel:q}"
         " --out-roles {output.roles:q} --out-typed {output.typed:q} --out-typed-genotypes {output.targets:q}"
-        " --out-map {output.map:q} > {log:q} 2>&1"
+        " --out-map {output.map:q} --out-chromosomes {output.chromosomes:q} > {log:q} 2>&1"
 
 
 # The loss and the settings are parameters, so that a change of one loss trains that loss alone again. The checkpoint is
@@ -49,7 +50,8 @@ rule train:
         segments=training_segments,
         validation_segments=f"results/segments/{RETRIEVAL}/validation.safetensors",
         validation="results/masks/{mask}/validation.vcf.gz",
-        pretrained=pretrained_files,
+        pretrained=pretrained_files(".pretrained", ".fine_tuned"),
+        chromosomes=fine_tuned_chromosomes,
     output:
         model="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.safetensors",
         history="results/models/{mask}/{architecture}.{loss}{weights}/seed{seed}.history.tsv",
@@ -73,6 +75,7 @@ rule train:
         loss=loss_json,
         training=training_json,
         weights=weights_option,
+        chromosomes=given("--chromosomes", "chromosomes"),
         device=CONFIG["device"],
         checkpoint=lambda wildcards, output: str(
             Path(output.model).with_suffix(".checkpoint")
@@ -81,6 +84,6 @@ rule train:
         "on_gpus {resources.gpu:q} ragimpute train --panel {input.panel:q} --roles {input.roles:q} --typed {input.typed:q}"
         " {params.segments:q} --validation-segments {input.validation_segments:q}"
         " --validation {input.validation:q}"
-        " --architecture {wildcards.architecture:q} {params.weights:q} --loss-name {params.loss_name:q} --loss {params.loss:q}"
+        " --architecture {wildcards.architecture:q} {params.weights:q} {params.chromosomes:q} --loss-name {params.loss_name:q} --loss {params.loss:q}"
         " --training {params.training:q} --seed {wildcards.seed:q} --device {params.device:q} --threads {threads}"
         " --checkpoint {params.checkpoint:q} --out {output.model:q} --history {output.history:q} > {log:q} 2>&1"

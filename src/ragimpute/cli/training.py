@@ -72,6 +72,7 @@ class JsonMapping(click.ParamType):
 @click.option("--out-typed", type=OUT, required=True, help="Its typed sites, TSV.")
 @click.option("--out-typed-genotypes", type=OUT, required=True, help="The targets at these, VCF.gz.")
 @click.option("--out-map", type=OUT, required=True, help="Its genetic map, PLINK layout.")
+@click.option("--out-chromosomes", type=OUT, required=True, help="First and last position of all chromosomes, TSV.")
 def training_set_command(
     panels: tuple[Path, ...],
     roles: Path,
@@ -84,6 +85,7 @@ def training_set_command(
     out_typed: Path,
     out_typed_genotypes: Path,
     out_map: Path,
+    out_chromosomes: Path,
 ) -> None:
     """Cut stretches of all chromosomes, and choose samples, to train one network for a genome on.
 
@@ -98,7 +100,7 @@ def training_set_command(
         )
     files = zip(panels, typed, typed_genotypes, strict=True)
     inputs = [ChromosomeInputs(*of_chromosome) for of_chromosome in files]
-    outputs = TrainingSetOutputs(out_panel, out_roles, out_typed, out_typed_genotypes, out_map)
+    outputs = TrainingSetOutputs(out_panel, out_roles, out_typed, out_typed_genotypes, out_map, out_chromosomes)
     make_training_set(inputs, roles, outputs, segments_mb=segments_mb, seed=seed)
 
 
@@ -119,6 +121,11 @@ def training_set_command(
     show_default=True,
     help="Start from random weights; take the pretrained ones as they are; or train those further.",
 )
+@click.option(
+    "--chromosomes",
+    type=FILE,
+    help="From `training-set`, for fine_tuned: it starts from pretrained weights that have seen none of these.",
+)
 @click.option("--loss-name", required=True, help="Name of the loss, for the model's metadata.")
 @click.option("--loss", type=JsonMapping(), required=True, help='Weights, as JSON: {"hap": 0.3, "genotype": 0.4, ...}.')
 @click.option("--training", type=JsonMapping(), default="{}", help="Training settings, as JSON.")
@@ -137,6 +144,7 @@ def train_command(
     validation: Path | None,
     architecture: str,
     weights: str,
+    chromosomes: Path | None,
     loss_name: str,
     loss: dict[str, Any],
     training: dict[str, Any],
@@ -183,6 +191,7 @@ def train_command(
         model=out,
         history=history,
         checkpoint=checkpoint,
+        imputed=chromosomes,
     )
     try:
         train_from_files(request, files, log=_to_standard_error)

@@ -112,14 +112,19 @@ class TorchBackEnd:
         return network_dosages(self.model, data, fold, self.device, temperature=self.temperature)
 
 
-def load_back_end(path: Path, device: str, threads: int, calibrated: bool = False) -> BackEnd:
+def load_back_end(
+    path: Path, device: str, threads: int, calibrated: bool = False, weights: Path | None = None
+) -> BackEnd:
     """The network at `path` on `device` (auto, cpu or cuda); `calibrated`, at the temperature that the file holds.
 
+    `weights`: a file whose weights replace those at `path`.
     Raises InputError when the file is not a model that fits this version, holds no temperature and one is asked for, or
     cuda is asked for and absent.
     """
+    asked_for = artefacts.load(path, pretrained.KIND)
+    temperature = _temperature(path, asked_for.metadata) if calibrated else 1.0
+    path = weights or path
     artefact = artefacts.load(path, pretrained.KIND)
-    temperature = _temperature(path, artefact.metadata) if calibrated else 1.0
     size = artefact.metadata.get("size", "")
     no_gpu = device == "cpu" or (device == "auto" and not has_gpu())
     if no_gpu and artefact.metadata.get("architecture") == site_inputs.NAME and size in site_inputs.SIZES:

@@ -188,7 +188,7 @@ def match_targets(
     from ragimpute.imputation import back_ends
 
     region = None if inputs.region is None else Region.parse(inputs.region)
-    model = inputs.model or pretrained.choose_weights(panel.sites, panel.n_haplotypes)
+    model = inputs.model or pretrained.choose_weights(panel.sites.extents(), panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
     chosen = chosen or ChosenRecords()

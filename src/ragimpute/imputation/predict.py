@@ -3,9 +3,11 @@
 import logging
 from pathlib import Path
 
+from ragimpute import artefacts
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.result_files import write_imputation
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.models import pretrained
 from ragimpute.panel.roles import read_roles, reference_samples, target_samples
 from ragimpute.panel.store import Panel
 from ragimpute.targets.mask import read_typed
@@ -31,14 +33,25 @@ def predict_targets(
 
     Arguments are files of `ragimpute read-panel`, `assign-roles`, `mask`, `phase` and `train`. `calibrated`: the
     genotype logits are divided by the temperature that the model holds.
+    A model that holds pretrained weights as they are imputes with those that have not seen this panel, which may be a
+    chromosome of many: the weights that `ragimpute impute` takes.
     Raises InputError when a file is unusable, or not of the panel, roles and typed sites.
     """
-    imputer = back_ends.load_back_end(model, device, threads, calibrated)
-    logger.info("%s", imputer.describe())
     whole = Panel.load(panel)
     samples = read_roles(roles)
     is_typed = read_typed(typed, whole.sites)
     several = load_phasings(phasings, target_samples(samples), is_typed)
     reference = whole.of_samples(reference_samples(samples))
     del whole
+    weights = _weights_for(model, reference)
+    imputer = back_ends.load_back_end(model, device, threads, calibrated, weights)
+    logger.info("%s; weights %s", imputer.describe(), weights.name)
     write_imputation(out, reference, several, imputer, threads=threads, work=work)
+
+
+def _weights_for(model: Path, reference: Panel) -> Path:
+    """The file whose weights impute from `reference`: `model`, or one of the pretrained files where it holds such."""
+    metadata = artefacts.load(model, pretrained.KIND).metadata
+    if metadata.get("weights") != "pretrained":
+        return model
+    return pretrained.choose_weights(reference.sites.extents(), reference.n_haplotypes)

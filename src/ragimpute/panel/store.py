@@ -1,7 +1,7 @@
 """The reference panel, in memory or on disk: sites, samples and their phased alleles."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +16,7 @@ from ragimpute.panel.text_column import TextColumn
 
 KIND = "panel"
 TEXT_COLUMNS = ("chrom", "id", "ref", "alt")
+Extents = Mapping[str, tuple[int, int]]  # the first and the last position of each chromosome, by its name
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Sites:
     def chromosomes(self) -> list[str]:
         """The names of the chromosomes, each once, in the order of the sites."""
         return list(dict.fromkeys(self.chrom.tolist()))
+
+    def extents(self) -> Extents:
+        """The first and the last position of each chromosome."""
+        bounds = chromosome_bounds(self.chrom) if len(self) else []
+        return {str(self.chrom[start]): (int(self.pos[start]), int(self.pos[stop - 1])) for start, stop in bounds}
 
     def take(self, index: np.ndarray | slice) -> "Sites":
         """The sites at `index` (integers, a boolean mask or a slice), in that order."""

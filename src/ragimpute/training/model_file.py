@@ -1,6 +1,5 @@
 """Models in files: a network's weights with the metadata that says which network it is."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,8 +9,7 @@ from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.models import architecture as find_architecture
 from ragimpute.models import pretrained
-from ragimpute.panel.folds import SampleRole
-from ragimpute.panel.store import Panel
+from ragimpute.panel.store import Extents
 
 
 def load_model(path: Path) -> tuple[nn.Module, dict[str, str]]:
@@ -35,9 +33,8 @@ def load_weights(model: nn.Module, path: Path, artefact: artefacts.Artefact) -> 
         raise InputError(f"{path}: the weights do not fit this version of the network: {error}") from None
 
 
-def load_pretrained(model: nn.Module, panel: Panel, samples: Sequence[SampleRole]) -> str:
-    """Load the pretrained weights for the reference samples of `panel` into `model`; returns their file's SHA-256."""
-    n_reference = sum(sample.role == "reference" for sample in samples)
-    path = pretrained.choose_weights(panel.sites, 2 * n_reference)
+def load_pretrained(model: nn.Module, extents: Extents, n_haplotypes: int) -> str:
+    """Load the pretrained weights into `model` that `choose_weights` names; returns their file's SHA-256."""
+    path = pretrained.choose_weights(extents, n_haplotypes)
     load_weights(model, path, artefacts.load(path, pretrained.KIND))
     return artefacts.file_digest(path)

@@ -18,7 +18,8 @@ from ragimpute.models.contract import FoldData
 from ragimpute.panel.allele_counts import count_alleles
 from ragimpute.panel.cohort import Cohort
 from ragimpute.panel.folds import SampleRole
-from ragimpute.panel.store import Panel
+from ragimpute.panel.site_tables import read_extents
+from ragimpute.panel.store import Extents, Panel
 from ragimpute.study.code_digest import digest, of_other_architectures
 from ragimpute.training import probe, temperature
 from ragimpute.training.device import choose_device, describe
@@ -78,6 +79,17 @@ class TrainingSamples:
     samples: Sequence[SampleRole]
     train: Sequence[FoldSegments]  # the study's mask first, then random masks; none for weights taken as they are
     validation: FoldSegments
+    imputed: Extents | None = None  # of what the network will impute; None: of `panel`
+
+    def extents(self) -> Extents:
+        """The chromosomes that pretrained weights are chosen for."""
+        return self.panel.sites.extents() if self.imputed is None else self.imputed
+
+    def n_haplotypes(self) -> int:
+        """How many haplotypes the reference samples have."""
+        names = {sample.sample for sample in self.samples if sample.role == "reference"}
+        is_reference = np.array([name in names for name in self.panel.samples])
+        return len(self.panel.haplotypes_of(np.flatnonzero(is_reference)))
 
     def strata(self) -> SiteStrata:
         """Minor allele and frequency class of each site, counted in the reference of the training folds."""
@@ -98,6 +110,7 @@ class TrainingFiles:
     model: Path
     history: Path
     checkpoint: Path | None = None
+    imputed: Path | None = None  # the chromosomes that the network will impute, of `training-set`; None: the panel's
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,8 @@ def train_from_files(request: TrainingRequest, files: TrainingFiles, log: Log = 
     validation = load_fold_segments(
         files.validation_segments, cohort, request.architecture, size, ("validation",), files.validation
     )
-    samples = TrainingSamples(cohort.panel, cohort.samples, train, validation)
+    imputed = None if files.imputed is None else read_extents(files.imputed)
+    samples = TrainingSamples(cohort.panel, cohort.samples, train, validation, imputed)
     result = train_network(request, samples, cohort.provenance(files.validation), files.checkpoint, log)
     if result is None:
         return
@@ -156,7 +170,7 @@ def train_network(
     metadata = {**request.metadata(), **provenance}
     model = find_architecture(request.architecture).build(settings.size, request.seed)
     if request.weights != "scratch":
-        metadata["pretrained_sha256"] = load_pretrained(model, samples.panel, samples.samples)
+        metadata["pretrained_sha256"] = load_pretrained(model, samples.extents(), samples.n_haplotypes())
     with joined_processes(device) as processes:
         first = processes.rank == 0
         depends_on = {

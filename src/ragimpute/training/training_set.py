@@ -17,7 +17,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.panel.roles import COPIED, read_roles, target_samples, write_roles
-from ragimpute.panel.site_tables import SITE_COLUMNS
+from ragimpute.panel.site_tables import SITE_COLUMNS, write_extents
 from ragimpute.panel.store import Panel, join_sites
 from ragimpute.retrieval.fold_neighbours import NEIGHBOURS
 from ragimpute.retrieval.neighbours import FEATURES
@@ -55,6 +55,7 @@ class TrainingSetOutputs:
     typed: Path  # TSV
     typed_genotypes: Path  # VCF.gz
     genetic_map: Path  # in PLINK layout
+    chromosomes: Path  # TSV; all chromosomes, those that nothing was cut from among them
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ def make_training_set(
         raise InputError("the training set has no typed site; raise training.segments_mb")
     chosen_roles = limit_folds(samples, contents)
     _write(parts, chosen_roles, outputs)
+    extents: dict[str, tuple[int, int]] = {}
+    for chromosome in chromosomes:
+        extents |= chromosome.panel.sites.extents()
+    write_extents(outputs.chromosomes, extents)
     length = sum(last - first for first, last in stretches.values())
     logger.info(
         "training set: %.1f cM of %d of %d chromosomes, %d samples of fold train, %d of fold validation",
