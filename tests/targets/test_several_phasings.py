@@ -44,7 +44,7 @@ def fold_of(reference: Panel, *alleles: np.ndarray) -> Fold:
     engine = Engine(
         reference, [targets_of(phasing) for phasing in alleles], back_ends.load_back_end(DEFAULT, "cpu", 1), WorkSize()
     )
-    [window] = engine.windows()
+    [(window, _)] = engine.windows()
     return engine.fold(window)
 
 

@@ -28,8 +28,12 @@ class BackEnd(Protocol):
         """One line for the log: what computes, and where."""
         ...
 
-    def retrieve(self, fold: Fold) -> FoldNeighbours:
-        """The neighbours of the fold's samples, with their features."""
+    def needed(self, fold: Fold, core: slice) -> slice:
+        """Which of the fold's sites have to be imputed together, so that those of `core` are imputed."""
+        ...
+
+    def retrieve(self, fold: Fold, sites: slice) -> FoldNeighbours:
+        """The neighbours of the fold's samples at the typed sites among its `sites`, with their features."""
         ...
 
     def describe_sites(self, fold: Fold) -> SiteDescription:
@@ -57,8 +61,17 @@ class KernelBackEnd:
     def describe(self) -> str:
         return f"computing on cpu ({self.threads} threads)"
 
-    def retrieve(self, fold: Fold) -> FoldNeighbours:
-        return site_inputs.neighbour_features(self.size, fold, self.threads)
+    def needed(self, fold: Fold, core: slice) -> slice:
+        """From the typed site before the core to the one after it: an untyped site reads nothing but these."""
+        typed_sites = fold.typed_sites
+        n_before = int(np.searchsorted(typed_sites, core.start, side="right"))
+        n_up_to_last = int(np.searchsorted(typed_sites, core.stop - 1))
+        start = typed_sites[n_before - 1] if n_before else core.start
+        stop = typed_sites[n_up_to_last] + 1 if n_up_to_last < len(typed_sites) else core.stop
+        return slice(int(start), int(stop))
+
+    def retrieve(self, fold: Fold, sites: slice) -> FoldNeighbours:
+        return site_inputs.neighbour_features(self.size, fold, self.threads, sites)
 
     def describe_sites(self, fold: Fold) -> SiteDescription:
         return site_inputs.describe_sites(fold, self.threads)
@@ -96,7 +109,12 @@ class TorchBackEnd:
 
         return describe(self.device)
 
-    def retrieve(self, fold: Fold) -> FoldNeighbours:
+    def needed(self, fold: Fold, core: slice) -> slice:
+        """All: a network may read other sites, near and far."""
+        return slice(0, len(fold.typed))
+
+    def retrieve(self, fold: Fold, sites: slice) -> FoldNeighbours:
+        assert sites == slice(0, len(fold.typed))
         return self.architecture.retrieve(self.size, fold, self.threads)
 
     def describe_sites(self, fold: Fold) -> SiteDescription:

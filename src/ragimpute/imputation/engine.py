@@ -45,17 +45,17 @@ def imputed_parts(
     """
     engine = Engine(reference, targets, imputer, work or WorkSize(), threads, folder)
     plan = engine.windows(wanted)
-    n_sites = sum(window.last - window.first for window in plan)
+    n_sites = sum(asked.stop - asked.start for _, asked in plan)
     n_done = 0
-    for window in plan:
-        n_core = window.last - window.first
+    for window, asked in plan:
+        n_asked = asked.stop - asked.start
 
-        def report(share: float, n_done: int = n_done, n_core: int = n_core) -> None:
+        def report(share: float, n_done: int = n_done, n_asked: int = n_asked) -> None:
             if on_progress is not None:
-                on_progress((n_done + share * n_core) / n_sites)
+                on_progress((n_done + share * n_asked) / n_sites)
 
-        yield from engine.impute(window, report)
-        n_done += n_core
+        yield from engine.impute(window, asked, report)
+        n_done += n_asked
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,11 @@ class Engine:
     threads: int = 1
     folder: Path | None = None  # of temporary files; None: the system's
 
-    def windows(self, wanted: slice | None = None) -> list[Window]:
-        """The windows of the panel, in order, with the typed sites next to them, their cores cut to `wanted` (all).
+    def windows(self, wanted: slice | None = None) -> list[tuple[Window, slice]]:
+        """The windows of the panel, in order, each with those of its core's sites that are `wanted` (all).
 
-        Raises ValueError when a chromosome has no typed site.
+        They reach to the typed sites next to them. Both are of the panel's sites. A window is the same whatever is
+        wanted, and so is what is imputed in it. Raises ValueError when a chromosome has no typed site.
         """
         chrom = self.reference.sites.chrom
         wanted = wanted or slice(0, len(chrom))
@@ -84,7 +85,7 @@ class Engine:
                 nearby = typed_sites[chrom[typed_sites] == chrom[window.first]]
                 if not len(nearby):
                     raise ValueError(f"chromosome {chrom[window.first]} has no typed site")
-                found.append(replace(window.reaching(nearby), first=first, last=last))
+                found.append((window.reaching(nearby), slice(first, last)))
         return found
 
     @cached_property
@@ -107,18 +108,30 @@ class Engine:
         typed[first.index[rows] - window.start] = True
         return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, len(self.targets), self.density)
 
-    def impute(self, window: Window, report: Callable[[float], None] = lambda share: None) -> Iterator[Imputed]:
-        """The parts of a window's core. `report` is told the share of it that is done."""
+    def impute(
+        self, window: Window, asked: slice, report: Callable[[float], None] = lambda share: None
+    ) -> Iterator[Imputed]:
+        """The parts of the `asked` sites of the window's core. `report` is told the share of them that is done."""
         first = self.targets[0]
         given = first.at(np.arange(len(first.index))[first.rows(window.start, window.stop)]).given
         parts = _window_parts(
-            window, self.fold(window), given, first.ploidy, self.imputer, self.work, self.threads, report, self.folder
+            window,
+            asked,
+            self.fold(window),
+            given,
+            first.ploidy,
+            self.imputer,
+            self.work,
+            self.threads,
+            report,
+            self.folder,
         )
         return (replace(part, ploidy=first.ploidy) for part in parts)
 
 
 def _window_parts(
     window: Window,
+    asked: slice,
     fold: Fold,
     given: np.ndarray,
     ploidy: np.ndarray | None,
@@ -128,32 +141,39 @@ def _window_parts(
     report: Callable[[float], None],
     folder: Path | None,
 ) -> Iterator[Imputed]:
-    """The parts of one window's core. given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing.
+    """The parts of one window's sites that are `asked` for: panel indices.
 
-    ploidy: [N] int8 of the samples, None: all are diploid.
+    given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8 of the samples, None: all are
+    diploid.
     """
+    needed = imputer.needed(fold, window.core)
+    inner = fold.between(needed)
+    wanted = slice(asked.start - window.start, asked.stop - window.start)  # of the fold's sites
+    kept = slice(wanted.start - needed.start, wanted.stop - needed.start)  # of the inner fold's
     n_samples = given.shape[1]
     samples = fold.samples[:n_samples]
-    bounds = _batch_bounds(fold, n_samples, work)
-    described = imputer.describe_sites(fold)
-    tables = imputer.site_tables(fold, described)
-    by_other_sites = _LeftOut(window, fold, given, ploidy, work, folder, len(bounds))
+    bounds = _batch_bounds(inner, n_samples, work)
+    described = imputer.describe_sites(fold).between(needed)
+    tables = imputer.site_tables(inner, described)
+    by_other_sites = _LeftOut(wanted, needed, fold, given, ploidy, work, folder, len(bounds))
     hds, both = (SampleBatches(len(bounds), folder) for _ in range(2))
     with hds, both, by_other_sites.dosages, by_other_sites.of_incomplete:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
-            segments = Segments(imputer.retrieve(batch), described)
+            segments = Segments(imputer.retrieve(batch, needed), described)
             by_other_sites.add(segments.retrieved, stop - start)
-            imputed = several_phasings.mean_of_fold(imputer.impute(batch, segments, tables), batch)
-            hds.add(imputed.hds[window.core])
-            both.add(imputed.both[window.core])
-            del segments, imputed
+            of_each_phasing = imputer.impute(batch.between(needed), segments, tables)
+            imputed = several_phasings.mean_of_fold(of_each_phasing, batch, needed)
+            hds.add(imputed.hds[kept])
+            both.add(imputed.both[kept])
+            del segments, of_each_phasing, imputed
             report(stop / n_samples)
         by_other_sites.add_incomplete(threads)
         step = _sites_of_a_block(n_samples)
-        for start in range(0, window.last - window.first, step):
-            stop = min(start + step, window.last - window.first)
-            here = slice(window.core.start + start, window.core.start + stop)
+        n_asked = asked.stop - asked.start
+        for start in range(0, n_asked, step):
+            stop = min(start + step, n_asked)
+            here = slice(wanted.start + start, wanted.start + stop)
             block = Imputed(samples, hds.rows(start, stop), both.rows(start, stop), fold.typed[here])
             yield by_other_sites.complete(block, here)
 
@@ -176,6 +196,7 @@ def _sites_of_a_block(n_samples: int) -> int:
 class _LeftOut:
     """What a window's typed genotypes tell of each other: ER2, and dosages for those that are missing.
 
+    wanted: the sites of the fold that it is asked for; retrieved: those at whose typed sites neighbours are retrieved.
     given: alleles [T, N, 2] int8 at the fold's typed sites, -1 missing. ploidy: [N] int8, the haplotypes of each sample
     that count in ER2; None: all samples have two. A single sample has no ER2. `dosages` and `of_incomplete` are open
     while this is used. What retrieval says of a sample rests on all its alleles, also on those that phasing filled in
@@ -185,7 +206,8 @@ class _LeftOut:
 
     def __init__(
         self,
-        window: Window,
+        wanted: slice,
+        retrieved: slice,
         fold: Fold,
         given: np.ndarray,
         ploidy: np.ndarray | None,
@@ -194,8 +216,9 @@ class _LeftOut:
         n_batches: int,
     ) -> None:
         self.fold, self.given, self.ploidy = fold, given, ploidy
-        # rows of the typed sites in the core: only these are kept
-        self.core = slice(*np.searchsorted(fold.typed_sites, (window.core.start, window.core.stop)).tolist())
+        self.wanted = fold.typed_rows(wanted)  # rows of the typed sites: only these are kept
+        first = fold.typed_rows(retrieved).start
+        self.of_retrieved = slice(self.wanted.start - first, self.wanted.stop - first)
         n_typed, n_samples = given.shape[:2]
         self.incomplete = np.flatnonzero((given < 0).any(axis=(0, 2)))
         step = max(1, work.left_out_alleles // (2 * n_typed))
@@ -208,7 +231,7 @@ class _LeftOut:
         """Keep what retrieval says of the next samples, in the first of their phasings."""
         if self.needed:
             assert retrieved.left_out is not None
-            of_first = retrieved.left_out[self.core, : 2 * n_samples]
+            of_first = retrieved.left_out[self.of_retrieved, : 2 * n_samples]
             self.dosages.add(of_first.reshape(-1, n_samples, 2).astype(np.float32))
 
     def add_incomplete(self, threads: int) -> None:
@@ -216,10 +239,10 @@ class _LeftOut:
         for samples in self.parts:
             observed = self.given[:, samples].reshape(len(self.given), -1)  # [T, 2 B]
             dosages = left_out(self.fold.reference, self.fold.typed, observed, threads)
-            self.of_incomplete.add(dosages[self.core].reshape(-1, len(samples), 2).astype(np.float32))
+            self.of_incomplete.add(dosages[self.wanted].reshape(-1, len(samples), 2).astype(np.float32))
 
     def _rows(self, start: int, stop: int) -> np.ndarray:
-        """Dosages [stop - start, N, 2] of some of the core's typed sites."""
+        """Dosages [stop - start, N, 2] of some of the wanted typed sites."""
         dosages = np.array(self.dosages.rows(start, stop))
         if len(self.incomplete):
             dosages[:, self.incomplete] = self.of_incomplete.rows(start, stop)
@@ -234,10 +257,10 @@ class _LeftOut:
     def complete(self, block: Imputed, here: slice) -> Imputed:
         """`block`, of the fold's sites `here`, with ER2 and with dosages of the typed genotypes that are missing."""
         er2 = np.full(len(block.typed), np.nan, dtype=np.float32)
-        rows = slice(*np.searchsorted(self.fold.typed_sites, (here.start, here.stop)).tolist())
+        rows = self.fold.typed_rows(here)
         if not self.needed or rows.start == rows.stop:
             return replace(block, er2=er2)
-        dosages = self._rows(rows.start - self.core.start, rows.stop - self.core.start)  # [t, N, 2]
+        dosages = self._rows(rows.start - self.wanted.start, rows.stop - self.wanted.start)  # [t, N, 2]
         given = self.given[rows]
         er2 = correlation(self._counted(dosages), self._counted(given), block.typed)
         sites, samples = np.nonzero(given[..., 0] < 0)

@@ -106,14 +106,16 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
         raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
     place = find_site(ready.sites, site)
     wanted = ready.wanted.start + place
-    fold, local = _fold_of_sample(ready, sample, wanted)
-    if fold.typed[local]:
+    whole, core, in_whole = _fold_of_sample(ready, sample, wanted)
+    if whole.typed[in_whole]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
-    retrieved = ready.imputer.retrieve(fold)
-    description = ready.imputer.describe_sites(fold)
+    needed = ready.imputer.needed(whole, core)
+    retrieved = ready.imputer.retrieve(whole, needed)
+    description = ready.imputer.describe_sites(whole).between(needed)
     segments = Segments(retrieved, description)
+    fold, local = whole.between(needed), in_whole - needed.start
     of_each_phasing = ready.imputer.impute(fold, segments)
-    imputed = several_phasings.mean_of_fold(of_each_phasing, fold)
+    imputed = several_phasings.mean_of_fold(of_each_phasing, whole, needed)
     first, second = imputed.hds[local, 0].tolist()
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
@@ -159,14 +161,14 @@ def _check_sample(targets: Path, sample: str) -> None:
         raise InputError(f"{targets}: it has no sample {sample!r} (it has {listed}, ..)")
 
 
-def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tuple[Fold, int]:
-    """One sample in all its phasings, in the window of the panel's site `wanted`, and the site's place in it."""
+def _fold_of_sample(ready: PreparedImputation, sample: str, wanted: int) -> tuple[Fold, slice, int]:
+    """One sample in all its phasings, in the window of the panel's site `wanted`; its core, and the site's place."""
     place = ready.typed.samples.index(sample)
     engine = Engine(ready.panel, ready.phasings, ready.imputer, WorkSize())
-    [window] = engine.windows(slice(wanted, wanted + 1))
+    [(window, _)] = engine.windows(slice(wanted, wanted + 1))
     of_all_samples = engine.fold(window)
     fold = several_phasings.first_phasings(of_all_samples, place, place + 1)
-    return fold, wanted - window.start
+    return fold, window.core, wanted - window.start
 
 
 def _match_lengths(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

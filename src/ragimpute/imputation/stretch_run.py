@@ -139,8 +139,8 @@ class StretchRun:
         plan = engine.windows(ready.wanted)
         counts = []
         with share_of_work(f"imputing {self.name}") as progress:
-            for number, window in enumerate(plan):
-                counts.append(self._window(engine, window, f"{self.name}.{number:05d}"))
+            for number, (window, asked) in enumerate(plan):
+                counts.append(self._window(engine, window, asked, f"{self.name}.{number:05d}"))
                 progress((number + 1) / len(plan))
         self._write_tables(ready)
         return {
@@ -163,19 +163,19 @@ class StretchRun:
         typed[matched.typed.index] = True
         return load_phasings(path, matched.typed.samples, typed)
 
-    def _window(self, engine: Engine, window: Window, name: str) -> list[float]:
-        """Write the records of a window unless they are there. Returns what is said of their R2."""
+    def _window(self, engine: Engine, window: Window, asked: slice, name: str) -> list[float]:
+        """Write the records `asked` for of a window unless they are there. Returns what is said of their R2."""
         path = self.pieces.path(f"{name}.records")
         counts = self.pieces.load_json(f"{name}.json")
         if counts is not None and path.exists():
             return counts
         tally = _R2Tally()
-        sites = engine.reference.sites.take(slice(window.first, window.last))
+        sites = engine.reference.sites.take(asked)
         write_piece(
             path,
             sites,
             engine.targets[0].samples,
-            tally.counted(engine.impute(window)),
+            tally.counted(engine.impute(window, asked)),
             fields=self.request.fields,
             threads=self.inputs.threads,
         )

@@ -32,6 +32,12 @@ class SiteDescription:
     # [4, S, P] float32, from the reference without each sample; None where no sample of the fold is in the reference
     left_out: np.ndarray | None = None
 
+    def between(self, sites: slice) -> Self:
+        """The description of some consecutive sites."""
+        carriers = None if self.carriers is None else self.carriers[:, sites]
+        left_out = None if self.left_out is None else self.left_out[:, sites]
+        return type(self)(carriers, left_out)
+
 
 @dataclass(frozen=True)
 class Segments:

@@ -88,19 +88,26 @@ class Fold:
         bounds = chromosome_bounds(self.reference.sites.chrom)
         if len(bounds) == 1 and self.typed.any():
             return [self]
-        parts = []
         for start, stop in bounds:
-            typed = self.typed[start:stop]
-            if not typed.any():
+            if not self.typed[start:stop].any():
                 chrom = self.reference.sites.chrom[start]
                 raise InputError(f"chromosome {chrom} of the panel has no typed site; limit the panel by its region")
-            first, end = np.searchsorted(self.typed_sites, (start, stop))
-            observed = self.observed[first:end]
-            truth = None if self.truth is None else self.truth[start:stop]
-            local = self.reference.between(start, stop)
-            part = replace(self, reference=local, typed=typed, observed=observed, truth=truth)
-            parts.append(part)
-        return parts
+        return [self.between(slice(start, stop)) for start, stop in bounds]
+
+    def between(self, sites: slice) -> "Fold":
+        """The fold at some consecutive `sites` of its own."""
+        if sites == slice(0, len(self.typed)):
+            return self
+        typed = self.typed[sites]
+        observed = self.observed[self.typed_rows(sites)]
+        truth = None if self.truth is None else self.truth[sites]
+        local = self.reference.between(sites.start, sites.stop)
+        return replace(self, reference=local, typed=typed, observed=observed, truth=truth)
+
+    def typed_rows(self, sites: slice) -> slice:
+        """Which of the T typed sites lie among consecutive `sites`."""
+        first, stop = np.searchsorted(self.typed_sites, (sites.start, sites.stop)).tolist()
+        return slice(first, stop)
 
     def scored(self, samples: np.ndarray, sites: np.ndarray) -> np.ndarray:
         """Which of `sites` [L] count for each of `samples` [B] in a loss or metric: [B, L] bool.

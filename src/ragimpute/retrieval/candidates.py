@@ -28,18 +28,20 @@ PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
 CORE_CM, MARGIN_CM, LONG_MARGIN_CM = 4.0, 1.0, 2.0
 
 
-def stretches(cm: np.ndarray, n_haplotypes: int) -> list[tuple[int, int, int, int]]:
-    """Cut typed sites at `cm` [T] into stretches of CORE_CM within margins: (start, first, last, stop) of each.
+def stretches(cm: np.ndarray, n_haplotypes: int, wanted: slice | None = None) -> list[tuple[int, int, int, int]]:
+    """Cut the `wanted` ones (all) of typed sites at `cm` [T] into stretches of CORE_CM within margins.
 
-    The margins are those of a panel of so many haplotypes. Sites start .. stop - 1 are looked at; the results of
-    first .. last - 1 are kept.
+    Returns (start, first, last, stop) of each: sites start .. stop - 1 are looked at, and the results of
+    first .. last - 1 are kept. The margins are those of a panel of so many haplotypes.
     """
+    wanted = wanted or slice(0, len(cm))
     margin_cm = LONG_MARGIN_CM if n_haplotypes > MANY else MARGIN_CM
-    number = max(1, int(np.ceil((cm[-1] - cm[0]) / CORE_CM)))
-    inner_ends = np.linspace(cm[0], cm[-1], number + 1)[1:-1]
+    first_cm, last_cm = cm[wanted][[0, -1]]
+    number = max(1, int(np.ceil((last_cm - first_cm) / CORE_CM)))
+    inner_ends = np.linspace(first_cm, last_cm, number + 1)[1:-1]
     bounds = np.searchsorted(cm, inner_ends).tolist()
     found = []
-    for first, last in pairwise([0, *bounds, len(cm)]):
+    for first, last in pairwise([wanted.start, *bounds, wanted.stop]):
         if first < last:
             start = int(np.searchsorted(cm, cm[first] - margin_cm))
             stop = int(np.searchsorted(cm, cm[last - 1] + margin_cm, side="right"))

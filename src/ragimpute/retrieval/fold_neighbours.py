@@ -25,12 +25,15 @@ class FoldNeighbours:
         return {"neighbours": self.neighbours, "features": self.features}
 
 
-def retrieve_neighbours(fold: Fold, k: int, threads: int) -> FoldNeighbours:
+def retrieve_neighbours(fold: Fold, k: int, threads: int, sites: slice | None = None) -> FoldNeighbours:
     """The k neighbours of each haplotype of the fold, chromosome by chromosome.
 
-    They are those of `neighbours.find_neighbours`; what the fold leaves out of the reference is left out.
+    They are those of `neighbours.find_neighbours`; what the fold leaves out of the reference is left out. `sites`, of a
+    fold that is one chromosome: neighbours are wanted at the typed sites among these only.
     """
     everyone = np.arange(fold.n_samples)
+    if sites is not None:
+        return chromosome_neighbours(fold, everyone, k, threads, fold.typed_rows(sites))
     parts = [chromosome_neighbours(part, everyone, k, threads) for part in fold.chromosomes()]
     return FoldNeighbours(
         join_chromosomes([part.neighbours for part in parts], 1),
@@ -39,13 +42,18 @@ def retrieve_neighbours(fold: Fold, k: int, threads: int) -> FoldNeighbours:
     )
 
 
-def chromosome_neighbours(fold: Fold, samples: np.ndarray, k: int, threads: int) -> FoldNeighbours:
-    """The k neighbours of the haplotypes of `samples` [B] of a fold that is one chromosome."""
+def chromosome_neighbours(
+    fold: Fold, samples: np.ndarray, k: int, threads: int, wanted: slice | None = None
+) -> FoldNeighbours:
+    """The k neighbours of the haplotypes of `samples` [B] of a fold that is one chromosome.
+
+    wanted: at which of the T typed sites; None: at all.
+    """
     alleles = fold.reference.alleles[fold.typed]
     cm = fold.reference.sites.cm[fold.typed]
     queries = fold.observed[:, haplotype_index(samples)].astype(np.int8)
     excluded = np.repeat(fold.excluded_haplotypes(samples), 2, axis=0)
-    return FoldNeighbours(*find_neighbours(alleles, cm, queries, excluded, k, threads))
+    return FoldNeighbours(*find_neighbours(alleles, cm, queries, excluded, k, threads, wanted))
 
 
 def join_chromosomes(parts: list[np.ndarray], axis: int) -> np.ndarray:

@@ -140,6 +140,31 @@ def backward(excluded, switch, t, rows, emission, message, sent, product, invers
 
 
 @njit(fastmath=True, cache=True, inline="always")
+def _pass_message(scale, jump, emission, message):
+    sent = np.float32(0.0)
+    for h in range(len(message)):
+        state = (scale * message[h] + jump) * emission[h]
+        message[h] = state
+        sent += state
+    return sent
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def backward_only(reference, query, excluded, switch, error, t, emission, message, sent):
+    """What `backward` does to `message` and `sent` at site `t`, where no posterior is wanted; emission [H]: scratch."""
+    packed, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+    _fill_emission(packed, bit, query[t], excluded, error, emission)
+    states = len(emission) - np.sum(excluded >= 0)
+    is_last = t == switch.shape[1]
+    for r in range(len(message)):
+        if is_last:
+            message[r] = np.float32(0.0)
+        switched = np.float32(1.0) if is_last else switch[r, t]
+        scale = np.float32(0.0) if is_last else (np.float32(1.0) - switched) / sent[r]
+        sent[r] = _pass_message(scale, np.float32(switched / states), emission, message[r])
+
+
+@njit(fastmath=True, cache=True, inline="always")
 def weight_of_alt(packed, bit, product):
     """Sum of `product` [H] over the haplotypes whose `bit` is set in `packed` [H] uint8."""
     total, zero = np.float32(0.0), np.float32(0.0)

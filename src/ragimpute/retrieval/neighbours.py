@@ -18,6 +18,7 @@ from ragimpute.retrieval.li_stephens import (
     ERROR,
     PLAIN_RATE,
     backward,
+    backward_only,
     fill_starts,
     forward,
     segment_length,
@@ -78,13 +79,14 @@ def _fill_states(packed, states, reference):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, neighbours, halves,
-    of_alt,
+    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, first, neighbours,
+    halves, of_alt,
 ):  # fmt: skip
     n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else packed.shape[1]
     reference = np.empty((len(packed), n_hap), np.uint8) if chosen_states.size else packed
     n_rates, k = len(switch), neighbours.shape[2]
-    n_segments = (n_typed + segment - 1) // segment
+    # forward rows are needed up to the last site that is wanted, backward ones down to the first
+    n_segments = (first + neighbours.shape[1] + segment - 1) // segment
     starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
     table = np.empty((segment, n_rates, n_hap), np.float32)
     emission = np.empty((segment, n_hap), np.float32)
@@ -105,15 +107,21 @@ def _retrieve(
         fill_starts(reference, queries[q], excluded[q], switch, error, segment, emission[:2], table[:2], starts)
         last_chosen[:] = n_typed + 1
         floor, lot = np.uint32(0), query_lot(queries[q])
-        for t in range(last, -1, -1):
+        for t in range(last, first - 1, -1):
             s, i = t // segment, t % segment
+            if s >= n_segments:
+                backward_only(reference, queries[q], excluded[q], switch, error, t, emission[0], message, sent)
+                continue
             if t == last or i == segment - 1:
                 forward(reference, queries[q], excluded[q], switch, error, t - i, t + 1, starts[s], emission, table)
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
+            place = t - first
+            if place >= neighbours.shape[1]:
+                continue
             _fill_scores(product, inverse, score)
             row, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-            of_alt[q, t] = weight_of_alt(row, bit, product[PLAIN]) * inverse[PLAIN]
-            chosen = neighbours[q, t]
+            of_alt[q, place] = weight_of_alt(row, bit, product[PLAIN]) * inverse[PLAIN]
+            chosen = neighbours[q, place]
             # half of the last site's k-th value: one less in the exponent
             floor = select_best(ranked, k, floor, candidates, ranks, chosen, site_lot(lot, t)) - HALVE
             for c in range(k):
@@ -133,7 +141,7 @@ def _retrieve(
                 values[c, n_rates + 2] = cm[t] - cm[max(around[h, 1], 0)] + np.float32(MIN_CM)
                 values[c, n_rates + 3] = cm[min(following, last)] - cm[t] + np.float32(MIN_CM)
                 chosen[c] = own
-            log_to_half(values.reshape(-1), halves[q, t])
+            log_to_half(values.reshape(-1), halves[q, place])
 
 
 def find_neighbours(
@@ -143,16 +151,19 @@ def find_neighbours(
     excluded: np.ndarray,
     k: int,
     threads: int = 1,
+    wanted: slice | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Retrieve neighbours of Q query haplotypes among H reference haplotypes, at T typed sites.
+    """Retrieve neighbours of Q query haplotypes among H reference haplotypes, at t `wanted` ones (all) of T sites.
 
     reference [T, H] uint8, cm [T] float64, queries [T, Q] int8 (-1 missing), excluded [Q, E] int64 (reference
     haplotypes that a query may not copy, its own among them; -1 pads).
-    Returns neighbours [Q, T, k'] int16 (int32 above 32,767 haplotypes) and features [Q, T, k', F] float16,
-    where k' <= k is what every query can have; and dosages [T, Q] float64 of the typed alleles, each as if that one had
+    Returns neighbours [Q, t, k'] int16 (int32 above 32,767 haplotypes) and features [Q, t, k', F] float16,
+    where k' <= k is what every query can have; and dosages [t, Q] float64 of the typed alleles, each as if that one had
     not been observed (`li_stephens.left_out_dosages`, of the same haplotypes that neighbours are chosen from).
     """
     n_typed, n_hap = reference.shape
+    wanted = wanted or slice(0, n_typed)
+    asked = queries[wanted]
     n_excluded = (excluded >= 0).sum(axis=1)  # [Q]
     k = min(k, n_hap - int(n_excluded.max()))
     n_query = queries.shape[1]
@@ -163,23 +174,20 @@ def find_neighbours(
         found = np.empty((n_query, n_sites, k), index_type)
         return found, np.empty((*found.shape, len(FEATURES)), np.float16), np.empty(found.shape[:2], np.float32)
 
-    neighbours, features, of_alt = results = room(n_typed)
+    neighbours, features, of_alt = results = room(len(asked))
     if n_hap <= candidates.EXACT:
-        _fill(reference, None, cm, queries, excluded, results, threads)
-        return neighbours, features, without_own_allele(of_alt.T, queries)
+        _fill(reference, None, cm, queries, excluded, wanted.start, results, threads)
+        return neighbours, features, without_own_allele(of_alt.T, asked)
     none = np.full_like(excluded, -1)  # haplotypes that a query may not copy are no candidates
-    stretches = candidates.stretches(cm, n_hap)
-    for start, first, last, stop in stretches:
+    for start, first, last, stop in candidates.stretches(cm, n_hap, wanted):
         part = slice(start, stop)
         states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
-        if len(stretches) == 1:
-            _fill(reference, states, cm, queries, none, results, threads)
-            break
-        local = room(stop - start)
-        _fill(reference[part], states, cm[part], queries[part], none, local, threads)
+        kept = slice(first - wanted.start, last - wanted.start)
+        local = room(last - first)
+        _fill(reference[part], states, cm[part], queries[part], none, first - start, local, threads)
         for whole, there in zip(results, local, strict=True):
-            whole[:, first:last] = there[:, first - start : last - start]
-    return neighbours, features, without_own_allele(of_alt.T, queries)
+            whole[:, kept] = there
+    return neighbours, features, without_own_allele(of_alt.T, asked)
 
 
 def _fill(
@@ -188,21 +196,22 @@ def _fill(
     cm: np.ndarray,
     queries: np.ndarray,
     excluded: np.ndarray,
+    first: int,
     results: tuple[np.ndarray, np.ndarray, np.ndarray],
     threads: int,
 ) -> None:
-    """Fill `results`: neighbours, features, posterior weights of ALT.
+    """Fill `results`, of consecutive typed sites from `first` on: neighbours, features, posterior weights of ALT.
 
     `states` [Q, C] int32: the haplotypes that each query may copy, None: all.
     """
     neighbours, features, of_alt = results
-    n_query, n_typed, _ = neighbours.shape
+    n_query, n_wanted, _ = neighbours.shape
     if states is None:
         states = np.empty((0, 0), np.int32)
     per_query = np.ascontiguousarray(queries.T)
     excluded = np.asarray(excluded, dtype=np.int64)
     switch = switch_probability(cm, np.array(RATES))
-    halves = features.view(np.uint16).reshape(n_query, n_typed, -1)
+    halves = features.view(np.uint16).reshape(n_query, n_wanted, -1)
     in_threads(
         _retrieve,
         threads,
@@ -214,7 +223,8 @@ def _fill(
         switch,
         ERROR,
         cm.astype(np.float32),
-        segment_length(n_typed),
+        segment_length(len(cm)),
+        first,
         neighbours,
         halves,
         of_alt,

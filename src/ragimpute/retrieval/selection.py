@@ -73,11 +73,12 @@ def select_best(bits, k, floor, candidates, values, chosen, lot):
             taken += values[c] >= bound
     else:
         first, number = np.int64(lot) % tied, 0
+        over = first + free - tied  # how many are taken from the start of the circle
         for c in range(n):
             equal = values[c] == bound
-            if values[c] > bound or (equal and (number - first + tied) % tied < free):
-                candidates[taken] = candidates[c]
-                taken += 1
+            is_drawn = (number >= first and number < first + free) or number < over
+            candidates[taken] = candidates[c]
+            taken += values[c] > bound or (equal and is_drawn)
             number += equal
     for i in range(k):
         chosen[i] = candidates[i]

@@ -102,15 +102,16 @@ def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     return replace(fold, samples=samples, observed=observed, excluded=excluded)
 
 
-def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
+def mean_of_fold(imputed: Imputed, fold: Fold, at: slice | None = None) -> Imputed:
     """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
-    `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N].
+    `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N]. `at`: they are of
+    these sites of the fold; None: of all.
     """
     if fold.phasings == 1:
         return imputed
     n_phasings = fold.phasings
-    n_sites = len(fold.typed)
+    n_sites = len(imputed.typed)
     n_typed = len(fold.observed)
     n_samples = fold.n_samples // n_phasings
     samples = fold.samples[:n_samples]
@@ -122,11 +123,15 @@ def mean_of_fold(imputed: Imputed, fold: Fold) -> Imputed:
         return replace(imputed, samples=samples, hds=hds[:, p], both=both[:, p])
 
     alleles = [observed[:, p] for p in range(n_phasings)]
-    return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing)
+    return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing, at)
 
 
 def mean(
-    sites: Sites, typed_sites: np.ndarray, alleles: Sequence[np.ndarray], of_phasing: Callable[[int], Imputed]
+    sites: Sites,
+    typed_sites: np.ndarray,
+    alleles: Sequence[np.ndarray],
+    of_phasing: Callable[[int], Imputed],
+    at: slice | None = None,
 ) -> Imputed:
     """The mean over phasings of what is imputed from each; haplotypes and typed sites are those of the first.
 
@@ -134,8 +139,9 @@ def mean(
         sites: the S panel sites.
         typed_sites: [T] int64, which of them are typed.
         alleles: of each phasing the phased alleles [T, N, 2] of the same N samples at the T typed sites.
-        of_phasing: what is imputed from the phasing of this number, hds [S, N, 2] and both [S, N]. It is called once
+        of_phasing: what is imputed from the phasing of this number, hds [L, N, 2] and both [L, N]. It is called once
             for each phasing, in order; one result beside their sum is held.
+        at: which L of the sites these are; None: all.
 
     The mean has no estimate `r2`, and so gets Minimac's estimator on the averaged haplotype dosages, as networks do: a
     tool's estimate takes the phasing that it was given for certain. A single phasing is returned as it is.
@@ -145,15 +151,15 @@ def mean(
         return first
     samples = first.samples
     typed = first.typed
-    given_hds = first.hds[typed_sites]
-    given_both = first.both[typed_sites]
+    given_hds = first.hds[typed]
+    given_both = first.both[typed]
     hds = first.hds.copy()
     both = first.both.copy()
     del first
     for p in range(1, len(alleles)):
         other = of_phasing(p)
         is_exchanged = exchanged(sites, typed_sites, alleles[0], alleles[p])
-        swapped = is_exchanged[..., None]  # [S, N, 1]
+        swapped = is_exchanged[at or slice(None), :, None]  # [L, N, 1]
         np.add(hds, other.hds, out=hds, where=~swapped)
         np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
         both += other.both
@@ -161,8 +167,8 @@ def mean(
     n_phasings = np.float32(len(alleles))
     hds /= n_phasings
     both /= n_phasings
-    hds[typed_sites] = given_hds
-    both[typed_sites] = given_both
+    hds[typed] = given_hds
+    both[typed] = given_both
     return Imputed(samples, hds, both, typed)
 
 

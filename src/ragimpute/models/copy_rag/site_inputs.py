@@ -80,10 +80,13 @@ def more_neighbours(fold: Fold) -> int:
     return min(MOST_TIMES, max(1, times))
 
 
-def neighbour_features(size: str, fold: Fold, threads: int) -> FoldNeighbours:
-    """The neighbours of each query haplotype: K of the size, times `more_neighbours`."""
+def neighbour_features(size: str, fold: Fold, threads: int, sites: slice | None = None) -> FoldNeighbours:
+    """The neighbours of each query haplotype: K of the size, times `more_neighbours`.
+
+    sites: of a fold that is one chromosome; they are found at the typed sites among these. None: at all typed sites.
+    """
     k = SIZES[size]["neighbours"] * more_neighbours(fold)
-    return retrieve_neighbours(fold, k, threads)
+    return retrieve_neighbours(fold, k, threads, sites)
 
 
 def describe_sites(fold: Fold, threads: int) -> SiteDescription:
