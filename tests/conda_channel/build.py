@@ -31,7 +31,7 @@ from ragimpute.external import program_version
 
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}[platform.machine()]
 BIOCONDA = {"beagle", "bcftools", "cyvcf2", "htslib", "minimac4", "pysam"}
-CONDA_NAMES = {"torch": "pytorch"}  # those that conda-forge calls otherwise
+CONDA_NAMES = {"torch": "pytorch", "zlib-ng": "python-zlib-ng"}  # those that conda-forge calls otherwise
 NOT_PACKAGED = {"site-packages", "dist-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter"}
 LIBRARY = f"lib/python{sysconfig.get_python_version()}"
 

@@ -1,16 +1,18 @@
 """BGZF, the blocked gzip of VCF.gz and BCF (SAM specification, section 4.1), compressed by a pool of threads.
 
-pysam's BGZFile has one thread and one level; zlib releases the interpreter lock, so a pool scales, and the bytes do not
-depend on how many threads there are.
+pysam's BGZFile has one thread and one level; zlib-ng releases the interpreter lock, so a pool scales, and the bytes do
+not depend on how many threads there are. On dosages it is more than twice as fast as zlib at the same level, and its
+output is a little smaller.
 """
 
 import os
 import shutil
 import struct
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+
+from zlib_ng import zlib_ng
 
 from ragimpute.vcf.source import BGZF_END
 
@@ -68,12 +70,12 @@ def _block(content: memoryview) -> bytes:
         deflated = _deflated(content, 0)
     last_byte = len(deflated) + 25
     header = _HEADER.pack(0x1F, 0x8B, 8, 4, 0, 0, 0xFF, 6, ord("B"), ord("C"), 2, last_byte)
-    checksum = zlib.crc32(content)
+    checksum = zlib_ng.crc32(content)
     footer = _FOOTER.pack(checksum, len(content))
     return header + deflated + footer
 
 
 def _deflated(content: memoryview, level: int) -> bytes:
-    compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
+    compressor = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15)
     body = compressor.compress(content)
     return body + compressor.flush()
