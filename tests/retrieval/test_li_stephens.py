@@ -173,13 +173,14 @@ def test_logarithms_as_float16_equal_numpys():
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.3, 2.0])
-def test_the_best_are_selected_whatever_the_guess_and_ties_go_to_the_first(floor):
+@pytest.mark.parametrize(("n", "n_values"), [(40, 12), (400, 12), (400, 3000)])
+def test_the_best_are_selected_whatever_the_guess_and_ties_go_to_the_first(floor, n, n_values):
     rng = np.random.default_rng(8)
     for k in (1, 5, 31, 40):
-        score = rng.integers(0, 12, 40).astype(np.float32) / 8
+        score = rng.integers(0, n_values, n).astype(np.float32) / 8
         chosen = np.empty(k, np.int32)
         guess = np.float32(floor).view(np.uint32)
-        scratch = np.empty(40, np.int32), np.empty(40, np.uint32)
+        scratch = np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(selection.FEW + 1, np.uint32)
         selection.select_best(score.view(np.uint32), k, guess, *scratch, chosen, np.uint32(0))
         assert chosen.tolist() == sorted(np.argsort(-score, kind="stable")[:k].tolist())
 

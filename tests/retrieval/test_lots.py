@@ -126,5 +126,6 @@ def test_the_lot_decides_where_ties_begin_and_goes_in_a_circle():
     score = np.array([9, 5, 5, 5, 1], dtype=np.uint32)
     for lot, expected in ((0, [0, 1, 2]), (1, [0, 2, 3]), (2, [0, 1, 3]), (3, [0, 1, 2]), (2**32 - 1, [0, 1, 2])):
         chosen, values, indices = np.empty(3, np.int32), np.empty(5, np.uint32), np.empty(5, np.int32)
-        selection.select_best(score, 3, np.uint32(0), indices, values, chosen, np.uint32(lot))
+        few = np.empty(selection.FEW + 1, np.uint32)
+        selection.select_best(score, 3, np.uint32(0), indices, values, few, chosen, np.uint32(lot))
         assert chosen.tolist() == expected, lot

@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class PreparedImputation:
         """The targets in the phase that is written."""
         return self.phasings[0]
 
-    @property
+    @cached_property
     def sites(self) -> Sites:
         """The sites that are written."""
         return self.panel.sites.take(self.wanted)

@@ -14,7 +14,7 @@ from numba import njit
 
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval.prefix_order import move
-from ragimpute.retrieval.selection import select_best
+from ragimpute.retrieval.selection import FEW, select_best
 
 EXACT = 5000  # haplotypes up to which all of a panel are states (docs/scaling.md)
 CANDIDATES = 768  # states of a query in a larger one (docs/scaling.md)
@@ -101,13 +101,14 @@ def _select(block, n_blocks, votes, excluded, lot, drawn, best):
     """Fill best [Q, C]: the haplotypes with the most votes, ascending; ties go to the first in the lot."""
     n_hap = votes.shape[2]
     total, scratch, values = np.empty(n_hap, np.uint32), np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
+    few = np.empty(FEW + 1, np.uint32)
     for q in range(block, len(best), n_blocks):
         for i in range(n_hap):
             total[i] = votes[0, q, i] + votes[1, q, i] + np.uint32(1)
         for h in excluded[q]:
             if h >= 0:
                 total[lot[h]] = np.uint32(0)
-        select_best(total, best.shape[1], np.uint32(1), scratch, values, best[q], np.uint32(0))
+        select_best(total, best.shape[1], np.uint32(1), scratch, values, few, best[q], np.uint32(0))
         best[q] = np.sort(drawn[best[q]])
 
 

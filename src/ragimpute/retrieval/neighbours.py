@@ -27,7 +27,7 @@ from ragimpute.retrieval.li_stephens import (
     without_own_allele,
 )
 from ragimpute.retrieval.mismatches import fill_query_bits, move_to
-from ragimpute.retrieval.selection import query_lot, select_best, site_lot
+from ragimpute.retrieval.selection import FEW, query_lot, select_best, site_lot
 
 # jumps per cM; they bracket the useful rates for panels of 600 to 4,000 haplotypes (docs/experiments.md)
 RATES = (3.0, 10.0, 40.0)
@@ -79,14 +79,14 @@ def _fill_states(packed, states, reference):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, first, neighbours,
-    halves, of_alt,
+    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, first, stop, row,
+    neighbours, halves, of_alt,
 ):  # fmt: skip
     n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else packed.shape[1]
     reference = np.empty((len(packed), n_hap), np.uint8) if chosen_states.size else packed
     n_rates, k = len(switch), neighbours.shape[2]
     # forward rows are needed up to the last site that is wanted, backward ones down to the first
-    n_segments = (first + neighbours.shape[1] + segment - 1) // segment
+    n_segments = (stop + segment - 1) // segment
     starts = np.zeros((n_segments + 1, n_rates, n_hap), np.float32)  # forward rows before each segment
     table = np.empty((segment, n_rates, n_hap), np.float32)
     emission = np.empty((segment, n_hap), np.float32)
@@ -98,6 +98,7 @@ def _retrieve(
     score = np.empty(n_hap, np.float32)
     ranked = score.view(np.uint32)
     candidates, ranks = np.empty(n_hap, np.int32), np.empty(n_hap, np.uint32)
+    few = np.empty(FEW + 1, np.uint32)
     values = np.empty((k, n_rates + 4), np.float32)
     last = n_typed - 1
     for q in range(block, len(queries), n_blocks):
@@ -115,15 +116,15 @@ def _retrieve(
             if t == last or i == segment - 1:
                 forward(reference, queries[q], excluded[q], switch, error, t - i, t + 1, starts[s], emission, table)
             backward(excluded[q], switch, t, table[i], emission[i], message, sent, product, inverse)
-            place = t - first
-            if place >= neighbours.shape[1]:
+            if t >= stop:
                 continue
+            place = row + t - first
             _fill_scores(product, inverse, score)
-            row, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-            of_alt[q, place] = weight_of_alt(row, bit, product[PLAIN]) * inverse[PLAIN]
+            alleles_here, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+            of_alt[q, place] = weight_of_alt(alleles_here, bit, product[PLAIN]) * inverse[PLAIN]
             chosen = neighbours[q, place]
             # half of the last site's k-th value: one less in the exponent
-            floor = select_best(ranked, k, floor, candidates, ranks, chosen, site_lot(lot, t)) - HALVE
+            floor = select_best(ranked, k, floor, candidates, ranks, few, chosen, site_lot(lot, t)) - HALVE
             for c in range(k):
                 h = np.uint32(chosen[c])
                 own = np.uint32(chosen_states[q, h]) if chosen_states.size else h
@@ -169,24 +170,20 @@ def find_neighbours(
     n_query = queries.shape[1]
     index_type = np.int16 if n_hap <= np.iinfo(np.int16).max else np.int32
 
-    def room(n_sites: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Neighbours, features, and posterior weights of ALT [Q, n_sites] float32, to be filled."""
-        found = np.empty((n_query, n_sites, k), index_type)
-        return found, np.empty((*found.shape, len(FEATURES)), np.float16), np.empty(found.shape[:2], np.float32)
-
-    neighbours, features, of_alt = results = room(len(asked))
+    neighbours = np.empty((n_query, len(asked), k), index_type)
+    features = np.empty((*neighbours.shape, len(FEATURES)), np.float16)
+    of_alt = np.empty(neighbours.shape[:2], np.float32)  # posterior weights
+    results = neighbours, features, of_alt
     if n_hap <= candidates.EXACT:
-        _fill(reference, None, cm, queries, excluded, wanted.start, results, threads)
+        _fill(reference, None, cm, queries, excluded, wanted, 0, results, threads)
         return neighbours, features, without_own_allele(of_alt.T, asked)
     none = np.full_like(excluded, -1)  # haplotypes that a query may not copy are no candidates
     for start, first, last, stop in candidates.stretches(cm, n_hap, wanted):
         part = slice(start, stop)
         states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
-        kept = slice(first - wanted.start, last - wanted.start)
-        local = room(last - first)
-        _fill(reference[part], states, cm[part], queries[part], none, first - start, local, threads)
-        for whole, there in zip(results, local, strict=True):
-            whole[:, kept] = there
+        kept = slice(first - start, last - start)
+        row = first - wanted.start
+        _fill(reference[part], states, cm[part], queries[part], none, kept, row, results, threads)
     return neighbours, features, without_own_allele(of_alt.T, asked)
 
 
@@ -196,22 +193,22 @@ def _fill(
     cm: np.ndarray,
     queries: np.ndarray,
     excluded: np.ndarray,
-    first: int,
+    kept: slice,
+    row: int,
     results: tuple[np.ndarray, np.ndarray, np.ndarray],
     threads: int,
 ) -> None:
-    """Fill `results`, of consecutive typed sites from `first` on: neighbours, features, posterior weights of ALT.
+    """Fill `results` from `row` on with those of the `kept` sites: neighbours, features, posterior weights of ALT.
 
     `states` [Q, C] int32: the haplotypes that each query may copy, None: all.
     """
     neighbours, features, of_alt = results
-    n_query, n_wanted, _ = neighbours.shape
     if states is None:
         states = np.empty((0, 0), np.int32)
     per_query = np.ascontiguousarray(queries.T)
     excluded = np.asarray(excluded, dtype=np.int64)
     switch = switch_probability(cm, np.array(RATES))
-    halves = features.view(np.uint16).reshape(n_query, n_wanted, -1)
+    halves = features.view(np.uint16).reshape(*of_alt.shape, -1)
     in_threads(
         _retrieve,
         threads,
@@ -224,7 +221,9 @@ def _fill(
         ERROR,
         cm.astype(np.float32),
         segment_length(len(cm)),
-        first,
+        kept.start,
+        kept.stop,
+        row,
         neighbours,
         halves,
         of_alt,
