@@ -1,5 +1,8 @@
 """A study of a panel with a file for each chromosome, X among them: what is of the genome, and what of a chromosome."""
 
+import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +74,27 @@ def test_a_chromosomes_vcf_is_that_of_the_command(genome: Study, tmp_path: Path)
     )
     made = results / "imputed" / "array" / "copy_rag.cross_entropy" / "seed1" / "chr2.vcf.gz"
     assert out.read_bytes() == made.read_bytes()
+
+
+def test_scattered_windows_are_gathered_to_the_same_bytes(genome: Study, tmp_path: Path) -> None:
+    """X and an autosome anew in two jobs each, beside the finished rest."""
+    study = Study(genome.checkout, tmp_path / "again")
+    shutil.copytree(genome.folder, study.folder, symlinks=True)
+    config = genome.folder / "scattered.yaml"
+    config.write_text((genome.folder / "study.yaml").read_text() + "scatter: 2\n")
+    folder = Path("results", "imputed", "array", "copy_rag.cross_entropy", "seed1")
+    names = [str(folder / f"chr{chrom}.vcf.gz") for chrom in ("1", "X")]
+    for name in names:
+        (study.folder / name).unlink()
+    done = study.snakemake(*names, config=str(config))
+    assert done.returncode == 0, done.stdout[-4000:]
+    jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
+    assert jobs == {"predict_windows": 4, "gather_windows": 2}
+    for name in names:
+        for suffix in ("", ".tbi"):
+            file = f"{name}{suffix}"
+            assert (study.folder / file).read_bytes() == (genome.folder / file).read_bytes()
+    assert not list((study.folder / folder).glob("*.records"))
 
 
 def test_nothing_is_left_to_do_and_no_segments_stay(genome: Study) -> None:

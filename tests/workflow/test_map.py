@@ -71,7 +71,7 @@ def test_the_stages_have_one_name_as_package_commands_rules_and_section() -> Non
 def test_the_rules_of_a_stage_stand_in_its_section_and_run_its_verbs() -> None:
     for stage in STAGES:
         text = (ROOT / "workflow" / "rules" / f"{stage}.smk").read_text()
-        rules = re.findall(r"^rule (\w+):$", text, re.MULTILINE)
+        rules = re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)(?: with)?:$", text, re.MULTILINE)
         verbs = re.findall(r"\bragimpute ([a-z-]+) ", text)
         section = PAGE.split(f"\n## {stage.capitalize()}\n")[1].split("\n## ")[0]
         assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(rules), stage

@@ -253,7 +253,7 @@ def test_each_rule_is_one_verb_with_all_that_a_cluster_needs(name: str) -> None:
     assert "    input:" in block or name == "config", "what config writes stands in its parameters"
     for key in ("runtime", "mem_mb", "disk_mb"):
         assert f"{key}=" in block, key
-    shell = block.split("shell:", 1)[1]
+    shell = block.split("shell:", 1)[1].split("\n\n")[0]
     assert shell.count("ragimpute ") == 1, shell
     unquoted = [field for field in re.findall(r"{([^}]*)}", shell) if not field.endswith(":q")]
     assert set(unquoted) <= {"threads", "resources.mem_mb"}, unquoted

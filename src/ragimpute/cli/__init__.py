@@ -39,6 +39,7 @@ VERBS = {
     "train": "training",
     "diagnose-loss": "training",
     "predict": "imputation",
+    "gather-windows": "imputation",
     "tune-beagle": "baselines",
     "baseline": "baselines",
     "evaluate": "evaluation",

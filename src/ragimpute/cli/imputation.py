@@ -37,6 +37,18 @@ def _model(ctx: click.Context, param: click.Parameter, value: str) -> Path | Non
     return None if value == PRETRAINED else FILE.convert(value, param, ctx)
 
 
+class PartOfWindows(click.ParamType):
+    """N-of-M, as Snakemake numbers what it scatters, as the pair N, M."""
+
+    name = "part"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        number, _, total = str(value).partition("-of-")
+        if not (number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+            self.fail(f"{value!r} is not N-of-M, N from 1 to M", param, ctx)
+        return int(number), int(total)
+
+
 reference_option = click.option(
     "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
@@ -280,6 +292,12 @@ def _cells(row: Any) -> tuple[str, ...]:
 @phasings_option
 @click.option("--model", "model_path", type=FILE, required=True, help="A model written by train.")
 @click.option("--calibrate", is_flag=True, help="Divide the genotype logits by the temperature that train stored.")
+@click.option(
+    "--part",
+    type=PartOfWindows(),
+    metavar="N-of-M",
+    help="Impute the Nth of M shares of the panel's windows; --out gets their records, for gather-windows.",
+)
 @device_option
 @threads_option
 @click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) with index: GT DS HDS GP at all panel sites.")
@@ -290,6 +308,7 @@ def predict_command(
     phasings_path: Path,
     model_path: Path,
     calibrate: bool,
+    part: tuple[int, int] | None,
     device: str,
     threads: int,
     out: Path,
@@ -303,5 +322,29 @@ def predict_command(
     from ragimpute.imputation.predict import predict_targets
 
     predict_targets(
-        panel, roles, typed_path, phasings_path, model_path, out, calibrated=calibrate, device=device, threads=threads
+        panel,
+        roles,
+        typed_path,
+        phasings_path,
+        model_path,
+        out,
+        part=part,
+        calibrated=calibrate,
+        device=device,
+        threads=threads,
     )
+
+
+@click.command("gather-windows")
+@panel_option
+@roles_option
+@click.option(
+    "--records", type=FILE, multiple=True, required=True, help="Of `predict --part`: all parts, from 1-of-M to M-of-M."
+)
+@click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) with index, as predict writes it without --part.")
+def gather_windows_command(panel: Path, roles: Path, records: tuple[Path, ...], out: Path) -> None:
+    """Join the records of all parts of a panel's windows to the file that one `predict` would have written."""
+    start_logging()
+    from ragimpute.imputation.predict import gather_windows
+
+    gather_windows(panel, roles, records, out)

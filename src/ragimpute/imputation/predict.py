@@ -1,6 +1,7 @@
 """The step `predict` of a study: its targets, at all sites of the panel, by a trained network."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from ragimpute import artefacts
@@ -10,8 +11,11 @@ from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models import pretrained
 from ragimpute.panel.roles import read_roles, reference_samples, target_samples
 from ragimpute.panel.store import Panel
+from ragimpute.panel.windows import windows
 from ragimpute.targets.mask import read_typed
 from ragimpute.targets.several_phasings import load_phasings
+from ragimpute.vcf.format_kernel import FIELDS
+from ragimpute.vcf.writer import SOURCE, check_request, imputed_header, join_pieces, longest_position
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +28,7 @@ def predict_targets(
     model: Path,
     out: Path,
     *,
+    part: tuple[int, int] | None = None,
     calibrated: bool = False,
     device: str = "auto",
     threads: int = 1,
@@ -35,6 +40,7 @@ def predict_targets(
     genotype logits are divided by the temperature that the model holds.
     A model that holds pretrained weights as they are imputes with those that have not seen this panel, which may be a
     chromosome of many: the weights that `ragimpute impute` takes.
+    `part`, (N, M): the Nth of M shares of the panel's windows, whose records `out` gets, for `gather_windows`.
     Raises InputError when a file is unusable, or not of the panel, roles and typed sites.
     """
     whole = Panel.load(panel)
@@ -46,7 +52,29 @@ def predict_targets(
     weights = _weights_for(model, reference)
     imputer = back_ends.load_back_end(model, device, threads, calibrated, weights)
     logger.info("%s; weights %s", imputer.describe(), weights.name)
-    write_imputation(out, reference, several, imputer, threads=threads, work=work)
+    records_of = None if part is None else share_of_windows(reference, *part, work or WorkSize())
+    write_imputation(out, reference, several, imputer, records_of, threads=threads, work=work)
+
+
+def share_of_windows(reference: Panel, number: int, total: int, work: WorkSize) -> slice:
+    """The sites of the share `number`, from 1 on, of `total` shares of the panel's windows; none in a short panel."""
+    cores = list(windows(reference, work.core_cm))
+    starts = [window.first for window in cores] + [len(reference.sites)]
+    begin = len(cores) * (number - 1) // total
+    end = len(cores) * number // total
+    return slice(starts[begin], starts[end])
+
+
+def gather_windows(panel: Path, roles: Path, records: Sequence[Path], out: Path) -> None:
+    """Join `records`, those of all shares of the panel's windows in order, to the file of `predict_targets`.
+
+    Raises InputError when a file is unusable, or `out` is not a VCF.gz or BCF.
+    """
+    check_request(out, FIELDS)
+    whole = Panel.load(panel)
+    samples = target_samples(read_roles(roles))
+    header = imputed_header(whole.sites.chromosomes(), whole.contigs, samples, SOURCE, FIELDS)
+    join_pieces(out, longest_position(whole.sites, whole.contigs), header, records)
 
 
 def _weights_for(model: Path, reference: Panel) -> Path:

@@ -12,7 +12,6 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes
-from ragimpute.vcf.format_kernel import FIELDS
 
 if TYPE_CHECKING:
     from ragimpute.imputation.back_ends import BackEnd
@@ -25,21 +24,20 @@ def write_imputation(
     panel: Panel,
     phasings: list[TargetGenotypes],
     imputer: "BackEnd",
-    wanted: slice | None = None,
-    source: str = "ragimpute",
-    fields: tuple[str, ...] = FIELDS,
+    records_of: slice | None = None,
     threads: int = 1,
     work: WorkSize | None = None,
 ) -> None:
-    """Impute the `wanted` sites of the panel (all) from the targets' phasings, and write them part by part.
+    """Impute the sites of the panel from the targets' phasings, and write a VCF.gz or BCF, with index, part by part.
 
-    `ragimpute impute` and the workflow's rule `predict` both impute here. Temporary files lie beside `path`.
+    `records_of`: write the records of these sites alone, a piece for `vcf.writer.join_pieces`.
+    Temporary files lie beside `path`.
     """
     from ragimpute.imputation.engine import imputed_parts
     from ragimpute.progress import share_of_work
-    from ragimpute.vcf.writer import write_parts
+    from ragimpute.vcf.writer import write_parts, write_piece
 
-    wanted = wanted or slice(0, len(panel.sites))
+    wanted = records_of or slice(0, len(panel.sites))
     sites = panel.sites.take(wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     with share_of_work("imputing") as progress:
@@ -47,7 +45,10 @@ def write_imputation(
             panel, phasings, imputer, wanted, work, threads=threads, on_progress=progress, folder=path.parent
         )
         samples = phasings[0].samples
-        write_parts(path, sites, panel.contigs, samples, parts, source, fields=fields, threads=threads)
+        if records_of is None:
+            write_parts(path, sites, panel.contigs, samples, parts, threads=threads)
+        else:
+            write_piece(path, sites, samples, parts, threads=threads)
 
 
 def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:

@@ -20,6 +20,7 @@ from ragimpute.vcf.quantise import UNIT, Quantised, each_haplotype, minimac_r2, 
 from ragimpute.vcf.source import contig_id, contig_lengths
 
 Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
+SOURCE = "ragimpute"  # what files name as their source, unless more is known
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 22  # of text at a time, as a bound: records are formatted and compressed in parallel
 HEADER_LINES = {
@@ -42,7 +43,7 @@ def write_imputed(
     sites: Sites,
     contigs: Sequence[str],
     imputed: Imputed,
-    source: str = "ragimpute",
+    source: str = SOURCE,
     *,
     fields: Sequence[str] = format_kernel.FIELDS,
     threads: int = 1,
@@ -64,7 +65,7 @@ def write_parts(
     contigs: Sequence[str],
     samples: Sequence[str],
     parts: Iterable[Imputed],
-    source: str = "ragimpute",
+    source: str = SOURCE,
     *,
     fields: Sequence[str] = format_kernel.FIELDS,
     threads: int = 1,
@@ -214,7 +215,7 @@ def write_genotypes(
     alleles: np.ndarray,
     phased: np.ndarray | bool,
     *,
-    source: str = "ragimpute",
+    source: str = SOURCE,
     threads: int = 1,
 ) -> None:
     """Write GT of `samples` at M `sites`: phased [M, N] or one bool, alleles [M, N, 2] in {-2, -1, 0, 1}.
