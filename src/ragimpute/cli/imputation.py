@@ -41,7 +41,7 @@ reference_option = click.option(
     "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
 targets_option = click.option(
-    "--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute, phased or not."
+    "--targets", type=FILE, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
 )
 model_option = click.option(
     "--model",
@@ -66,7 +66,9 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
     metavar="FILE",
     help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
 )
-@click.option("--targets", required=True, metavar="FILE", help="VCF or BCF of the samples to impute, phased or not.")
+@click.option(
+    "--targets", required=True, metavar="FILE", help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
+)
 @click.option("--out", required=True, metavar="FILE", help="Imputed VCF.gz (or BCF), with index; {chrom}: one of each.")
 @click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
 @click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")

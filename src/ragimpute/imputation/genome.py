@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import result_files, unmatched
+from ragimpute.imputation import messages, result_files, unmatched
 from ragimpute.imputation.pieces import Pieces
+from ragimpute.imputation.plink_targets import with_targets_as_vcf
 from ragimpute.imputation.stretch_run import (
     LISTED,
     R2_LIMITS,
@@ -29,7 +30,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.tables import Columns, join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.source import Region, records
+from ragimpute.vcf.source import Region, read_header, records
 from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,13 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
-    sexes = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
+    given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
     region = None if request.inputs.region is None else Region.parse(request.inputs.region)
     pieces = Pieces(request.out, request.decides(), restart)
+    request, of_files = with_targets_as_vcf(request, pieces)
+    sexes = of_files | given
+    first = request.files[0]
+    messages.warn_of_few_samples(first.targets, len(read_header(first.readable_targets).samples))
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, region)]
     copy = _targets_copy(chromosomes, pieces)
     done = []
@@ -86,9 +91,9 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
 
 def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
     """An indexed copy of targets that would be read through several times; None where none is needed."""
-    targets = chromosomes[0].files.targets
+    targets = chromosomes[0].files.readable_targets
     is_read_once = len(chromosomes) == 1 and chromosomes[0].kind != "X"
-    if is_read_once or {one.files.targets for one in chromosomes} != {targets} or has_index(targets):
+    if is_read_once or {one.files.readable_targets for one in chromosomes} != {targets} or has_index(targets):
         return None
     copy = pieces.path("targets.bcf")
     is_there = copy.exists() or indexed_copy(targets, copy)
@@ -192,7 +197,7 @@ def _join(
     of_targets = dropped["file"] == "targets"
     lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(out, files.targets, dropped[lacking], write)
+        unmatched.write_with(out, files.readable_targets, dropped[lacking], write)
         dropped = dropped[~lacking]
     else:
         write(out)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragimpute.errors import InputError, suggest_keywords
-from ragimpute.imputation import messages
 from ragimpute.imputation.chromosome_files import chromosome_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
@@ -15,7 +14,6 @@ from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
-from ragimpute.vcf.source import read_header
 from ragimpute.vcf.writer import check_request
 
 
@@ -47,7 +45,8 @@ def impute(
     Arguments:
         reference: phased panel: VCF, BCF, or the file of `ragimpute read-panel`; {chrom} in the name stands for a
             chromosome's name; or several files.
-        targets: VCF or BCF of the samples to impute, phased or not: one file, or one of each chromosome by {chrom}.
+        targets: VCF, BCF, PLINK .bed or .pgen of the samples to impute, phased or not: one file, or one of each
+            chromosome by {chrom}.
         genetic_map: PLINK, SHAPEIT or HapMap layout, one file or by {chrom}; None: 1 cM per Mb, or the positions of a
             prepared panel.
         out: imputed VCF.gz or BCF to write, with index, and OUT.dropped.tsv and OUT.recoded.tsv; with {chrom} one of
@@ -111,9 +110,6 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     paths = [Path(name) for name in names]
     for path in paths:
         check_request(path, request.fields)
-    targets = request.files[0].targets
-    n_samples = len(read_header(targets).samples)
-    messages.warn_of_few_samples(targets, n_samples)
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
 

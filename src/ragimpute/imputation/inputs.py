@@ -22,6 +22,8 @@ from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.phasing import phase_repeatedly
+from ragimpute.targets.plink_copy import POLICY
+from ragimpute.targets.plink_files import is_plink
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -117,10 +119,10 @@ class PreparedImputation:
         return rows.stop - rows.start
 
 
-def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
+def prepare_imputation(inputs: ImputationInputs, targets_copy: Path | None = None) -> PreparedImputation:
     """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
     panel, unread = panel_of(inputs)
-    matched = match_targets(inputs, panel, unread)
+    matched = match_targets(inputs, panel, unread, targets_copy)
     phasings = phase_targets(inputs, matched)
     return matched.phased(phasings)
 
@@ -197,7 +199,8 @@ def match_targets(
         whole = Region(str(chroms[0]))
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
-        found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
+        policy = POLICY if is_plink(inputs.targets) else None
+        found = read_genotypes(inputs.targets, panel.sites, policy=policy, chosen=chosen, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)

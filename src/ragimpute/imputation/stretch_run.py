@@ -32,6 +32,7 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.windows import Window
 from ragimpute.progress import share_of_work
 from ragimpute.tables import join_tables, write_table
+from ragimpute.targets.plink_files import find_fileset
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import minimac_r2, quantise
@@ -63,7 +64,7 @@ class GenomeRequest:
         decides: dict[str, Any] = {"version": __version__, "options": options, "fields": list(self.fields)}
         decides |= {"keep_unmatched": self.keep_unmatched, "core_cm": self.work.core_cm, "out": self.out}
         decides["reference"] = {files.name: file_state(files.reference) for files in self.files}
-        decides["targets"] = {files.name: file_state(files.targets) for files in self.files}
+        decides["targets"] = {files.name: _targets_state(files.targets) for files in self.files}
         decides["map"] = {files.name: file_state(files.genetic_map) for files in self.files if files.genetic_map}
         for files in self.files:
             of_pars = {f"{files.name}_{part}": file_state(path) for part, path in files.par_maps.items()}
@@ -80,7 +81,8 @@ class StretchRun:
         self, request: GenomeRequest, stretch: Stretch, pieces: Pieces, targets_copy: Path | None, is_alone: bool
     ) -> None:
         """`is_alone`: nothing else is imputed, so that it is an error when no site is typed."""
-        self.request, self.stretch, self.pieces, self.targets_copy = request, stretch, pieces, targets_copy
+        self.request, self.stretch, self.pieces = request, stretch, pieces
+        self.targets_copy = targets_copy or stretch.files.targets_copy
         self.name, self.is_alone = stretch.name, is_alone
         files = stretch.files
         self.inputs = replace(
@@ -222,6 +224,13 @@ def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) 
         "R2": [0.0] * (2 + len(R2_LIMITS)),
         "seconds": 0.0,
     }
+
+
+def _targets_state(path: Path) -> list[dict[str, Any]]:
+    """The states of a file of targets, and of those that belong to it."""
+    fileset = find_fileset(path)
+    paths = (path,) if fileset is None else fileset.paths
+    return [file_state(one) for one in paths]
 
 
 class _R2Tally:

@@ -68,7 +68,7 @@ class Chromosome:
             rule = PloidyRule(self.kind, sexes)
             chosen = ChosenRecords(Region(self.contig), rule=rule)
             return [Stretch(self.name, self.files, chosen)]
-        lengths = [_lengths(path) for path in (self.files.reference, self.files.targets)]
+        lengths = [_lengths(path) for path in (self.files.reference, self.files.readable_targets)]
         known = find_build(self.contig, lengths, build)
         if known is None:
             return [self._of_unknown_build(sexes)]

@@ -228,7 +228,28 @@ def write_genotypes(
         raise ValueError(f"alleles {alleles.shape} are not {expected}")
     is_phased = np.asarray(phased, dtype=bool)
     whole = np.broadcast_to(is_phased, alleles.shape[:2])
-    record_room = 4 * n_samples + 1
+
+    def genotypes(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        return alleles[start:stop], whole[start:stop]
+
+    write_genotypes_of(path, sites, contigs, samples, genotypes, source=source, threads=threads)
+
+
+def write_genotypes_of(
+    path: str | os.PathLike,
+    sites: Sites,
+    contigs: Sequence[str],
+    samples: Sequence[str],
+    genotypes: Callable[[int, int], tuple[np.ndarray, np.ndarray]],
+    *,
+    source: str = "ragimpute",
+    threads: int = 1,
+) -> None:
+    """`write_genotypes` of what `genotypes` gives of the sites start .. stop - 1: alleles and phase.
+
+    With one thread it is called by one thread at a time, in order.
+    """
+    record_room = 4 * len(samples) + 1
 
     def chunk(start: int, stop: int) -> memoryview:
         n_records = stop - start
@@ -236,15 +257,16 @@ def write_genotypes(
         prefixes, starts = _prefixes(sites, start, stop, ".", tails)
         room = len(prefixes) + n_records * record_room
         out = np.empty(room, dtype=np.uint8)
-        some_alleles = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
-        some_phased = np.ascontiguousarray(whole[start:stop])
+        alleles, phased = genotypes(start, stop)
+        some_alleles = np.ascontiguousarray(alleles, dtype=np.int8)
+        some_phased = np.ascontiguousarray(phased)
         size = format_kernel.format_genotypes(out, prefixes, starts, some_alleles, some_phased)
         return out[:size].data
 
     chroms = sites.chromosomes()
     gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
     header = _header(chroms, contigs, source, [gt_line], samples)
-    steps = _steps(n_sites, n_samples)
+    steps = _steps(len(sites), len(samples))
     chunks: Iterator[Chunk] = (partial(chunk, start, stop) for start, stop in steps)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         texts = chain([lambda: header], chunks)
