@@ -69,7 +69,7 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @click.option(
     "--targets", required=True, metavar="FILE", help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
 )
-@click.option("--out", required=True, metavar="FILE", help="Imputed VCF.gz (or BCF), with index; {chrom}: one of each.")
+@click.option("--out", required=True, metavar="FILE", help="Imputed .vcf.gz, .bcf or .pgen; {chrom}: one of each.")
 @click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
 @click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
 @region_option

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import messages, result_files, unmatched
+from ragimpute.imputation import messages, pgen_output, result_files, unmatched
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import with_targets_as_vcf
 from ragimpute.imputation.stretch_run import (
@@ -196,16 +196,29 @@ def _join(
 
     of_targets = dropped["file"] == "targets"
     lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
+    is_pgen = out.suffix == pgen_output.SUFFIX
+    vcf = pieces.path(f"{files.name}.joined.vcf.gz") if is_pgen else out
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(out, files.readable_targets, dropped[lacking], write)
+        unmatched.write_with(vcf, files.readable_targets, dropped[lacking], write)
         dropped = dropped[~lacking]
     else:
-        write(out)
+        write(vcf)
     result_files.write_records(out, "dropped", dropped)
     result_files.write_records(out, "recoded", recoded)
-    if any(kind_of(chrom) == "X" for chrom in chroms):
-        told = next((found["sexes"] for found in typed if found["sexes"]), None)
-        given = [_sex_code(sexes.get(name)) for name in samples]
+    told = next((found["sexes"] for found in typed if found["sexes"]), None)
+    given = [_sex_code(sexes.get(name)) for name in samples]
+    if is_pgen:
+        of_x = next((one.chromosome for one in done if one.chromosome.kind == "X" and not one.problem), None)
+        build = of_x and of_x.build(request.inputs.build)
+        how = pgen_output.PgenWriting(
+            told or given,
+            build.name if build else None,
+            pieces.path(".pgen"),
+            request.inputs.threads,
+            request.inputs.memory_mb,
+        )
+        pgen_output.write_pgen(vcf, out, samples, how)
+    elif any(kind_of(chrom) == "X" for chrom in chroms):
         result_files.write_psam(out, samples, told or given)
     return len(dropped), len(recoded)
 

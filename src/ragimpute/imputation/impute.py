@@ -9,12 +9,15 @@ from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.chromosome_files import chromosome_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
+from ragimpute.imputation.pgen_output import fields_for
 from ragimpute.imputation.result import ImputationResult
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.writer import check_request
+
+OUTPUTS = (".vcf.gz", ".bcf", ".pgen")
 
 
 @suggest_keywords
@@ -49,8 +52,9 @@ def impute(
             chromosome by {chrom}.
         genetic_map: PLINK, SHAPEIT or HapMap layout, one file or by {chrom}; None: 1 cM per Mb, or the positions of a
             prepared panel.
-        out: imputed VCF.gz or BCF to write, with index, and OUT.dropped.tsv and OUT.recoded.tsv; with {chrom} one of
-            each chromosome; None: nothing is written, and the result is in memory.
+        out: imputed VCF.gz or BCF to write, with index, or PLINK 2's .pgen, with .pvar and .psam; and OUT.dropped.tsv
+            and OUT.recoded.tsv; with {chrom} one of each chromosome; None: nothing is written, and the result is in
+            memory.
         chromosomes: with {chrom}, which to impute, such as '1-22'; None: all whose reference exists.
         region: 'CHROM' or 'CHROM:START-END' (1-based, inclusive); None: all that the files cover.
         threads: how many to compute with. Results do not depend on it.
@@ -95,6 +99,7 @@ def impute(
     stripped = [word.strip() for word in words]
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)
+    fields = fields_for(str(out), fields)
     request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work)
     if out is None:
         if keep_unmatched:
@@ -109,7 +114,7 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
     for path in paths:
-        check_request(path, request.fields)
+        check_request(path, request.fields, OUTPUTS)
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
 

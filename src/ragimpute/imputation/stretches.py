@@ -9,7 +9,7 @@ from pathlib import Path
 from ragimpute.errors import UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
-from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Kind, find_build, kind_of, stretches_of_x
+from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
@@ -54,6 +54,11 @@ class Chromosome:
         """Which of X, Y and MT it is."""
         return kind_of(self.contig) if self.contig else None
 
+    def build(self, given: str | None) -> Build | None:
+        """The build of X by the headers, or `given` by --build. Raises UnusableChromosome where they differ."""
+        lengths = [_lengths(path) for path in (self.files.reference, self.files.readable_targets)]
+        return find_build(self.contig, lengths, given)
+
     def stretches(self, sexes: Mapping[str, Sex], build: str | None, region: Region | None) -> list[Stretch]:
         """The stretches to impute, in order, of those that `region` touches.
 
@@ -68,8 +73,7 @@ class Chromosome:
             rule = PloidyRule(self.kind, sexes)
             chosen = ChosenRecords(Region(self.contig), rule=rule)
             return [Stretch(self.name, self.files, chosen)]
-        lengths = [_lengths(path) for path in (self.files.reference, self.files.readable_targets)]
-        known = find_build(self.contig, lengths, build)
+        known = self.build(build)
         if known is None:
             return [self._of_unknown_build(sexes)]
         found = []

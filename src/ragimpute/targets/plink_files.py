@@ -177,10 +177,11 @@ class GenotypeReader:
             if found != expected:
                 raise InputError(
                     f"{path}: {found} bytes, but {n_samples} samples of {fileset.samples.name} and {n_variants} "
-                    f"variants of {fileset.variants.name} take {expected}; are the three of one data set, and is it whole?"
+                    f"variants of {fileset.variants.name} take {expected}; "
+                    "are the three of one data set, and is it whole?"
                 )
-        offsets = None if len(variants.allele_offsets) == 0 else variants.allele_offsets
-        is_multiallelic = offsets is not None and int(offsets[-1]) > 2 * n_variants
+        offsets = variants.allele_offsets
+        is_multiallelic = int(offsets[-1]) > 2 * n_variants
         try:
             self._reader = pgenlib.PgenReader(
                 os.fsencode(path),

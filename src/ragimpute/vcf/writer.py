@@ -188,8 +188,13 @@ def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
     return (first + second) / (2 * UNIT)
 
 
-def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
-    """Raise InputError when no VCF.gz or BCF can be written to `path` or a FORMAT field is unknown: before the work."""
+def check_request(
+    path: str | os.PathLike, fields: Sequence[str], suffixes: tuple[str, ...] = (".vcf.gz", ".bcf")
+) -> None:
+    """Raise InputError when no file can be written to `path` or a FORMAT field is unknown: before the work.
+
+    `suffixes`: what the name may end in.
+    """
     listed = ",".join(fields)
     unknown = [field for field in fields if field not in format_kernel.FIELDS]
     if unknown or not fields:
@@ -202,8 +207,10 @@ def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
     folder = next(parent for parent in parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
         raise InputError(f"{name}: no file can be written there; choose another place")
-    if not name.endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{name}: the output must be named .vcf.gz or .bcf")
+    if not name.endswith(suffixes):
+        *others, last = suffixes
+        listed = ", ".join(others)
+        raise InputError(f"{name}: the output must be named {listed} or {last}")
 
 
 def write_genotypes(
