@@ -108,7 +108,8 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     if not isinstance(ready.imputer, KernelBackEnd):
         raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
     place = find_site(ready.sites, site)
-    wanted = ready.wanted.start + place
+    [wanted_sites] = ready.wanted  # one region at most
+    wanted = wanted_sites.start + place
     fold, local = _fold_of_sample(ready, sample, wanted)
     if fold.typed[local]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")

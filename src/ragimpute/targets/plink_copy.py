@@ -74,6 +74,15 @@ def targets_as_vcf(targets: str | os.PathLike, reference: str | os.PathLike) -> 
         yield copy
 
 
+def sample_names(targets: str | os.PathLike) -> tuple[str, ...]:
+    """The names of the samples in a VCF, a BCF or PLINK's files. Raises InputError."""
+    fileset = find_fileset(targets)
+    if fileset is None:
+        return read_header(targets).samples
+    names, _ = read_samples(fileset)
+    return names
+
+
 def plain_name(chrom: str) -> str:
     """The name of a chromosome without prefix, PLINK's codes resolved: 20, X, Y, MT."""
     name = chrom.removeprefix("chr").upper()

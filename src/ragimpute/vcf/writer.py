@@ -87,9 +87,13 @@ def write_piece(
     *,
     fields: Sequence[str] = format_kernel.FIELDS,
     threads: int = 1,
+    min_r2: float | None = None,
 ) -> None:
-    """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`."""
-    chunks = _imputed_chunks(sites, samples, parts, fields)
+    """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`.
+
+    Without `fields` they have no genotypes. Imputed sites whose printed R2 is below `min_r2` are left out.
+    """
+    chunks = _imputed_chunks(sites, samples, parts, fields, min_r2)
     with atomic_path(path) as temporary, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_blocks(temporary, chunks, pool, ahead=2 * threads)
 
@@ -106,10 +110,10 @@ def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: It
 def imputed_header(
     chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
 ) -> bytes:
-    """The header of a file of imputed genotypes on the chromosomes `chroms`."""
+    """The header of a file of imputed genotypes on the chromosomes `chroms`; without `fields` it has no samples."""
     format_lines = [HEADER_LINES[field] for field in _ordered(fields)]
     lines = [*INFO_LINES, *format_lines]
-    return _header(chroms, contigs, source, lines, samples)
+    return _header(chroms, contigs, source, lines, samples if format_lines else None)
 
 
 def _ordered(fields: Sequence[str]) -> list[str]:
@@ -118,9 +122,13 @@ def _ordered(fields: Sequence[str]) -> list[str]:
 
 
 def _imputed_chunks(
-    sites: Sites, samples: Sequence[str], parts: Iterable[Imputed], fields: Sequence[str]
+    sites: Sites,
+    samples: Sequence[str],
+    parts: Iterable[Imputed],
+    fields: Sequence[str],
+    min_r2: float | None = None,
 ) -> Iterator[Chunk]:
-    """What makes the text of the records of all parts, some records each."""
+    """What makes the text of the records of all parts, some records each. `fields`, `min_r2`: as for `write_piece`."""
     ordered = _ordered(fields)
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     format_keys = ":".join(ordered)
@@ -131,9 +139,16 @@ def _imputed_chunks(
         """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
         infos = _info_columns(part, numbers, start, stop)
-        tails = [f"{info}\t{format_keys}" for info in infos]
-        prefixes, starts = _prefixes(sites, place + start, place + stop, "PASS", tails)
-        n_records = stop - start
+        here = sites.take(slice(place + start, place + stop))
+        if min_r2 is not None:
+            rows = [row for row, info in enumerate(infos) if _is_written(info, min_r2)]
+            infos = [infos[row] for row in rows]
+            here, numbers = here.take(np.array(rows, dtype=np.int64)), numbers.at(rows)
+        tails = [f"{info}\t{format_keys}" if ordered else f"{info}\n" for info in infos]
+        n_records = len(infos)
+        prefixes, starts = _prefixes(here, 0, n_records, "PASS", tails)
+        if not ordered:
+            return prefixes.data
         room = len(prefixes) + n_records * record_room + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
         arguments = out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
@@ -154,6 +169,12 @@ def _imputed_chunks(
         place += n_sites
     if place != len(sites):
         raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
+
+
+def _is_written(info: str, min_r2: float) -> bool:
+    """Whether a record with this INFO is of a typed site, or has the R2: the printed one, as for other programs."""
+    entries = dict(entry.partition("=")[::2] for entry in info.split(";"))
+    return "TYPED" in entries or float(entries["R2"]) >= min_r2
 
 
 def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
@@ -329,8 +350,9 @@ def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
 
 
 def _header(
-    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]
+    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str] | None
 ) -> bytes:
+    """`samples` None: a file of sites without genotypes."""
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
     named = {contig_id(line) for line in contigs}
     lines += contigs
@@ -338,7 +360,9 @@ def _header(
         if chrom not in named:
             lines.append(f"##contig=<ID={chrom}>")
     lines += fields
-    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    if samples is not None:
+        columns += ["FORMAT", *samples]
     lines.append("\t".join(columns))
     text = "\n".join(lines)
     return f"{text}\n".encode()
@@ -366,6 +390,11 @@ def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence
     np.cumsum(lengths, out=starts[1:])
     joined = np.frombuffer(b"".join(texts), dtype=np.uint8)
     return joined, starts
+
+
+def printed_r2(value: float) -> float:
+    """R2 as INFO has it, by which sites are left out."""
+    return float(_decimal(value, 4))
 
 
 def _decimal(value: float, places: int) -> str:
