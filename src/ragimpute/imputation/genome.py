@@ -161,12 +161,13 @@ def _impute_stretches(
 def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
     """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
     path = chromosome.files.reference
+    chrom = chromosome.contig or chromosome.only
     if path.suffix == ".safetensors":
         sites = Panel.load(path).sites
-        is_here = sites.chrom == chromosome.contig
+        is_here = sites.chrom == chrom
         return unused_sites(sites.take(is_here), UNUSABLE)
     rows = []
-    for record in records(path, Region(chromosome.contig), samples=[]):
+    for record in records(path, Region(chrom), samples=[]):
         name = record.ID or "."
         alts = ",".join(record.ALT) or "."
         row = (record.CHROM, record.POS, name, record.REF, alts, UNUSABLE)

@@ -107,6 +107,9 @@ def _by_pgenlib(vcf: Path, folder: Path, n_samples: int) -> None:
 def _dosages(record) -> np.ndarray:
     """Dosages [N] float32 in [0, 2], of haploid samples too, as PLINK has them; MISSING where there is none."""
     each = record.format("HDS")
+    if each is None:  # a record that the panel lacks, of --keep-unmatched
+        alleles = record.genotype.array()[:, :2]
+        each = np.where(alleles < 0, np.nan, alleles)
     first = each[:, 0]
     second = first if each.shape[1] == 1 else np.where(np.isnan(each[:, 1]), first, each[:, 1])
     dosages = np.nan_to_num(first + second, nan=MISSING)
