@@ -13,7 +13,12 @@ from ragimpute.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = {"beagle": "beagle", "minimac4": "minimac4", "bcftools": "bcftools"}  # the same names in Debian and bioconda
+PACKAGES = {
+    "beagle": "beagle",
+    "minimac4": "minimac4",
+    "bcftools": "bcftools",
+    "plink2": "plink2",
+}  # the same names in Debian and bioconda
 # the command that prints a program's version, and where that is in what it prints
 SAYS_VERSION = {
     "bcftools": (["bcftools", "--version"], r"bcftools (?P<version>[\d.]+)"),

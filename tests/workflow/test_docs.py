@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from plink import as_bed
 from ragimpute.artefacts import file_digest
 from ragimpute.models.pretrained import FOLDER
 from tiny_study import ROOT, copy_checkout
@@ -45,6 +46,7 @@ COMMANDS: dict[str, str | Elsewhere] = {
     r"eval \"\$\(_RAGIMPUTE_COMPLETE=bash_source ragimpute\)\"": r"\g<0>; complete -p ragimpute",
     r"\.venv/bin/snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
     r"bcftools .*": AS_IT_IS,
+    r"plink2 .*": AS_IT_IS,
     # the set-up is the one that runs the tests; the study is the reader's small one, as the example's takes 20 minutes
     r"make report CONFIG=\w+\.yaml": r"\g<0> --old-file=setup",
     r"make report": r"\g<0> --old-file=setup CONFIG=mine.yaml",
@@ -58,6 +60,7 @@ COMMANDS: dict[str, str | Elsewhere] = {
     r"\.venv/bin/python pretraining/pretrain\.py .*": Elsewhere(
         "needs msprime and half an hour", "pretraining/pretrain.py", '"--real",'
     ),
+    r"pip install \.": Elsewhere("takes minutes", "tests/workflow/test_wheel.py", "def plain(place"),
     r"make (setup|test)": Elsewhere("they are what runs these tests", ".ci/run", "make test"),
 }
 
@@ -98,6 +101,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("chr20.map", "map.chr20.txt"):
         shutil.copy2(example / "genetic_map.plink.map", folder / name)
     (folder / "names.txt").write_text("chr20 20\n")
+    as_bed(folder / "array.vcf.gz")
+    weights = ["variant allele weight", "20:1001135:G:A A 0.5", "20:1001760:T:C C -0.25", "20:1002042:C:A A 1"]
+    (folder / "weights.txt").write_text("\n".join(weights) + "\n")
     write_studies(folder)
     follow_the_recipes(folder)
     return folder
@@ -179,6 +185,19 @@ def test_the_commands_of_a_page_run(page: str, checkout: Path) -> None:
         done = run(checkout, how)
         assert done.returncode == 0, f"{how}\n{done.stdout[-4000:]}"
         assert not CONTROL.search(done.stdout), f"{how}: control characters where there is no terminal"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("docs")
+def test_what_the_page_on_analyses_makes_is_read_without_a_warning(checkout: Path) -> None:
+    said = "".join(run(checkout, command).stdout for command in commands("docs/analyses.md"))
+    assert [line for line in said.splitlines() if line.startswith("Warning")] == []
+    assert (checkout / "score.sscore.vars").read_text().split() == [
+        *("20:1001135:G:A", "20:1001760:T:C", "20:1002042:C:A")
+    ]
+    opened = run(checkout, "bcftools view --header-only chr20.vcf.gz").stdout
+    assert "[W::" not in opened
+    assert "ID=DS" in opened
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 # What the rules share: the effective configuration, names, and how a command is run.
+import importlib.util
 import json
 import shlex
 import sys
@@ -8,8 +9,10 @@ from snakemake.exceptions import WorkflowError
 
 # not workflow.basedir: that of the main Snakefile, when this one is used as a module
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+if (ROOT / "src").is_dir():  # a checkout; a wheel's package is on the path already
+    sys.path.insert(0, str(ROOT / "src"))
 
+from ragimpute.extras import missing
 from ragimpute.models.pretrained import FOLDER as PRETRAINED_FOLDER
 from ragimpute.study.chromosomes import (
     autosomes,
@@ -22,6 +25,7 @@ from ragimpute.study.code_digest import digest, of_other_architectures
 from ragimpute.study.configuration import ConfigError, load_configuration
 from ragimpute.reporting import FIGURES
 from ragimpute.study.runs import runs, truth_file
+from ragimpute.study.workflow_files import PACKAGE, source_folder
 from ragimpute.training.gpu import has_gpu
 
 # A workflow that uses this one as a module hands its configuration over; otherwise the files are read from here again.
@@ -39,9 +43,14 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+USES_CONDA = "conda" in {
+    str(method) for method in workflow.deployment_settings.deployment_method
+}
 RUNS = {run.path: run for run in runs(CONFIG)}
 TRAINED = {path: run for path, run in RUNS.items() if run.trained}
 TRAININGS = {run.model: run for run in TRAINED.values()}
+if TRAINED and not USES_CONDA and importlib.util.find_spec("torch") is None:
+    raise WorkflowError(f"the study has networks: {missing('torch')}")
 MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
 PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
 PANEL_PARTS = [
@@ -52,7 +61,9 @@ MASK_PARTS = [
     for mask in MASKS
     for part in parts(CONFIG["panels"][CONFIG["masks"][mask]["panel"]])
 ]
-SPLIT_MASKS = list(dict.fromkeys(mask for mask, part in MASK_PARTS if part))
+SPLIT_if TRAINED and not USES_CONDA and importlib.util.find_spec("torch") is None:
+    raise WorkflowError(f"the study has networks: {missing('torch')}")
+MASKS = list(dict.fromkeys(mask for mask, part in MASK_PARTS if part))
 FOLDS = [
     "train",
     *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"])),
@@ -69,11 +80,8 @@ RETRIEVAL = (
 # In every rule's shell, `ragimpute VERB` is this checkout's package: in the interpreter that runs Snakemake, or in the
 # rule's conda environment. -P keeps the working directory off the import path. `on_gpus N ragimpute VERB` is N
 # processes that share the work, one for each GPU; one process for N of 0 or 1.
-USES_CONDA = "conda" in {
-    str(method) for method in workflow.deployment_settings.deployment_method
-}
 PYTHON = "python" if USES_CONDA else shlex.quote(sys.executable)
-SOURCE = shlex.quote(str(ROOT / "src"))
+SOURCE = shlex.quote(str(source_folder(Path(".snakemake", "ragimpute").absolute())))
 shell.prefix(
     "set -euo pipefail; "
     f'ragimpute() {{{{ PYTHONPATH={SOURCE} {PYTHON} -P -m ragimpute "$@"; }}}}; '

@@ -39,7 +39,7 @@ rule plot:
 
 rule report:
     input:
-        templates=sorted(ROOT.glob("src/ragimpute/reporting/templates/*")),
+        templates=sorted(PACKAGE.glob("reporting/templates/*")),
         metrics="results/metrics.tsv",
         summary="results/summary.tsv",
         comparisons="results/comparisons.tsv",

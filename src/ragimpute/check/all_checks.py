@@ -5,10 +5,13 @@ found.
 """
 
 import os
+from dataclasses import replace
 
 from ragimpute.check import each_file, targets_against_reference
 from ragimpute.check.findings import LEVELS, Finding, Level
-from ragimpute.check.survey import survey
+from ragimpute.check.survey import Survey, survey, unreadable, without_path
+from ragimpute.errors import InputError
+from ragimpute.targets.plink_copy import targets_as_vcf
 from ragimpute.vcf.source import Region
 
 COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to recognise a sample
@@ -32,7 +35,7 @@ def check_inputs(
         panel = survey(reference, region)
         findings = [*each_file.reference(panel)]
     else:
-        samples = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
+        samples = _survey_of_targets(targets, reference, region)
         compared = list(samples.dosages)
         columns = samples.records.loc[compared, ["chrom", "pos"]]
         positions = set(columns.itertuples(index=False, name=None))
@@ -44,3 +47,14 @@ def check_inputs(
     spans = panel.spans if panel.readable else {}
     findings += each_file.genetic_map(genetic_map, spans)
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def _survey_of_targets(targets: str | os.PathLike, reference: str | os.PathLike, region: Region | None) -> Survey:
+    """What the targets hold; PLINK's files are read as the VCF that `impute` makes of them."""
+    name = os.fspath(targets)
+    try:
+        with targets_as_vcf(targets, reference) as readable:
+            found = survey(readable, region, limit=COMPARED_RECORDS, alt_needed=False)
+    except InputError as error:
+        return unreadable(name, without_path(error, targets))
+    return replace(found, path=name)

@@ -104,6 +104,12 @@ def survey(
     return Survey(name, header, problem, order.disorder, table, missing, dosages)
 
 
+def unreadable(path: str, problem: str) -> Survey:
+    """The survey of a file of which nothing could be read."""
+    none_missing = np.zeros(0, dtype=np.int64)
+    return Survey(path, Header((), (), frozenset()), problem, "", pd.DataFrame(columns=COLUMNS), none_missing, {})
+
+
 class _Order:
     """Whether the records of a file are in order, and the alleles of those at the current position."""
 

@@ -11,6 +11,7 @@ from ragimpute.check.survey import Survey
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, SiteIndex
 from ragimpute.targets.common_chromosomes import prefix_hint
+from ragimpute.targets.plink_files import is_plink
 from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected
@@ -128,7 +129,7 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         is_swapped = is_ambiguous & is_coded_otherwise
         n_swapped = int(is_swapped.sum())
         message = f"{n_ambiguous} A/T and C/G sites look the same on both strands"
-        if n_swapped:
+        if n_swapped and not is_plink(path):  # a .bed has no order of alleles
             message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
         yield Finding("info", path, "ambiguous", message)
 

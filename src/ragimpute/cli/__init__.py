@@ -13,6 +13,7 @@ import click
 
 from ragimpute import __version__
 from ragimpute.errors import InputError
+from ragimpute.extras import missing
 
 # torch and numba each bring an OpenMP, whose idle threads would spin on the cores that jobs beside this one need: two
 # trainings on two cores took 60 s each instead of 19 s. It is read when they are first imported, which is after this.
@@ -25,6 +26,7 @@ NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 VERBS = {
     "impute": "imputation",
     "explain": "imputation",
+    "study": "study",
     "config": "study",
     "check": "check",
     "read-panel": "panel",
@@ -93,6 +95,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("ragimpute"):
             raise
+        if (advice := missing(error.name)) is not None:
+            _fail(advice)
         _fail(f"{sys.prefix} has no Python module {error.name}; run `make setup`, or add it to the file in envs/")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

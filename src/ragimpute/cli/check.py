@@ -11,7 +11,7 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 
 @click.command()
 @click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
-@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute.")
+@click.option("--targets", type=FILE, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute.")
 @map_option
 @region_option
 @click.option("--held-out", is_flag=True, help="The targets are samples of the reference that will leave it.")

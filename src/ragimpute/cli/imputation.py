@@ -16,6 +16,7 @@ from ragimpute.cli.options import (
     panel_option,
     phasings_option,
     region_option,
+    regions_option,
     roles_option,
     seed_option,
     start_logging,
@@ -53,7 +54,7 @@ reference_option = click.option(
     "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
 targets_option = click.option(
-    "--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute, phased or not."
+    "--targets", type=FILE, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
 )
 model_option = click.option(
     "--model",
@@ -78,18 +79,23 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
     metavar="FILE",
     help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
 )
-@click.option("--targets", required=True, metavar="FILE", help="VCF or BCF of the samples to impute, phased or not.")
-@click.option("--out", required=True, metavar="FILE", help="Imputed VCF.gz (or BCF), with index; {chrom}: one of each.")
+@click.option(
+    "--targets", required=True, metavar="FILE", help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
+)
+@click.option("--out", required=True, metavar="FILE", help="Imputed .vcf.gz, .bcf or .pgen; {chrom}: one of each.")
 @click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
 @click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
-@region_option
+@regions_option
 @two_threads_option
 @seed_option
 @n_phasings_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
 @click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
+@click.option("--keep-samples", type=FILE, help="Targets to impute: one name on each line. Default: all.")
 @exclude_option
+@click.option("--min-r2", type=click.FloatRange(0, 1), help="Leave out imputed sites whose R2 is lower.")
+@click.option("--sites-only", is_flag=True, help="Write records without genotypes.")
 @click.option("--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam.")
 @click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
 @device_option
@@ -103,14 +109,17 @@ def impute_command(
     out: str,
     map_path: str | None,
     chromosomes: str | None,
-    region: str | None,
+    regions: tuple[str, ...] | None,
     threads: int,
     seed: int,
     n_phasings: int | None,
     fields: str,
     keep_unmatched: bool,
     model: Path | None,
+    keep_samples: Path | None,
     exclude_samples: Path | None,
+    min_r2: float | None,
+    sites_only: bool,
     sex: Path | None,
     build: str | None,
     device: str,
@@ -135,14 +144,17 @@ def impute_command(
         genetic_map=map_path,
         out=out,
         chromosomes=chromosomes,
-        region=region,
+        region=regions,
         threads=threads,
         seed=seed,
         n_phasings=n_phasings,
         format=fields,
         keep_unmatched=keep_unmatched,
         model=model,
+        keep_samples=keep_samples,
         exclude_samples=exclude_samples,
+        min_r2=min_r2,
+        sites_only=sites_only,
         sex=sex,
         build=build,
         device=device,
@@ -231,7 +243,7 @@ def explain_command(
         reference=reference,
         targets=targets,
         genetic_map=map_path,
-        region=region,
+        regions=() if region is None else (region,),
         exclude_samples=exclude_samples,
         model=model,
         device="cpu",

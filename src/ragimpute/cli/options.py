@@ -55,6 +55,22 @@ def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 region_option = click.option(
     "--region", callback=_region, help="CHROM:START-END (1-based, inclusive); default: all that the files cover."
 )
+
+
+def _regions(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The regions as they were given, None without one; click.BadParameter as of `_region`."""
+    for text in value:
+        _region(ctx, param, text)
+    return value or None
+
+
+regions_option = click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    callback=_regions,
+    help="CHROM:START-END (1-based, inclusive); repeat it for several. Default: all that the files cover.",
+)
 threads_option = click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads to use.")
 two_threads_option = click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."

@@ -1,11 +1,61 @@
-"""The verbs of the stage study: config, provenance."""
+"""The verbs of the stage study: study, config, provenance."""
 
+import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from ragimpute.cli.options import FILE, OUT
+
+SNAKEMAKES = "snakemake_options"  # in the context: the words after --
+
+
+class _WithSnakemakesOptions(click.Command):
+    """A command whose words after -- are not its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, given = args, []
+        if "--" in args:
+            place = args.index("--")
+            own, given = args[:place], args[place + 1 :]
+        ctx.meta[SNAKEMAKES] = given
+        return super().parse_args(ctx, own)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- SNAKEMAKE OPTIONS]"]
+
+
+@click.command("study", cls=_WithSnakemakesOptions)
+@click.argument("config", type=FILE, required=False)
+@click.option("--cores", default="all", show_default=True, help="How many cores to use.")
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where results/ is made. Default: the working directory.",
+)
+@click.pass_context
+def study_command(ctx: click.Context, config: Path | None, cores: str, directory: Path | None) -> None:
+    """Run a study: train, impute and compare on the panels of CONFIG, by default on the example that comes along.
+
+    This is the package's Snakemake workflow; words after -- are options of snakemake, such as --dry-run or --unlock.
+    """
+    from ragimpute.errors import InputError
+    from ragimpute.extras import missing
+    from ragimpute.study.workflow_files import workflow_folder
+
+    if importlib.util.find_spec("snakemake") is None:
+        raise InputError(f"ragimpute study: {missing('snakemake')}")
+    words = ["--snakefile", str(workflow_folder() / "Snakefile"), "--cores", cores]
+    if directory is not None:
+        words += ["--directory", str(directory)]
+    words += ctx.meta[SNAKEMAKES]
+    if config is not None:
+        words += ["--configfile", str(config.absolute())]
+    # in place of this process, so that signals reach it; -P: the working directory's modules are not Snakemake's
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "snakemake", *words])
 
 
 @click.command()
@@ -22,8 +72,9 @@ def config_command(effective: str | None, configfiles: tuple[Path, ...], out: Pa
     """Check a configuration and print what it means: merged, paths resolved, defaults filled in."""
     from ragimpute.artefacts import atomic_path
     from ragimpute.study.configuration import configuration_text, load_configuration
+    from ragimpute.study.workflow_files import workflow_folder
 
-    config = json.loads(effective) if effective else load_configuration(Path(__file__).parents[3], configfiles)
+    config = json.loads(effective) if effective else load_configuration(workflow_folder(), configfiles)
     text = configuration_text(config)
     if out is None:
         click.echo(text, nl=False)

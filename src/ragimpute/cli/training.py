@@ -230,10 +230,11 @@ def diagnose_loss_command(
     from dataclasses import asdict
 
     from ragimpute.study.configuration import load_configuration
+    from ragimpute.study.workflow_files import workflow_folder
     from ragimpute.training.diagnose import diagnose_loss
 
     diagnosis = diagnose_loss(
-        load_configuration(Path(__file__).parents[3], configfiles),
+        load_configuration(workflow_folder(), configfiles),
         loss_name,
         mask_name,
         architecture=architecture,

@@ -20,6 +20,12 @@ class ChromosomeFiles:
     genetic_map: Path | None
     # par1, par2: maps of the pseudoautosomal regions of X, where there are files of their own
     par_maps: Mapping[str, Path] = field(default_factory=dict)
+    targets_copy: Path | None = None  # a VCF of targets that are PLINK's files
+
+    @property
+    def readable_targets(self) -> Path:
+        """The targets as a VCF or BCF."""
+        return self.targets_copy or self.targets
 
 
 def chromosome_files(

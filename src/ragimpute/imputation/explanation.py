@@ -1,6 +1,7 @@
 """Which haplotypes a target sample was imputed from at one site, and the weights that the network gave them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
 from ragimpute.targets import several_phasings
+from ragimpute.targets.plink_copy import targets_as_vcf
 from ragimpute.vcf.source import read_header
 
 COLUMNS = (
@@ -100,12 +102,14 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
 
     Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, and a network but copy_rag.
     """
-    _check_sample(inputs.targets, sample)
-    ready = prepare_imputation(inputs)
+    with targets_as_vcf(inputs.targets, inputs.reference) as readable:
+        _check_sample(inputs.targets, read_header(readable).samples, sample)
+        ready = prepare_imputation(inputs, None if readable == inputs.targets else readable)
     if not isinstance(ready.imputer, KernelBackEnd):
         raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
     place = find_site(ready.sites, site)
-    wanted = ready.wanted.start + place
+    [wanted_sites] = ready.wanted  # one region at most
+    wanted = wanted_sites.start + place
     whole, core, in_whole = _fold_of_sample(ready, sample, wanted)
     if whole.typed[in_whole]:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
@@ -153,9 +157,8 @@ def find_site(sites: Sites, text: str) -> int:
     return int(index[0])
 
 
-def _check_sample(targets: Path, sample: str) -> None:
-    """Raise InputError when the file has no such sample."""
-    names = read_header(targets).samples
+def _check_sample(targets: Path, names: Sequence[str], sample: str) -> None:
+    """Raise InputError when the file, which has the samples `names`, has no such sample."""
     if sample not in names:
         listed = ", ".join(names[:5])
         raise InputError(f"{targets}: it has no sample {sample!r} (it has {listed}, ..)")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import result_files, unmatched
+from ragimpute.imputation import messages, pgen_output, result_files, unmatched
+from ragimpute.imputation.inputs import kept_targets
 from ragimpute.imputation.pieces import Pieces
+from ragimpute.imputation.plink_targets import with_targets_as_vcf
+from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
     LISTED,
     R2_LIMITS,
@@ -29,7 +32,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.tables import Columns, join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.source import Region, records
+from ragimpute.vcf.source import Region, read_header, records
 from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
@@ -55,10 +58,16 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
-    sexes = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
-    region = None if request.inputs.region is None else Region.parse(request.inputs.region)
+    given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
+    regions = Regions.parse(request.inputs.regions)
     pieces = Pieces(request.out, request.decides(), restart)
-    chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, region)]
+    request, of_files = with_targets_as_vcf(request, pieces)
+    sexes = of_files | given
+    first = request.files[0]
+    kept = kept_targets(replace(request.inputs, targets=first.targets))
+    names = read_header(first.readable_targets).samples if kept is None else kept
+    messages.warn_of_few_samples(first.targets, len(names))
+    chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, regions)]
     copy = _targets_copy(chromosomes, pieces)
     done = []
     for number, chromosome in enumerate(chromosomes, start=1):
@@ -86,9 +95,9 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
 
 def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
     """An indexed copy of targets that would be read through several times; None where none is needed."""
-    targets = chromosomes[0].files.targets
+    targets = chromosomes[0].files.readable_targets
     is_read_once = len(chromosomes) == 1 and chromosomes[0].kind != "X"
-    if is_read_once or {one.files.targets for one in chromosomes} != {targets} or has_index(targets):
+    if is_read_once or {one.files.readable_targets for one in chromosomes} != {targets} or has_index(targets):
         return None
     copy = pieces.path("targets.bcf")
     is_there = copy.exists() or indexed_copy(targets, copy)
@@ -103,15 +112,19 @@ def _impute_chromosome(
     sexes: Mapping[str, Sex],
     is_alone: bool,
 ) -> _Done:
-    """Impute the stretches of a chromosome. X, Y or MT is left out where it is not usable, unless it `is_alone`."""
+    """Impute the stretches of a chromosome. X, Y or MT is left out where it is not usable, unless it `is_alone`.
+
+    So is the chromosome of one of several regions, where there is nothing of it.
+    """
     try:
         found = _impute_stretches(request, chromosome, pieces, targets_copy, sexes, is_alone)
         return _Done(chromosome, found)
     except (UnusableChromosome, NoUsableSite) as error:
-        if chromosome.kind is None or is_alone:
+        if is_alone or (chromosome.kind is None and not chromosome.only):
             raise
         problem = str(error)
-    sites = _sites_of(chromosome).assign(file="reference")
+    regions = Regions.parse(request.inputs.regions)
+    sites = regions.within(_sites_of(chromosome)).assign(file="reference")
     name = chromosome.name
     nothing = nothing_imputed(pieces, name, [sites])
     return _Done(chromosome, {name: nothing}, problem)
@@ -126,8 +139,8 @@ def _impute_stretches(
     is_alone: bool,
 ) -> dict[str, dict[str, Any]]:
     """What is found of each stretch of a chromosome. A stretch without usable sites is passed over beside others."""
-    region = None if request.inputs.region is None else Region.parse(request.inputs.region)
-    stretches = chromosome.stretches(sexes, request.inputs.build, region)
+    regions = Regions.parse(request.inputs.regions)
+    stretches = chromosome.stretches(sexes, request.inputs.build, regions)
     stretch_is_alone = is_alone and len(stretches) == 1
     found = {}
     without_sites = []
@@ -148,12 +161,13 @@ def _impute_stretches(
 def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
     """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
     path = chromosome.files.reference
+    chrom = chromosome.contig or chromosome.only
     if path.suffix == ".safetensors":
         sites = Panel.load(path).sites
-        is_here = sites.chrom == chromosome.contig
+        is_here = sites.chrom == chrom
         return unused_sites(sites.take(is_here), UNUSABLE)
     rows = []
-    for record in records(path, Region(chromosome.contig), samples=[]):
+    for record in records(path, Region(chrom), samples=[]):
         name = record.ID or "."
         alts = ",".join(record.ALT) or "."
         row = (record.CHROM, record.POS, name, record.REF, alts, UNUSABLE)
@@ -176,7 +190,7 @@ def _join(
     for found in typed:
         if found["sample_names"] != samples:
             raise InputError(f"{request.out}: the chromosomes' targets have other samples; write a file for each")
-    header = _header(stretches.values(), typed, samples, request.fields)
+    header = _header(stretches.values(), typed, samples, request.written_fields)
     chroms = _distinct(found["chroms"] for found in typed)
     written = []
     for name, found in stretches.items():
@@ -191,16 +205,29 @@ def _join(
 
     of_targets = dropped["file"] == "targets"
     lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
+    is_pgen = out.suffix == pgen_output.SUFFIX
+    vcf = pieces.path(f"{files.name}.joined.vcf.gz") if is_pgen else out
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(out, files.targets, dropped[lacking], write)
+        unmatched.write_with(vcf, files.readable_targets, dropped[lacking], write)
         dropped = dropped[~lacking]
     else:
-        write(out)
+        write(vcf)
     result_files.write_records(out, "dropped", dropped)
     result_files.write_records(out, "recoded", recoded)
-    if any(kind_of(chrom) == "X" for chrom in chroms):
-        told = next((found["sexes"] for found in typed if found["sexes"]), None)
-        given = [_sex_code(sexes.get(name)) for name in samples]
+    told = next((found["sexes"] for found in typed if found["sexes"]), None)
+    given = [_sex_code(sexes.get(name)) for name in samples]
+    if is_pgen:
+        of_x = next((one.chromosome for one in done if one.chromosome.kind == "X" and not one.problem), None)
+        build = of_x and of_x.build(request.inputs.build)
+        how = pgen_output.PgenWriting(
+            told or given,
+            build.name if build else None,
+            pieces.path(".pgen"),
+            request.inputs.threads,
+            request.inputs.memory_mb,
+        )
+        pgen_output.write_pgen(vcf, out, samples, how)
+    elif any(kind_of(chrom) == "X" for chrom in chroms) and not request.sites_only:
         result_files.write_psam(out, samples, told or given)
     return len(dropped), len(recoded)
 
@@ -242,12 +269,12 @@ def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: in
     rows = []
     for one in chromosomes:
         stretches = list(one.found.values())
-        facts = _sums(stretches)
+        facts = _sums(stretches, request.min_r2)
         seconds = sum(found["seconds"] for found in stretches)
         row = {"chromosome": one.chromosome.title, **facts, "seconds": round(seconds, 1)}
         rows.append(row)
     done = [found for one in chromosomes for found in one.found.values()]
-    facts = _sums(done)
+    facts = _sums(done, request.min_r2)
     names = [found["sample_names"] for found in done if found["sample_names"]]
     weights = {found["weights"] for found in done if found["weights"]}
     problems = {one.chromosome.title: one.problem for one in chromosomes if one.problem}
@@ -266,14 +293,16 @@ def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: in
     return summary
 
 
-def _sums(stretches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _sums(stretches: Sequence[dict[str, Any]], min_r2: float | None) -> dict[str, Any]:
     """The counts of sites over some stretches, and what is said of their R2."""
     of_r2 = [found["R2"] for found in stretches]
-    number, total, *above = (sum(column) for column in zip(*of_r2, strict=True))
+    number, total, *above, n_left_out = (sum(column) for column in zip(*of_r2, strict=True))
     facts: dict[str, Any] = {}
     facts["typed_sites"] = sum(found["typed_sites"] for found in stretches)
     facts["imputed_sites"] = sum(found["imputed_sites"] for found in stretches)
     facts["mean_R2"] = total / number if number else float("nan")
     for limit, count in zip(R2_LIMITS, above, strict=True):
         facts[f"R2_above_{limit:g}"] = int(count)
+    if min_r2 is not None:
+        facts[f"left_out_below_{min_r2:g}"] = int(n_left_out)
     return facts

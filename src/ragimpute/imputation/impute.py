@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragimpute.errors import InputError, suggest_keywords
-from ragimpute.imputation import messages
-from ragimpute.imputation.chromosome_files import chromosome_files
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files
 from ragimpute.imputation.genome import impute_genome
-from ragimpute.imputation.inputs import FilePath, ImputationInputs
+from ragimpute.imputation.inputs import FilePath, ImputationInputs, kept_targets
+from ragimpute.imputation.pgen_output import fields_for
+from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.result import ImputationResult
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
-from ragimpute.vcf.source import read_header
 from ragimpute.vcf.writer import check_request
+
+OUTPUTS = (".vcf.gz", ".bcf", ".pgen")
 
 
 @suggest_keywords
@@ -27,14 +29,17 @@ def impute(
     genetic_map: FilePath | None = None,
     out: FilePath | None = None,
     chromosomes: str | None = None,
-    region: str | None = None,
+    region: str | Sequence[str] | None = None,
     threads: int = 2,
     seed: int = 1,
     n_phasings: int | None = None,
     format: str | Sequence[str] = FIELDS,
     keep_unmatched: bool = False,
     model: FilePath | None = None,
+    keep_samples: FilePath | None = None,
     exclude_samples: FilePath | None = None,
+    min_r2: float | None = None,
+    sites_only: bool = False,
     sex: FilePath | None = None,
     build: str | int | None = None,
     device: str = "auto",
@@ -47,20 +52,25 @@ def impute(
     Arguments:
         reference: phased panel: VCF, BCF, or the file of `ragimpute read-panel`; {chrom} in the name stands for a
             chromosome's name; or several files.
-        targets: VCF or BCF of the samples to impute, phased or not: one file, or one of each chromosome by {chrom}.
+        targets: VCF, BCF, PLINK .bed or .pgen of the samples to impute, phased or not: one file, or one of each
+            chromosome by {chrom}.
         genetic_map: PLINK, SHAPEIT or HapMap layout, one file or by {chrom}; None: 1 cM per Mb, or the positions of a
             prepared panel.
-        out: imputed VCF.gz or BCF to write, with index, and OUT.dropped.tsv and OUT.recoded.tsv; with {chrom} one of
-            each chromosome; None: nothing is written, and the result is in memory.
+        out: imputed VCF.gz or BCF to write, with index, or PLINK 2's .pgen, with .pvar and .psam; and OUT.dropped.tsv
+            and OUT.recoded.tsv; with {chrom} one of each chromosome; None: nothing is written, and the result is in
+            memory.
         chromosomes: with {chrom}, which to impute, such as '1-22'; None: all whose reference exists.
-        region: 'CHROM' or 'CHROM:START-END' (1-based, inclusive); None: all that the files cover.
+        region: 'CHROM' or 'CHROM:START-END' (1-based, inclusive), one or several; None: all that the files cover.
         threads: how many to compute with. Results do not depend on it.
         seed: of Beagle's phasing.
         n_phasings: how often unphased targets are phased; None: 4 below 300 typed sites per cM, else 1.
         format: FORMAT fields to write, of GT, DS, HDS, GP; text with commas or a sequence.
         keep_unmatched: also write target records at positions that the panel lacks. Needs `out`.
         model: a model of `ragimpute train`; None or 'pretrained': the weights that come with the package.
+        keep_samples: file of targets that are imputed, one name a line; None: all.
         exclude_samples: file of reference samples to leave out, one name a line.
+        min_r2: imputed sites whose R2 is lower are not written; typed ones always are.
+        sites_only: write records without genotypes.
         sex: table of samples and their sex (1 or M, 2 or F), or a .fam or .psam: of targets and reference samples whose
             genotypes on X do not tell it. None: men are told by their haploid genotypes.
         build: of the genome, 37 or 38, which tells the pseudoautosomal regions of X; None: by the length of contig X.
@@ -77,11 +87,13 @@ def impute(
     names = [str(path) for path in references]
     map_name = None if genetic_map is None else str(genetic_map)
     files = chromosome_files(names, str(targets), map_name, chromosomes)
+    files = _of_regions(files, names, region, chromosomes)
     inputs = ImputationInputs.of_paths(
         reference=files[0].reference,
         targets=files[0].targets,
         genetic_map=files[0].genetic_map,
         region=region,
+        keep_samples=keep_samples,
         exclude_samples=exclude_samples,
         model=model,
         sex=sex,
@@ -96,12 +108,40 @@ def impute(
     stripped = [word.strip() for word in words]
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)
-    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work)
+    fields = fields_for(str(out), fields)
+    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work, min_r2, sites_only)
+    _check_output(request, str(out))
     if out is None:
         if keep_unmatched:
             raise InputError("keep_unmatched writes records of the targets: name a file with out=")
         return _impute_in_memory(request)
     return _impute_to_files(request, restart)
+
+
+def _of_regions(
+    files: list[ChromosomeFiles],
+    references: Sequence[str],
+    region: str | Sequence[str] | None,
+    chromosomes: str | None,
+) -> list[ChromosomeFiles]:
+    """With {chrom} and regions, but no list of chromosomes, the files of the regions. Raises InputError without one."""
+    if region is None or chromosomes is not None or MARK not in references[0]:
+        return files
+    texts = [region] if isinstance(region, str) else region
+    wanted = {chrom.removeprefix("chr") for chrom in Regions.parse(texts).chromosomes}
+    found = [of_one for of_one in files if of_one.name.removeprefix("chr") in wanted]
+    if not found:
+        listed = ", ".join(sorted(wanted))
+        raise InputError(f"--reference {references[0]}: no file of the regions' chromosomes ({listed})")
+    return found
+
+
+def _check_output(request: GenomeRequest, out: str) -> None:
+    """Raise InputError where options about the output contradict each other."""
+    if request.min_r2 is not None and not 0 <= request.min_r2 <= 1:
+        raise InputError(f"--min-r2 {request.min_r2:g}: R2 lies between 0 and 1")
+    if request.sites_only and (request.keep_unmatched or out.endswith(".pgen")):
+        raise InputError("--sites-only: neither a .pgen nor --keep-unmatched goes without genotypes")
 
 
 def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
@@ -110,10 +150,9 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
     for path in paths:
-        check_request(path, request.fields)
-    targets = request.files[0].targets
-    n_samples = len(read_header(targets).samples)
-    messages.warn_of_few_samples(targets, n_samples)
+        check_request(path, request.fields, OUTPUTS)
+    for files in request.files:
+        kept_targets(replace(request.inputs, targets=files.targets))
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
+from ragimpute.imputation.regions import Regions
 from ragimpute.models import pretrained
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords
-from ragimpute.panel.roles import without_samples
+from ragimpute.panel.roles import read_names, without_samples
 from ragimpute.panel.sex_chromosomes import BUILDS
-from ragimpute.panel.store import Panel, Sites
+from ragimpute.panel.store import Panel, Sites, join_sites
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.phasing import phase_repeatedly
+from ragimpute.targets.plink_copy import POLICY, sample_names
+from ragimpute.targets.plink_files import is_plink
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -45,7 +49,8 @@ class ImputationInputs:
     reference: Path
     targets: Path
     genetic_map: Path | None = None
-    region: str | None = None
+    regions: tuple[str, ...] = ()  # empty: all that the files cover
+    keep_samples: Path | None = None  # the targets that are imputed, one name a line; None: all
     exclude_samples: Path | None = None
     sex: Path | None = None  # table of samples and their sex, for X and Y
     build: str | None = None  # of the genome, 37 or 38; None: by the length of contig X
@@ -77,13 +82,18 @@ class ImputationInputs:
         genetic_map: FilePath | None,
         exclude_samples: FilePath | None,
         model: FilePath | None,
+        keep_samples: FilePath | None = None,
         sex: FilePath | None = None,
+        region: str | Sequence[str] | None = None,
         **others: Any,
     ) -> "ImputationInputs":
         """Inputs whose files are text or paths; a `model` called 'pretrained' is None. `others`: the other fields."""
+        if region is not None:
+            others["regions"] = (region,) if isinstance(region, str) else tuple(region)
         if model == PRETRAINED:
             model = None
         optional = {"genetic_map": genetic_map, "exclude_samples": exclude_samples, "model": model, "sex": sex}
+        optional["keep_samples"] = keep_samples
         for name, path in optional.items():
             if path is not None:
                 others[name] = Path(path)
@@ -99,7 +109,7 @@ class PreparedImputation:
     imputer: "BackEnd"
     model: Path
     unused: pd.DataFrame  # sites and records of the reference that are not imputed: chrom, pos, id, ref, alt, reason
-    wanted: slice  # of the panel's sites: those of the region, the others are its flanks
+    wanted: list[slice]  # runs of the panel's sites: those of the regions, the others are their flanks
 
     @property
     def typed(self) -> TargetGenotypes:
@@ -109,19 +119,20 @@ class PreparedImputation:
     @cached_property
     def sites(self) -> Sites:
         """The sites that are written."""
-        return self.panel.sites.take(self.wanted)
+        parts = [self.panel.sites.take(part) for part in self.wanted]
+        return parts[0] if len(parts) == 1 else join_sites(parts)
 
     @property
     def n_typed(self) -> int:
         """How many of `sites` are typed."""
-        rows = self.typed.rows(self.wanted.start, self.wanted.stop)
-        return rows.stop - rows.start
+        rows = [self.typed.rows(part.start, part.stop) for part in self.wanted]
+        return sum(part.stop - part.start for part in rows)
 
 
-def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
+def prepare_imputation(inputs: ImputationInputs, targets_copy: Path | None = None) -> PreparedImputation:
     """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
     panel, unread = panel_of(inputs)
-    matched = match_targets(inputs, panel, unread)
+    matched = match_targets(inputs, panel, unread, targets_copy)
     phasings = phase_targets(inputs, matched)
     return matched.phased(phasings)
 
@@ -135,7 +146,7 @@ class MatchedInputs:
     imputer: "BackEnd"
     model: Path
     unused: pd.DataFrame
-    wanted: slice
+    wanted: list[slice]
 
     def phased(self, phasings: list[TargetGenotypes]) -> PreparedImputation:
         """The same with the targets' phasings."""
@@ -152,9 +163,9 @@ def panel_of(
     `prepared` is a file for the panel of a VCF: written unless it is there, and then read window by window. None: such
     a panel is in memory. `chosen`: the records that are read; None: those of the region's chromosome, or all.
     """
-    if chosen is None and inputs.region is not None:
-        region = Region.parse(inputs.region)
-        chosen = ChosenRecords(Region(region.chrom))  # windows are those of the whole chromosome
+    if chosen is None and inputs.regions:
+        chrom = Regions.parse(inputs.regions).chromosomes[0]
+        chosen = ChosenRecords(Region(chrom))  # windows are those of the whole chromosome
     chosen = chosen or ChosenRecords()
     genetic_map = genetic_map_of(inputs, chosen)
     panel, unread = open_panel(inputs.reference, genetic_map, chosen, prepared)
@@ -188,7 +199,7 @@ def match_targets(
     """
     from ragimpute.imputation import back_ends
 
-    region = None if inputs.region is None else Region.parse(inputs.region)
+    regions = Regions.parse(inputs.regions)
     model = inputs.model or pretrained.choose_weights(panel.sites.extents(), panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
@@ -198,15 +209,18 @@ def match_targets(
         whole = Region(str(chroms[0]))
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
-        found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
+        policy = POLICY if is_plink(inputs.targets) else None
+        samples = kept_targets(inputs)
+        found = read_genotypes(
+            inputs.targets, panel.sites, samples, policy=policy, chosen=chosen, records_of=targets_copy
+        )
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
-    wanted = sites_of_region(panel.sites, region, inputs.reference)
-    if region is not None:
-        unread = _within(unread, region)
-        tables = {name: _within(getattr(typed, name), region) for name in TARGET_TABLES}
-        typed = replace(typed, **tables)
+    wanted = regions.slices(panel.sites, inputs.reference)
+    unread = regions.within(unread)
+    tables = {name: regions.within(getattr(typed, name)) for name in TARGET_TABLES}
+    typed = replace(typed, **tables)
     unused = pd.concat([unread, untyped], ignore_index=True)
     return MatchedInputs(panel, typed, imputer, model, unused, wanted)
 
@@ -250,7 +264,7 @@ def open_panel(
     if reference.suffix == ".safetensors":
         panel = Panel.load(reference)
         if chosen.region is not None:
-            wanted = sites_of_region(panel.sites, chosen.region, reference)
+            [wanted] = Regions((chosen.region,)).slices(panel.sites, reference)
             panel = panel.within(wanted.start, wanted.stop)
         elif chosen.without:
             passed_over = np.isin(panel.sites.chrom, list(chosen.without))
@@ -271,17 +285,6 @@ def open_panel(
     panel = Panel.load(prepared)
     unusable = read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str))
     return panel, unusable.astype({"pos": int})
-
-
-def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
-    """Those of `sites`, read from `path`, that lie in the region; all without one. Raises InputError if none does."""
-    if region is None:
-        return slice(0, len(sites))
-    inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
-    if not len(inside):
-        raise NoUsableSite(f"{path}: no site in region {region}")
-    first, last = inside[[0, -1]].tolist()
-    return slice(first, last + 1)
 
 
 def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
@@ -315,12 +318,17 @@ def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
     return typed.at(rows)
 
 
-def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
-    """The rows of a table of records, with columns chrom and pos unless it is empty, that lie in the region."""
-    if records.empty:
-        return records
-    is_within = region.holds(records["chrom"], records["pos"])
-    return records[is_within]
+def kept_targets(inputs: ImputationInputs) -> list[str] | None:
+    """The samples that --keep-samples names, in the order of the targets; None: all. Raises InputError for others."""
+    if inputs.keep_samples is None:
+        return None
+    names = set(read_names(inputs.keep_samples))
+    samples = sample_names(inputs.targets)
+    absent = sorted(names.difference(samples))
+    if absent or not names:
+        problem = f"{absent[0]!r} is not in {inputs.targets}" if absent else "no sample is named"
+        raise InputError(f"{inputs.keep_samples}: {problem}; write one name a line, such as {samples[0]}")
+    return [name for name in samples if name in names]
 
 
 def phase_targets(

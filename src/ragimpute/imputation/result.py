@@ -46,7 +46,7 @@ class ImputationResult:
         """The names of the samples."""
         if self._in_memory:
             return self._imputed.samples
-        header = read_header(self._paths[0])
+        header = read_header(_readable(self._paths[0]))
         return header.samples
 
     @cached_property
@@ -97,18 +97,25 @@ class ImputationResult:
     def _sites(self) -> Sites:
         if self._in_memory:
             return self._in_memory[0]
-        parts = [read_sites(path) for path in self._paths]
+        parts = [read_sites(_readable(path)) for path in self._paths]
         return join_sites(parts)
 
     @cached_property
     def _imputed(self) -> ImputedVcf:
         if self._in_memory:
             return self._in_memory[1]
-        first = self._paths[0]
+        first = _readable(self._paths[0])
         if not read_header(first).formats & {"DS", "HDS"}:
             raise InputError(f"{first}: written without dosages; leave `format` out, or add DS or HDS to it")
         parts = [read_imputed(path, read_sites(path)) for path in self._paths]
         return join_imputed(parts)
+
+
+def _readable(path: Path) -> Path:
+    """The path itself. Raises InputError for a .pgen."""
+    if path.suffix == ".pgen":
+        raise InputError(f"{path}: a .pgen is not read back here; read it with pgenlib, or name the output .vcf.gz")
+    return path
 
 
 def _frequency(found: ImputedVcf) -> np.ndarray:

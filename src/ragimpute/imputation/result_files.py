@@ -73,9 +73,14 @@ def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
 
 def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
     """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
-    table = pd.DataFrame({"#IID": samples, "SEX": sex_codes})
+    table = psam_table(samples, sex_codes)
     path = out.with_name(f"{_stem(out)}.psam")
     write_table(table, path)
+
+
+def psam_table(samples: Sequence[str], sex_codes: Sequence[str]) -> pd.DataFrame:
+    """The samples and their sex (1, 2 or NA) as PLINK 2's .psam has them."""
+    return pd.DataFrame({"#IID": samples, "SEX": sex_codes})
 
 
 def _table_path(out: Path, kind: str) -> Path:
@@ -84,4 +89,4 @@ def _table_path(out: Path, kind: str) -> Path:
 
 def _stem(out: Path) -> str:
     stem = out.name.removesuffix(".vcf.gz")
-    return stem.removesuffix(".bcf")
+    return stem.removesuffix(".bcf").removesuffix(".pgen")

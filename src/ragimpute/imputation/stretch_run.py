@@ -32,14 +32,16 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.windows import Window
 from ragimpute.progress import share_of_work
 from ragimpute.tables import join_tables, write_table
+from ragimpute.targets.plink_files import find_fileset
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import minimac_r2, quantise
-from ragimpute.vcf.writer import longest_position, write_piece
+from ragimpute.vcf.writer import longest_position, printed_r2, write_piece
 
 logger = logging.getLogger(__name__)
 
 R2_LIMITS = (0.3, 0.8)  # of the sites that are counted in a summary
+N_COUNTS = 3 + len(R2_LIMITS)  # that are kept of each window
 LISTED = dict.fromkeys([*DROPPED_COLUMNS, "file"], str)
 RECODED = dict.fromkeys(DROPPED_COLUMNS, str)
 
@@ -54,21 +56,39 @@ class GenomeRequest:
     fields: tuple[str, ...]
     keep_unmatched: bool
     work: WorkSize
+    min_r2: float | None = None  # imputed sites whose R2 is lower are not written
+    sites_only: bool = False  # write records without genotypes
+
+    @property
+    def written_fields(self) -> tuple[str, ...]:
+        """The FORMAT fields that records have."""
+        return () if self.sites_only else self.fields
 
     def decides(self) -> dict[str, Any]:
         """All that decides on the result, for `Pieces`."""
         inputs = asdict(replace(self.inputs, reference=Path(), targets=Path(), genetic_map=None))
-        about_runs = ("reference", "targets", "genetic_map", "threads", "memory_mb", "exclude_samples", "model", "sex")
+        about_runs = (
+            "reference",
+            "targets",
+            "genetic_map",
+            "threads",
+            "memory_mb",
+            "exclude_samples",
+            "model",
+            "sex",
+            "keep_samples",
+        )
         options = {name: value for name, value in inputs.items() if name not in about_runs}
         decides: dict[str, Any] = {"version": __version__, "options": options, "fields": list(self.fields)}
+        decides |= {"min_r2": self.min_r2, "sites_only": self.sites_only}
         decides |= {"keep_unmatched": self.keep_unmatched, "core_cm": self.work.core_cm, "out": self.out}
         decides["reference"] = {files.name: file_state(files.reference) for files in self.files}
-        decides["targets"] = {files.name: file_state(files.targets) for files in self.files}
+        decides["targets"] = {files.name: _targets_state(files.targets) for files in self.files}
         decides["map"] = {files.name: file_state(files.genetic_map) for files in self.files if files.genetic_map}
         for files in self.files:
             of_pars = {f"{files.name}_{part}": file_state(path) for part, path in files.par_maps.items()}
             decides["map"] |= of_pars
-        named = (self.inputs.exclude_samples, self.inputs.model, self.inputs.sex)
+        named = (self.inputs.exclude_samples, self.inputs.model, self.inputs.sex, self.inputs.keep_samples)
         decides["other_files"] = [file_state(path) for path in named if path is not None]
         return decides
 
@@ -80,7 +100,8 @@ class StretchRun:
         self, request: GenomeRequest, stretch: Stretch, pieces: Pieces, targets_copy: Path | None, is_alone: bool
     ) -> None:
         """`is_alone`: nothing else is imputed, so that it is an error when no site is typed."""
-        self.request, self.stretch, self.pieces, self.targets_copy = request, stretch, pieces, targets_copy
+        self.request, self.stretch, self.pieces = request, stretch, pieces
+        self.targets_copy = targets_copy or stretch.files.targets_copy
         self.name, self.is_alone = stretch.name, is_alone
         files = stretch.files
         self.inputs = replace(
@@ -136,7 +157,7 @@ class StretchRun:
         engine = Engine(
             ready.panel, ready.phasings, ready.imputer, self.request.work, self.inputs.threads, self.pieces.folder
         )
-        plan = engine.windows(ready.wanted)
+        plan = [window for part in ready.wanted for window in engine.windows(part)]
         counts = []
         with share_of_work(f"imputing {self.name}") as progress:
             for number, (window, asked) in enumerate(plan):
@@ -169,15 +190,16 @@ class StretchRun:
         counts = self.pieces.load_json(f"{name}.json")
         if counts is not None and path.exists():
             return counts
-        tally = _R2Tally()
+        tally = _R2Tally(self.request.min_r2)
         sites = engine.reference.sites.take(asked)
         write_piece(
             path,
             sites,
             engine.targets[0].samples,
             tally.counted(engine.impute(window, asked)),
-            fields=self.request.fields,
+            fields=self.request.written_fields,
             threads=self.inputs.threads,
+            min_r2=self.request.min_r2,
         )
         self.pieces.save_json(f"{name}.json", tally.counts)
         return tally.counts
@@ -219,23 +241,34 @@ def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) 
         "contigs": [],
         "sample_names": [],
         "sexes": None,
-        "R2": [0.0] * (2 + len(R2_LIMITS)),
+        "R2": [0.0] * N_COUNTS,
         "seconds": 0.0,
     }
+
+
+def _targets_state(path: Path) -> list[dict[str, Any]]:
+    """The states of a file of targets, and of those that belong to it."""
+    fileset = find_fileset(path)
+    paths = (path,) if fileset is None else fileset.paths
+    return [file_state(one) for one in paths]
 
 
 class _R2Tally:
     """Counts imputed sites by their R2 on the way to the file."""
 
-    def __init__(self) -> None:
-        self.counts = [0.0] * (2 + len(R2_LIMITS))  # imputed sites, sum of R2, and sites at or above each limit
+    def __init__(self, min_r2: float | None) -> None:
+        # imputed sites, the sum of their R2, how many are at or above each limit, and how many are not written
+        self.counts = [0.0] * N_COUNTS
+        self._min_r2 = 0.0 if min_r2 is None else min_r2
 
     def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
         """The parts as they are."""
         for part in parts:
             numbers = quantise(part.hds[~part.typed], part.both[~part.typed])
             r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
-            found = [len(r2), float(r2.sum()), *(int((r2 >= limit).sum()) for limit in R2_LIMITS)]
+            above = [int((r2 >= limit).sum()) for limit in R2_LIMITS]
+            n_left_out = sum(printed_r2(value) < self._min_r2 for value in r2.tolist())
+            found = [len(r2), float(r2.sum()), *above, n_left_out]
             self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
             yield part
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from ragimpute.errors import UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.imputation.regions import Regions
+from ragimpute.panel.chromosome_names import place_in_genome
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
-from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Kind, find_build, kind_of, stretches_of_x
+from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
@@ -42,39 +44,44 @@ class Chromosome:
     files: ChromosomeFiles
     contig: str = ""  # of X, Y or MT in the file; empty: the others
     without: frozenset[str] = frozenset()  # X, Y and MT, where these are the others
+    only: str = ""  # the chromosome of the regions that the run is limited to; empty: all of the file
 
     @property
     def title(self) -> str:
         """What it is called in messages and in the summary."""
         is_the_file = self.name == self.files.name
-        return self.name if is_the_file else self.contig
+        return self.name if is_the_file else self.contig or self.only
 
     @property
     def kind(self) -> Kind | None:
         """Which of X, Y and MT it is."""
         return kind_of(self.contig) if self.contig else None
 
-    def stretches(self, sexes: Mapping[str, Sex], build: str | None, region: Region | None) -> list[Stretch]:
-        """The stretches to impute, in order, of those that `region` touches.
+    def build(self, given: str | None) -> Build | None:
+        """The build of X by the headers, or `given` by --build. Raises UnusableChromosome where they differ."""
+        lengths = [_lengths(path) for path in (self.files.reference, self.files.readable_targets)]
+        return find_build(self.contig, lengths, given)
+
+    def stretches(self, sexes: Mapping[str, Sex], build: str | None, regions: Regions) -> list[Stretch]:
+        """The stretches to impute, in order, of those that `regions` touch.
 
         `sexes`: of the samples for whom --sex gives it. `build`: of --build, 37 or 38.
         Raises UnusableChromosome when the build of X is not known and sexes are.
         """
         if self.kind is None:
-            within = None if region is None else Region(region.chrom)  # windows are those of the whole chromosome
+            within = Region(self.only) if self.only else None  # windows are those of the whole chromosome
             chosen = ChosenRecords(within, self.without)
             return [Stretch(self.name, self.files, chosen)]
         if self.kind != "X":
             rule = PloidyRule(self.kind, sexes)
             chosen = ChosenRecords(Region(self.contig), rule=rule)
             return [Stretch(self.name, self.files, chosen)]
-        lengths = [_lengths(path) for path in (self.files.reference, self.files.targets)]
-        known = find_build(self.contig, lengths, build)
+        known = self.build(build)
         if known is None:
             return [self._of_unknown_build(sexes)]
         found = []
         for part, where in stretches_of_x(self.contig, known).items():
-            if region is not None and (region.start > where.end or region.end < where.start):
+            if not regions.on(self.contig).touch(where):
                 continue
             stretch = self._part_of_x(part, where, sexes)
             found.append(stretch)
@@ -109,15 +116,13 @@ class Chromosome:
         return Stretch(self.name, self.files, chosen)
 
 
-def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromosome]:
-    """X, Y and MT of the reference, each on its own, after all other chromosomes; of `region` only its own.
+def chromosomes_in(files: ChromosomeFiles, regions: Regions) -> list[Chromosome]:
+    """X, Y and MT of the reference, each on its own, after all other chromosomes; with `regions` only theirs.
 
     A file whose name in {chrom} is an autosome's is not looked into.
     """
-    if region is not None:
-        is_special = kind_of(region.chrom) is not None
-        contig = region.chrom if is_special else ""
-        return [Chromosome(files.name, files, contig)]
+    if regions:
+        return _chromosomes_of_regions(files, regions.chromosomes)
     if AUTOSOME.fullmatch(files.name):
         return [Chromosome(files.name, files)]
     chroms = _chromosomes_of(files.reference)
@@ -128,6 +133,16 @@ def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromo
     if len(special) < len(chroms) or not chroms:
         others = Chromosome(files.name, files, without=frozenset(special))
         return [others, *found]
+    return found
+
+
+def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> list[Chromosome]:
+    """The chromosomes `chroms` of a file, in the order of the genome."""
+    found = []
+    for chrom in sorted(chroms, key=place_in_genome):
+        name = files.name if len(chroms) == 1 else f"{files.name}.{chrom}"
+        contig = chrom if kind_of(chrom) else ""
+        found.append(Chromosome(name, files, contig, only=chrom))
     return found
 
 

@@ -32,11 +32,14 @@ class AllelePolicy:
 
     `swapped` and `flipped`: recode them ("fix") or drop them. `ambiguous` (A/T and C/G): take those for granted whose
     REF and ALT are the panel's ("keep"), judge all of them by the panel's allele frequency, or drop all of them.
+    Where alleles are not `ordered`, as in a .bed, "keep" takes them for granted in either order, as long as no other
+    record of the file is on the other strand.
     """
 
     swapped: Literal["fix", "drop"] = "fix"
     flipped: Literal["fix", "drop"] = "fix"
     ambiguous: Literal["keep", "frequency", "drop"] = "keep"
+    ordered: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def resolve(match: Match, policy: AllelePolicy, alt_count: int, n_alleles: int, 
     """
     relation = match.relation
     if match.ambiguous:
-        if policy.ambiguous == "drop" or (policy.ambiguous == "keep" and relation):
+        if policy.ambiguous == "drop" or (policy.ambiguous == "keep" and policy.ordered and relation):
             return AMBIGUOUS, relation
         if policy.ambiguous == "frequency":
             odds = log_odds_as_read(alt_count, n_alleles, frequency)

@@ -12,7 +12,7 @@ from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy, unusable_genotypes
 from ragimpute.panel.store import Sites
-from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
+from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.common_chromosomes import require_common_chromosome
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
 from ragimpute.vcf.source import genotypes, read_header, records, sample_order
@@ -144,12 +144,12 @@ def read_genotypes(
         if policy.ambiguous == "frequency":
             raise ValueError("judging by frequency needs the reference's frequencies")
         frequency = np.full(len(sites), np.nan)
-    header = read_header(path)
+    source = records_of or path
+    header = read_header(source)
     wanted = tuple(header.samples if samples is None else samples)
     order = sample_order(path, header.samples, wanted)
     collector = _Collector(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
-    source = records_of or path
     limited_to = None if samples is None else wanted
     for record in records(source, region, samples=limited_to):
         if record.CHROM not in chosen.without:
@@ -159,6 +159,8 @@ def read_genotypes(
     if not chroms and region is not None:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
     require_common_chromosome(path, chroms, sites)
+    if not policy.ordered:
+        collector.drop_turned_if_some_are_flipped()
     dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
     recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
     if require_match and not collector.found:
@@ -206,6 +208,7 @@ class _Collector:
         self.found: dict[int, np.ndarray] = {}  # site -> alleles and phase [N, 3] int8, samples in file order
         self.dropped: list[tuple] = []  # DROPPED_COLUMNS
         self.recoded: list[tuple] = []
+        self._turned: dict[int, tuple] = {}  # ambiguous records with swapped alleles: site -> row of the table
         self._path = path
         self._index = SiteIndex(sites)
         self._policy = policy
@@ -238,10 +241,25 @@ class _Collector:
         if relation:
             row = _listed(record, relation)
             self.recoded.append(row)
+            if match.ambiguous:
+                self._turned[match.site] = row
         if relation in SWAPS:
             alleles = array[:, :2]
-            array[:, :2] = np.where(alleles >= 0, 1 - alleles, -1)
+            other = np.where(alleles >= 0, 1 - alleles, -1)
+            if not self._policy.ordered:  # 0/1 stays as it is: Beagle's result depends on how it is written
+                is_unphased = array[:, 2:] == 0
+                other = np.where(is_unphased, np.sort(other, axis=1), other)
+            array[:, :2] = other
         self.found[match.site] = array.astype(np.int8)
+
+    def drop_turned_if_some_are_flipped(self) -> None:
+        """Where records are on the other strand, A/T may be T/A of that strand: such ones are dropped if turned."""
+        if not any(row[-1] in (FLIPPED, BOTH) for row in self.recoded):
+            return
+        for site, row in self._turned.items():
+            del self.found[site]
+            self.recoded.remove(row)
+            self.dropped.append((*row[:-1], AMBIGUOUS))
 
     def take_genotypes(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sites [M] int64, increasing, and their alleles and phase [M, N, 3] int8; `found` is emptied meanwhile.

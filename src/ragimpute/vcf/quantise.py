@@ -1,5 +1,6 @@
 """One quantisation of imputed genotypes to integer thousandths, from which every printed field follows exactly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,11 @@ class Quantised:
         one = self.a + self.b - 2 * two
         none = UNIT - one - two
         return np.stack([none, one, two], axis=-1)
+
+    def at(self, rows: Sequence[int]) -> "Quantised":
+        """The same at some of the sites."""
+        index = np.array(rows, dtype=np.int64)
+        return Quantised(self.a[index], self.b[index], self.both[index])
 
 
 def quantise(hds: np.ndarray, both: np.ndarray) -> Quantised:

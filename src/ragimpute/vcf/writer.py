@@ -88,9 +88,13 @@ def write_piece(
     *,
     fields: Sequence[str] = format_kernel.FIELDS,
     threads: int = 1,
+    min_r2: float | None = None,
 ) -> None:
-    """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`."""
-    chunks = _imputed_chunks(sites, samples, parts, fields)
+    """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`.
+
+    Without `fields` they have no genotypes. Imputed sites whose printed R2 is below `min_r2` are left out.
+    """
+    chunks = _imputed_chunks(sites, samples, parts, fields, min_r2)
     with atomic_path(path) as temporary, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_blocks(temporary, chunks, pool, ahead=2 * threads)
 
@@ -107,10 +111,10 @@ def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: It
 def imputed_header(
     chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
 ) -> bytes:
-    """The header of a file of imputed genotypes on the chromosomes `chroms`."""
+    """The header of a file of imputed genotypes on the chromosomes `chroms`; without `fields` it has no samples."""
     format_lines = [HEADER_LINES[field] for field in _ordered(fields)]
     lines = [*INFO_LINES, *format_lines]
-    return _header(chroms, contigs, source, lines, samples)
+    return _header(chroms, contigs, source, lines, samples if format_lines else None)
 
 
 def _ordered(fields: Sequence[str]) -> list[str]:
@@ -119,9 +123,13 @@ def _ordered(fields: Sequence[str]) -> list[str]:
 
 
 def _imputed_chunks(
-    sites: Sites, samples: Sequence[str], parts: Iterable[Imputed], fields: Sequence[str]
+    sites: Sites,
+    samples: Sequence[str],
+    parts: Iterable[Imputed],
+    fields: Sequence[str],
+    min_r2: float | None = None,
 ) -> Iterator[Chunk]:
-    """What makes the text of the records of all parts, some records each."""
+    """What makes the text of the records of all parts, some records each. `fields`, `min_r2`: as for `write_piece`."""
     ordered = _ordered(fields)
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     format_keys = ":".join(ordered)
@@ -132,9 +140,16 @@ def _imputed_chunks(
         """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
         infos = _info_columns(part, numbers, start, stop)
-        tails = [f"{info}\t{format_keys}" for info in infos]
-        prefixes, starts = _prefixes(sites, place + start, place + stop, "PASS", tails)
-        n_records = stop - start
+        here = sites.take(slice(place + start, place + stop))
+        if min_r2 is not None:
+            rows = [row for row, info in enumerate(infos) if _is_written(info, min_r2)]
+            infos = [infos[row] for row in rows]
+            here, numbers = here.take(np.array(rows, dtype=np.int64)), numbers.at(rows)
+        tails = [f"{info}\t{format_keys}" if ordered else f"{info}\n" for info in infos]
+        n_records = len(infos)
+        prefixes, starts = _prefixes(here, 0, n_records, "PASS", tails)
+        if not ordered:
+            return prefixes.data
         room = len(prefixes) + n_records * record_room + format_kernel.SPARE
         out = np.empty(room, dtype=np.uint8)
         arguments = out, prefixes, starts, numbers.a, numbers.b, numbers.both, codes, words, lengths
@@ -155,6 +170,12 @@ def _imputed_chunks(
         place += n_sites
     if place != len(sites):
         raise ValueError(f"the imputed arrays have {place} of {len(sites)} sites")
+
+
+def _is_written(info: str, min_r2: float) -> bool:
+    """Whether a record with this INFO is of a typed site, or has the R2: the printed one, as for other programs."""
+    entries = dict(entry.partition("=")[::2] for entry in info.split(";"))
+    return "TYPED" in entries or float(entries["R2"]) >= min_r2
 
 
 def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
@@ -189,8 +210,13 @@ def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
     return (first + second) / (2 * UNIT)
 
 
-def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
-    """Raise InputError when no VCF.gz or BCF can be written to `path` or a FORMAT field is unknown: before the work."""
+def check_request(
+    path: str | os.PathLike, fields: Sequence[str], suffixes: tuple[str, ...] = (".vcf.gz", ".bcf")
+) -> None:
+    """Raise InputError when no file can be written to `path` or a FORMAT field is unknown: before the work.
+
+    `suffixes`: what the name may end in.
+    """
     listed = ",".join(fields)
     unknown = [field for field in fields if field not in format_kernel.FIELDS]
     if unknown or not fields:
@@ -203,8 +229,10 @@ def check_request(path: str | os.PathLike, fields: Sequence[str]) -> None:
     folder = next(parent for parent in parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
         raise InputError(f"{name}: no file can be written there; choose another place")
-    if not name.endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{name}: the output must be named .vcf.gz or .bcf")
+    if not name.endswith(suffixes):
+        *others, last = suffixes
+        listed = ", ".join(others)
+        raise InputError(f"{name}: the output must be named {listed} or {last}")
 
 
 def write_genotypes(
@@ -229,7 +257,28 @@ def write_genotypes(
         raise ValueError(f"alleles {alleles.shape} are not {expected}")
     is_phased = np.asarray(phased, dtype=bool)
     whole = np.broadcast_to(is_phased, alleles.shape[:2])
-    record_room = 4 * n_samples + 1
+
+    def genotypes(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        return alleles[start:stop], whole[start:stop]
+
+    write_genotypes_of(path, sites, contigs, samples, genotypes, source=source, threads=threads)
+
+
+def write_genotypes_of(
+    path: str | os.PathLike,
+    sites: Sites,
+    contigs: Sequence[str],
+    samples: Sequence[str],
+    genotypes: Callable[[int, int], tuple[np.ndarray, np.ndarray]],
+    *,
+    source: str = "ragimpute",
+    threads: int = 1,
+) -> None:
+    """`write_genotypes` of what `genotypes` gives of the sites start .. stop - 1: alleles and phase.
+
+    With one thread it is called by one thread at a time, in order.
+    """
+    record_room = 4 * len(samples) + 1
 
     def chunk(start: int, stop: int) -> memoryview:
         n_records = stop - start
@@ -237,15 +286,16 @@ def write_genotypes(
         prefixes, starts = _prefixes(sites, start, stop, ".", tails)
         room = len(prefixes) + n_records * record_room
         out = np.empty(room, dtype=np.uint8)
-        some_alleles = np.ascontiguousarray(alleles[start:stop], dtype=np.int8)
-        some_phased = np.ascontiguousarray(whole[start:stop])
+        alleles, phased = genotypes(start, stop)
+        some_alleles = np.ascontiguousarray(alleles, dtype=np.int8)
+        some_phased = np.ascontiguousarray(phased)
         size = format_kernel.format_genotypes(out, prefixes, starts, some_alleles, some_phased)
         return out[:size].data
 
     chroms = sites.chromosomes()
     gt_line = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
     header = _header(chroms, contigs, source, [gt_line], samples)
-    steps = _steps(n_sites, n_samples)
+    steps = _steps(len(sites), len(samples))
     chunks: Iterator[Chunk] = (partial(chunk, start, stop) for start, stop in steps)
     with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         texts = chain([lambda: header], chunks)
@@ -301,8 +351,9 @@ def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
 
 
 def _header(
-    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str]
+    chroms: Sequence[str], contigs: Sequence[str], source: str, fields: Sequence[str], samples: Sequence[str] | None
 ) -> bytes:
+    """`samples` None: a file of sites without genotypes."""
     lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', f"##source={source}"]
     named = {contig_id(line) for line in contigs}
     lines += contigs
@@ -310,7 +361,9 @@ def _header(
         if chrom not in named:
             lines.append(f"##contig=<ID={chrom}>")
     lines += fields
-    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    if samples is not None:
+        columns += ["FORMAT", *samples]
     lines.append("\t".join(columns))
     text = "\n".join(lines)
     return f"{text}\n".encode()
@@ -338,6 +391,11 @@ def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence
     np.cumsum(lengths, out=starts[1:])
     joined = np.frombuffer(b"".join(texts), dtype=np.uint8)
     return joined, starts
+
+
+def printed_r2(value: float) -> float:
+    """R2 as INFO has it, by which sites are left out."""
+    return float(_decimal(value, 4))
 
 
 def _decimal(value: float, places: int) -> str:

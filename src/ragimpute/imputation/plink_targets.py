@@ -1,0 +1,26 @@
+"""Targets of a run that are PLINK's files: a VCF of them is one of the run's pieces."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ragimpute.imputation.pieces import Pieces
+from ragimpute.imputation.stretch_run import GenomeRequest
+from ragimpute.panel.sexes import Sex
+from ragimpute.targets.plink_copy import copy_targets
+
+
+def with_targets_as_vcf(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest, dict[str, Sex]]:
+    """The request with a VCF of each targets file that is PLINK's, and the sex of samples that these files give.
+
+    Raises InputError when a file is unusable.
+    """
+    sexes: dict[str, Sex] = {}
+    copies: dict[Path, Path | None] = {}
+    references = [files.reference for files in request.files]
+    for number, targets in enumerate(dict.fromkeys(files.targets for files in request.files)):
+        copy = copy_targets(targets, references, pieces.path(f"targets.{number}.vcf.gz"))
+        copies[targets] = None if copy is None else copy.path
+        if copy is not None:
+            sexes |= copy.sexes
+    files = [replace(of_one, targets_copy=copies[of_one.targets]) for of_one in request.files]
+    return replace(request, files=files), sexes

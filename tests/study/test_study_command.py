@@ -1,0 +1,98 @@
+"""`ragimpute study`, and what commands say when an extra is not installed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ragimpute.cli import ragimpute
+from ragimpute.errors import InputError
+from ragimpute.extras import OF_MODULE, missing
+from ragimpute.study import workflow_files
+from tiny_study import ROOT
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The command lines that the process was replaced by."""
+    lines: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: lines.append(words))
+    return lines
+
+
+def test_words_after_two_dashes_are_snakemakes_own(started, tmp_path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("{}\n")
+    words = ["study", str(config), "--cores", "3", "--directory", str(tmp_path), "--", "--dry-run", "--until", "train"]
+    done = CliRunner().invoke(ragimpute, words, catch_exceptions=False)
+    assert (done.exit_code, done.output) == (0, "")
+    expected = ["--snakefile", str(ROOT / "Snakefile"), "--cores", "3", "--directory", str(tmp_path)]
+    expected += ["--dry-run", "--until", "train", "--configfile", str(config)]
+    assert started == [[sys.executable, "-P", "-m", "snakemake", *expected]]
+
+
+def test_without_a_configuration_it_is_the_example(started) -> None:
+    CliRunner().invoke(ragimpute, ["study", "--", "--unlock"], catch_exceptions=False)
+    assert started[0][4:] == ["--snakefile", str(ROOT / "Snakefile"), "--cores", "all", "--unlock"]
+
+
+def test_a_dry_run_really_starts(tmp_path) -> None:
+    command = [sys.executable, "-P", "-m", "ragimpute", "study", str(ROOT / "tests" / "studies" / "tiny.yaml")]
+    done = subprocess.run(
+        [*command, "--cores", "1", "--directory", tmp_path, "--", "--dry-run", "--quiet"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "report" in done.stdout + done.stderr
+
+
+def test_without_snakemake_it_names_the_extra(monkeypatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "snakemake" else found(name))
+    with pytest.raises(InputError, match=r"pip install 'ragimpute\[study\]'"):
+        CliRunner().invoke(ragimpute, ["study"], catch_exceptions=False)
+
+
+def test_the_command_names_the_extra_of_a_module_that_is_not_there(tmp_path) -> None:
+    """torch is hidden; `ragimpute diagnose-loss` needs it."""
+    hide = "import sys; sys.modules['torch'] = None; from ragimpute.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hide, "diagnose-loss", "no_recon"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 1
+    expected = "ragimpute: error: Python module torch is not installed: pip install 'ragimpute[train]'\n"
+    assert done.stderr.endswith(expected), done.stderr
+
+
+def test_modules_of_extras_are_those_of_the_metadata() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    for module, extra in OF_MODULE.items():
+        listed = text.split(f"\n{extra} = [")[1].split("]")[0]
+        assert module.replace("vl_convert", "vl-convert-python") in listed
+    assert missing("torch.nn") == "Python module torch.nn is not installed: pip install 'ragimpute[train]'"
+    assert missing("numpy") is None
+
+
+def test_the_files_of_a_wheel_are_in_the_package_and_its_source_is_a_link(monkeypatch, tmp_path: Path) -> None:
+    assert workflow_files.workflow_folder() == ROOT
+    assert workflow_files.source_folder(tmp_path / "unused") == ROOT / "src"
+    package = tmp_path / "site-packages" / "ragimpute"
+    (package / "workflow_files").mkdir(parents=True)
+    monkeypatch.setattr(workflow_files, "PACKAGE", package)
+    monkeypatch.setattr(workflow_files, "OF_WHEEL", package / "workflow_files")
+    assert workflow_files.workflow_folder() == package / "workflow_files"
+    for _ in range(2):
+        source = workflow_files.source_folder(tmp_path / "made")
+        assert [path.name for path in source.iterdir()] == ["ragimpute"]
+        assert (source / "ragimpute").resolve() == package
