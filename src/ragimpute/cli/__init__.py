@@ -39,6 +39,7 @@ VERBS = {
     "train": "training",
     "diagnose-loss": "training",
     "predict": "imputation",
+    "compile": "imputation",
     "tune-beagle": "baselines",
     "baseline": "baselines",
     "evaluate": "evaluation",
