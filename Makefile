@@ -42,7 +42,7 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-setup: .venv/.installed programs
+setup: .venv/.compiled programs
 
 # pip runs again when the lock or the package's metadata change; a set-up that was interrupted starts afresh
 .venv/.installed: requirements.lock pyproject.toml
@@ -53,6 +53,12 @@ setup: .venv/.installed programs
 	@echo "Installing requirements.lock into .venv (a few minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# once, so that the first `ragimpute impute` does not wait for it; what is edited is compiled again where it is used
+.venv/.compiled: .venv/.installed
+	@echo "Compiling (a minute)"
+	$(BIN)/ragimpute compile
 	@touch $@
 
 # The programs of the baselines (and of tests), which pip does not have: each one's package has its name.

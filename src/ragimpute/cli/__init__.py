@@ -42,6 +42,7 @@ VERBS = {
     "diagnose-loss": "training",
     "predict": "imputation",
     "gather-windows": "imputation",
+    "compile": "imputation",
     "tune-beagle": "baselines",
     "baseline": "baselines",
     "evaluate": "evaluation",

@@ -297,6 +297,14 @@ def _cells(row: Any) -> tuple[str, ...]:
     return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
 
 
+@click.command("compile")
+def compile_command() -> None:
+    """Compile ahead what the first `impute` would compile, so that it starts at once. It takes about a minute."""
+    from ragimpute.imputation.compile_ahead import compile_ahead
+
+    compile_ahead()
+
+
 @click.command("predict")
 @panel_option
 @roles_option
