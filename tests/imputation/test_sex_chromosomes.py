@@ -10,6 +10,7 @@ import pytest
 
 from ragimpute.errors import InputError
 from ragimpute.imputation import stretch_run
+from ragimpute.imputation.explanation import explain
 from ragimpute.imputation.impute import impute
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.panel.store import Panel
@@ -315,3 +316,23 @@ def test_the_contig_of_another_build_contradicts_the_option(world, tmp_path) -> 
         impute(**files, build="38", out=tmp_path / "x.vcf.gz", **EXACT)
     with pytest.raises(InputError, match="build '36': choose from 37, 38"):
         impute(**files, build=36, out=tmp_path / "x.vcf.gz", **EXACT)
+
+
+@pytest.mark.parametrize(("target", "n_haplotypes", "place"), [(MAN, 1, 300), (WOMAN, 2, 300), (MAN, 2, 50)])
+def test_explain_takes_the_haplotypes_that_a_sample_has(
+    world, imputed, target: int, n_haplotypes: int, place: int
+) -> None:
+    """Beyond PAR and in it: the dosages of the imputed file, and neighbours of each haplotype."""
+    panel = world.par if place == 50 else world.beyond
+    pos = int(panel.sites.pos[place])
+    files = {"reference": world.folder / "panel.vcf.gz", "targets": world.folder / "targets.vcf.gz"}
+    table = explain(**files, sample=world.names[target], site=f"X:{pos}", model=DEFAULT, threads=1)
+    assert sorted(set(table["haplotype"])) == list(range(1, n_haplotypes + 1))
+    sums = table.groupby("haplotype")["weight"].sum()
+    np.testing.assert_allclose(sums, 1, atol=1e-4)
+    printed = fields(imputed, "-r", f"X:{pos}")[target]["HDS"].loc[pos].split(",")
+    np.testing.assert_allclose(table.attrs["dosages"], [float(value) for value in printed], atol=1.1e-3)
+    men = {name for name, is_man in zip(world.par.samples, world.men, strict=True) if is_man}
+    of_men = table[table["neighbour"].isin(men)]
+    assert len(of_men)
+    assert place == 50 or set(of_men["neighbour_haplotype"]) == {1}, "a man of the panel has one haplotype"

@@ -66,6 +66,12 @@ model_option = click.option(
 exclude_option = click.option(
     "--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line."
 )
+sex_option = click.option(
+    "--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam."
+)
+build_option = click.option(
+    "--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length."
+)
 FIGURES = (".svg", ".png")
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
@@ -96,8 +102,8 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @exclude_option
 @click.option("--min-r2", type=click.FloatRange(0, 1), help="Leave out imputed sites whose R2 is lower.")
 @click.option("--sites-only", is_flag=True, help="Write records without genotypes.")
-@click.option("--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam.")
-@click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
+@sex_option
+@build_option
 @device_option
 @memory_option
 @click.option("--restart", is_flag=True, help="Begin anew where an unfinished run has left OUT.parts.")
@@ -204,6 +210,8 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 @region_option
 @exclude_option
 @model_option
+@sex_option
+@build_option
 @two_threads_option
 @seed_option
 @n_phasings_option
@@ -221,6 +229,8 @@ def explain_command(
     region: str | None,
     exclude_samples: Path | None,
     model: Path | None,
+    sex: Path | None,
+    build: str | None,
     threads: int,
     seed: int,
     n_phasings: int | None,
@@ -228,7 +238,7 @@ def explain_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Show which haplotypes of the panel a sample's two haplotypes were copied from at one untyped site.
+    """Show which haplotypes of the panel a sample's haplotypes were copied from at one untyped site.
 
     For each haplotype: the reference haplotypes retrieved at the typed site to the left and at the one to the right,
     the weight that the network gives to each, the allele that they carry at the site, and how far they match the
@@ -245,6 +255,8 @@ def explain_command(
         genetic_map=map_path,
         regions=() if region is None else (region,),
         exclude_samples=exclude_samples,
+        sex=sex,
+        build=build,
         model=model,
         device="cpu",
         threads=threads,

@@ -10,16 +10,29 @@ import pandas as pd
 
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.back_ends import KernelBackEnd
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
-from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
+from ragimpute.imputation.inputs import (
+    FilePath,
+    ImputationInputs,
+    PreparedImputation,
+    match_targets,
+    panel_of,
+    phase_targets,
+    prepare_imputation,
+)
+from ragimpute.imputation.regions import Regions
+from ragimpute.imputation.stretches import Chromosome
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.panel.folds import Fold
+from ragimpute.panel.sex_chromosomes import kind_of
+from ragimpute.panel.sexes import read_sexes
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.neighbours import FEATURES, MIN_CM
 from ragimpute.targets import several_phasings
 from ragimpute.targets.plink_copy import targets_as_vcf
-from ragimpute.vcf.source import read_header
+from ragimpute.vcf.source import Region, read_header
 
 COLUMNS = (
     "haplotype",
@@ -42,7 +55,7 @@ class Explanation:
     site: str  # CHROM:POS REF>ALT
     cm: float
     flank_cm: tuple[float, float]  # of the typed sites to the left and to the right
-    dosages: tuple[float, float]  # of the two haplotypes, as `ragimpute impute` gives them
+    dosages: tuple[float, ...]  # of the one or two haplotypes, as `ragimpute impute` gives them
     neighbours: pd.DataFrame  # COLUMNS; heaviest first within each haplotype
 
 
@@ -61,6 +74,8 @@ def explain(
     memory_mb: int = 4000,
     seed: int = 1,
     n_phasings: int | None = None,
+    sex: FilePath | None = None,
+    build: str | None = None,
 ) -> pd.DataFrame:
     """Which haplotypes of the reference `sample` copies at `site`, and with what weight.
 
@@ -69,7 +84,7 @@ def explain(
 
     Returns a table with the columns of `explanation.COLUMNS`, heaviest first within each haplotype of the sample: see
     `explain_genotype`. Its `attrs` hold `sample`, `site` (with REF and ALT), `cm` and `dosages`, those of the sample's
-    two haplotypes. Raises InputError as `explain_genotype` does.
+    haplotypes: two, or one where it is haploid. Raises InputError as `explain_genotype` does.
     """
     inputs = ImputationInputs.of_paths(
         reference=reference,
@@ -83,6 +98,8 @@ def explain(
         memory_mb=memory_mb,
         seed=seed,
         n_phasings=n_phasings,
+        sex=sex,
+        build=build,
     )
     found = explain_genotype(inputs, sample, site)
     table = found.neighbours
@@ -100,11 +117,12 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     1; `left_cm` and `right_cm`, how far it matches the sample around `typed_pos`, without a mismatch. Where several
     phasings are averaged, the table is of the one that is written, the dosages are the average.
 
-    Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, and a network but copy_rag.
+    Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, or where the sample has no
+    haplotype (a woman on Y), and a network but copy_rag.
     """
     with targets_as_vcf(inputs.targets, inputs.reference) as readable:
         _check_sample(inputs.targets, read_header(readable).samples, sample)
-        ready = prepare_imputation(inputs, None if readable == inputs.targets else readable)
+        ready = _prepared(inputs, site, None if readable == inputs.targets else readable)
     if not isinstance(ready.imputer, KernelBackEnd):
         raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
     place = find_site(ready.sites, site)
@@ -120,12 +138,13 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     fold, local = whole.between(needed), in_whole - needed.start
     of_each_phasing = ready.imputer.impute(fold, segments)
     imputed = several_phasings.mean_of_fold(of_each_phasing, whole, needed)
-    first, second = imputed.hds[local, 0].tolist()
+    ploidy = _ploidy_of(ready, sample)
+    dosages = imputed.hds[local, 0, :ploidy].tolist()
     flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
     flank_sites = fold.typed_sites[flanks]
     tables = []
-    for hap in range(2):
+    for hap in range(ploidy):
         of_haplotype = carriers[hap], weight[hap], left_cm[hap], right_cm[hap]
         tables.append(_neighbour_table(fold, local, hap, flank_sites, *of_haplotype))
     here = fold.reference.sites.take(slice(local, local + 1))
@@ -134,16 +153,13 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     cm = fold.reference.sites.cm
     before, after = cm[flank_sites].tolist()
     neighbours = pd.concat(tables, ignore_index=True)
-    return Explanation(sample, title, float(cm[local]), (before, after), (first, second), neighbours)
+    return Explanation(sample, title, float(cm[local]), (before, after), tuple(dosages), neighbours)
 
 
 def find_site(sites: Sites, text: str) -> int:
     """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
-    match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
-    if not match:
-        raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
-    chrom, pos, ref, alt = match.groups()
-    found = (sites.chrom == chrom) & (sites.pos == int(pos))
+    chrom, pos, ref, alt = _parsed(text)
+    found = (sites.chrom == chrom) & (sites.pos == pos)
     if ref is not None:
         found &= (sites.ref == ref) & (sites.alt == alt)
     index = np.flatnonzero(found)
@@ -155,6 +171,45 @@ def find_site(sites: Sites, text: str) -> int:
     if not len(index):
         raise InputError(f"--site {text}: no such site among the {len(sites)} of the panel that are imputed")
     return int(index[0])
+
+
+def _parsed(text: str) -> tuple[str, int, str | None, str | None]:
+    """CHROM, POS and, where they are given, REF and ALT of a site."""
+    match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
+    if not match:
+        raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
+    chrom, pos, ref, alt = match.groups()
+    return chrom, int(pos), ref, alt
+
+
+def _prepared(inputs: ImputationInputs, site: str, readable: Path | None) -> PreparedImputation:
+    """What imputing the chromosome of `site` needs; of X, Y or MT, the stretch of one ploidy that holds it.
+
+    readable: the VCF or BCF of targets that are PLINK's files.
+    """
+    chrom, pos, _, _ = _parsed(site)
+    if kind_of(chrom) is None:
+        return prepare_imputation(inputs, readable)
+    files = ChromosomeFiles(chrom, inputs.reference, inputs.targets, inputs.genetic_map)
+    sexes = {} if inputs.sex is None else read_sexes(inputs.sex)
+    here = Regions((Region(chrom, pos, pos),))
+    [stretch] = Chromosome(chrom, files, chrom).stretches(sexes, inputs.build, here)
+    panel, unread = panel_of(inputs, chosen=stretch.chosen)
+    matched = match_targets(inputs, panel, unread, readable, stretch.chosen)
+    phasings = phase_targets(inputs, matched, stretch.chosen)
+    return matched.phased(phasings)
+
+
+def _ploidy_of(ready: PreparedImputation, sample: str) -> int:
+    """How many haplotypes the sample has. Raises InputError where that is none."""
+    if ready.typed.ploidy is None:
+        return 2
+    place = ready.typed.samples.index(sample)
+    ploidy = int(ready.typed.ploidy[place])
+    if not ploidy:
+        chrom = ready.sites.chrom[0]
+        raise InputError(f"sample {sample} has no haplotype of {chrom}: nothing was imputed")
+    return ploidy
 
 
 def _check_sample(targets: Path, names: Sequence[str], sample: str) -> None:
