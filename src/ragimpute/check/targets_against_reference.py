@@ -45,6 +45,7 @@ def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
     matched = table[has_site]
     if len(matched):
         yield from _alleles(matched, path)
+        yield from _same_site(matched, samples)
         yield from _frequencies(panel, samples, matched)
         yield from _names_in_both(panel, samples, leak)
         yield from _same_genotypes(panel, samples, matched, leak)
@@ -71,9 +72,17 @@ def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
         elif relation == "not in the reference" and (row.chrom, row.pos) in has_record:
             relation = "at unusable records of the reference"
         site = rows[match.site] if match.site >= 0 else -1
-        found.append((row.Index, site, relation, match.ambiguous))
-    table = pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"])
-    return table.set_index("record")
+        found.append((row.Index, row.number, site, relation, match.ambiguous))
+    table = pd.DataFrame(found, columns=["record", "number", "site", "relation", "ambiguous"])
+    return _one_of_each(table).set_index("record")
+
+
+def _one_of_each(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the alleles of a record that match a site; one row of a record of which none does."""
+    has_site = table["site"] >= 0
+    matched = table["number"].isin(table.loc[has_site, "number"])
+    is_first = ~table["number"].duplicated()
+    return table[has_site | (~matched & is_first)]
 
 
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
@@ -131,6 +140,17 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         if n_swapped:
             message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
         yield Finding("info", path, "ambiguous", message)
+
+
+def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
+    """Records of the targets, such as two probes, that are of one site."""
+    is_repeated = matched["site"].duplicated()
+    n_repeated = int(is_repeated.sum())
+    if n_repeated:
+        repeated = samples.records.loc[matched.index[is_repeated]]
+        places = first_five(f"{row.chrom}:{row.pos}" for row in repeated.itertuples())
+        message = f"{n_repeated} records are of a site that another record is of: they are merged ({places})"
+        yield Finding("warning", samples.path, "duplicate-sites", message)
 
 
 def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.panel.store import Panel
+from ragimpute.tables import counts_by_reason
 from ragimpute.targets.genotypes import TargetGenotypes
 
 logger = logging.getLogger(__name__)
@@ -21,12 +22,14 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
     unread: unusable records of the reference; `typed.dropped` are those of the targets.
     """
     n_typed = len(typed.index)
-    n_records = n_typed + len(typed.dropped)
+    n_records = typed.n_used + len(typed.dropped)
     numbers = (len(panel.samples), len(panel.sites), len(unread), len(typed.samples))
     logger.info(
-        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d of %d records are typed",
+        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d typed sites "
+        "(%d of %d records used)",
         *numbers,
         n_typed,
+        typed.n_used,
         n_records,
     )
     _report_unused(reference, unread)
@@ -55,6 +58,5 @@ def _report_unused(path: Path, records: pd.DataFrame) -> None:
     """Log how many records of `path` were not used, by reason."""
     if records.empty:
         return
-    counts = records["reason"].value_counts()
-    for reason, count in counts.items():
+    for reason, count in counts_by_reason(records).items():
         logger.info("%s: %d records not used: %s", path.name, count, reason)
