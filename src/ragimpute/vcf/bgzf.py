@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 
-from ragimpute.vcf.source import BGZF_END
+from ragimpute.vcf.raw_file import BGZF_END
 
 BLOCK = 0xFF00  # bytes before compression, as htslib cuts them
 COPIED = 1 << 22  # bytes at a time
