@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.panel.ploidy import unusable_genotypes
+from ragimpute.panel.ploidy import ChosenRecords, unusable_genotypes
 from ragimpute.panel.sex_chromosomes import may_be_haploid
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.targets.haploid_samples import with_haploid_form
 from ragimpute.targets.record_alleles import alternatives, recoded
+from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import Header, Region, contig_lengths, genotypes, read_header, records
 
 COLUMNS = ["number", "chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
@@ -35,6 +36,8 @@ class Survey:
     disorder: str  # the first record out of order, or ""
     records: pd.DataFrame
     missing: np.ndarray  # [N] int64, usable records at which a sample's genotype is incomplete
+    most_missing: float  # share of a panel's missing genotypes up to which a record is filled in
+    filters: str  # what to say of records that have not passed by their FILTER and are used, or ""
     dosages: dict[int, np.ndarray]  # record -> [N] int8 ALT alleles, -1 missing, of the records asked for
 
     @property
@@ -64,6 +67,8 @@ def survey(
     limit: int = 0,
     *,
     alt_needed: bool = True,
+    most_missing: float = 0.0,
+    filters: frozenset[str] | None = None,
 ) -> Survey:
     """Read a file whole, unless it has no samples.
 
@@ -73,6 +78,8 @@ def survey(
     header = Header((), (), frozenset())
     problem = ""
     order = _Order()
+    failing = FilterCounts()
+    chosen = ChosenRecords(filters=filters)
     rows: list[tuple] = []
     number = 0
     dosages: dict[int, np.ndarray] = {}
@@ -86,9 +93,11 @@ def survey(
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
             is_duplicate = order.add(chrom, pos, allele_key(ref, alts))
             number += 1
+            if filters is None:
+                failing.add(record)
             split = {",".join(alts) or ".": None} if alt_needed else alternatives(alts)
             array: np.ndarray | None = None
-            reason = "position below 1" if pos < 1 else ""
+            reason = "position below 1" if pos < 1 else chosen.filtered(record)
             stands_alone = all(codes is None for codes in split.values())
             if not reason and stands_alone:
                 reason = unusable_alleles(ref, alts, alt_needed=alt_needed)
@@ -110,7 +119,7 @@ def survey(
         problem = without_path(error, path)
     table = pd.DataFrame(rows, columns=COLUMNS)
     name = os.fspath(path)
-    return Survey(name, header, problem, order.disorder, table, missing, dosages)
+    return Survey(name, header, problem, order.disorder, table, missing, most_missing, failing.message(), dosages)
 
 
 class _Order:

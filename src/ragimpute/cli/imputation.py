@@ -15,6 +15,7 @@ from ragimpute.cli.options import (
     n_phasings_option,
     panel_option,
     phasings_option,
+    reading_options,
     region_option,
     roles_option,
     seed_option,
@@ -82,6 +83,7 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
 @device_option
 @memory_option
+@reading_options
 @click.option("--restart", is_flag=True, help="Begin anew where an unfinished run has left OUT.parts.")
 @quiet_option("Print warnings and errors only.")
 @json_option
@@ -106,6 +108,7 @@ def impute_command(
     restart: bool,
     quiet: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Impute samples from a reference panel with a trained network. Nothing is trained and nothing configured.
 
@@ -136,6 +139,7 @@ def impute_command(
         device=device,
         memory_mb=memory_mb,
         restart=restart,
+        **reading,
     )
     if as_json:
         print_json(result.summary)

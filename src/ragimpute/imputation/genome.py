@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,19 @@ from typing import Any
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import result_files, unmatched
+from ragimpute.imputation import result_files, uncalled, unmatched
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.stretch_run import (
+    DISCORDANT,
     LISTED,
     R2_LIMITS,
     RECODED,
+    UNCALLED,
     GenomeRequest,
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in
+from ragimpute.imputation.stretches import Chromosome, all_chromosomes, chromosomes_in
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -59,6 +61,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     region = None if request.inputs.region is None else Region.parse(request.inputs.region)
     pieces = Pieces(request.out, request.decides(), restart)
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, region)]
+    request, left_out = _without_poor_samples(request, region)
     copy = _targets_copy(chromosomes, pieces)
     done = []
     for number, chromosome in enumerate(chromosomes, start=1):
@@ -74,7 +77,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     groups = [done]
     if MARK in request.out:
         groups = [[one for one in done if one.chromosome.files is files] for files in request.files]
-    listed = [_join(request, pieces, group, sexes) for group in groups]
+    listed = [_join(request, pieces, group, sexes, left_out) for group in groups]
     for one in done:
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
@@ -82,6 +85,17 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     n_dropped = sum(number for number, _ in listed)
     n_recoded = sum(number for _, number in listed)
     return _summary(request, done, n_dropped, n_recoded)
+
+
+def _without_poor_samples(request: GenomeRequest, region: Region | None) -> tuple[GenomeRequest, pd.DataFrame]:
+    """The request for the samples that --max-missing keeps, and a table of the others: UNCALLED."""
+    max_missing = request.inputs.max_missing
+    if max_missing is None:
+        return request, pd.DataFrame(columns=list(UNCALLED))
+    chroms = {chrom for files in request.files for chrom in all_chromosomes(files.reference)}
+    paths = list(dict.fromkeys(files.targets for files in request.files))
+    kept, left_out = uncalled.samples_within(paths, chroms, region, max_missing)
+    return replace(request, inputs=replace(request.inputs, target_samples=tuple(kept))), left_out
 
 
 def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
@@ -166,6 +180,7 @@ def _join(
     pieces: Pieces,
     done: Sequence[_Done],
     sexes: Mapping[str, Sex],
+    left_out: pd.DataFrame,
 ) -> tuple[int, int]:
     """Join the pieces of some chromosomes to one output. Returns how many records the tables beside it list."""
     files = done[0].chromosome.files
@@ -192,12 +207,15 @@ def _join(
     of_targets = dropped["file"] == "targets"
     lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(out, files.targets, dropped[lacking], write)
+        unmatched.write_with(out, files.targets, dropped[lacking], write, request.inputs.target_samples)
         dropped = dropped[~lacking]
     else:
         write(out)
     result_files.write_records(out, "dropped", dropped)
     result_files.write_records(out, "recoded", recoded)
+    result_files.write_records(out, "discordant", _joined_tables(pieces, stretches, "discordant", DISCORDANT))
+    by_frequency = _joined_tables(pieces, stretches, "uncalled", UNCALLED)
+    result_files.write_records(out, "uncalled", join_tables([left_out, by_frequency], UNCALLED))
     if any(kind_of(chrom) == "X" for chrom in chroms):
         told = next((found["sexes"] for found in typed if found["sexes"]), None)
         given = [_sex_code(sexes.get(name)) for name in samples]

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
+from ragimpute.errors import InputError
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
+from ragimpute.imputation.site_choice import (
+    keep_typed_chromosomes,
+    known_at_some_site,
+    sites_of_region,
+    within_region,
+)
+from ragimpute.imputation.site_ids import check_template, with_ids_of_targets
 from ragimpute.models import pretrained
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, write_records_of_panel
+from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.roles import without_samples
@@ -21,7 +29,9 @@ from ragimpute.panel.sex_chromosomes import BUILDS
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
+from ragimpute.targets.lost_sites import MAX_LOST, refuse_lost_sites
 from ragimpute.targets.phasing import phase_repeatedly
+from ragimpute.vcf.filter_counts import parse_filters
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -33,7 +43,6 @@ FilePath = str | os.PathLike
 DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
 TARGET_TABLES = ("dropped", "recoded", "set_missing")  # of TargetGenotypes
-UNTYPED_CHROMOSOME = "no typed site on the chromosome"
 UNTYPED_STRETCH = "no typed site in this part of the chromosome"
 
 
@@ -54,6 +63,13 @@ class ImputationInputs:
     memory_mb: int = 4000  # of Beagle
     seed: int = 1
     n_phasings: int | None = None  # of unphased targets; None: several where typed sites are sparse
+    panel_missing: float = MOST_MISSING  # share of missing genotypes up to which a panel's record is filled in
+    max_lost_sites: float = MAX_LOST  # share of typed sites that the panel's unusable records may cost
+    apply_filters: str | None = None  # values of FILTER, with commas, of which a record must have one; None: any
+    set_ids: str | None = None  # template of the IDs that are written; None: those of the files
+    drop_discordant: bool = False  # leave typed sites out whose genotypes look inverted
+    max_missing: float | None = None  # share of a target's genotypes on a chromosome; more leave it out; None: any
+    target_samples: tuple[str, ...] | None = None  # those to impute, in the order of the file; None: all
 
     def __post_init__(self) -> None:
         if self.build is not None and self.build not in BUILDS:
@@ -64,8 +80,19 @@ class ImputationInputs:
             raise InputError(f"device {self.device!r}: choose from {devices}")
         if self.threads < 1:
             raise InputError(f"threads {self.threads}: at least one is needed")
+        if self.set_ids is not None:
+            check_template(self.set_ids)
+        for name in ("panel_missing", "max_lost_sites", "max_missing"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise InputError(f"{name} {share:g}: a share between 0 and 1 is needed")
         if self.n_phasings is not None and self.n_phasings < 1:
             raise InputError(f"n_phasings {self.n_phasings}: at least one is needed")
+
+    def choosing(self, chosen: ChosenRecords | None) -> ChosenRecords:
+        """`chosen` (None: all records) by the options that say which records are used."""
+        filters = parse_filters(self.apply_filters)
+        return replace(chosen or ChosenRecords(), most_missing=self.panel_missing, filters=filters)
 
     @classmethod
     def of_paths(
@@ -154,7 +181,7 @@ def panel_of(
     if chosen is None and inputs.region is not None:
         region = Region.parse(inputs.region)
         chosen = ChosenRecords(Region(region.chrom))  # windows are those of the whole chromosome
-    chosen = chosen or ChosenRecords()
+    chosen = inputs.choosing(chosen)
     genetic_map = genetic_map_of(inputs, chosen)
     panel, unread = open_panel(inputs.reference, genetic_map, chosen, prepared)
     if inputs.exclude_samples is not None:
@@ -191,20 +218,25 @@ def match_targets(
     model = inputs.model or pretrained.choose_weights(panel.sites, panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
-    chosen = chosen or ChosenRecords()
+    chosen = inputs.choosing(chosen)
     chroms = np.unique(panel.sites.chrom)
     if chosen.region is None and len(chroms) == 1:
         whole = Region(str(chroms[0]))
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
-        found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
-    typed = _known_at_some_site(found, inputs.targets)
+        found = read_genotypes(
+            inputs.targets, panel.sites, inputs.target_samples, chosen=chosen, records_of=targets_copy
+        )
+    refuse_lost_sites(inputs.reference, unread, found.dropped, len(found.index), inputs.max_lost_sites)
+    panel = replace(panel, sites=with_ids_of_targets(panel.sites, found.ids))
+    messages.warn_of_variants_only(inputs.targets, panel, found)
+    typed = known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = sites_of_region(panel.sites, region, inputs.reference)
     if region is not None:
-        unread = _within(unread, region)
-        tables = {name: _within(getattr(typed, name), region) for name in TARGET_TABLES}
+        unread = within_region(unread, region)
+        tables = {name: within_region(getattr(typed, name), region) for name in TARGET_TABLES}
         typed = replace(typed, **tables)
     unused = pd.concat([unread, untyped], ignore_index=True)
     return MatchedInputs(panel, typed, imputer, model, unused, wanted)
@@ -270,56 +302,6 @@ def open_panel(
     panel = Panel.load(prepared)
     unusable = read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str))
     return panel, unusable.astype({"pos": int})
-
-
-def sites_of_region(sites: Sites, region: Region | None, path: Path) -> slice:
-    """Those of `sites`, read from `path`, that lie in the region; all without one. Raises InputError if none does."""
-    if region is None:
-        return slice(0, len(sites))
-    inside = np.flatnonzero(region.holds(sites.chrom, sites.pos))
-    if not len(inside):
-        raise NoUsableSite(f"{path}: no site in region {region}")
-    first, last = inside[[0, -1]].tolist()
-    return slice(first, last + 1)
-
-
-def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
-    """The panel at the chromosomes that the targets have sites of, and its other sites as dropped records."""
-    chroms = panel.sites.chrom
-    typed_chroms = np.unique(chroms[typed.index])
-    kept = np.isin(chroms, typed_chroms)
-    if kept.all():
-        return panel, typed, pd.DataFrame()
-    is_left_out = ~kept
-    absent = list(dict.fromkeys(chroms[is_left_out].tolist()))
-    listed = ", ".join(absent[:5])
-    n_left_out = int(is_left_out.sum())
-    logger.warning("%d panel sites on %s are not imputed: no typed site there", n_left_out, listed)
-    table = unused_sites(panel.sites.take(is_left_out), UNTYPED_CHROMOSOME)
-    panel = panel.take(kept)
-    place = np.cumsum(kept) - 1
-    index = place[typed.index]
-    return panel, replace(typed, index=index), table
-
-
-def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
-    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
-    known = typed.known
-    if not known.any():
-        raise NoTypedSites(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
-    if not known.all():
-        n_unknown = np.count_nonzero(~known)
-        logger.info("%s: %d sites where all genotypes are missing are imputed", path, n_unknown)
-    rows = np.flatnonzero(known)
-    return typed.at(rows)
-
-
-def _within(records: pd.DataFrame, region: Region) -> pd.DataFrame:
-    """The rows of a table of records, with columns chrom and pos unless it is empty, that lie in the region."""
-    if records.empty:
-        return records
-    is_within = region.holds(records["chrom"], records["pos"])
-    return records[is_within]
 
 
 def phase_targets(

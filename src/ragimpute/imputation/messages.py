@@ -8,8 +8,10 @@ import pandas as pd
 
 from ragimpute.panel.store import Panel
 from ragimpute.tables import counts_by_reason
+from ragimpute.targets import variants_only
 from ragimpute.targets.genotypes import TargetGenotypes
 
+BLOCK = 4096  # sites whose frequencies are counted at a time
 logger = logging.getLogger(__name__)
 
 FEW_TARGETS = 10  # R2, estimated over the samples of the file, says little of fewer than this
@@ -52,6 +54,19 @@ def warn_of_few_samples(targets: Path, n_samples: int) -> None:
     """Warn that R2 is unreliable where it is estimated from fewer than FEW_TARGETS samples."""
     if n_samples < FEW_TARGETS:
         logger.warning("%s: so few samples (%d) make R2 unreliable; filter by GP instead", targets, n_samples)
+
+
+def warn_of_variants_only(targets: Path, panel: Panel, typed: TargetGenotypes) -> None:
+    """Warn when the targets' file lists only variants that a sample carries."""
+    is_known = typed.alleles[..., 0] >= 0
+    is_homozygous = (typed.alleles == 0).all(axis=2)
+    n_known, n_homozygous = is_known.sum(axis=1), is_homozygous.sum(axis=1)
+    if n_homozygous.any() and len(typed.samples) > variants_only.FEW_SAMPLES:
+        return
+    blocks = [typed.index[start : start + BLOCK] for start in range(0, len(typed.index), BLOCK)]
+    frequency = np.concatenate([panel.alleles[block].mean(axis=1) for block in blocks])
+    if variants_only.lists_variants_only(n_known, n_homozygous, frequency, len(typed.samples)):
+        logger.warning("%s: %s", targets, variants_only.ABSENT_SITES)
 
 
 def _report_unused(path: Path, records: pd.DataFrame) -> None:

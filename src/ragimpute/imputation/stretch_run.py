@@ -13,10 +13,10 @@ import pandas as pd
 
 from ragimpute import __version__
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.imputation import discordant, uncalled
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import (
-    UNTYPED_CHROMOSOME,
     UNTYPED_STRETCH,
     ImputationInputs,
     MatchedInputs,
@@ -26,6 +26,8 @@ from ragimpute.imputation.inputs import (
     phase_targets,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
+from ragimpute.imputation.site_ids import with_ids_by_template
 from ragimpute.imputation.stretches import Stretch
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
@@ -40,6 +42,8 @@ from ragimpute.vcf.writer import longest_position, write_piece
 logger = logging.getLogger(__name__)
 
 R2_LIMITS = (0.3, 0.8)  # of the sites that are counted in a summary
+UNCALLED = dict.fromkeys(uncalled.COLUMNS, str)
+DISCORDANT = dict.fromkeys(discordant.COLUMNS, str)
 LISTED = dict.fromkeys([*DROPPED_COLUMNS, "file"], str)
 RECODED = dict.fromkeys(DROPPED_COLUMNS, str)
 
@@ -132,17 +136,31 @@ class StretchRun:
             raise
 
     def _impute(self, matched: MatchedInputs) -> dict[str, Any]:
-        ready = matched.phased(self._phasings(matched))
+        phasings = self._phasings(matched, "phasings")
+        discordant_sites = [pd.DataFrame(columns=list(DISCORDANT))]
+        if self.inputs.drop_discordant:
+            found = discordant.find(matched.panel, phasings[0], self.inputs.threads)
+            if len(found):
+                discordant_sites.append(found)
+                typed = discordant.without_sites(matched.typed, matched.panel, found)
+                matched = replace(matched, typed=typed)
+                phasings = self._phasings(matched, "concordant")
+        ready = matched.phased(phasings)
         engine = Engine(
             ready.panel, ready.phasings, ready.imputer, self.request.work, self.inputs.threads, self.pieces.folder
         )
         plan = engine.windows(ready.wanted)
         counts = []
+        suspects: list[discordant.Flagged] = []
         with share_of_work(f"imputing {self.name}") as progress:
             for number, window in enumerate(plan):
-                counts.append(self._window(engine, window, f"{self.name}.{number:05d}"))
+                of_window = self._window(engine, window, f"{self.name}.{number:05d}")
+                counts.append(of_window["R2"])
+                suspects += of_window["inverted"]
                 progress((number + 1) / len(plan))
-        self._write_tables(ready)
+        discordant_sites.append(discordant.table_of(ready.panel, ready.typed, suspects, used=True))
+        write_table(join_tables(discordant_sites, DISCORDANT), self.pieces.path(f"{self.name}.discordant.tsv"))
+        self._write_tables(ready, engine)
         return {
             **_facts(ready),
             "windows": len(plan),
@@ -154,23 +172,25 @@ class StretchRun:
             "R2": [sum(column) for column in zip(*counts, strict=True)],
         }
 
-    def _phasings(self, matched: MatchedInputs) -> list:
+    def _phasings(self, matched: MatchedInputs, kind: str) -> list:
         """The targets' phasings: made once, as nothing else may depend on a run that was stopped."""
-        path = self.pieces.path(f"{self.name}.phasings.safetensors")
+        path = self.pieces.path(f"{self.name}.{kind}.safetensors")
         if not path.exists():
             save_phasings(path, None, phase_targets(self.inputs, matched, self.stretch.chosen))
         typed = np.zeros(len(matched.panel.sites), dtype=bool)
         typed[matched.typed.index] = True
         return load_phasings(path, matched.typed.samples, typed)
 
-    def _window(self, engine: Engine, window: Window, name: str) -> list[float]:
-        """Write the records of a window unless they are there. Returns what is said of their R2."""
+    def _window(self, engine: Engine, window: Window, name: str) -> dict[str, Any]:
+        """Write the records of a window unless they are there. Returns what is said of their R2, and suspect sites."""
         path = self.pieces.path(f"{name}.records")
-        counts = self.pieces.load_json(f"{name}.json")
-        if counts is not None and path.exists():
-            return counts
-        tally = _R2Tally()
+        found = self.pieces.load_json(f"{name}.json")
+        if found is not None and path.exists():
+            return found
+        tally = _R2Tally(window.first)
         sites = engine.reference.sites.take(slice(window.first, window.last))
+        if self.inputs.set_ids is not None:
+            sites = with_ids_by_template(sites, self.inputs.set_ids)
         write_piece(
             path,
             sites,
@@ -179,8 +199,9 @@ class StretchRun:
             fields=self.request.fields,
             threads=self.inputs.threads,
         )
-        self.pieces.save_json(f"{name}.json", tally.counts)
-        return tally.counts
+        found = {"R2": tally.counts, "inverted": tally.inverted}
+        self.pieces.save_json(f"{name}.json", found)
+        return found
 
     def _sexes(self, ready: PreparedImputation) -> list[str] | None:
         """The sex codes of the samples, 1 or 2, as their ploidy on X tells them; None elsewhere."""
@@ -190,17 +211,25 @@ class StretchRun:
         ploidy = ready.typed.ploidy
         return ["2"] * len(ready.typed.samples) if ploidy is None else [str(number) for number in ploidy]
 
-    def _write_tables(self, ready: PreparedImputation) -> None:
+    def _write_tables(self, ready: PreparedImputation, engine: Engine) -> None:
         of_targets = [table.assign(file="targets") for table in (ready.typed.dropped, ready.typed.set_missing)]
-        write_stretch_tables(
-            self.pieces, self.name, [ready.unused.assign(file="reference"), *of_targets], ready.typed.recoded
-        )
+        by_frequency = uncalled.listed_uncalled(self.inputs.targets, ready.typed.samples, engine.uncalled)
+        dropped = [ready.unused.assign(file="reference"), *of_targets]
+        write_stretch_tables(self.pieces, self.name, dropped, ready.typed.recoded, by_frequency)
 
 
 def write_stretch_tables(
-    pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame], recoded: pd.DataFrame | None = None
+    pieces: Pieces,
+    name: str,
+    dropped: Sequence[pd.DataFrame],
+    recoded: pd.DataFrame | None = None,
+    by_frequency: pd.DataFrame | None = None,
 ) -> None:
     """Keep the tables of the stretch `name`: `dropped` have the columns LISTED."""
+    uncalled_rows = [] if by_frequency is None else [by_frequency]
+    write_table(join_tables(uncalled_rows, UNCALLED), pieces.path(f"{name}.uncalled.tsv"))
+    if not pieces.path(f"{name}.discordant.tsv").exists():
+        write_table(join_tables([], DISCORDANT), pieces.path(f"{name}.discordant.tsv"))
     write_table(join_tables(dropped, LISTED), pieces.path(f"{name}.dropped.tsv"))
     write_table(join_tables([] if recoded is None else [recoded], RECODED), pieces.path(f"{name}.recoded.tsv"))
 
@@ -225,9 +254,12 @@ def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) 
 
 
 class _R2Tally:
-    """Counts imputed sites by their R2 on the way to the file."""
+    """Counts imputed sites by their R2 on the way to the file, and keeps typed ones that look inverted."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        """`first`: the number of the first site among the panel's."""
+        self.inverted: list[discordant.Flagged] = []
+        self._place = first
         self.counts = [0.0] * (2 + len(R2_LIMITS))  # imputed sites, sum of R2, and sites at or above each limit
 
     def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
@@ -237,6 +269,10 @@ class _R2Tally:
             r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
             found = [len(r2), float(r2.sum()), *(int((r2 >= limit).sum()) for limit in R2_LIMITS)]
             self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
+            if part.inverted is not None and part.er2 is not None:
+                site = np.arange(self._place, self._place + len(part.typed))
+                self.inverted += discordant.flagged(site, part.inverted, part.er2)
+            self._place += len(part.typed)
             yield part
 
 

@@ -176,6 +176,7 @@ def read_genotypes(
         raise NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
     if announce:
         _report(path, n_sites, dropped, recoded)
+        collector.filters.warn(path)
     if chosen.rule is None:
         alleles = array[..., :2].copy()
         phased = array[..., 2] == 1

@@ -20,6 +20,7 @@ from ragimpute.targets.record_alleles import (
     reference_sites,
 )
 from ragimpute.targets.same_site import merge_records
+from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import genotypes
 
 ONE_OF_SEVERAL = "one of several alleles"
@@ -42,6 +43,7 @@ class MatchedRecords:
         chosen: ChosenRecords,
     ) -> None:
         self.n_records = 0
+        self.filters = FilterCounts()
         self._path = path
         self._sites = sites
         self._index = SiteIndex(sites)
@@ -79,6 +81,12 @@ class MatchedRecords:
         """Match a record with the panel's sites and keep its genotypes, or list it with a reason."""
         self.n_records += 1
         row = _row(record)
+        if self._chosen.filters is None:
+            self.filters.add(record)
+        filtered = self._chosen.filtered(record)
+        if filtered:
+            self._dropped.append((self.n_records, (*row, filtered)))
+            return
         if is_reference_block(record):
             reason = self._add_block(record)
         else:

@@ -209,6 +209,11 @@ def genotypes(record) -> np.ndarray | None:
         return None
 
 
+def filters_of(record) -> list[str]:
+    """The values of FILTER of a record; '.' where it has none."""
+    return record.FILTERS or ["."]
+
+
 def contig_id(line: str) -> str:
     """The ID of a ##contig line; '' when it has none."""
     match = re.search(r"[<,]ID=([^,>]+)", line)

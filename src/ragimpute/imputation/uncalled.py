@@ -1,0 +1,113 @@
+"""Samples without a genotype on a chromosome: imputed by frequency, or left out, and listed either way.
+
+Nothing of such a sample is known there, so that whatever a network copies for it is worse than the frequency of the
+allele: its haplotype dosages are those of the reference panel's frequency at all sites, typed ones too.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ragimpute.errors import InputError
+from ragimpute.panel.sex_chromosomes import kind_of
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.vcf.imputed import Imputed
+from ragimpute.vcf.source import Region, genotypes, read_header, records
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("sample", "chrom", "reason")
+BY_FREQUENCY = "no genotype: the dosages are those of the frequency in the reference"
+LISTED = 5
+
+
+def uncalled_samples(targets: TargetGenotypes, chrom: np.ndarray) -> dict[str, np.ndarray]:
+    """The samples [K] int64 without a genotype on each chromosome that has any. `chrom` [M]: of the typed sites.
+
+    `targets` are phased: `filled` says what the file lacks.
+    """
+    if targets.filled is None:
+        return {}
+    found = {}
+    for name in dict.fromkeys(chrom.tolist()):
+        is_here = chrom == name
+        samples = np.flatnonzero(targets.filled[is_here].all(axis=0))
+        if len(samples):
+            found[name] = samples
+    return found
+
+
+def by_frequency(parts: Iterator[Imputed], samples: np.ndarray, frequency: np.ndarray) -> Iterator[Imputed]:
+    """`parts` of consecutive sites, with the dosages of `samples` [K] those of the `frequency` [S] of ALT."""
+    start = 0
+    for part in parts:
+        stop = start + len(part.typed)
+        here = frequency[start:stop, None].astype(np.float32)
+        hds, both = part.hds.copy(), part.both.copy()
+        hds[:, samples] = here[..., None]
+        both[:, samples] = here**2
+        yield replace(part, hds=hds, both=both)
+        start = stop
+
+
+def listed_uncalled(targets: Path, samples: Sequence[str], uncalled: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The table of samples that are imputed by frequency, by chromosome, and a warning for each chromosome."""
+    rows = []
+    for chrom, columns in uncalled.items():
+        names = [samples[i] for i in columns.tolist()]
+        rows += [(name, chrom, BY_FREQUENCY) for name in names]
+        shown = ", ".join(names[:LISTED])
+        more = ", .." if len(names) > LISTED else ""
+        logger.warning(
+            "%s: %d samples have no genotype on chromosome %s and get the dosages of the frequency (%s%s); "
+            "--max-missing leaves them out",
+            targets,
+            len(names),
+            chrom,
+            shown,
+            more,
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def samples_within(
+    paths: Sequence[Path], chroms: set[str] | None, region: Region | None, max_missing: float
+) -> tuple[list[str], pd.DataFrame]:
+    """The samples that lack at most the share `max_missing` of the genotypes of each chromosome, and a table of others.
+
+    `paths`: the targets' files, of the same samples. `chroms`: the chromosomes that count; None: all but Y.
+    Raises InputError when none is left.
+    """
+    missing: dict[str, np.ndarray] = {}
+    n_records: dict[str, int] = {}
+    whole = None if region is None else Region(region.chrom)
+    for path in paths:
+        for record in records(path, whole):
+            chrom = record.CHROM
+            counts = kind_of(chrom) != "Y" and (chroms is None or chrom in chroms)
+            array = genotypes(record) if counts else None
+            if array is None:
+                continue
+            incomplete = (array[:, :-1] == -1).any(axis=1)
+            missing[chrom] = missing.get(chrom, 0) + incomplete.astype(np.int64)
+            n_records[chrom] = n_records.get(chrom, 0) + 1
+    names = read_header(paths[0]).samples
+    rows = []
+    for chrom, number in missing.items():
+        share = number / n_records[chrom]
+        for sample in np.flatnonzero(share > max_missing).tolist():
+            reason = f"left out: {share[sample]:.1%} of the genotypes are missing"
+            rows.append((names[sample], chrom, reason))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    left_out = set(table["sample"])
+    kept = [name for name in names if name not in left_out]
+    if not kept:
+        raise InputError(f"{paths[0]}: all samples lack more than {max_missing:g} of their genotypes (--max-missing)")
+    if left_out:
+        shown = ", ".join(list(dict.fromkeys(table["sample"]))[:LISTED])
+        logger.warning("%s: %d samples are left out by --max-missing (%s)", paths[0], len(left_out), shown)
+    return kept, table
