@@ -71,6 +71,16 @@ def test_records_beyond_the_share_are_dropped_and_listed(tmp_path):
         assert dropped["reason"].tolist() == ["missing"] * (4 - len(kept))
 
 
+def test_losing_a_tenth_of_the_records_is_said(tmp_path, caplog):
+    rows = [f"20 {pos} A C {'.|.' if pos % 5 == 0 else '0|1'} 0|1" for pos in range(100, 120)]
+    path = write_vcf(tmp_path / "p.vcf", ["a", "b"], rows)
+    read_panel(path, None, MAP)
+    assert "p.vcf: 4 of 20 biallelic records are dropped" in caplog.text
+    caplog.clear()
+    read_records_of_panel(path, ChosenRecords(most_missing=0.5), MAP)
+    assert "dropped, as" not in caplog.text
+
+
 def test_half_a_genotype_and_one_written_short_are_filled_in(tmp_path):
     samples = [f"s{i}" for i in range(20)]
     first = ["20 100 A C " + " ".join(["0|1"] * 20), "20 200 A C " + " ".join(["0|1"] * 20)]

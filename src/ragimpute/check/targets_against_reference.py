@@ -8,10 +8,11 @@ import pandas as pd
 from ragimpute.check.each_file import kept
 from ragimpute.check.findings import Finding, Level, first_five, tally
 from ragimpute.check.survey import Survey
+from ragimpute.panel.from_vcf import LOSSES
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import NOT_IN_REFERENCE, SWAPS, SiteIndex
 from ragimpute.targets.common_chromosomes import prefix_hint
-from ragimpute.targets.lost_sites import LOSSES, MAX_LOST, lost_message, lost_records
+from ragimpute.targets.lost_sites import MAX_LOST, lost_message, lost_records
 from ragimpute.targets.variants_only import ABSENT_SITES, lists_variants_only
 from ragimpute.vcf.source import contig_lengths
 

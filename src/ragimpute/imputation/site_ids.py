@@ -8,8 +8,10 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites, strings
+from ragimpute.panel.text_column import TextBuilder
 
 NONE = "."
+BLOCK = 65536  # sites at a time, so that not all IDs are Python objects at once
 WORDS = re.compile("CHROM|POS|REF|ALT")
 ONLY_MISSING = "+"  # before a template, as in bcftools: for sites without an ID
 
@@ -28,10 +30,11 @@ def with_ids_of_targets(sites: Sites, ids: Mapping[int, str]) -> Sites:
     taken = {site: name for site, name in ids.items() if sites.id[site] == NONE}
     if not taken:
         return sites
-    names = sites.id.tolist()
-    for site, name in taken.items():
-        names[site] = name
-    return replace(sites, id=strings(names))
+    names = TextBuilder()
+    for start in range(0, len(sites), BLOCK):
+        for site, name in enumerate(sites.id[start : start + BLOCK].tolist(), start=start):
+            names.add(taken.get(site, name))
+    return replace(sites, id=names.column())
 
 
 def with_ids_by_template(sites: Sites, template: str) -> Sites:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
 ALL_MISSING = "all genotypes missing"
+LOSSES = ("missing", "unphased")  # reasons that lie in the genotypes: another file of the same panel may be better
+MANY_LOST = 0.1  # share of the records that are lost for them: more is worth a warning
 BLOCK = 1024  # records whose genotypes are checked at once
 
 
@@ -148,6 +150,15 @@ def _read_records(
     _refuse_changing_ploidy(path, len(collector.rows), dropped)
     sites = genetic_map.locate(collector.rows.sites())
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
+    n_lost = int(dropped["reason"].isin(LOSSES).sum())
+    if n_lost > MANY_LOST * (n_lost + len(sites)):
+        logger.warning(
+            "%s: %d of %d biallelic records are dropped, as their genotypes are incomplete or unphased; complete and "
+            "phase the panel, or raise --panel-missing",
+            path,
+            n_lost,
+            n_lost + len(sites),
+        )
     if collector.n_filled:
         logger.info(
             "%s: %d missing genotypes, in %d records, are filled in by the panel itself",

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.panel.from_vcf import LOSSES
 from ragimpute.panel.store import Sites
 from ragimpute.tables import tally
 from ragimpute.targets.alleles import NOT_IN_REFERENCE, SiteIndex
 
 MAX_LOST = 0.1  # share of the typed sites, by default: more is an error
-LOSSES = ("missing", "unphased")  # reasons for which the panel's record is not used: its genotypes are at fault
 UNMATCHED = (NOT_IN_REFERENCE, "alleles differ", "no ALT allele")
 
 
