@@ -115,7 +115,8 @@ def impute_command(
     Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
     read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
     phased by Beagle first. On X, beyond its pseudoautosomal regions, men are haploid. Beside OUT, .dropped.tsv lists
-    the records of both files that were not used, with the reason, and .recoded.tsv the recoded ones.
+    the records of both files that were not used, with the reason, .recoded.tsv the recoded ones, .uncalled.tsv samples
+    without genotypes on a chromosome, and .discordant.tsv typed sites whose genotypes look inverted.
     """
     start_logging()
     from ragimpute.imputation.impute import impute

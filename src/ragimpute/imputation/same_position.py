@@ -54,7 +54,7 @@ def at_most_one(hds: np.ndarray, both: np.ndarray, is_kept: np.ndarray) -> tuple
 
     `is_kept` [G, N] bool: genotypes that were typed. Sums that are not above 1 stay as they are.
     """
-    thousandths = np.rint(hds.astype(np.float64) * UNIT)
+    thousandths = np.rint(hds.astype(np.float32) * np.float32(UNIT)).astype(np.float64)  # as `quantise` rounds
     kept = is_kept[..., None]
     of_kept = np.where(kept, thousandths, 0).sum(axis=0)
     of_others = np.where(kept, 0, thousandths).sum(axis=0)

@@ -19,8 +19,9 @@ def lists_variants_only(n_known: np.ndarray, n_homozygous: np.ndarray, frequency
     frequency: that of ALT in the panel, [M]. No genotype is homozygous REF; or of few samples, all of whom should be so
     at many of the sites, all are so at none.
     """
-    if len(n_known) >= FEWEST_SITES and not n_homozygous.any():
+    is_known = n_known > 0
+    if np.count_nonzero(is_known) >= FEWEST_SITES and not n_homozygous.any():
         return True
-    all_carry_ref = (n_known > 0) & (n_homozygous == n_known)
-    expected = ((1 - frequency) ** (2 * n_known)).sum()
+    all_carry_ref = is_known & (n_homozygous == n_known)
+    expected = np.where(is_known, (1 - frequency) ** (2 * n_known), 0).sum()
     return bool(n_samples <= FEW_SAMPLES and expected >= FEWEST_SITES and not all_carry_ref.any())
