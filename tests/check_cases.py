@@ -82,6 +82,16 @@ def without_alt(row):
     return [*row[:3], ".", *["0/0"] * len(row[4:])]
 
 
+def several_alleles(row):
+    """The record with another ALT allele before its own."""
+    other = next(base for base in "ACGT" if base not in (row[2], row[3]))
+    return [*row[:3], f"{other},{row[3]}", *(gt.replace("1", "2") for gt in row[4:])]
+
+
+def hom_ref_of_gvcf(row):
+    return [*row[:3], "<NON_REF>", *["0/0"] * len(row[4:])]
+
+
 def other_build(panel, targets):
     """Targets 333 bases further on, so that hardly a position matches."""
     targets.length = 64444167
@@ -164,7 +174,10 @@ CASES = {
     "sample twice": (lambda p, t: t.samples.__setitem__(1, "T0"), ["error unreadable t"], 1),
     "unsorted targets": (lambda p, t: t.rows.reverse(), ["warning unsorted t"], 0),
     "unsorted panel": (lambda p, t: p.rows.reverse(), ["error unsorted p"], 1),
-    "duplicate target records": (lambda p, t: duplicate(t), ["warning unusable-records t"], 0),
+    "duplicate target records": (lambda p, t: duplicate(t), ["warning duplicate-sites t"], 0),
+    "merged multiallelic targets": (in_targets(several_alleles, 4), ["info overlap t"], 0),
+    "gVCF targets": (in_targets(lambda row: [*row[:3], f"{row[3]},<NON_REF>", *row[4:]]), ["info overlap t"], 0),
+    "hom-ref records of a gVCF": (in_targets(hom_ref_of_gvcf, 9), ["info overlap t"], 0),
     "duplicate panel records": (lambda p, t: duplicate(p), ["warning unusable-records p"], 0),
     "the same record in small letters": (
         lambda p, t: p.rows.insert(6, [*p.rows[5][:2], *map(str.lower, p.rows[5][2:4]), *p.rows[5][4:]]),

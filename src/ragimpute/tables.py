@@ -56,6 +56,19 @@ def join_tables(tables: Sequence[pd.DataFrame], columns: Columns) -> pd.DataFram
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame({name: [] for name in columns})
 
 
+def counts_by_reason(listed: pd.DataFrame) -> dict[str, int]:
+    """How many records of a table of records have each reason, whatever follows its colon; most frequent first."""
+    kinds = listed["reason"].map(lambda reason: str(reason).partition(": ")[0])
+    counts = kinds.value_counts()
+    return {str(reason): int(count) for reason, count in counts.items()}
+
+
+def tally(listed: pd.DataFrame) -> str:
+    """The same as text: '3 symbolic, 1 duplicate'."""
+    counts = counts_by_reason(listed)
+    return ", ".join(f"{n} {reason}" for reason, n in counts.items())
+
+
 def _numbers(path: str | os.PathLike, name: str, text: pd.Series, kind: type) -> pd.Series:
     is_known = text != "NA"
     known = text.where(is_known)

@@ -71,7 +71,17 @@ def test_what_is_wrong_is_found_and_the_readers_agree(name, write):
         assert len(files.read()[1].index) > 0
 
 
-@pytest.mark.parametrize("name", ["swapped alleles", "other strand", "other strand and swapped", "all alleles swapped"])
+RECODED = {  # and how many of the records are
+    "swapped alleles": 1 / 4,
+    "other strand": 1 / 4,
+    "other strand and swapped": 1 / 4,
+    "all alleles swapped": 1,
+    "merged multiallelic targets": 1 / 4,
+    "gVCF targets": 0,
+}
+
+
+@pytest.mark.parametrize("name", list(RECODED))
 def test_recoded_genotypes_are_those_of_the_sound_file(name, write):
     _, sound = write(*pair()).read()
     panel, targets = pair()
@@ -79,10 +89,13 @@ def test_recoded_genotypes_are_those_of_the_sound_file(name, write):
     _, found = write(panel, targets).read()
     np.testing.assert_array_equal(found.index, sound.index)
     np.testing.assert_array_equal(found.alleles, sound.alleles)
-    assert len(found.recoded) == len(range(0, len(sound.index), 1 if name.startswith("all") else 4))
+    assert len(found.recoded) == RECODED[name] * len(sound.index)
 
 
-@pytest.mark.parametrize("name", ["sound", "swapped alleles", "monomorphic record", "all records monomorphic"])
+AS_MANY = ["sound", "swapped alleles", "monomorphic record", "all records monomorphic", "merged multiallelic targets"]
+
+
+@pytest.mark.parametrize("name", [*AS_MANY, "gVCF targets", "hom-ref records of a gVCF"])
 def test_the_check_counts_the_records_that_imputation_uses(name, write):
     panel, targets = pair()
     CASES[name][0](panel, targets)

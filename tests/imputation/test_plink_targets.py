@@ -122,3 +122,27 @@ def test_an_unfinished_run_of_another_fam_is_not_gone_on_from(world, tmp_path, m
     bed.with_suffix(".fam").write_text(bed.with_suffix(".fam").read_text().replace("\tNA\t", "\t2\t") + "\n")
     with pytest.raises(InputError, match=r"--restart"):
         impute(**call)
+
+
+def test_a_record_of_several_alleles_in_a_pgen_is_matched_by_each_of_them(world, tmp_path) -> None:
+    lines = subprocess.run(
+        ["bcftools", "view", world.folder / "phased.vcf.gz"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    first = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    fields = lines[first].split("\t")
+    other = next(base for base in "ACGT" if base not in fields[3:5])
+    fields[4] = f"{other},{fields[4]}"
+    fields[9:] = [genotype.replace("1", "2") for genotype in fields[9:]]
+    fields[9] = "1|1"
+    lines[first] = "\t".join(fields)
+    copy = tmp_path / "several.vcf.gz"
+    text = "\n".join(lines) + "\n"
+    subprocess.run(["bcftools", "view", "-o", copy, "-"], input=text, text=True, check=True)
+    pgen = as_pgen(copy)
+    results = []
+    for number, targets in enumerate((copy, pgen)):
+        out = tmp_path / f"out{number}.vcf.gz"
+        found = impute(reference=world.folder / "reference.vcf.gz", targets=targets, out=out, **EXACT)
+        assert found.recoded["reason"].tolist() == ["one of several alleles: 1 genotypes with other alleles set missing"]
+        results.append(query(out, RECORDS))
+    assert results[0] == results[1]

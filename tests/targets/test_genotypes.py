@@ -36,24 +36,26 @@ def targets(tmp_path):
 def test_records_match_by_alleles_and_samples_keep_the_order_asked_for(targets):
     found = read_genotypes(targets, SITES, ["c", "a"])
     np.testing.assert_array_equal(found.index, [0, 1, 2, 3])
-    np.testing.assert_array_equal(found.alleles[:, 0], [[-1, -1], [-1, -1], [1, 0], [0, 1]])
-    np.testing.assert_array_equal(found.alleles[:, 1], [[0, 1], [1, 0], [1, 0], [1, 1]])
+    np.testing.assert_array_equal(found.alleles[:, 0], [[-1, -1], [-1, -1], [1, 0], [-1, -1]])
+    np.testing.assert_array_equal(found.alleles[:, 1], [[0, 1], [1, 0], [1, 0], [-1, -1]])
     np.testing.assert_array_equal(found.phased[:, 1], [True, True, False, False])
     assert not found.complete
-    assert found.recoded[["pos", "ref", "alt", "reason"]].to_numpy().tolist() == [[200, "T", "C", "alleles swapped"]]
-    assert found.dropped["reason"].tolist() == [
-        "not in the reference",
-        "alleles differ",
-        "duplicate",
-        "multiallelic",
+    merged = "merged with another record of the site: {} discordant genotypes set missing"
+    assert found.recoded[["pos", "ref", "alt", "reason"]].to_numpy().tolist() == [
+        [200, "T", "C", "alleles swapped"],
+        [300, "G", "A", merged.format(2)],
+        [300, "G", "A,T", "one of several alleles: 1 genotypes with other alleles set missing"],
+        [300, "G", "A,T", merged.format(1)],
     ]
+    assert found.dropped["reason"].tolist() == ["not in the reference", "alleles differ"]
+    assert found.n_used == len(ROWS) - 2
     with pytest.raises(InputError, match="ragimpute phase"):
         found.haplotypes()
 
 
 def test_truth_counts_are_missing_where_the_file_says_nothing(targets):
     np.testing.assert_array_equal(
-        read_truth(targets, SITES, ["a", "b", "c"]), [[1, 0, -1], [1, 1, -1], [1, 1, 1], [2, 0, 1]]
+        read_truth(targets, SITES, ["a", "b", "c"]), [[1, 0, -1], [1, 1, -1], [1, 1, 1], [-1, 0, -1]]
     )
 
 

@@ -21,6 +21,9 @@ def check(
     targets: str | os.PathLike,
     genetic_map: str | os.PathLike | None = None,
     region: str | None = None,
+    panel_missing: float = 0.05,
+    max_lost_sites: float = 0.1,
+    apply_filters: str | None = None,
 ) -> "list[Finding]":
     """Everything that is, or may be, wrong with a reference, targets and a map: findings, errors first.
 
@@ -31,7 +34,15 @@ def check(
     from ragimpute.vcf.source import Region
 
     within = None if region is None else Region.parse(region)
-    return check_inputs(reference, targets, genetic_map, within)
+    return check_inputs(
+        reference,
+        targets,
+        genetic_map,
+        within,
+        panel_missing=panel_missing,
+        max_lost_sites=max_lost_sites,
+        apply_filters=apply_filters,
+    )
 
 
 class _CallablePackage(ModuleType):

@@ -23,7 +23,7 @@ def kept(seen: Survey) -> np.ndarray:
     n_samples = len(seen.header.samples)
     on_y = np.array([kind_of(chrom) == "Y" for chrom in table["chrom"]], dtype=bool)  # women have no genotype there
     n_complete = table["n_complete"].to_numpy()
-    is_complete = n_complete == n_samples
+    is_complete = (n_complete > 0) & (n_samples - n_complete <= seen.most_missing * n_samples)
     is_complete |= on_y & (n_complete > 0)
     is_phased = table["n_unphased"].to_numpy() == 0
     return seen.usable & is_complete & is_phased
@@ -41,9 +41,14 @@ def reference(seen: Survey) -> Iterator[Finding]:
     table = seen.records
     usable = seen.usable
     n_samples = len(seen.header.samples)
-    is_incomplete = table["n_complete"] < n_samples
+    n_missing = n_samples - table["n_complete"]
+    is_incomplete = (n_missing > seen.most_missing * n_samples) | (n_missing == n_samples)
     is_unphased = ~is_incomplete & (table["n_unphased"] > 0)
     n_incomplete = int((usable & is_incomplete).sum())
+    is_filled = kept(seen) & (n_missing > 0)
+    if is_filled.any():
+        message = f"{n_missing[is_filled].sum()} missing genotypes in {is_filled.sum()} records are filled in"
+        yield Finding("info", path, "filled", message)
     n_unphased = int((usable & is_unphased).sum())
     n_kept = int(kept(seen).sum())
     if n_incomplete:
@@ -157,6 +162,8 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
     haploid_on_x = haploid[haploid["chrom"].isin(of_unknown_build)]
     advice = "the length of contig X does not tell the build: give impute --build"
     yield from _invalid_records(path, "haploid", haploid_on_x, advice)
+    if seen.filters:
+        yield Finding("warning", path, "filter", seen.filters)
     reasons = table.loc[~seen.usable, "reason"]
     if len(reasons):
         message = f"{len(reasons)} of {len(table)} records cannot be used: {tally(reasons)}"

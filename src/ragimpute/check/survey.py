@@ -9,22 +9,25 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.panel.ploidy import ChosenRecords, unusable_genotypes
 from ragimpute.panel.sex_chromosomes import may_be_haploid
 from ragimpute.targets.alleles import allele_key, unusable_alleles
-from ragimpute.targets.genotypes import unusable_genotypes
 from ragimpute.targets.haploid_samples import with_haploid_form
+from ragimpute.targets.record_alleles import alternatives, recoded
+from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import Header, Region, contig_lengths, genotypes, read_header, records
 
-COLUMNS = ["chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
+COLUMNS = ["number", "chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
 
 
 @dataclass(frozen=True)
 class Survey:
     """What R records say about N samples.
 
-    `records`, one row each: chrom, pos, ref, alt (comma-separated, "." when absent), reason (why it is unusable or ""),
-    alt_count (ALT alleles in complete genotypes), n_complete, n_het and n_unphased (samples whose genotype is complete,
-    heterozygous, heterozygous without phase). Genotypes of unusable records count nowhere.
+    `records`, one row each, or of targets one of each ALT allele: number (of the record), chrom, pos, ref, alt
+    (comma-separated, "." when absent), reason (why it is unusable or ""), alt_count (ALT alleles in complete
+    genotypes), n_complete, n_het and n_unphased (samples whose genotype is complete, heterozygous, heterozygous without
+    phase). Genotypes of unusable records count nowhere.
     """
 
     path: str
@@ -33,6 +36,8 @@ class Survey:
     disorder: str  # the first record out of order, or ""
     records: pd.DataFrame
     missing: np.ndarray  # [N] int64, usable records at which a sample's genotype is incomplete
+    most_missing: float  # share of a panel's missing genotypes up to which a record is filled in
+    filters: str  # what to say of records that have not passed by their FILTER and are used, or ""
     dosages: dict[int, np.ndarray]  # record -> [N] int8 ALT alleles, -1 missing, of the records asked for
 
     @property
@@ -62,6 +67,8 @@ def survey(
     limit: int = 0,
     *,
     alt_needed: bool = True,
+    most_missing: float = 0.0,
+    filters: frozenset[str] | None = None,
 ) -> Survey:
     """Read a file whole, unless it has no samples.
 
@@ -71,7 +78,10 @@ def survey(
     header = Header((), (), frozenset())
     problem = ""
     order = _Order()
+    failing = FilterCounts()
+    chosen = ChosenRecords(filters=filters)
     rows: list[tuple] = []
+    number = 0
     dosages: dict[int, np.ndarray] = {}
     missing = np.zeros(0, dtype=np.int64)
     try:
@@ -82,32 +92,41 @@ def survey(
         for record in records(path, region) if n_samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
             is_duplicate = order.add(chrom, pos, allele_key(ref, alts))
-            reason = "position below 1" if pos < 1 else unusable_alleles(ref, alts, alt_needed=alt_needed)
-            if is_duplicate and not reason:
+            number += 1
+            if filters is None:
+                failing.add(record)
+            split = {",".join(alts) or ".": None} if alt_needed else alternatives(alts)
+            array: np.ndarray | None = None
+            reason = "position below 1" if pos < 1 else chosen.filtered(record)
+            stands_alone = all(codes is None for codes in split.values())
+            if not reason and stands_alone:
+                reason = unusable_alleles(ref, alts, alt_needed=alt_needed)
+            if is_duplicate and alt_needed and not reason:
                 reason = "duplicate"
-            array = None
             if not reason:
                 array, reason = _genotypes_or_reason(record, lengths)
-            counts = (0, 0, 0, 0)
-            if array is not None and not reason:
-                dosage, phased = _dosage(array)
-                missing += dosage < 0
-                counts = _counts(dosage, phased)
-                if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
-                    dosages[len(rows)] = dosage
-            alt = ",".join(alts) or "."
-            rows.append((chrom, pos, ref, alt, reason, *counts))
+            for alt, codes in split.items():
+                counts = (0, 0, 0, 0)
+                if array is not None and not reason:
+                    dosage, phased = _dosage(array if codes is None else recoded(array, codes)[0])
+                    if alt == next(iter(split)):
+                        missing += dosage < 0
+                    counts = _counts(dosage, phased)
+                    if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
+                        dosages[len(rows)] = dosage
+                rows.append((number, chrom, pos, ref, alt, reason, *counts))
     except InputError as error:
         problem = without_path(error, path)
     table = pd.DataFrame(rows, columns=COLUMNS)
     name = os.fspath(path)
-    return Survey(name, header, problem, order.disorder, table, missing, dosages)
+    return Survey(name, header, problem, order.disorder, table, missing, most_missing, failing.message(), dosages)
 
 
 def unreadable(path: str, problem: str) -> Survey:
     """The survey of a file of which nothing could be read."""
     none_missing = np.zeros(0, dtype=np.int64)
-    return Survey(path, Header((), (), frozenset()), problem, "", pd.DataFrame(columns=COLUMNS), none_missing, {})
+    no_records = pd.DataFrame(columns=COLUMNS)
+    return Survey(path, Header((), (), frozenset()), problem, "", no_records, none_missing, 0.0, "", {})
 
 
 class _Order:

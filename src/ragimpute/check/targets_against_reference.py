@@ -8,10 +8,13 @@ import pandas as pd
 from ragimpute.check.each_file import kept
 from ragimpute.check.findings import Finding, Level, first_five, tally
 from ragimpute.check.survey import Survey
+from ragimpute.panel.from_vcf import LOSSES
 from ragimpute.panel.store import Sites
-from ragimpute.targets.alleles import SWAPS, SiteIndex
+from ragimpute.targets.alleles import NOT_IN_REFERENCE, SWAPS, SiteIndex
 from ragimpute.targets.common_chromosomes import prefix_hint
+from ragimpute.targets.lost_sites import MAX_LOST, lost_message, lost_records
 from ragimpute.targets.plink_files import is_plink
+from ragimpute.targets.variants_only import ABSENT_SITES, lists_variants_only
 from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected
@@ -24,8 +27,11 @@ SURE_SITES, SURE_HETS = 1000, 100  # relatives share both haplotypes over stretc
 BUILD = "are both files of the same genome build?"
 
 
-def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
-    """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both."""
+def compare(panel: Survey, samples: Survey, leak: Level, max_lost: float = MAX_LOST) -> Iterator[Finding]:
+    """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both.
+
+    `max_lost`: the share of typed sites that may be lost, as in `targets.lost_sites`.
+    """
     path = samples.path
     ours = samples.spans
     theirs = panel.spans
@@ -42,10 +48,13 @@ def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
     table = _match(panel, samples)
     unequal_lengths = list(_unequal_lengths(panel, samples))
     yield from _overlap(table, path, unequal_lengths)
+    yield from _lost_sites(panel, samples, table, max_lost)
     has_site = table["site"] >= 0
     matched = table[has_site]
     if len(matched):
         yield from _alleles(matched, path)
+        yield from _same_site(matched, samples)
+        yield from _variants_only(panel, samples, matched)
         yield from _frequencies(panel, samples, matched)
         yield from _names_in_both(panel, samples, leak)
         yield from _same_genotypes(panel, samples, matched, leak)
@@ -72,9 +81,36 @@ def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
         elif relation == "not in the reference" and (row.chrom, row.pos) in has_record:
             relation = "at unusable records of the reference"
         site = rows[match.site] if match.site >= 0 else -1
-        found.append((row.Index, site, relation, match.ambiguous))
-    table = pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"])
-    return table.set_index("record")
+        found.append((row.Index, row.number, site, relation, match.ambiguous))
+    table = pd.DataFrame(found, columns=["record", "number", "site", "relation", "ambiguous"])
+    return _one_of_each(table).set_index("record")
+
+
+def _one_of_each(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the alleles of a record that match a site; one row of a record of which none does."""
+    has_site = table["site"] >= 0
+    matched = table["number"].isin(table.loc[has_site, "number"])
+    is_first = ~table["number"].duplicated()
+    return table[has_site | (~matched & is_first)]
+
+
+def _lost_sites(panel: Survey, samples: Survey, table: pd.DataFrame, max_lost: float) -> Iterator[Finding]:
+    """Whether many typed sites are lost because the panel's genotypes there are incomplete or unphased."""
+    is_lost = panel.usable & ~kept(panel)
+    columns = ["chrom", "pos", "ref", "alt"]
+    is_incomplete = panel.records["n_unphased"] == 0
+    reasons = np.where(is_incomplete, *LOSSES)
+    unread = panel.records[columns].assign(id=".", reason=reasons)[is_lost]
+    unmatched = table[table["site"] < 0]
+    dropped = samples.records.loc[unmatched.index, columns].assign(id=".", reason=NOT_IN_REFERENCE)
+    lost = lost_records(unread, dropped)
+    n_lost = len(lost)
+    n_all = n_lost + table.loc[table["site"] >= 0, "site"].nunique()
+    if not n_lost:
+        return
+    message = lost_message(panel.path, n_lost, n_all, tally(lost["reason"])).removeprefix(f"{panel.path}: ")
+    level: Level = "error" if n_lost > max_lost * n_all else "warning"
+    yield Finding(level, panel.path, "lost-sites", message)
 
 
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
@@ -132,6 +168,30 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         if n_swapped and not is_plink(path):  # a .bed has no order of alleles
             message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
         yield Finding("info", path, "ambiguous", message)
+
+
+def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
+    """Records of the targets, such as two probes, that are of one site."""
+    is_repeated = matched["site"].duplicated()
+    n_repeated = int(is_repeated.sum())
+    if n_repeated:
+        repeated = samples.records.loc[matched.index[is_repeated]]
+        places = first_five(f"{row.chrom}:{row.pos}" for row in repeated.itertuples())
+        message = f"{n_repeated} records are of a site that another record is of: they are merged ({places})"
+        yield Finding("warning", samples.path, "duplicate-sites", message)
+
+
+def _variants_only(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
+    """Whether the targets list only variants that a sample carries."""
+    ours = samples.records.loc[matched.index]
+    n_known = ours["n_complete"].to_numpy()
+    n_het = ours["n_het"].to_numpy()
+    n_alt = (ours["alt_count"].to_numpy() - n_het) // 2
+    is_swapped = matched["relation"].isin(SWAPS)
+    n_homozygous = np.where(is_swapped, n_alt, n_known - n_het - n_alt)
+    frequency = _alt_frequency(panel.records.loc[matched["site"]])
+    if lists_variants_only(n_known, n_homozygous, frequency, len(samples.header.samples)):
+        yield Finding("warning", samples.path, "variants-only", ABSENT_SITES)
 
 
 def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:

@@ -5,7 +5,15 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option, region_option
+from ragimpute.cli.options import (
+    FILE,
+    OUT,
+    apply_filters_option,
+    map_option,
+    max_lost_sites_option,
+    panel_missing_option,
+    region_option,
+)
 from ragimpute.cli.output import json_option, print_json, quiet_option
 
 
@@ -22,6 +30,9 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
     show_default=True,
     help="How bad it is that a sample is in both files: an error where accuracy is to be measured.",
 )
+@panel_missing_option
+@max_lost_sites_option
+@apply_filters_option
 @json_option
 @quiet_option("Print errors and warnings only.")
 @click.option("--out", type=OUT, help="The findings as TSV too: level file code message.")
@@ -32,6 +43,9 @@ def check_command(
     region: str | None,
     held_out: bool,
     leak: Literal["error", "warning"],
+    panel_missing: float,
+    max_lost_sites: float,
+    apply_filters: str | None,
     as_json: bool,
     quiet: bool,
     out: Path | None,
@@ -47,7 +61,17 @@ def check_command(
     from ragimpute.vcf.source import Region
 
     within = Region.parse(region) if region else None
-    findings = check_inputs(reference, targets, map_path, within, held_out=held_out, leak=leak)
+    findings = check_inputs(
+        reference,
+        targets,
+        map_path,
+        within,
+        held_out=held_out,
+        leak=leak,
+        panel_missing=panel_missing,
+        max_lost_sites=max_lost_sites,
+        apply_filters=apply_filters,
+    )
     shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:
         print_json([asdict(finding) for finding in shown])

@@ -15,6 +15,7 @@ from ragimpute.cli.options import (
     n_phasings_option,
     panel_option,
     phasings_option,
+    reading_options,
     region_option,
     regions_option,
     roles_option,
@@ -106,6 +107,7 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @build_option
 @device_option
 @memory_option
+@reading_options
 @click.option("--restart", is_flag=True, help="Begin anew where an unfinished run has left OUT.parts.")
 @quiet_option("Print warnings and errors only.")
 @json_option
@@ -133,13 +135,15 @@ def impute_command(
     restart: bool,
     quiet: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Impute samples from a reference panel with a trained network. Nothing is trained and nothing configured.
 
     Every record of TARGETS that is in the panel is used and kept; single-nucleotide ones whose alleles are swapped or
     read from the other strand are recoded to the panel's. Phased genotypes are taken as they are; unphased ones are
     phased by Beagle first. On X, beyond its pseudoautosomal regions, men are haploid. Beside OUT, .dropped.tsv lists
-    the records of both files that were not used, with the reason, and .recoded.tsv the recoded ones.
+    the records of both files that were not used, with the reason, .recoded.tsv the recoded ones, .uncalled.tsv samples
+    without genotypes on a chromosome, and .discordant.tsv typed sites whose genotypes look inverted.
     """
     start_logging()
     from ragimpute.imputation.impute import impute
@@ -166,6 +170,7 @@ def impute_command(
         device=device,
         memory_mb=memory_mb,
         restart=restart,
+        **reading,
     )
     if as_json:
         print_json(result.summary)

@@ -109,6 +109,56 @@ def allele_options(command):
     return command
 
 
+PANEL_MISSING, MAX_LOST_SITES = 0.05, 0.1  # those of panel.gaps and targets.lost_sites, which bring numpy
+panel_missing_option = click.option(
+    "--panel-missing",
+    type=click.FloatRange(0, 1),
+    default=PANEL_MISSING,
+    show_default=True,
+    help="Fill in records of the panel with up to this share of missing genotypes; with more they are dropped.",
+)
+max_lost_sites_option = click.option(
+    "--max-lost-sites",
+    type=click.FloatRange(0, 1),
+    default=MAX_LOST_SITES,
+    show_default=True,
+    help="Share of typed sites that may be lost because the panel's records are incomplete or unphased; 1 allows all.",
+)
+
+
+apply_filters_option = click.option(
+    "--apply-filters",
+    metavar="LIST",
+    help="Use only records of both files with one of these values of FILTER, such as PASS,. (as bcftools does).",
+)
+
+
+def reading_options(command):
+    """Add the options of `impute` that say how the records and samples of files are read."""
+    for option in (
+        click.option(
+            "--drop-discordant",
+            is_flag=True,
+            help="Leave out typed sites whose genotypes look inverted (0 for 1). They are always listed.",
+        ),
+        click.option(
+            "--set-ids",
+            metavar="TEMPLATE",
+            help="IDs to write, such as CHROM:POS:REF:ALT; +CHROM:.. only where the files have none.",
+        ),
+        apply_filters_option,
+        max_lost_sites_option,
+        panel_missing_option,
+        click.option(
+            "--max-missing",
+            type=click.FloatRange(0, 1),
+            help="Leave targets out that lack more than this share of their genotypes on a chromosome. Default: none.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def start_logging() -> None:
     """Send the package's progress to standard error as plain lines."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -7,7 +7,9 @@ import click
 from ragimpute.cli.options import (
     FILE,
     OUT,
+    apply_filters_option,
     map_option,
+    panel_missing_option,
     panel_option,
     region_option,
     roles_option,
@@ -22,6 +24,8 @@ from ragimpute.cli.options import (
 @map_option
 @region_option
 @click.option("--describe", is_flag=True, help="Compute the ages of the alleles too, which `impute` needs.")
+@panel_missing_option
+@apply_filters_option
 @threads_option
 @click.option("--out", type=OUT, required=True, help="The panel (safetensors).")
 @click.option("--dropped", type=OUT, required=True, help="TSV of the records that were not kept, with the reason.")
@@ -30,19 +34,32 @@ def read_panel_command(
     map_path: Path | None,
     region: str | None,
     describe: bool,
+    panel_missing: float,
+    apply_filters: str | None,
     threads: int,
     out: Path,
     dropped: Path,
 ) -> None:
     """Read a phased reference panel once, checking it, into a compact file.
 
-    Kept are biallelic records whose genotypes are phased, complete and diploid. All others are listed in --dropped:
+    Kept are biallelic records whose genotypes are phased and diploid, and complete or, up to --panel-missing, filled in
+    by the panel itself. All others are listed in --dropped:
     split multiallelic records beforehand (bcftools norm -m -any) if you want them imputed.
     """
     start_logging()
     from ragimpute.panel.preparation import prepare_panel
 
-    prepare_panel(reference, map_path, out, dropped, region=region, describe=describe, threads=threads)
+    prepare_panel(
+        reference,
+        map_path,
+        out,
+        dropped,
+        region=region,
+        describe=describe,
+        threads=threads,
+        most_missing=panel_missing,
+        apply_filters=apply_filters,
+    )
 
 
 @click.command("assign-roles")

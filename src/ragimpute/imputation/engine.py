@@ -9,7 +9,10 @@ import numpy as np
 
 from ragimpute.imputation.back_ends import BackEnd
 from ragimpute.imputation.batches import SampleBatches
+from ragimpute.imputation.discordant import log_odds_inverted
 from ragimpute.imputation.left_out import correlation, left_out
+from ragimpute.imputation.same_position import SamePosition, at_most_one
+from ragimpute.imputation.uncalled import by_frequency, uncalled_samples
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
@@ -38,7 +41,8 @@ def imputed_parts(
     """The imputed genotypes at the `wanted` sites of `reference` (all), in order, as parts of consecutive sites.
 
     `targets` are one or several phasings of the same samples, complete at their sites; what is imputed from each is
-    averaged. A typed genotype that was missing gets its leave-one-out dosage, that of plain Li-Stephens from the other
+    averaged. A sample without a genotype on a chromosome gets the reference's frequencies there (`uncalled`). Another
+    typed genotype that was missing gets its leave-one-out dosage, that of plain Li-Stephens from the other
     typed sites. `on_progress` is told the share of the work that is done. `folder` is where temporary files go.
     Results do not depend on the number of samples or threads, nor, away from the ends of a chromosome, on the work's
     `core_cm`.
@@ -95,6 +99,12 @@ class Engine:
         typed[self.targets[0].index] = True
         return typed_per_cm(self.reference.sites, typed)
 
+    @cached_property
+    def uncalled(self) -> dict[str, np.ndarray]:
+        """The samples [K] int64 that have no genotype on a chromosome, and are imputed by frequency there."""
+        first = self.targets[0]
+        return uncalled_samples(first, self.reference.sites.chrom[first.index])
+
     def fold(self, window: Window) -> Fold:
         """All targets in all phasings beside the panel's sites that `window` looks at."""
         first = self.targets[0]
@@ -114,18 +124,14 @@ class Engine:
         """The parts of the `asked` sites of the window's core. `report` is told the share of them that is done."""
         first = self.targets[0]
         given = first.at(np.arange(len(first.index))[first.rows(window.start, window.stop)]).given
+        fold = self.fold(window)
         parts = _window_parts(
-            window,
-            asked,
-            self.fold(window),
-            given,
-            first.ploidy,
-            self.imputer,
-            self.work,
-            self.threads,
-            report,
-            self.folder,
+            window, asked, fold, given, first.ploidy, self.imputer, self.work, self.threads, report, self.folder
         )
+        chrom = str(self.reference.sites.chrom[window.first])
+        if chrom in self.uncalled:
+            wanted = slice(asked.start - window.start, asked.stop - window.start)
+            parts = by_frequency(parts, self.uncalled[chrom], fold.reference.allele_frequency[wanted])
         return (replace(part, ploidy=first.ploidy) for part in parts)
 
 
@@ -170,12 +176,34 @@ def _window_parts(
             report(stop / n_samples)
         by_other_sites.add_incomplete(threads)
         step = _sites_of_a_block(n_samples)
+        same_position = SamePosition.of(fold.reference, wanted.start, wanted.stop)
         n_asked = asked.stop - asked.start
         for start in range(0, n_asked, step):
             stop = min(start + step, n_asked)
-            here = slice(wanted.start + start, wanted.start + stop)
-            block = Imputed(samples, hds.rows(start, stop), both.rows(start, stop), fold.typed[here])
-            yield by_other_sites.complete(block, here)
+            first, last = same_position.around(start, stop)
+            here = slice(wanted.start + first, wanted.start + last)
+            block = Imputed(samples, hds.rows(first, last), both.rows(first, last), fold.typed[here])
+            block = by_other_sites.complete(block, here)
+            groups = same_position.groups(first, last)
+            if groups:
+                block = _scaled(block, groups, by_other_sites.is_given(here))
+            yield _rows_of(block, slice(start - first, stop - first))
+
+
+def _scaled(part: Imputed, groups: Sequence[slice], is_kept: np.ndarray) -> Imputed:
+    """A part with the dosages at each group of sites summing to at most 1; `is_kept` [S, N]: typed genotypes."""
+    hds, both = part.hds.copy(), part.both.copy()  # what waits in `SampleBatches` may be asked for once more
+    for group in groups:
+        hds[group], both[group] = at_most_one(hds[group], both[group], is_kept[group])
+    return replace(part, hds=hds, both=both)
+
+
+def _rows_of(part: Imputed, rows: slice) -> Imputed:
+    """Some of the sites of a part that `_LeftOut` has completed."""
+    assert part.er2 is not None
+    assert part.inverted is not None
+    arrays = {name: getattr(part, name)[rows] for name in ("hds", "both", "typed", "er2", "inverted")}
+    return replace(part, **arrays)
 
 
 def _batch_bounds(fold: Fold, n_samples: int, work: WorkSize) -> list[tuple[int, int]]:
@@ -254,18 +282,29 @@ class _LeftOut:
             return values.reshape(len(values), -1)
         return values[:, self.ploidy[:, None] > np.arange(2)]
 
+    def is_given(self, here: slice) -> np.ndarray:
+        """Which genotypes [S, N] bool at the fold's sites `here` are typed and not missing."""
+        found = np.zeros((here.stop - here.start, self.given.shape[1]), dtype=bool)
+        rows = self.fold.typed_rows(here)
+        places = self.fold.typed_sites[rows] - here.start
+        found[places] = self.given[rows, :, 0] >= 0
+        return found
+
     def complete(self, block: Imputed, here: slice) -> Imputed:
         """`block`, of the fold's sites `here`, with ER2 and with dosages of the typed genotypes that are missing."""
         er2 = np.full(len(block.typed), np.nan, dtype=np.float32)
+        inverted = np.zeros(len(block.typed), dtype=np.float32)
         rows = self.fold.typed_rows(here)
         if not self.needed or rows.start == rows.stop:
-            return replace(block, er2=er2)
+            return replace(block, er2=er2, inverted=inverted)
         dosages = self._rows(rows.start - self.wanted.start, rows.stop - self.wanted.start)  # [t, N, 2]
         given = self.given[rows]
-        er2 = correlation(self._counted(dosages), self._counted(given), block.typed)
+        counted_dosages, counted_alleles = self._counted(dosages), self._counted(given)
+        er2 = correlation(counted_dosages, counted_alleles, block.typed)
+        inverted[block.typed] = log_odds_inverted(counted_dosages, counted_alleles)
         sites, samples = np.nonzero(given[..., 0] < 0)
         places = self.fold.typed_sites[rows][sites] - here.start
         filled = dosages[sites, samples]  # [K, 2]
         block.hds[places, samples] = filled
         block.both[places, samples] = filled.prod(axis=1)
-        return replace(block, er2=er2)
+        return replace(block, er2=er2, inverted=inverted)

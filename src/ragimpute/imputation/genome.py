@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,22 @@ from typing import Any
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import messages, pgen_output, result_files, unmatched
-from ragimpute.imputation.inputs import kept_targets
+from ragimpute.imputation import pgen_output, result_files, unmatched
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import with_targets_as_vcf
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
+    DISCORDANT,
     LISTED,
     R2_LIMITS,
     RECODED,
+    UNCALLED,
     GenomeRequest,
     StretchRun,
     nothing_imputed,
 )
 from ragimpute.imputation.stretches import Chromosome, chromosomes_in
+from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -32,7 +34,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.tables import Columns, join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.source import Region, read_header, records
+from ragimpute.vcf.source import Region, records
 from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
@@ -63,10 +65,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     pieces = Pieces(request.out, request.decides(), restart)
     request, of_files = with_targets_as_vcf(request, pieces)
     sexes = of_files | given
-    first = request.files[0]
-    kept = kept_targets(replace(request.inputs, targets=first.targets))
-    names = read_header(first.readable_targets).samples if kept is None else kept
-    messages.warn_of_few_samples(first.targets, len(names))
+    request, left_out = with_chosen_samples(request)
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, regions)]
     copy = _targets_copy(chromosomes, pieces)
     done = []
@@ -83,7 +82,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     groups = [done]
     if MARK in request.out:
         groups = [[one for one in done if one.chromosome.files is files] for files in request.files]
-    listed = [_join(request, pieces, group, sexes) for group in groups]
+    listed = [_join(request, pieces, group, sexes, left_out) for group in groups]
     for one in done:
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
@@ -180,6 +179,7 @@ def _join(
     pieces: Pieces,
     done: Sequence[_Done],
     sexes: Mapping[str, Sex],
+    left_out: pd.DataFrame,
 ) -> tuple[int, int]:
     """Join the pieces of some chromosomes to one output. Returns how many records the tables beside it list."""
     files = done[0].chromosome.files
@@ -208,12 +208,15 @@ def _join(
     is_pgen = out.suffix == pgen_output.SUFFIX
     vcf = pieces.path(f"{files.name}.joined.vcf.gz") if is_pgen else out
     if request.keep_unmatched and lacking.any():
-        unmatched.write_with(vcf, files.readable_targets, dropped[lacking], write)
+        unmatched.write_with(vcf, files.readable_targets, dropped[lacking], write, request.inputs.target_samples)
         dropped = dropped[~lacking]
     else:
         write(vcf)
     result_files.write_records(out, "dropped", dropped)
     result_files.write_records(out, "recoded", recoded)
+    result_files.write_records(out, "discordant", _joined_tables(pieces, stretches, "discordant", DISCORDANT))
+    by_frequency = _joined_tables(pieces, stretches, "uncalled", UNCALLED)
+    result_files.write_records(out, "uncalled", join_tables([left_out, by_frequency], UNCALLED))
     told = next((found["sexes"] for found in typed if found["sexes"]), None)
     given = [_sex_code(sexes.get(name)) for name in samples]
     if is_pgen:

@@ -8,13 +8,16 @@ from pathlib import Path
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files
 from ragimpute.imputation.genome import impute_genome
-from ragimpute.imputation.inputs import FilePath, ImputationInputs, kept_targets
+from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.pgen_output import fields_for
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.result import ImputationResult
 from ragimpute.imputation.stretch_run import GenomeRequest
+from ragimpute.imputation.target_choice import kept_targets
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.chromosome_names import MARK
+from ragimpute.panel.gaps import MOST_MISSING
+from ragimpute.targets.lost_sites import MAX_LOST
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.writer import check_request
 
@@ -45,6 +48,12 @@ def impute(
     device: str = "auto",
     memory_mb: int = 4000,
     core_cm: float | None = None,
+    max_missing: float | None = None,
+    panel_missing: float = MOST_MISSING,
+    max_lost_sites: float = MAX_LOST,
+    apply_filters: str | None = None,
+    set_ids: str | None = None,
+    drop_discordant: bool = False,
     restart: bool = False,
 ) -> ImputationResult:
     """Impute samples from a reference panel with a trained network, as the command `ragimpute impute` does.
@@ -78,6 +87,14 @@ def impute(
         memory_mb: limit of Beagle's memory.
         core_cm: length of the windows in which a chromosome is imputed, in cM; results hardly depend on it. None: as
             the panel has them.
+        max_missing: targets that lack more than this share of their genotypes on a chromosome are left out; None: none.
+        panel_missing: records of the panel with at most this share of missing genotypes are filled in by the panel.
+        max_lost_sites: a larger share of typed sites, at which the panel's records are incomplete or unphased, is an
+            error.
+        apply_filters: values of FILTER, such as 'PASS,.': records of both files without one of them are left out.
+        set_ids: template of the IDs that are written, such as 'CHROM:POS:REF:ALT'; after '+' only for sites without an
+            ID. None: the panel's IDs, and the targets' where it has none.
+        drop_discordant: leave typed sites out whose genotypes look inverted; they are listed in OUT.discordant.tsv.
         restart: begin anew where an unfinished run of the same `out` has left pieces.
 
     Raises InputError when a file or an option is unusable, nothing is typed, or Beagle is needed and missing, and
@@ -103,6 +120,12 @@ def impute(
         memory_mb=memory_mb,
         seed=seed,
         n_phasings=n_phasings,
+        max_missing=max_missing,
+        panel_missing=panel_missing,
+        max_lost_sites=max_lost_sites,
+        apply_filters=apply_filters,
+        set_ids=set_ids,
+        drop_discordant=drop_discordant,
     )
     words = format.split(",") if isinstance(format, str) else format
     stripped = [word.strip() for word in words]
@@ -152,7 +175,7 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     for path in paths:
         check_request(path, request.fields, OUTPUTS)
     for files in request.files:
-        kept_targets(replace(request.inputs, targets=files.targets))
+        kept_targets(request.inputs.keep_samples, files.targets)
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
 

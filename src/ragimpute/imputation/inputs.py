@@ -11,22 +11,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import InputError, NoTypedSites
+from ragimpute.errors import InputError
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.imputation.regions import Regions
+from ragimpute.imputation.site_choice import keep_typed_chromosomes, known_at_some_site
+from ragimpute.imputation.site_ids import check_template, with_ids_of_targets
 from ragimpute.models import pretrained
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
+from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, write_records_of_panel
+from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords
-from ragimpute.panel.roles import read_names, without_samples
+from ragimpute.panel.roles import without_samples
 from ragimpute.panel.sex_chromosomes import BUILDS
 from ragimpute.panel.store import Panel, Sites, join_sites
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
+from ragimpute.targets.lost_sites import MAX_LOST, refuse_lost_sites
 from ragimpute.targets.phasing import phase_repeatedly
-from ragimpute.targets.plink_copy import POLICY, sample_names
+from ragimpute.targets.plink_copy import POLICY
 from ragimpute.targets.plink_files import is_plink
+from ragimpute.vcf.filter_counts import parse_filters
 from ragimpute.vcf.source import Region
 
 if TYPE_CHECKING:
@@ -38,7 +43,6 @@ FilePath = str | os.PathLike
 DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
 TARGET_TABLES = ("dropped", "recoded", "set_missing")  # of TargetGenotypes
-UNTYPED_CHROMOSOME = "no typed site on the chromosome"
 UNTYPED_STRETCH = "no typed site in this part of the chromosome"
 
 
@@ -50,7 +54,7 @@ class ImputationInputs:
     targets: Path
     genetic_map: Path | None = None
     regions: tuple[str, ...] = ()  # empty: all that the files cover
-    keep_samples: Path | None = None  # the targets that are imputed, one name a line; None: all
+    keep_samples: Path | None = None  # names of targets, one a line; None: all
     exclude_samples: Path | None = None
     sex: Path | None = None  # table of samples and their sex, for X and Y
     build: str | None = None  # of the genome, 37 or 38; None: by the length of contig X
@@ -60,6 +64,13 @@ class ImputationInputs:
     memory_mb: int = 4000  # of Beagle
     seed: int = 1
     n_phasings: int | None = None  # of unphased targets; None: several where typed sites are sparse
+    panel_missing: float = MOST_MISSING  # share of missing genotypes up to which a panel's record is filled in
+    max_lost_sites: float = MAX_LOST  # share of typed sites that the panel's unusable records may cost
+    apply_filters: str | None = None  # values of FILTER, with commas, of which a record must have one; None: any
+    set_ids: str | None = None  # template of the IDs that are written; None: those of the files
+    drop_discordant: bool = False  # leave typed sites out whose genotypes look inverted
+    max_missing: float | None = None  # share of a target's genotypes on a chromosome; more leave it out; None: any
+    target_samples: tuple[str, ...] | None = None  # those to impute, by `target_choice`; None: all
 
     def __post_init__(self) -> None:
         if self.build is not None and self.build not in BUILDS:
@@ -70,8 +81,19 @@ class ImputationInputs:
             raise InputError(f"device {self.device!r}: choose from {devices}")
         if self.threads < 1:
             raise InputError(f"threads {self.threads}: at least one is needed")
+        if self.set_ids is not None:
+            check_template(self.set_ids)
+        for name in ("panel_missing", "max_lost_sites", "max_missing"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise InputError(f"{name} {share:g}: a share between 0 and 1 is needed")
         if self.n_phasings is not None and self.n_phasings < 1:
             raise InputError(f"n_phasings {self.n_phasings}: at least one is needed")
+
+    def choosing(self, chosen: ChosenRecords | None) -> ChosenRecords:
+        """`chosen` (None: all records) by the options that say which records are used."""
+        filters = parse_filters(self.apply_filters)
+        return replace(chosen or ChosenRecords(), most_missing=self.panel_missing, filters=filters)
 
     @classmethod
     def of_paths(
@@ -166,7 +188,7 @@ def panel_of(
     if chosen is None and inputs.regions:
         chrom = Regions.parse(inputs.regions).chromosomes[0]
         chosen = ChosenRecords(Region(chrom))  # windows are those of the whole chromosome
-    chosen = chosen or ChosenRecords()
+    chosen = inputs.choosing(chosen)
     genetic_map = genetic_map_of(inputs, chosen)
     panel, unread = open_panel(inputs.reference, genetic_map, chosen, prepared)
     if inputs.exclude_samples is not None:
@@ -203,18 +225,20 @@ def match_targets(
     model = inputs.model or pretrained.choose_weights(panel.sites.extents(), panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
-    chosen = chosen or ChosenRecords()
+    chosen = inputs.choosing(chosen)
     chroms = np.unique(panel.sites.chrom)
     if chosen.region is None and len(chroms) == 1:
         whole = Region(str(chroms[0]))
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
         policy = POLICY if is_plink(inputs.targets) else None
-        samples = kept_targets(inputs)
         found = read_genotypes(
-            inputs.targets, panel.sites, samples, policy=policy, chosen=chosen, records_of=targets_copy
+            inputs.targets, panel.sites, inputs.target_samples, policy=policy, chosen=chosen, records_of=targets_copy
         )
-    typed = _known_at_some_site(found, inputs.targets)
+    refuse_lost_sites(inputs.reference, unread, found.dropped, len(found.index), inputs.max_lost_sites)
+    panel = replace(panel, sites=with_ids_of_targets(panel.sites, found.ids))
+    messages.warn_of_variants_only(inputs.targets, panel, found)
+    typed = known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = regions.slices(panel.sites, inputs.reference)
@@ -285,50 +309,6 @@ def open_panel(
     panel = Panel.load(prepared)
     unusable = read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str))
     return panel, unusable.astype({"pos": int})
-
-
-def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel, TargetGenotypes, pd.DataFrame]:
-    """The panel at the chromosomes that the targets have sites of, and its other sites as dropped records."""
-    chroms = panel.sites.chrom
-    typed_chroms = np.unique(chroms[typed.index])
-    kept = np.isin(chroms, typed_chroms)
-    if kept.all():
-        return panel, typed, pd.DataFrame()
-    is_left_out = ~kept
-    absent = list(dict.fromkeys(chroms[is_left_out].tolist()))
-    listed = ", ".join(absent[:5])
-    n_left_out = int(is_left_out.sum())
-    logger.warning("%d panel sites on %s are not imputed: no typed site there", n_left_out, listed)
-    table = unused_sites(panel.sites.take(is_left_out), UNTYPED_CHROMOSOME)
-    panel = panel.take(kept)
-    place = np.cumsum(kept) - 1
-    index = place[typed.index]
-    return panel, replace(typed, index=index), table
-
-
-def _known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
-    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
-    known = typed.known
-    if not known.any():
-        raise NoTypedSites(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
-    if not known.all():
-        n_unknown = np.count_nonzero(~known)
-        logger.info("%s: %d sites where all genotypes are missing are imputed", path, n_unknown)
-    rows = np.flatnonzero(known)
-    return typed.at(rows)
-
-
-def kept_targets(inputs: ImputationInputs) -> list[str] | None:
-    """The samples that --keep-samples names, in the order of the targets; None: all. Raises InputError for others."""
-    if inputs.keep_samples is None:
-        return None
-    names = set(read_names(inputs.keep_samples))
-    samples = sample_names(inputs.targets)
-    absent = sorted(names.difference(samples))
-    if absent or not names:
-        problem = f"{absent[0]!r} is not in {inputs.targets}" if absent else "no sample is named"
-        raise InputError(f"{inputs.keep_samples}: {problem}; write one name a line, such as {samples[0]}")
-    return [name for name in samples if name in names]
 
 
 def phase_targets(

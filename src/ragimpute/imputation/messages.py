@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.panel.store import Panel
+from ragimpute.tables import counts_by_reason
+from ragimpute.targets import variants_only
 from ragimpute.targets.genotypes import TargetGenotypes
 
+BLOCK = 4096  # sites whose frequencies are counted at a time
 logger = logging.getLogger(__name__)
 
 FEW_TARGETS = 10  # R2, estimated over the samples of the file, says little of fewer than this
@@ -21,12 +24,14 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
     unread: unusable records of the reference; `typed.dropped` are those of the targets.
     """
     n_typed = len(typed.index)
-    n_records = n_typed + len(typed.dropped)
+    n_records = typed.n_used + len(typed.dropped)
     numbers = (len(panel.samples), len(panel.sites), len(unread), len(typed.samples))
     logger.info(
-        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d of %d records are typed",
+        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d typed sites "
+        "(%d of %d records used)",
         *numbers,
         n_typed,
+        typed.n_used,
         n_records,
     )
     _report_unused(reference, unread)
@@ -51,10 +56,22 @@ def warn_of_few_samples(targets: Path, n_samples: int) -> None:
         logger.warning("%s: so few samples (%d) make R2 unreliable; filter by GP instead", targets, n_samples)
 
 
+def warn_of_variants_only(targets: Path, panel: Panel, typed: TargetGenotypes) -> None:
+    """Warn when the targets' file lists only variants that a sample carries."""
+    is_known = typed.alleles[..., 0] >= 0
+    is_homozygous = (typed.alleles == 0).all(axis=2)
+    n_known, n_homozygous = is_known.sum(axis=1), is_homozygous.sum(axis=1)
+    if n_homozygous.any() and len(typed.samples) > variants_only.FEW_SAMPLES:
+        return
+    blocks = [typed.index[start : start + BLOCK] for start in range(0, len(typed.index), BLOCK)]
+    frequency = np.concatenate([panel.alleles[block].mean(axis=1) for block in blocks])
+    if variants_only.lists_variants_only(n_known, n_homozygous, frequency, len(typed.samples)):
+        logger.warning("%s: %s", targets, variants_only.ABSENT_SITES)
+
+
 def _report_unused(path: Path, records: pd.DataFrame) -> None:
     """Log how many records of `path` were not used, by reason."""
     if records.empty:
         return
-    counts = records["reason"].value_counts()
-    for reason, count in counts.items():
+    for reason, count in counts_by_reason(records).items():
         logger.info("%s: %d records not used: %s", path.name, count, reason)

@@ -13,10 +13,10 @@ import pandas as pd
 
 from ragimpute import __version__
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.imputation import discordant, uncalled
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import (
-    UNTYPED_CHROMOSOME,
     UNTYPED_STRETCH,
     ImputationInputs,
     MatchedInputs,
@@ -26,6 +26,8 @@ from ragimpute.imputation.inputs import (
     phase_targets,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
+from ragimpute.imputation.site_ids import with_ids_by_template
 from ragimpute.imputation.stretches import Stretch
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
@@ -42,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 R2_LIMITS = (0.3, 0.8)  # of the sites that are counted in a summary
 N_COUNTS = 3 + len(R2_LIMITS)  # that are kept of each window
+UNCALLED = dict.fromkeys(uncalled.COLUMNS, str)
+DISCORDANT = dict.fromkeys(discordant.COLUMNS, str)
 LISTED = dict.fromkeys([*DROPPED_COLUMNS, "file"], str)
 RECODED = dict.fromkeys(DROPPED_COLUMNS, str)
 
@@ -153,17 +157,31 @@ class StretchRun:
             raise
 
     def _impute(self, matched: MatchedInputs) -> dict[str, Any]:
-        ready = matched.phased(self._phasings(matched))
+        phasings = self._phasings(matched, "phasings")
+        discordant_sites = [pd.DataFrame(columns=list(DISCORDANT))]
+        if self.inputs.drop_discordant:
+            found = discordant.find(matched.panel, phasings[0], self.inputs.threads)
+            if len(found):
+                discordant_sites.append(found)
+                typed = discordant.without_sites(matched.typed, matched.panel, found)
+                matched = replace(matched, typed=typed)
+                phasings = self._phasings(matched, "concordant")
+        ready = matched.phased(phasings)
         engine = Engine(
             ready.panel, ready.phasings, ready.imputer, self.request.work, self.inputs.threads, self.pieces.folder
         )
         plan = [window for part in ready.wanted for window in engine.windows(part)]
         counts = []
+        suspects: list[discordant.Flagged] = []
         with share_of_work(f"imputing {self.name}") as progress:
             for number, (window, asked) in enumerate(plan):
-                counts.append(self._window(engine, window, asked, f"{self.name}.{number:05d}"))
+                of_window = self._window(engine, window, asked, f"{self.name}.{number:05d}")
+                counts.append(of_window["R2"])
+                suspects += of_window["inverted"]
                 progress((number + 1) / len(plan))
-        self._write_tables(ready)
+        discordant_sites.append(discordant.table_of(ready.panel, ready.typed, suspects, used=True))
+        write_table(join_tables(discordant_sites, DISCORDANT), self.pieces.path(f"{self.name}.discordant.tsv"))
+        self._write_tables(ready, engine)
         return {
             **_facts(ready),
             "windows": len(plan),
@@ -175,23 +193,28 @@ class StretchRun:
             "R2": [sum(column) for column in zip(*counts, strict=True)],
         }
 
-    def _phasings(self, matched: MatchedInputs) -> list:
+    def _phasings(self, matched: MatchedInputs, kind: str) -> list:
         """The targets' phasings: made once, as nothing else may depend on a run that was stopped."""
-        path = self.pieces.path(f"{self.name}.phasings.safetensors")
+        path = self.pieces.path(f"{self.name}.{kind}.safetensors")
         if not path.exists():
             save_phasings(path, None, phase_targets(self.inputs, matched, self.stretch.chosen))
         typed = np.zeros(len(matched.panel.sites), dtype=bool)
         typed[matched.typed.index] = True
         return load_phasings(path, matched.typed.samples, typed)
 
-    def _window(self, engine: Engine, window: Window, asked: slice, name: str) -> list[float]:
-        """Write the records `asked` for of a window unless they are there. Returns what is said of their R2."""
+    def _window(self, engine: Engine, window: Window, asked: slice, name: str) -> dict[str, Any]:
+        """Write the records `asked` for of a window unless they are there.
+
+        Returns what is said of their R2, and suspect sites.
+        """
         path = self.pieces.path(f"{name}.records")
-        counts = self.pieces.load_json(f"{name}.json")
-        if counts is not None and path.exists():
-            return counts
-        tally = _R2Tally(self.request.min_r2)
+        found = self.pieces.load_json(f"{name}.json")
+        if found is not None and path.exists():
+            return found
+        tally = _R2Tally(asked.start, self.request.min_r2)
         sites = engine.reference.sites.take(asked)
+        if self.inputs.set_ids is not None:
+            sites = with_ids_by_template(sites, self.inputs.set_ids)
         write_piece(
             path,
             sites,
@@ -201,8 +224,9 @@ class StretchRun:
             threads=self.inputs.threads,
             min_r2=self.request.min_r2,
         )
-        self.pieces.save_json(f"{name}.json", tally.counts)
-        return tally.counts
+        found = {"R2": tally.counts, "inverted": tally.inverted}
+        self.pieces.save_json(f"{name}.json", found)
+        return found
 
     def _sexes(self, ready: PreparedImputation) -> list[str] | None:
         """The sex codes of the samples, 1 or 2, as their ploidy on X tells them; None elsewhere."""
@@ -212,17 +236,25 @@ class StretchRun:
         ploidy = ready.typed.ploidy
         return ["2"] * len(ready.typed.samples) if ploidy is None else [str(number) for number in ploidy]
 
-    def _write_tables(self, ready: PreparedImputation) -> None:
+    def _write_tables(self, ready: PreparedImputation, engine: Engine) -> None:
         of_targets = [table.assign(file="targets") for table in (ready.typed.dropped, ready.typed.set_missing)]
-        write_stretch_tables(
-            self.pieces, self.name, [ready.unused.assign(file="reference"), *of_targets], ready.typed.recoded
-        )
+        by_frequency = uncalled.listed_uncalled(self.inputs.targets, ready.typed.samples, engine.uncalled)
+        dropped = [ready.unused.assign(file="reference"), *of_targets]
+        write_stretch_tables(self.pieces, self.name, dropped, ready.typed.recoded, by_frequency)
 
 
 def write_stretch_tables(
-    pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame], recoded: pd.DataFrame | None = None
+    pieces: Pieces,
+    name: str,
+    dropped: Sequence[pd.DataFrame],
+    recoded: pd.DataFrame | None = None,
+    by_frequency: pd.DataFrame | None = None,
 ) -> None:
     """Keep the tables of the stretch `name`: `dropped` have the columns LISTED."""
+    uncalled_rows = [] if by_frequency is None else [by_frequency]
+    write_table(join_tables(uncalled_rows, UNCALLED), pieces.path(f"{name}.uncalled.tsv"))
+    if not pieces.path(f"{name}.discordant.tsv").exists():
+        write_table(join_tables([], DISCORDANT), pieces.path(f"{name}.discordant.tsv"))
     write_table(join_tables(dropped, LISTED), pieces.path(f"{name}.dropped.tsv"))
     write_table(join_tables([] if recoded is None else [recoded], RECODED), pieces.path(f"{name}.recoded.tsv"))
 
@@ -254,11 +286,14 @@ def _targets_state(path: Path) -> list[dict[str, Any]]:
 
 
 class _R2Tally:
-    """Counts imputed sites by their R2 on the way to the file."""
+    """Counts imputed sites by their R2 on the way to the file, and keeps typed ones that look inverted."""
 
-    def __init__(self, min_r2: float | None) -> None:
+    def __init__(self, first: int, min_r2: float | None) -> None:
+        """`first`: the number of the first site among the panel's. `min_r2`: imputed sites below it are not written."""
         # imputed sites, the sum of their R2, how many are at or above each limit, and how many are not written
         self.counts = [0.0] * N_COUNTS
+        self.inverted: list[discordant.Flagged] = []
+        self._place = first
         self._min_r2 = 0.0 if min_r2 is None else min_r2
 
     def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
@@ -270,6 +305,10 @@ class _R2Tally:
             n_left_out = sum(printed_r2(value) < self._min_r2 for value in r2.tolist())
             found = [len(r2), float(r2.sum()), *above, n_left_out]
             self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
+            if part.inverted is not None and part.er2 is not None:
+                site = np.arange(self._place, self._place + len(part.typed))
+                self.inverted += discordant.flagged(site, part.inverted, part.er2)
+            self._place += len(part.typed)
             yield part
 
 

@@ -146,6 +146,13 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
     return found
 
 
+def all_chromosomes(reference: Path) -> Sequence[str]:
+    """The chromosomes that a panel has records on."""
+    if reference.suffix == ".safetensors":
+        return Panel.load(reference).sites.chromosomes()
+    return chromosomes_with_records(reference)
+
+
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
     if reference.suffix == ".safetensors":

@@ -4,7 +4,7 @@ bcftools, which comes inside pysam, does the work: nothing of these records pass
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,11 +14,17 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 
 
-def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: Callable[[Path], None]) -> None:
+def write_with(
+    out: Path,
+    targets: Path,
+    records: pd.DataFrame,
+    write_imputed: Callable[[Path], None],
+    samples: Sequence[str] | None = None,
+) -> None:
     """Write `out`, with index: what `write_imputed` writes to the path it is given, and `records` of `targets` between.
 
     records: chrom and pos, at which the imputed file has nothing. They keep all but INFO and FORMAT other than GT, so
-    that they have neither TYPED nor IMPUTED.
+    that they have neither TYPED nor IMPUTED. samples: those of the imputed file; None: all of `targets`.
     """
     import pysam
     import pysam.bcftools as bcftools
@@ -45,7 +51,12 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         places = records[["chrom", "pos"]].drop_duplicates()
         lines = [f"{place.chrom}\t{place.pos}\n" for place in places.itertuples()]
         positions.write_text("".join(lines))
-        run(bcftools.view, "--no-version", "-T", positions, "-m2", "-M2", "-o", found, targets)
+        chosen: list[str | Path] = []
+        if samples is not None:
+            kept = folder / "samples.txt"
+            kept.write_text("".join(f"{name}\n" for name in samples))
+            chosen = ["-S", kept]
+        run(bcftools.view, "--no-version", *chosen, "-T", positions, "-m2", "-M2", "-o", found, targets)
         run(bcftools.annotate, "--no-version", "-x", "INFO,^FORMAT/GT", "-o", bare, found)
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
         run(bcftools.index, "--csi", extra)

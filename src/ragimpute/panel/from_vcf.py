@@ -3,9 +3,7 @@
 import logging
 import os
 import re
-import sys
 import tempfile
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +12,22 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
+from ragimpute.panel.gaps import fill_gaps
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
+from ragimpute.panel.site_rows import SiteRows
 from ragimpute.panel.store import Panel, Sites
-from ragimpute.panel.text_column import TextBuilder
 from ragimpute.targets.alleles import allele_key, unusable_alleles
+from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
 ALL_MISSING = "all genotypes missing"
+LOSSES = ("missing", "unphased")  # reasons that lie in the genotypes: another file of the same panel may be better
+MANY_LOST = 0.1  # share of the records that are lost for them: more is worth a warning
 BLOCK = 1024  # records whose genotypes are checked at once
 
 
@@ -43,7 +45,8 @@ def read_panel(
 
     Returns the panel and the dropped records, one row each: chrom, pos, id, ref, alt (comma-separated) and the reason:
     multiallelic, symbolic, no ALT allele, no genotypes, missing, haploid, polyploid, unphased (a heterozygote; phase
-    means nothing to a homozygote) or duplicate (CHROM, POS, REF and ALT seen before).
+    means nothing to a homozygote) or duplicate (CHROM, POS, REF and ALT seen before). A record of which a few genotypes
+    are missing, at most the share `gaps.MOST_MISSING`, is kept, and filled in by the panel itself (`gaps`).
 
     Raises InputError, naming file and record, when the file is unreadable or truncated, has no samples, is not sorted
     by position with each chromosome in one block, is haploid on the X chromosome, or when no site is kept.
@@ -139,6 +142,7 @@ def _read_records(
         if chosen.holds(record.CHROM, record.POS):
             collector.add(record)
     collector.flush()
+    collector.filters.warn(path)
     in_file_order = [row for _, row in sorted(collector.dropped)]
     dropped = pd.DataFrame(in_file_order, columns=DROPPED_COLUMNS)
     if not len(collector.rows):
@@ -146,6 +150,22 @@ def _read_records(
     _refuse_changing_ploidy(path, len(collector.rows), dropped)
     sites = genetic_map.locate(collector.rows.sites())
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
+    n_lost = int(dropped["reason"].isin(LOSSES).sum())
+    if n_lost > MANY_LOST * (n_lost + len(sites)):
+        logger.warning(
+            "%s: %d of %d biallelic records are dropped, as their genotypes are incomplete or unphased; complete and "
+            "phase the panel, or raise --panel-missing",
+            path,
+            n_lost,
+            n_lost + len(sites),
+        )
+    if collector.n_filled:
+        logger.info(
+            "%s: %d missing genotypes, in %d records, are filled in by the panel itself",
+            path,
+            collector.n_filled,
+            collector.n_with_gaps,
+        )
     ploidy = collector.ploidy
     if ploidy is None or (ploidy == 2).all():
         return _Found(sites, header.samples, header.contigs, None, dropped)
@@ -167,31 +187,6 @@ def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.Da
         )
 
 
-class _Rows:
-    """The kept records, of which there may be millions, in columns."""
-
-    def __init__(self) -> None:
-        self._chrom: list[str] = []
-        self._pos = array("q")
-        self._texts = [TextBuilder() for _ in range(3)]  # id, ref, alt
-
-    def __len__(self) -> int:
-        return len(self._pos)
-
-    def add(self, row: tuple[str, int, str, str, str]) -> None:
-        chrom, pos, *texts = row
-        self._chrom.append(sys.intern(chrom))
-        self._pos.append(pos)
-        for builder, text in zip(self._texts, texts, strict=True):
-            builder.add(text)
-
-    def sites(self) -> Sites:
-        """The sites, at 0 cM."""
-        ids, ref, alt = (builder.column() for builder in self._texts)
-        pos = np.array(self._pos, dtype=np.int64)
-        return Sites(np.array(self._chrom), pos, ids, ref, alt, np.zeros(len(pos)))
-
-
 class _Collector:
     """Kept rows in file order; genotypes are checked, packed and handed on for a block of records together."""
 
@@ -208,11 +203,14 @@ class _Collector:
         self.rule = chosen.rule
         self.keep = keep  # takes packed alleles [B, ceil(H / 8)] uint8
         self.ploidy: np.ndarray | None = None  # [N] int8, by the first complete record; None without a rule
-        self.rows = _Rows()
+        self.rows = SiteRows()
         self.dropped: list[tuple[int, tuple]] = []  # with the number of the record, for file order
         self._block = np.empty((BLOCK, len(samples), 3), dtype=np.int16)
         self._pending: list[tuple[int, tuple[str, int, str, str, str]]] = []
         self._count = 0
+        self.filters = FilterCounts()
+        self.n_filled = 0  # missing genotypes that are filled in
+        self.n_with_gaps = 0  # records that have them
         self._chrom = ""
         self._pos = 0
         self._here: set[tuple[str, ...]] = set()  # alleles kept at the current position
@@ -223,7 +221,9 @@ class _Collector:
         self._check_order(chrom, pos)
         self._count += 1
         key = allele_key(ref, alts)
-        reason = unusable_alleles(ref, alts)
+        reason = self.chosen.filtered(record) or unusable_alleles(ref, alts)
+        if self.chosen.filters is None:
+            self.filters.add(record)
         if not reason and key in self._here:
             reason = "duplicate"
         array = None if reason else genotypes(record)
@@ -259,25 +259,34 @@ class _Collector:
         return reason, array
 
     def flush(self) -> None:
-        """Check the genotypes of the pending records and keep the complete and phased ones."""
+        """Check the genotypes of the pending records, keep the phased ones, and fill in what few lack."""
         n_pending = len(self._pending)
+        if not n_pending:
+            return
         found = check_records(self._block[:n_pending], self.ploidy)
         outside = (found.alleles > 1).any(axis=1)
-        keep = ~(found.missing | found.other_ploidy | found.unphased | outside)
+        n_present = len(self.samples) if self.ploidy is None else np.count_nonzero(self.ploidy)
+        is_missing = (found.n_missing > self.chosen.most_missing * n_present) | (found.alleles < 0).all(axis=1)
+        keep = ~(is_missing | found.other_ploidy | found.unphased | outside)
+        has_gaps = keep & (found.n_missing > 0)
+        if has_gaps.any():
+            self.n_filled += int(found.n_missing[has_gaps].sum())
+            self.n_with_gaps += int(has_gaps.sum())
+            fill_gaps(found.alleles, np.flatnonzero(has_gaps), keep)
         kept_alleles = found.alleles[keep].astype(np.uint8)
         self.keep(np.packbits(kept_alleles, axis=1))
-        flags = np.stack([keep, found.missing, found.other_ploidy, outside], axis=1)
+        flags = np.stack([keep, is_missing, found.other_ploidy, outside], axis=1)
         of_ploidy = "haploid" if self.rule is None else OTHER_PLOIDY
-        for (number, row), (kept, is_missing, is_other, is_outside) in zip(self._pending, flags.tolist(), strict=True):
+        for (number, row), (kept, lacks_many, is_other, is_outside) in zip(self._pending, flags.tolist(), strict=True):
             chrom, pos, *_ = row
             if is_outside:
                 raise InputError(f"{self.path}: record {chrom}:{pos}: a genotype names an allele that ALT lacks")
             if kept:
                 self.rows.add(row)
             else:
-                if is_other and self.rule is None:
+                if is_other and not lacks_many and self.rule is None:
                     self.chosen.refuse_haploid(self.path, chrom, pos)
-                reason = "missing" if is_missing else of_ploidy if is_other else "unphased"
+                reason = "missing" if lacks_many else of_ploidy if is_other else "unphased"
                 dropped = (*row, reason)
                 self.dropped.append((number, dropped))
         self._pending.clear()
@@ -295,6 +304,7 @@ class _Collector:
                     "sort the file (bcftools sort)"
                 )
             self._finished.add(chrom)
+            self.flush()  # so that gaps are filled in as from a file of the chromosome alone
         elif pos < self._pos:
             raise InputError(
                 f"{self.path}: record {chrom}:{pos} comes after {chrom}:{self._pos}; sort the file (bcftools sort)"

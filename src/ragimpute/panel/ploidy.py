@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ragimpute.errors import UnusableChromosome
+from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.panel.sex_chromosomes import Kind, kind_of
 from ragimpute.panel.sexes import Sex
-from ragimpute.vcf.source import Region
+from ragimpute.vcf.source import Region, filters_of
 
 if TYPE_CHECKING:
     from ragimpute.panel.store import Panel
@@ -83,6 +84,8 @@ class ChosenRecords:
     region: Region | None = None  # None: all of the file
     without: frozenset[str] = frozenset()  # chromosomes that are passed over
     rule: PloidyRule | None = None  # None: all samples are diploid
+    most_missing: float = MOST_MISSING  # share of the genotypes of a panel's record; with more it is dropped
+    filters: frozenset[str] | None = None  # records with one of these values of FILTER are used; None: all
     pseudoautosomal: bool = False  # records of X with haploid genotypes are dropped, as elsewhere, and not refused
 
     def holds(self, chrom: str, pos: int) -> bool:
@@ -90,6 +93,13 @@ class ChosenRecords:
         if chrom in self.without:
             return False
         return self.region is None or bool(self.region.holds(chrom, pos))
+
+    def filtered(self, record) -> str:
+        """Why a record is left out for its FILTER, or ''."""
+        if self.filters is None:
+            return ""
+        values = filters_of(record)
+        return "" if self.filters.intersection(values) else f"FILTER {';'.join(values)}"
 
     def refuse_haploid(self, path: str | os.PathLike, chrom: str, pos: int) -> None:
         """Raise UnusableChromosome for a haploid genotype on X of which the pseudoautosomal regions are not known."""
@@ -145,10 +155,10 @@ def unusable_genotypes(array: np.ndarray | None) -> str:
 
 @dataclass(frozen=True)
 class CheckedRecords:
-    """B records of a panel: their alleles, and what is wrong with some of them, each [B] bool."""
+    """B records of a panel: their alleles, and what is wrong with some of them, each [B] bool but the number."""
 
-    alleles: np.ndarray  # [B, H], of the haplotypes that are there
-    missing: np.ndarray
+    alleles: np.ndarray  # [B, H], of the haplotypes that are there; negative: missing
+    n_missing: np.ndarray  # [B] int64, genotypes of which an allele is missing
     other_ploidy: np.ndarray  # a sample has not the number of alleles that it has elsewhere
     unphased: np.ndarray
 
@@ -156,27 +166,28 @@ class CheckedRecords:
 def check_records(genotypes: np.ndarray, ploidy: np.ndarray | None) -> CheckedRecords:
     """Check genotypes [B, N, 3] of samples with this `ploidy` [N]; None: all are diploid.
 
-    A haploid sample may have two equal alleles. Genotypes of samples with ploidy 0 are passed over.
+    A haploid sample may have two equal alleles. Genotypes of samples with ploidy 0 are passed over. Of an incomplete
+    genotype without phase both alleles are missing: which haplotype has the one that is known is not known.
     """
     first = genotypes[..., 0]
     second = genotypes[..., 1]
     phased = genotypes[..., 2]
     n_records, n_samples, _ = genotypes.shape
-    pairs = genotypes[..., :2].reshape(n_records, 2 * n_samples)  # [B, 2 N]
     incomplete = (first == -1) | (second == -1)
-    one_allele = second == ABSENT
-    unphased_het = (first != second) & (phased == 0)
+    one_allele = (second == ABSENT) & ~incomplete
+    unphased_het = (first != second) & (phased == 0) & ~incomplete
+    is_unknown = incomplete & (phased == 0)
+    settled = np.where(is_unknown[..., None], -1, genotypes[..., :2])
+    pairs = settled.reshape(n_records, 2 * n_samples)  # [B, 2 N]
     if ploidy is None:
-        missing = incomplete.any(axis=1)
-        haploid = one_allele.any(axis=1) & ~missing
-        return CheckedRecords(pairs, missing, haploid, unphased_het.any(axis=1))
+        n_missing = incomplete.sum(axis=1)
+        return CheckedRecords(pairs, n_missing, one_allele.any(axis=1), unphased_het.any(axis=1))
     is_haploid = ploidy == 1
     is_diploid = ploidy == 2
-    missing = (incomplete & (ploidy > 0)).any(axis=1)
-    two_alleles = (second >= 0) & (second != first)
-    of_other_ploidy = (one_allele & is_diploid) | (two_alleles & is_haploid)
-    other_ploidy = of_other_ploidy.any(axis=1) & ~missing
+    n_missing = (incomplete & (ploidy > 0)).sum(axis=1)
+    two_alleles = (second >= 0) & (second != first) & ~incomplete
+    other_ploidy = ((one_allele & is_diploid) | (two_alleles & is_haploid)).any(axis=1)
     unphased = (unphased_het & is_diploid).any(axis=1)
     has_haplotypes = np.stack([ploidy >= 1, is_diploid], axis=1)
     kept = has_haplotypes.reshape(-1)  # [2 N]
-    return CheckedRecords(pairs[:, kept], missing, other_ploidy, unphased)
+    return CheckedRecords(pairs[:, kept], n_missing, other_ploidy, unphased)

@@ -65,25 +65,27 @@ class SiteIndex:
         order = np.argsort(positions, kind="stable")
         return index[order], positions[order]
 
-    def _at(self, chrom: str, pos: int) -> dict[tuple[str, str], int]:
-        """The sites at a position, by REF and ALT in capital letters."""
+    def between(self, chrom: str, first: int, last: int) -> list[int]:
+        """The sites at the positions first .. last."""
         if chrom not in self._chromosomes:
-            return {}
+            return []
         index, positions = self._chromosomes[chrom]
+        start, stop = np.searchsorted(positions, (first, last + 1)).tolist()
+        return index[start:stop].tolist()
+
+    def at(self, chrom: str, pos: int) -> dict[tuple[str, str], int]:
+        """The sites at a position, by REF and ALT in capital letters."""
         found = {}
-        place = int(np.searchsorted(positions, pos))
-        while place < len(positions) and positions[place] == pos:
-            site = int(index[place])
+        for site in self.between(chrom, pos, pos):
             ref = self._sites.ref[site].upper()
             alt = self._sites.alt[site].upper()
             found[ref, alt] = site
-            place += 1
         return found
 
     def match(self, chrom: str, pos: int, ref: str, alts: list[str]) -> Match:
         """The site of a record, or why there is none."""
         ref, *alts = allele_key(ref, alts)
-        here = self._at(chrom, pos)
+        here = self.at(chrom, pos)
         if not alts:
             return _without_alt(here, ref)
         pair = ref, alts[0]

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,12 +10,14 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS
-from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy, unusable_genotypes
+from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
 from ragimpute.panel.store import Sites
-from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, SWAPS, AllelePolicy, Match, SiteIndex, resolve
+from ragimpute.tables import tally
+from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.common_chromosomes import require_common_chromosome
-from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
-from ragimpute.vcf.source import genotypes, read_header, records, sample_order
+from ragimpute.targets.haploid_samples import settle_ploidy
+from ragimpute.targets.matched_records import MatchedRecords
+from ragimpute.vcf.source import read_header, records, sample_order
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class TargetGenotypes:
     # [N] int8, the alleles that a sample has here: 2; 1, twice in `alleles`; 0, and 0 in `alleles`; None: all have two
     ploidy: np.ndarray | None = None
     set_missing: pd.DataFrame = field(default_factory=_no_records)  # sites with genotypes that a ploidy excludes
+    n_used: int = 0  # records of the file that were used; those of a site are several where they were merged
+    ids: Mapping[int, str] = field(default_factory=dict)  # of the records, by the panel's sites
 
     @property
     def complete(self) -> bool:
@@ -126,9 +130,11 @@ def read_genotypes(
 
     Records are matched by CHROM, POS, REF and ALT; those whose alleles are swapped or read from the other strand are
     recoded to the panel's, or dropped, as `policy` says, and listed either way. `frequency` [S] float, that of ALT in
-    the reference, is needed to judge ambiguous records by it. Unusable records are listed with a reason: not in the
-    reference, alleles differ, alleles swapped, strand flipped, ambiguous strand, multiallelic, symbolic, no ALT
-    allele, no genotypes, haploid, polyploid, duplicate. A genotype of which one allele is missing counts as missing.
+    the reference, is needed to judge ambiguous records by it. Records with several ALT alleles are matched by each of
+    them, reference blocks at the sites within (`record_alleles`), and records of one site are merged (`same_site`).
+    Unusable records are listed with a reason: not in the reference, alleles differ, alleles swapped, strand flipped,
+    ambiguous strand, symbolic, no ALT allele, no genotypes, haploid, polyploid, duplicate, reference block without a
+    site of the panel. A genotype of which one allele is missing counts as missing.
     Records but those of `chosen` are passed over. With its rule of ploidy samples may be haploid
     (`haploid_samples.settle_ploidy`); without one records with haploid genotypes are dropped. What was found is logged
     unless `announce` is false, as for a temporary file, which means nothing to a user. `records_of`: a copy of the
@@ -148,7 +154,7 @@ def read_genotypes(
     header = read_header(source)
     wanted = tuple(header.samples if samples is None else samples)
     order = sample_order(path, header.samples, wanted)
-    collector = _Collector(path, sites, policy, frequency, chosen)
+    collector = MatchedRecords(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
     limited_to = None if samples is None else wanted
     for record in records(source, region, samples=limited_to):
@@ -159,20 +165,23 @@ def read_genotypes(
     if not chroms and region is not None:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
     require_common_chromosome(path, chroms, sites)
-    if not policy.ordered:
-        collector.drop_turned_if_some_are_flipped()
-    dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
-    recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)
-    if require_match and not collector.found:
-        found = _counts(dropped) or "it has no records"
+    collector.settle_turned()
+    n_sites = collector.n_sites
+    ids = collector.ids()
+    index, array = collector.take_genotypes(order)
+    dropped = collector.dropped
+    recoded = collector.recoded
+    n_used = collector.n_used
+    if require_match and not n_sites:
+        found = tally(dropped) or "it has no records"
         raise NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
     if announce:
-        _report(path, len(collector.found), dropped, recoded)
-    index, array = collector.take_genotypes(order)
+        _report(path, n_sites, dropped, recoded)
+        collector.filters.warn(path)
     if chosen.rule is None:
         alleles = array[..., :2].copy()
         phased = array[..., 2] == 1
-        return TargetGenotypes(wanted, index, alleles, phased, dropped, recoded)
+        return TargetGenotypes(wanted, index, alleles, phased, dropped, recoded, n_used=n_used, ids=ids)
     found_sites = sites.take(index)
     settled = settle_ploidy(path, chosen.rule, wanted, found_sites, array, announce)
     return TargetGenotypes(
@@ -184,112 +193,16 @@ def read_genotypes(
         recoded,
         ploidy=settled.ploidy,
         set_missing=settled.set_missing,
+        n_used=n_used,
+        ids=ids,
     )
 
 
 def _report(path: str | os.PathLike, n_found: int, dropped: pd.DataFrame, recoded: pd.DataFrame) -> None:
     """Log what was found in a file."""
-    logger.info("%s: %d of the panel's sites; dropped: %s", path, n_found, _counts(dropped) or "none")
+    logger.info("%s: %d of the panel's sites; dropped: %s", path, n_found, tally(dropped) or "none")
     if len(recoded):
-        logger.info("%s: recoded: %s", path, _counts(recoded))
-
-
-class _Collector:
-    """The usable genotypes of a file by the panel's sites, and the records that were dropped or recoded."""
-
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        sites: Sites,
-        policy: AllelePolicy,
-        frequency: np.ndarray,
-        chosen: ChosenRecords,
-    ) -> None:
-        self.found: dict[int, np.ndarray] = {}  # site -> alleles and phase [N, 3] int8, samples in file order
-        self.dropped: list[tuple] = []  # DROPPED_COLUMNS
-        self.recoded: list[tuple] = []
-        self._turned: dict[int, tuple] = {}  # ambiguous records with swapped alleles: site -> row of the table
-        self._path = path
-        self._index = SiteIndex(sites)
-        self._policy = policy
-        self._frequency = frequency
-        self._chosen = chosen
-
-    def add(self, record) -> None:
-        """Match a record with a site of the panel and keep its genotypes, or list it with a reason."""
-        chrom = record.CHROM
-        pos = record.POS
-        match = self._index.match(chrom, pos, record.REF, record.ALT)
-        reason = match.relation
-        relation = ""
-        array = None
-        if match.site >= 0:
-            array = genotypes(record)
-            if self._chosen.rule is not None and array is not None and array.shape[1] <= 3:
-                array = with_haploid_form(array)
-            is_duplicate = match.site in self.found
-            reason = "duplicate" if is_duplicate else unusable_genotypes(array)
-            if reason == "haploid":
-                self._chosen.refuse_haploid(self._path, chrom, pos)
-        if match.site >= 0 and not reason and array is not None:
-            array = _diploid(self._path, record, array)
-            reason, relation = self._resolved(match, array)
-        if reason or array is None:
-            row = _listed(record, reason)
-            self.dropped.append(row)
-            return
-        if relation:
-            row = _listed(record, relation)
-            self.recoded.append(row)
-            if match.ambiguous:
-                self._turned[match.site] = row
-        if relation in SWAPS:
-            alleles = array[:, :2]
-            other = np.where(alleles >= 0, 1 - alleles, -1)
-            if not self._policy.ordered:  # 0/1 stays as it is: Beagle's result depends on how it is written
-                is_unphased = array[:, 2:] == 0
-                other = np.where(is_unphased, np.sort(other, axis=1), other)
-            array[:, :2] = other
-        self.found[match.site] = array.astype(np.int8)
-
-    def drop_turned_if_some_are_flipped(self) -> None:
-        """Where records are on the other strand, A/T may be T/A of that strand: such ones are dropped if turned."""
-        if not any(row[-1] in (FLIPPED, BOTH) for row in self.recoded):
-            return
-        for site, row in self._turned.items():
-            del self.found[site]
-            self.recoded.remove(row)
-            self.dropped.append((*row[:-1], AMBIGUOUS))
-
-    def take_genotypes(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The sites [M] int64, increasing, and their alleles and phase [M, N, 3] int8; `found` is emptied meanwhile.
-
-        `order`: the row [N] of each sample in file order.
-        """
-        sites = np.array(sorted(self.found), dtype=np.int64)
-        array = np.empty((len(sites), len(order), 3), dtype=np.int8)
-        for row, site in enumerate(sites.tolist()):
-            in_file_order = self.found.pop(site)
-            array[row] = in_file_order[order]
-        return sites, array
-
-    def _resolved(self, match: Match, array: np.ndarray) -> tuple[str, str]:
-        """`resolve` a match, with the counts of alleles in `array` [N, 3] where it is ambiguous."""
-        alt_count = n_alleles = 0
-        if match.ambiguous:
-            is_known = array[:, 0] >= 0
-            known = array[is_known, :2]
-            alt_count = int(known.sum())
-            n_alleles = known.size
-        frequency = float(self._frequency[match.site])
-        return resolve(match, self._policy, alt_count, n_alleles, frequency)
-
-
-def _listed(record, reason: str) -> tuple:
-    """The row of a record in a table of dropped or recoded ones (DROPPED_COLUMNS)."""
-    name = record.ID or "."
-    alts = ",".join(record.ALT) or "."
-    return (record.CHROM, record.POS, name, record.REF, alts, reason)
+        logger.info("%s: recoded: %s", path, tally(recoded))
 
 
 def read_truth(
@@ -323,22 +236,3 @@ def read_truth(
     alt_counts[is_missing] = -1
     counts[found.index] = alt_counts
     return counts
-
-
-def _diploid(path: str | os.PathLike, record, array: np.ndarray) -> np.ndarray:
-    """Alleles and phase [N, 3] with a genotype of which an allele is missing wholly missing (-1)."""
-    if array.shape[1] == 2:
-        missing = np.array([-1, -1, 0], dtype=array.dtype)
-        return np.tile(missing, (len(array), 1))
-    if (array[:, :2] > len(record.ALT)).any():
-        where = f"{record.CHROM}:{record.POS}"
-        raise InputError(f"{path}: record {where}: a genotype names an allele that ALT lacks")
-    array = array.copy()
-    incomplete = (array[:, :2] < 0).any(axis=1)
-    array[incomplete, :2] = -1
-    return array
-
-
-def _counts(table: pd.DataFrame) -> str:
-    counts = table["reason"].value_counts()
-    return ", ".join(f"{n} {reason}" for reason, n in counts.items())

@@ -83,7 +83,8 @@ def phase(
 
     `reference` holds the reference samples only, at all panel sites. Beagle reads them at the typed sites. A sample
     whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
-    Where samples are haploid, Beagle gets those of them only that have missing genotypes.
+    Where samples are haploid, Beagle gets those of them only that have missing genotypes. A sample without any genotype
+    is kept from Beagle, so that it changes nothing in the others: it gets the more frequent alleles.
     Raises InputError when Beagle is missing or fails.
     """
     if targets.complete:
@@ -96,9 +97,9 @@ def phase(
     more_frequent = typed.allele_frequency >= 0.5  # [M]: the allele that fills gaps where Beagle cannot work
     alleles = _gaps_filled(targets.alleles, more_frequent)
     rows = np.flatnonzero(has_neighbours(sites))
-    if len(rows) and not targets.at(rows).complete:
-        columns = _samples_for_beagle(targets)
-        unphased = targets.of_samples(columns)
+    columns = _samples_for_beagle(targets)
+    unphased = targets.of_samples(columns)
+    if len(rows) and not unphased.at(rows).complete:
         by_beagle = _by_beagle(typed, unphased, rows, genetic_map, memory_mb, seed)
         alleles[np.ix_(rows, columns)] = by_beagle
     keep_given_phase(alleles, targets, sites)
@@ -181,10 +182,11 @@ def has_neighbours(sites: Sites) -> np.ndarray:
 
 
 def _samples_for_beagle(targets: TargetGenotypes) -> np.ndarray:
-    """Which samples Beagle phases: all of them, but of haploid ones only those with missing genotypes."""
+    """Which samples Beagle phases: all that have a genotype, but of haploid ones only those with missing genotypes."""
     has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
+    is_called = np.any(targets.alleles >= 0, axis=(0, 2))
     is_diploid = True if targets.ploidy is None else targets.ploidy == 2
-    return np.flatnonzero(has_gaps | is_diploid)
+    return np.flatnonzero(is_called & (has_gaps | is_diploid))
 
 
 def _by_beagle(

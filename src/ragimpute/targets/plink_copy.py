@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 CODES = {**dict.fromkeys(("23", "25", "XY", "PAR1", "PAR2"), "X"), "24": "Y", "26": "MT", "M": "MT"}
 POLICY = AllelePolicy(ordered=False)  # A1 and A2 of a .bed, and REF of a .pgen made of it, say nothing
 NO_BASE = "N"  # REF of a variant of which no allele is known
+MAX_ALLELE = 9  # the last one that the copy's genotypes name; those with others are missing
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,10 @@ def _write(
     no_map = np.zeros(len(order))
     sites = Sites(chroms[order], variants.pos[order], variants.id[order], refs, alts, no_map)
     reader = GenotypeReader(fileset, len(names), variants)
-    n_alleles = np.diff(variants.allele_offsets.astype(np.int64))[order]
 
     def genotypes(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         alleles, phased = reader.read(order[start:stop])
-        alleles[n_alleles[start:stop] > 2] = -1  # such a record is listed as unusable, whatever its genotypes
+        alleles[alleles > MAX_ALLELE] = -1
         is_turned = turned[start:stop, None, None] & (alleles >= 0)
         return np.where(is_turned, 1 - alleles, alleles), phased
 

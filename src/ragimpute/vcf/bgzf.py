@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future
 
 from zlib_ng import zlib_ng
 
-from ragimpute.vcf.source import BGZF_END
+from ragimpute.vcf.raw_file import BGZF_END
 
 BLOCK = 0xFF00  # bytes before compression, as htslib cuts them
 COPIED = 1 << 22  # bytes at a time

@@ -21,6 +21,7 @@ class Imputed:
     typed: np.ndarray  # [S] bool
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
     er2: np.ndarray | None = None  # [S] float32, that of ragimpute.imputation.left_out; NaN at untyped sites
+    inverted: np.ndarray | None = None  # [S] float32, log odds that typed alleles are inverted; 0 at untyped sites
     ploidy: np.ndarray | None = None  # [N] int8: 0 (written as missing), 1 or 2; None: all samples are diploid
 
     @classmethod

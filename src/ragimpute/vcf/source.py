@@ -4,25 +4,33 @@ htslib reports damage on standard error and in return codes, cyvcf2 turns some o
 take a file that was cut between two compressed blocks for a complete one. All of this is dealt with here.
 """
 
-import gzip
 import os
 import re
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import BinaryIO
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.external import naming_files
+from ragimpute.vcf.leading_phase import has_leading_separator, may_have_leading_separators, write_without
+from ragimpute.vcf.raw_file import (
+    DAMAGED,
+    check_compression,
+    header_text,
+    is_bcf,
+    line_of_record,
+    lines_of,
+    open_content,
+)
 
-BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
 X_NAMES = ("X", "23")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
-DAMAGED = "damaged or truncated compressed file; copy or create it again"
 LAST_POSITION = 2**31 - 1
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
@@ -34,6 +42,7 @@ class Header:
     samples: tuple[str, ...]
     contigs: tuple[str, ...]  # ##contig lines, verbatim
     formats: frozenset[str]  # IDs of ##FORMAT lines
+    version: str = ""  # 4.2
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ def read_header(path: str | os.PathLike) -> Header:
 
     Raises InputError when the file is missing, empty, truncated, not a VCF, or names a sample twice.
     """
-    text = _header_text(path)
+    text = header_text(path)
     if "\0" in text:
         raise InputError(f"{path}: the header holds a NUL character; the file is damaged, create it again")
     lines = text.split("\n")
@@ -102,7 +111,8 @@ def read_header(path: str | os.PathLike) -> Header:
         seen.add(sample)
     contigs = [line.rstrip("\r") for line in lines if line.startswith("##contig=")]
     formats = re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE)
-    return Header(tuple(samples), tuple(contigs), frozenset(formats))
+    version = lines[0].removeprefix("##fileformat=VCFv").strip()
+    return Header(tuple(samples), tuple(contigs), frozenset(formats), version)
 
 
 def records(
@@ -110,24 +120,42 @@ def records(
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these samples, *in file order*. Chromosomes are added to the header first, which
+    `samples` limits the genotypes to these samples, *in file order*. Leading separators of genotypes, which VCF 4.4
+    allows, are read as `leading_phase` says. Chromosomes are added to the header first, which
     changes nothing where it has them: Beagle writes no ##contig lines, other files write faulty ones, and cyvcf2
     returns broken records, and crashes, for chromosomes that htslib does not know.
 
     Raises InputError for anything unreadable, naming the record after which reading failed, and its line.
     """
-    import cyvcf2
-
     header = read_header(path)
     index = index_of(path)
-    chroms = [] if _is_bcf(path) else _chromosomes(path, index)
+    if may_have_leading_separators(header.version) and not is_bcf(path):
+        span = None if region is None else (region.chrom, region.start, region.end)
+        lines = partial(lines_of, path, index, span)
+        if any(map(has_leading_separator, lines())):
+            with tempfile.TemporaryDirectory(prefix="ragimpute-") as folder:
+                rewritten = Path(folder) / "records.vcf"
+                write_without(header_text(path), lines(), rewritten)
+                with naming_files({str(rewritten): os.fspath(path)}):
+                    yield from _records(rewritten, header, None, region, samples)
+            return
+    yield from _records(path, header, index, region, samples)
+
+
+def _records(
+    path: str | os.PathLike, header: Header, index: str | None, region: Region | None, samples: Sequence[str] | None
+) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821
+    """`records` of a file whose genotypes htslib can read."""
+    import cyvcf2
+
+    chroms = [] if is_bcf(path) else _chromosomes(path, index)
     chosen = None if samples is None else list(samples)
     try:
         vcf = cyvcf2.VCF(os.fspath(path), samples=chosen)
         for name in chroms:
             vcf.add_to_header(f"##contig=<ID={name}>")
     except Exception as error:  # cyvcf2 raises bare Exception; htslib has written its own line to standard error
-        _check_compression(path)
+        check_compression(path)
         raise InputError(f"{path}: the header cannot be parsed: {error}") from None
     if len(vcf.samples) != len(header.samples if samples is None else set(samples)):
         raise InputError(f"{path}: the sample names of the header cannot be told apart; are there stray characters?")
@@ -143,8 +171,8 @@ def records(
             if region is None or region.holds(chrom, pos):
                 yield record
     except Exception as error:
-        _check_compression(path)
-        where = "" if by_index else _line_of_record(path, done)
+        check_compression(path)
+        where = "" if by_index else line_of_record(path, done)
         detail = where or f": {error}"
         raise InputError(f"{path}: unreadable record after {last}{detail}") from None
 
@@ -181,6 +209,11 @@ def genotypes(record) -> np.ndarray | None:
         return None
 
 
+def filters_of(record) -> list[str]:
+    """The values of FILTER of a record; '.' where it has none."""
+    return record.FILTERS or ["."]
+
+
 def contig_id(line: str) -> str:
     """The ID of a ##contig line; '' when it has none."""
     match = re.search(r"[<,]ID=([^,>]+)", line)
@@ -196,7 +229,7 @@ def contig_lengths(lines: Iterable[str]) -> dict[str, int]:
 def chromosomes_with_records(path: str | os.PathLike) -> list[str]:
     """The chromosomes of a file's records, by its index if it has one, else by reading through the file."""
     index = index_of(path)
-    if not _is_bcf(path):
+    if not is_bcf(path):
         return _chromosomes(path, index)
     if index is None:
         names = dict.fromkeys(record.CHROM for record in records(path, samples=[]))
@@ -239,7 +272,7 @@ def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
             raise InputError(f"{path}{index}: the index cannot be read; create it again (bcftools index -f)") from None
     names: dict[str, None] = {}
     try:
-        with _open(path) as handle:
+        with open_content(path) as handle:
             in_header = True
             for number, line in enumerate(handle, start=1):
                 if in_header and line.startswith(b"#"):
@@ -256,84 +289,3 @@ def _chromosomes(path: str | os.PathLike, index: str | None) -> list[str]:
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{path}: {DAMAGED}") from None
     return list(names)
-
-
-def _is_bcf(path: str | os.PathLike) -> bool:
-    with _open(path) as handle:
-        return handle.read(3) == b"BCF"
-
-
-def _open(path: str | os.PathLike) -> BinaryIO:
-    """The content of a file, decompressed when it is compressed."""
-    with open(path, "rb") as plain:
-        compressed = plain.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if compressed else open(path, "rb")  # type: ignore[return-value]
-
-
-def _check_compression(path: str | os.PathLike) -> None:
-    """Raise InputError when the file cannot be decompressed to its end."""
-    try:
-        with _open(path) as handle:
-            while handle.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path}: {DAMAGED}") from None
-
-
-def _line_of_record(path: str | os.PathLike, number: int) -> str:
-    """', line N: its first columns' of record `number`, from 0, of a VCF; '' for a BCF or past the end."""
-    with _open(path) as handle:
-        if not handle.readline().startswith(b"##"):
-            return ""
-        lines = (pair for pair in enumerate(handle, start=2) if not pair[1].startswith(b"#"))
-        found = next(islice(lines, number, None), None)
-    if found is None:
-        return ""
-    line_number, line = found
-    columns = line.decode(errors="replace").split("\t")
-    start = " ".join(columns[:5])[:80]  # not the genotypes
-    return f", line {line_number}: {start!r}"
-
-
-def _header_text(path: str | os.PathLike) -> str:
-    try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as handle:
-            start = handle.read(18)
-            if size >= len(BGZF_END):
-                handle.seek(-len(BGZF_END), os.SEEK_END)
-            end = handle.read()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    if size == 0:
-        raise InputError(f"{path}: the file is empty")
-    compressed = start[:2] == b"\x1f\x8b"
-    if compressed and start[12:14] == b"BC" and end[-len(BGZF_END) :] != BGZF_END:
-        raise InputError(f"{path}: the file is truncated (it lacks the end-of-file block); copy or create it again")
-    try:
-        with gzip.open(path) if compressed else open(path, "rb") as handle:
-            magic = handle.read(5)
-            if magic[:3] == b"BCF":
-                length = int.from_bytes(handle.read(4), "little")
-                text = handle.read(length)
-                return text.rstrip(b"\0").decode()
-            content = []
-            if magic.startswith(BYTE_ORDER_MARK):
-                raise InputError(
-                    f"{path}:1: the file starts with a byte order mark; save it as plain UTF-8 without one"
-                )
-            if not magic.startswith(b"##fil"):
-                raise InputError(f"{path}: not a VCF or BCF file: its first line is not ##fileformat=VCFv4.x")
-            handle.seek(0)
-            for line in handle:
-                content.append(line)
-                if line.startswith(b"#CHROM") or not line.startswith(b"#"):
-                    break
-            text = b"".join(content)
-            return text.decode().rstrip("\n")
-    except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path}: {DAMAGED}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: the header is not UTF-8 text; is this a VCF?") from None
