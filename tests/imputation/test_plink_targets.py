@@ -143,6 +143,7 @@ def test_a_record_of_several_alleles_in_a_pgen_is_matched_by_each_of_them(world,
     for number, targets in enumerate((copy, pgen)):
         out = tmp_path / f"out{number}.vcf.gz"
         found = impute(reference=world.folder / "reference.vcf.gz", targets=targets, out=out, **EXACT)
-        assert found.recoded["reason"].tolist() == ["one of several alleles: 1 genotypes with other alleles set missing"]
+        [reason] = found.recoded["reason"]
+        assert reason == "one of several alleles: 1 genotypes with other alleles set missing"
         results.append(query(out, RECORDS))
     assert results[0] == results[1]
