@@ -131,7 +131,7 @@ def test_diploid_records_are_checked_as_before() -> None:
     found = check_records(genotypes, None)
     assert found.other_ploidy.tolist() == [False, True, False, False]
     assert found.unphased[[0, 2]].tolist() == [False, True]
-    assert found.missing.tolist() == [False, False, False, True]
+    assert found.n_missing.tolist() == [0, 0, 0, 2]
     assert found.alleles[0].tolist() == [0, 1, 1, 1]
 
 

@@ -21,12 +21,18 @@ def kept(seen: Survey) -> np.ndarray:
     """[R] bool: the records of a reference that imputation will use."""
     table = seen.records
     n_samples = len(seen.header.samples)
-    on_y = np.array([kind_of(chrom) == "Y" for chrom in table["chrom"]], dtype=bool)  # women have no genotype there
+    on_y = _on_y(seen)
     n_complete = table["n_complete"].to_numpy()
     is_complete = (n_complete > 0) & (n_samples - n_complete <= seen.most_missing * n_samples)
     is_complete |= on_y & (n_complete > 0)
     is_phased = table["n_unphased"].to_numpy() == 0
     return seen.usable & is_complete & is_phased
+
+
+def _on_y(seen: Survey) -> np.ndarray:
+    """[R] bool: the records on Y, where women have no genotype."""
+    kinds = [kind_of(chrom) for chrom in seen.records["chrom"]]
+    return np.array([kind == "Y" for kind in kinds], dtype=bool)
 
 
 def reference(seen: Survey) -> Iterator[Finding]:
@@ -45,7 +51,7 @@ def reference(seen: Survey) -> Iterator[Finding]:
     is_incomplete = (n_missing > seen.most_missing * n_samples) | (n_missing == n_samples)
     is_unphased = ~is_incomplete & (table["n_unphased"] > 0)
     n_incomplete = int((usable & is_incomplete).sum())
-    is_filled = kept(seen) & (n_missing > 0)
+    is_filled = kept(seen) & (n_missing > 0) & ~_on_y(seen)
     if is_filled.any():
         message = f"{n_missing[is_filled].sum()} missing genotypes in {is_filled.sum()} records are filled in"
         yield Finding("info", path, "filled", message)
