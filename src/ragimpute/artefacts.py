@@ -62,6 +62,18 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, final)
 
 
+def is_safetensors(path: str | os.PathLike) -> bool:
+    """Whether a file is safetensors, by its name or its first bytes: the header's length, and the header, JSON."""
+    if Path(path).suffix == ".safetensors":
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(10)
+    except OSError:
+        return False
+    return start[8:] == b'{"'
+
+
 def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write `arrays` as an artefact of `kind`; same content, same bytes."""
     header = {"kind": kind, "format_version": FORMAT_VERSION, **metadata}

@@ -5,13 +5,14 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import FILE, OUT, map_option, region_option
+from ragimpute.cli.options import GENOTYPES, OUT, map_option, region_option
 from ragimpute.cli.output import json_option, print_json, quiet_option
+from ragimpute.cli.verb import verb
 
 
-@click.command()
-@click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
-@click.option("--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute.")
+@verb()
+@click.option("--reference", type=GENOTYPES, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
+@click.option("--targets", type=GENOTYPES, required=True, help="VCF or BCF of the samples to impute.")
 @map_option
 @region_option
 @click.option("--held-out", is_flag=True, help="The targets are samples of the reference that will leave it.")

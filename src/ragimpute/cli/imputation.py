@@ -7,6 +7,7 @@ import click
 
 from ragimpute.cli.options import (
     FILE,
+    GENOTYPES,
     MAP_HELP,
     OUT,
     device_option,
@@ -24,6 +25,7 @@ from ragimpute.cli.options import (
     typed_option,
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
+from ragimpute.cli.verb import verb
 
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
@@ -38,10 +40,10 @@ def _model(ctx: click.Context, param: click.Parameter, value: str) -> Path | Non
 
 
 reference_option = click.option(
-    "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
+    "--reference", type=GENOTYPES, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
 targets_option = click.option(
-    "--targets", type=FILE, required=True, help="VCF or BCF of the samples to impute, phased or not."
+    "--targets", type=GENOTYPES, required=True, help="VCF or BCF of the samples to impute, phased or not."
 )
 model_option = click.option(
     "--model",
@@ -57,7 +59,7 @@ FIGURES = (".svg", ".png")
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
 
-@click.command("impute")
+@verb("impute")
 @click.option(
     "--reference",
     "references",
@@ -169,7 +171,7 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
     return value
 
 
-@click.command("explain")
+@verb("explain")
 @reference_option
 @targets_option
 @click.option("--sample", required=True, help="The sample, one of TARGETS.")
@@ -273,7 +275,7 @@ def _cells(row: Any) -> tuple[str, ...]:
     return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
 
 
-@click.command("predict")
+@verb("predict")
 @panel_option
 @roles_option
 @typed_option

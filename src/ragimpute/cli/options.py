@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+GENOTYPES = click.Path(exists=True, path_type=Path)  # a folder is refused later, by what it is
 OUT = click.Path(dir_okay=False, path_type=Path)
 
 panel_option = click.option("--panel", type=FILE, required=True, help="The panel from `ragimpute read-panel`.")

@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from ragimpute.cli.options import FILE, OUT
+from ragimpute.cli.verb import verb
 
 
-@click.command()
+@verb()
 @click.option("--effective", metavar="JSON", help="Write this configuration, made by the workflow, as it is.")
 @click.option(
     "--configfile",
@@ -32,7 +33,7 @@ def config_command(effective: str | None, configfiles: tuple[Path, ...], out: Pa
         temporary.write_text(text, encoding="utf-8")
 
 
-@click.command()
+@verb()
 @click.option(
     "--config",
     "config_path",

@@ -10,7 +10,14 @@ import pandas as pd
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.engine import Engine
-from ragimpute.imputation.inputs import FilePath, ImputationInputs, PreparedImputation, prepare_imputation
+from ragimpute.imputation.inputs import (
+    FilePath,
+    ImputationInputs,
+    PreparedImputation,
+    match_targets,
+    panel_of,
+    phase_targets,
+)
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.panel.folds import Fold
@@ -100,22 +107,27 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
 
     Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, and a network but copy_rag.
     """
+    parse_site(site)
     _check_sample(inputs.targets, sample)
-    ready = prepare_imputation(inputs)
-    if not isinstance(ready.imputer, KernelBackEnd):
-        raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
-    place = find_site(ready.sites, site)
-    wanted = ready.wanted.start + place
-    fold, local = _fold_of_sample(ready, sample, wanted)
-    if fold.typed[local]:
+    panel, unread = panel_of(inputs)
+    matched = match_targets(inputs, panel, unread)
+    imputer = matched.imputer
+    if not isinstance(imputer, KernelBackEnd):
+        raise InputError(f"{matched.model}: only copy_rag can be explained; this is another architecture's model")
+    sites = matched.panel.sites.take(matched.wanted)
+    wanted = matched.wanted.start + find_site(sites, site)
+    if wanted in matched.typed.index:
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
-    retrieved = ready.imputer.retrieve(fold)
-    description = ready.imputer.describe_sites(fold)
+    phasings = phase_targets(inputs, matched)
+    ready = matched.phased(phasings)
+    fold, local = _fold_of_sample(ready, sample, wanted)
+    retrieved = imputer.retrieve(fold)
+    description = imputer.describe_sites(fold)
     segments = Segments(retrieved, description)
-    of_each_phasing = ready.imputer.impute(fold, segments)
+    of_each_phasing = imputer.impute(fold, segments)
     imputed = several_phasings.mean_of_fold(of_each_phasing, fold)
     first, second = imputed.hds[local, 0].tolist()
-    flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
+    flanks, carriers, weight = imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
     flank_sites = fold.typed_sites[flanks]
     tables = []
@@ -131,13 +143,19 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     return Explanation(sample, title, float(cm[local]), (before, after), (first, second), neighbours)
 
 
-def find_site(sites: Sites, text: str) -> int:
-    """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
+def parse_site(text: str) -> tuple[str, int, str | None, str | None]:
+    """CHROM, POS, REF and ALT of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError for another text."""
     match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
     if not match:
         raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
     chrom, pos, ref, alt = match.groups()
-    found = (sites.chrom == chrom) & (sites.pos == int(pos))
+    return chrom, int(pos), ref, alt
+
+
+def find_site(sites: Sites, text: str) -> int:
+    """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
+    chrom, pos, ref, alt = parse_site(text)
+    found = (sites.chrom == chrom) & (sites.pos == pos)
     if ref is not None:
         found &= (sites.ref == ref) & (sites.alt == alt)
     index = np.flatnonzero(found)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.imputation import result_files, unmatched
 from ragimpute.imputation.pieces import Pieces
@@ -148,7 +149,7 @@ def _impute_stretches(
 def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
     """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
     path = chromosome.files.reference
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         sites = Panel.load(path).sites
         is_here = sites.chrom == chromosome.contig
         return unused_sites(sites.take(is_here), UNUSABLE)

@@ -11,8 +11,10 @@ from ragimpute.imputation.chromosome_files import chromosome_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.result import ImputationResult
+from ragimpute.imputation.result_files import files_beside
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.output_places import Named, check_outputs
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.source import read_header
@@ -109,6 +111,7 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     out = request.out
     names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
+    _refuse_places(request, paths)
     for path in paths:
         check_request(path, request.fields)
     targets = request.files[0].targets
@@ -116,6 +119,20 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     messages.warn_of_few_samples(targets, n_samples)
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
+
+
+def _refuse_places(request: GenomeRequest, paths: Sequence[Path]) -> None:
+    """Raise InputError where a file to write has no folder, or is one that the imputation reads."""
+    inputs: list[Named] = []
+    for files in request.files:
+        inputs += [("--reference", files.reference), ("--targets", files.targets)]
+        maps = [files.genetic_map, *files.par_maps.values()]
+        inputs += [("--map", path) for path in maps if path is not None]
+    of_all = request.inputs
+    others = {"--model": of_all.model, "--exclude-samples": of_all.exclude_samples, "--sex": of_all.sex}
+    inputs += [(name, path) for name, path in others.items() if path is not None]
+    outputs = [named for path in paths for named in files_beside(path).items()]
+    check_outputs(outputs, inputs)
 
 
 def _impute_in_memory(request: GenomeRequest) -> ImputationResult:

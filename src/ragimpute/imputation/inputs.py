@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
@@ -115,14 +116,6 @@ class PreparedImputation:
         """How many of `sites` are typed."""
         rows = self.typed.rows(self.wanted.start, self.wanted.stop)
         return rows.stop - rows.start
-
-
-def prepare_imputation(inputs: ImputationInputs) -> PreparedImputation:
-    """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
-    panel, unread = panel_of(inputs)
-    matched = match_targets(inputs, panel, unread)
-    phasings = phase_targets(inputs, matched)
-    return matched.phased(phasings)
 
 
 @dataclass(frozen=True)
@@ -246,7 +239,7 @@ def open_panel(
     `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
     """
     chosen = chosen or ChosenRecords()
-    if reference.suffix == ".safetensors":
+    if is_safetensors(reference):
         panel = Panel.load(reference)
         if chosen.region is not None:
             wanted = sites_of_region(panel.sites, chosen.region, reference)

@@ -73,8 +73,22 @@ def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
 def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
     """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
     table = pd.DataFrame({"#IID": samples, "SEX": sex_codes})
-    path = out.with_name(f"{_stem(out)}.psam")
-    write_table(table, path)
+    write_table(table, _psam_path(out))
+
+
+def files_beside(out: Path) -> dict[str, Path]:
+    """All files that imputing to `out` may write: what they are called in messages, and where they lie."""
+    files = {"--out": out}
+    for kind in ("dropped", "recoded"):
+        files[f"the table of {kind} records"] = _table_path(out, kind)
+    files["the table of the samples' sex"] = _psam_path(out)
+    for suffix in (".tbi", ".csi"):
+        files[f"the index ({suffix})"] = out.with_name(f"{out.name}{suffix}")
+    return files
+
+
+def _psam_path(out: Path) -> Path:
+    return out.with_name(f"{_stem(out)}.psam")
 
 
 def _table_path(out: Path, kind: str) -> Path:

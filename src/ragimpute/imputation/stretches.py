@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
@@ -133,7 +134,7 @@ def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromo
 
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
-    if reference.suffix == ".safetensors":
+    if is_safetensors(reference):
         panel = Panel.load(reference)
         return panel.sites.chromosomes()
     header = read_header(reference)
@@ -145,6 +146,6 @@ def _chromosomes_of(reference: Path) -> Sequence[str]:
 
 def _lengths(path: Path) -> Mapping[str, int]:
     """The lengths of contigs that the header of a VCF, or a prepared panel, gives."""
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         return contig_lengths(Panel.load(path).contigs)
     return contig_lengths(read_header(path).contigs)

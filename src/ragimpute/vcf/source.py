@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.vcf.other_formats import refuse_other_formats
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
@@ -296,6 +297,7 @@ def _line_of_record(path: str | os.PathLike, number: int) -> str:
 
 
 def _header_text(path: str | os.PathLike) -> str:
+    refuse_other_formats(path)
     try:
         size = os.path.getsize(path)
         with open(path, "rb") as handle:
