@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
 
 FORMAT_VERSION = "1"
@@ -56,8 +56,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
-        temporary = Path(folder) / final.name
+    with temporary_folder(f".{final.name}.", final.parent) as folder:
+        temporary = folder / final.name
         yield temporary
         os.replace(temporary, final)
 

@@ -117,14 +117,15 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
         ),
         ("impute", ["--out", "o.bcf", "--exclude-samples", "o.recoded.tsv"], "the table of recoded records"),
         ("impute", ["--out", "o.vcf.gz", "--sex", "o.psam"], "the table of the samples' sex"),
-        ("check", ["--map", "m", "--out", "m"], "--out m: it is the same file as --map m"),
-        ("check", ["--out", "r.vcf"], "it is the same file as --reference r.vcf"),
+        ("check", ["--map", "m.tsv", "--out", "m.tsv"], "--out m.tsv: it is the same file as --map m.tsv"),
+        ("check", ["--map", "m.findings.tsv", "--out", "m"], "it is the same file as --map m.findings.tsv"),
         ("read-panel", ["--out", "r.vcf", "--dropped", "d"], "it is the same file as --reference r.vcf"),
         ("read-panel", ["--out", "x", "--dropped", "x"], "--out is to be written there too"),
         ("score", ["--imputed", "r.vcf", "--truth", "t.vcf", "--out", "t.vcf"], "the same file as --truth t.vcf"),
         ("impute", ["--out", "absent/o.vcf.gz"], "there is no folder"),
         ("impute", ["--out", "absent/o.{chrom}.vcf.gz"], "there is no folder"),
         ("check", ["--out", "absent/check.tsv"], "there is no folder"),
+        ("check", ["--out", "absent/prefix"], "there is no folder"),
         ("read-panel", ["--out", "absent/p", "--dropped", "d"], "there is no folder"),
         ("explain", ["--sample", "s", "--site", "20:5", "--out", "absent/e.tsv"], "there is no folder"),
         ("score", ["--imputed", "r.vcf", "--truth", "t.vcf", "--out", "absent/s.tsv"], "there is no folder"),
@@ -132,7 +133,7 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
 )
 def test_a_place_that_cannot_be_written_to_is_said_first(tmp_path, monkeypatch, verb, arguments, words):
     monkeypatch.chdir(tmp_path)
-    for name in ("r.vcf", "t.vcf", "m", "o.dropped.tsv", "o.recoded.tsv", "o.psam"):
+    for name in ("r.vcf", "t.vcf", "m", "o.dropped.tsv", "o.recoded.tsv", "o.psam", "m.tsv", "m.findings.tsv"):
         Path(name).write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\n")
     inputs = ["--reference", "r.vcf"]
     if verb != "read-panel":

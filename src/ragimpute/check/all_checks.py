@@ -5,10 +5,17 @@ found.
 """
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.check import each_file, targets_against_reference
-from ragimpute.check.findings import LEVELS, Finding, Level
-from ragimpute.check.survey import survey
+from ragimpute.check.findings import Finding, Level, by_level, distinct
+from ragimpute.check.site_lists import SiteLists
+from ragimpute.check.survey import Survey, survey
+from ragimpute.check.survey_of_panel import survey_of_panel
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.vcf.source import Region
 
 COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to recognise a sample
@@ -22,25 +29,62 @@ def check_inputs(
     *,
     held_out: bool = False,
     leak: Level = "warning",
+    lists: SiteLists | None = None,
 ) -> list[Finding]:
     """Findings about the files, errors first. Nothing that the files hold raises an exception.
 
     `held_out`: the targets are samples of the reference that will be taken out of it, so that it is the only file.
-    `leak` is the level of a finding that samples are in both files.
+    `leak` is the level of a finding that samples are in both files. `lists` takes the target records of each finding.
     """
     if held_out:
         panel = survey(reference, region)
         findings = [*each_file.reference(panel)]
     else:
         samples = survey(targets, region, limit=COMPARED_RECORDS, alt_needed=False)
-        compared = list(samples.dosages)
-        columns = samples.records.loc[compared, ["chrom", "pos"]]
-        positions = set(columns.itertuples(index=False, name=None))
-        panel = survey(reference, region, wanted=positions)
+        panel = _panel_at(reference, region, samples)
         findings = [*each_file.reference(panel)]
         findings += each_file.targets(samples)
         if panel.readable and samples.readable and each_file.kept(panel).any() and samples.usable.any():
             findings += targets_against_reference.compare(panel, samples, leak)
+            if lists is not None:
+                lists.add(panel, samples)
     spans = panel.spans if panel.readable else {}
     findings += each_file.genetic_map(genetic_map, spans)
-    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+    return by_level(findings)
+
+
+def check_files(
+    files: Sequence[ChromosomeFiles], region: Region | None, lists: SiteLists | None = None
+) -> list[Finding]:
+    """`check_inputs` of each chromosome's files. A file of several chromosomes is compared at each one's own."""
+    if len(files) == 1:
+        [only] = files
+        return check_inputs(only.reference, only.targets, only.genetic_map, region, lists=lists)
+    findings: list[Finding] = []
+    of_targets: dict[Path, Survey] = {}
+    for one in files:
+        if one.targets not in of_targets:
+            samples = survey(one.targets, region, limit=COMPARED_RECORDS, alt_needed=False)
+            of_targets[one.targets] = samples
+            findings += each_file.targets(samples)
+        samples = of_targets[one.targets]
+        panel = _panel_at(one.reference, region, samples)
+        findings += each_file.reference(panel)
+        if panel.readable and samples.readable and each_file.kept(panel).any():
+            here = samples.renamed(panel.spans)[0].on(panel.spans)
+            if here.usable.any():
+                findings += targets_against_reference.compare(panel, here, "warning")
+                if lists is not None:
+                    lists.add(panel, samples)
+        findings += each_file.genetic_map(one.genetic_map, panel.spans if panel.readable else {})
+    return by_level(distinct(findings))
+
+
+def _panel_at(reference: str | os.PathLike, region: Region | None, samples: Survey) -> Survey:
+    """The survey of a panel, with the dosages at the sites at which those of `samples` were kept."""
+    compared = list(samples.dosages)
+    columns = samples.records.loc[compared, ["chrom", "pos"]]
+    positions = {(plain_name(row.chrom), row.pos) for row in columns.itertuples()}
+    if is_safetensors(reference):
+        return survey_of_panel(reference, region, positions)
+    return survey(reference, region, wanted=positions)

@@ -1,6 +1,7 @@
 """Checks of the targets against the reference: overlap, build, alleles, frequencies, samples in both."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from ragimpute.check.findings import Finding, Level, first_five, tally
 from ragimpute.check.survey import Survey
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, SiteIndex
-from ragimpute.targets.common_chromosomes import prefix_hint
+from ragimpute.targets.common_chromosomes import rename_advice
+from ragimpute.vcf.renamed import Renaming, renamed_chromosomes
 from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected
@@ -26,21 +28,23 @@ BUILD = "are both files of the same genome build?"
 def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
     """Findings about `samples` in the light of `panel`; `leak` is the level of samples that are in both."""
     path = samples.path
-    ours = samples.spans
     theirs = panel.spans
+    samples, renamed = samples.renamed(theirs)
+    if renamed:
+        yield Finding("info", path, "renamed-chromosomes", renamed_chromosomes(renamed))
+    ours = samples.spans
     if not ours.keys() & theirs.keys():
-        hint = prefix_hint(ours, set(theirs))
-        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{hint}"
-        message = f"no chromosome in common with the reference: {names}"
+        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}"
+        message = f"no chromosome in common with the reference: {names}; {rename_advice(path, ours, theirs)}"
         yield Finding("error", path, "chromosome-names", message)
         return
     strange = [chrom for chrom in ours if chrom not in theirs]
     if strange:
         message = f"the reference lacks the chromosomes {first_five(strange)}"
         yield Finding("warning", path, "chromosome-names", message)
-    table = _match(panel, samples)
+    table = match_records(panel, samples)
     unequal_lengths = list(_unequal_lengths(panel, samples))
-    yield from _overlap(table, path, unequal_lengths)
+    yield from overlap(table, path, unequal_lengths)
     has_site = table["site"] >= 0
     matched = table[has_site]
     if len(matched):
@@ -50,7 +54,7 @@ def compare(panel: Survey, samples: Survey, leak: Level) -> Iterator[Finding]:
         yield from _same_genotypes(panel, samples, matched, leak)
 
 
-def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
+def match_records(panel: Survey, samples: Survey) -> pd.DataFrame:
     """Usable target records: site (record of the panel, -1: none), relation (or why there is none), ambiguous."""
     rows = np.flatnonzero(kept(panel))
     columns = {name: panel.records[name].to_numpy()[rows] for name in ("chrom", "pos", "ref", "alt")}
@@ -71,14 +75,16 @@ def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
         elif relation == "not in the reference" and (row.chrom, row.pos) in has_record:
             relation = "at unusable records of the reference"
         site = rows[match.site] if match.site >= 0 else -1
-        found.append((row.Index, site, relation, match.ambiguous))
-    table = pd.DataFrame(found, columns=["record", "site", "relation", "ambiguous"])
+        found.append((row.Index, row.chrom, site, relation, match.ambiguous))
+    table = pd.DataFrame(found, columns=["record", "chrom", "site", "relation", "ambiguous"])
     return table.set_index("record")
 
 
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
     ours = contig_lengths(samples.header.contigs)
     theirs = contig_lengths(panel.header.contigs)
+    renaming = Renaming(samples.spans)
+    ours = {renaming.name_of(name): length for name, length in ours.items()}
     for chrom in samples.spans:
         length = ours.get(chrom)
         reference_length = theirs.get(chrom)
@@ -86,7 +92,7 @@ def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
             yield f"{chrom}: {length} bases, the reference says {reference_length}"
 
 
-def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
+def overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
     """How many records match, and whether so few, or so many with other alleles, that the builds must differ."""
     is_within = table["relation"] != "outside the reference"
     within = table[is_within]
@@ -101,7 +107,15 @@ def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Fin
     if len(reasons):
         message += f"; the others: {tally(reasons)}"
     level: Level = "info" if matched else "error"
-    yield Finding(level, path, "overlap", message)
+    numbers: dict[str, Any] = {"matched": matched, "records": n, "share": share}
+    numbers["reasons"] = {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+    if "chrom" in within:
+        by_chromosome = has_site.groupby(within["chrom"], sort=False).agg(["sum", "count"])
+        numbers["by_chromosome"] = {
+            str(chrom): {"matched": int(found), "records": int(count)}
+            for chrom, found, count in by_chromosome.itertuples()
+        }
+    yield Finding(level, path, "overlap", message, numbers)
     few = n >= MANY_RECORDS and share < FEW_MATCHES
     at_same_position = matched + others
     odd = others > max(OTHER_ALLELES * at_same_position, 5)
@@ -116,13 +130,18 @@ def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Fin
         yield Finding(level, path, "build", message)
 
 
+def recoded_alleles(relations: pd.Series, path: str) -> Iterator[Finding]:
+    """Target records whose alleles are not the reference's as they stand, by their `relations` to its sites."""
+    if len(relations):
+        message = f"{tally(relations)}: recoded to the reference's alleles unless the policy says drop"
+        yield Finding("warning", path, "recoded", message)
+
+
 def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
     is_ambiguous = matched["ambiguous"]
     is_coded_otherwise = matched["relation"] != ""
     recoded = matched.loc[~is_ambiguous & is_coded_otherwise, "relation"]
-    if len(recoded):
-        message = f"{tally(recoded)}: recoded to the reference's alleles unless the policy says drop"
-        yield Finding("warning", path, "recoded", message)
+    yield from recoded_alleles(recoded, path)
     n_ambiguous = int(is_ambiguous.sum())
     if n_ambiguous:
         is_swapped = is_ambiguous & is_coded_otherwise
@@ -141,10 +160,15 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_SAMPLES:
         return
     is_swapped = matched["relation"].isin(SWAPS)
-    frequency = _alt_frequency(ours)
+    frequency = alt_frequency(ours)
     frequency = np.where(is_swapped, 1 - frequency, frequency)
     p = frequency[known]
-    q = _alt_frequency(theirs)[known]
+    q = alt_frequency(theirs)[known]
+    yield from compare_frequencies(p, q, samples.path)
+
+
+def compare_frequencies(p: np.ndarray, q: np.ndarray, path: str) -> Iterator[Finding]:
+    """Whether ALT is as frequent in the targets (p) as in the reference (q), at K sites."""
     if min(p.std(), q.std()) == 0:
         return
     correlations = np.corrcoef(p, q)
@@ -154,14 +178,15 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     message = f"allele frequencies correlate with the reference's by {r:.3f} over {len(p)} sites"
     if n_far:
         message += f"; {n_far} differ by more than {FAR}"
+    numbers = {"correlation": r, "sites": len(p), "differing": int(n_far)}
     if r < MIN_CORRELATION:
         message += ": another population, another build, or alleles coded otherwise"
-        yield Finding("warning", samples.path, "frequencies", message)
+        yield Finding("warning", path, "frequencies", message, numbers)
     else:
-        yield Finding("info", samples.path, "frequencies", message)
+        yield Finding("info", path, "frequencies", message, numbers)
 
 
-def _alt_frequency(table: pd.DataFrame) -> np.ndarray:
+def alt_frequency(table: pd.DataFrame) -> np.ndarray:
     """The frequency of ALT [R] float64 among the complete genotypes of the records of a survey; NaN without any."""
     count = table["alt_count"].to_numpy()
     number = 2 * table["n_complete"].to_numpy()

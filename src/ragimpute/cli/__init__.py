@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from ragimpute import __version__
+from ragimpute.disk_space import FULL
 from ragimpute.errors import InputError
 
 # torch and numba each bring an OpenMP, whose idle threads would spin on the cores that jobs beside this one need: two
@@ -19,12 +20,13 @@ from ragimpute.errors import InputError
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # of an OSError: what a user can mend, a full disk or a place where nothing may be written
-NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+NO_PLACE = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS}
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
     "impute": "imputation",
     "explain": "imputation",
+    "merge-batches": "imputation",
     "config": "study",
     "check": "check",
     "read-panel": "panel",

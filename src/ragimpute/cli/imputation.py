@@ -77,6 +77,7 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @seed_option
 @n_phasings_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
+@click.option("--index", type=click.Choice(["csi", "tbi"]), help="Of the output. Default: tbi where it can be.")
 @click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
 @exclude_option
@@ -98,6 +99,7 @@ def impute_command(
     seed: int,
     n_phasings: int | None,
     fields: str,
+    index: str | None,
     keep_unmatched: bool,
     model: Path | None,
     exclude_samples: Path | None,
@@ -130,6 +132,7 @@ def impute_command(
         seed=seed,
         n_phasings=n_phasings,
         format=fields,
+        index=index,
         keep_unmatched=keep_unmatched,
         model=model,
         exclude_samples=exclude_samples,
@@ -273,6 +276,20 @@ def _cells(row: Any) -> tuple[str, ...]:
     arrow = "←" if row.flank == "left" else "→"
     numbers = [f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)]
     return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
+
+
+@verb("merge-batches")
+@click.option("--batch", "batches", type=GENOTYPES, multiple=True, required=True, help="An imputed file; repeat it.")
+@click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) of all samples, with index.")
+def merge_batches_command(batches: tuple[Path, ...], out: Path) -> None:
+    """Merge files that `ragimpute impute` wrote of batches of samples, from one panel, to one file of all samples.
+
+    AF and R2 are those of all samples: INFO AN, HDSSUM and HDSSQ of the batches are added up. ER2 is left out.
+    """
+    from ragimpute.vcf.merge_batches import merge_batches
+
+    number = merge_batches(batches, out)
+    click.echo(f"{out}: {number} records of {len(batches)} batches")
 
 
 @verb("predict")

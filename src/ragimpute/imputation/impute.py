@@ -1,13 +1,14 @@
 """The step `impute`: from a panel and targets in files to imputed genotypes, in files or as arrays."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation import messages
-from ragimpute.imputation.chromosome_files import chromosome_files
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.result import ImputationResult
@@ -43,6 +44,7 @@ def impute(
     memory_mb: int = 4000,
     core_cm: float | None = None,
     restart: bool = False,
+    index: str | None = None,
 ) -> ImputationResult:
     """Impute samples from a reference panel with a trained network, as the command `ragimpute impute` does.
 
@@ -70,24 +72,22 @@ def impute(
         memory_mb: limit of Beagle's memory.
         core_cm: length of the windows in which a chromosome is imputed, in cM; results hardly depend on it. None: as
             the panel has them.
+        index: csi or tbi, the index of the output; None: tbi, or csi of a BCF or a contig of 512 Mb or more.
         restart: begin anew where an unfinished run of the same `out` has left pieces.
 
     Raises InputError when a file or an option is unusable, nothing is typed, or Beagle is needed and missing, and
     TypeError for an unknown option.
     """
-    references = [reference] if isinstance(reference, FilePath) else reference
-    names = [str(path) for path in references]
-    map_name = None if genetic_map is None else str(genetic_map)
-    files = chromosome_files(names, str(targets), map_name, chromosomes)
-    inputs = ImputationInputs.of_paths(
-        reference=files[0].reference,
-        targets=files[0].targets,
-        genetic_map=files[0].genetic_map,
+    files, inputs = files_and_inputs(
+        reference,
+        targets,
+        genetic_map,
+        chromosomes,
         region=region,
         exclude_samples=exclude_samples,
         model=model,
         sex=sex,
-        build=None if build is None else str(build),
+        build=build,
         device=device,
         threads=threads,
         memory_mb=memory_mb,
@@ -98,12 +98,38 @@ def impute(
     stripped = [word.strip() for word in words]
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)
-    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work)
+    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work, index=index)
     if out is None:
         if keep_unmatched:
             raise InputError("keep_unmatched writes records of the targets: name a file with out=")
         return _impute_in_memory(request)
     return _impute_to_files(request, restart)
+
+
+def files_and_inputs(
+    reference: FilePath | Sequence[FilePath],
+    targets: FilePath,
+    genetic_map: FilePath | None,
+    chromosomes: str | None,
+    *,
+    build: str | int | None = None,
+    model: FilePath | None = None,
+    **others: Any,
+) -> tuple[list[ChromosomeFiles], ImputationInputs]:
+    """The files of each chromosome, and the options, from the arguments of `impute`. Raises InputError as it does."""
+    references = [reference] if isinstance(reference, FilePath) else reference
+    names = [str(path) for path in references]
+    map_name = None if genetic_map is None else str(genetic_map)
+    files = chromosome_files(names, str(targets), map_name, chromosomes)
+    inputs = ImputationInputs.of_paths(
+        reference=files[0].reference,
+        targets=files[0].targets,
+        genetic_map=files[0].genetic_map,
+        build=None if build is None else str(build),
+        model=model,
+        **others,
+    )
+    return files, inputs
 
 
 def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
@@ -113,7 +139,7 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     paths = [Path(name) for name in names]
     _refuse_places(request, paths)
     for path in paths:
-        check_request(path, request.fields)
+        check_request(path, request.fields, request.index)
     targets = request.files[0].targets
     n_samples = len(read_header(targets).samples)
     messages.warn_of_few_samples(targets, n_samples)
@@ -137,8 +163,8 @@ def _refuse_places(request: GenomeRequest, paths: Sequence[Path]) -> None:
 
 def _impute_in_memory(request: GenomeRequest) -> ImputationResult:
     """Impute to temporary files, and keep what they hold."""
-    with tempfile.TemporaryDirectory(prefix="ragimpute-") as folder:
-        out = str(Path(folder) / "imputed.vcf.gz")
+    with temporary_folder("ragimpute-") as folder:
+        out = str(folder / "imputed.vcf.gz")
         to_files = replace(request, out=out, fields=FIELDS)
         result = _impute_to_files(to_files, restart=False)
         return result.in_memory()

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.artefacts import is_safetensors
+from ragimpute.check.findings import Finding, say
+from ragimpute.check.judgement import judge
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
@@ -180,11 +182,42 @@ def match_targets(
     """
     from ragimpute.imputation import back_ends
 
-    region = None if inputs.region is None else Region.parse(inputs.region)
     model = inputs.model or pretrained.choose_weights(panel.sites, panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
+    found = read_matched(inputs, panel, unread, targets_copy, chosen)
+    say(found.findings)
+    return MatchedInputs(found.panel, found.typed, imputer, model, found.unused, found.wanted)
+
+
+@dataclass(frozen=True)
+class MatchedFiles:
+    """What `read_matched` finds: as `MatchedInputs`, without a network, and what is to be said of it."""
+
+    panel: Panel
+    typed: TargetGenotypes
+    unused: pd.DataFrame
+    wanted: slice
+    findings: list[Finding]
+
+    @property
+    def n_typed(self) -> int:
+        """How many of the wanted sites are typed."""
+        rows = self.typed.rows(self.wanted.start, self.wanted.stop)
+        return rows.stop - rows.start
+
+
+def read_matched(
+    inputs: ImputationInputs,
+    panel: Panel,
+    unread: pd.DataFrame,
+    targets_copy: Path | None = None,
+    chosen: ChosenRecords | None = None,
+) -> MatchedFiles:
+    """Read the targets at the sites of `panel`; arguments and errors are those of `match_targets`."""
+    region = None if inputs.region is None else Region.parse(inputs.region)
     chosen = chosen or ChosenRecords()
+    genetic_map = genetic_map_of(inputs, chosen)
     chroms = np.unique(panel.sites.chrom)
     if chosen.region is None and len(chroms) == 1:
         whole = Region(str(chroms[0]))
@@ -193,6 +226,7 @@ def match_targets(
         found = read_genotypes(inputs.targets, panel.sites, chosen=chosen, records_of=targets_copy)
     typed = _known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
+    findings = judge(inputs.reference, inputs.targets, panel, typed, unread, genetic_map)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = sites_of_region(panel.sites, region, inputs.reference)
     if region is not None:
@@ -200,7 +234,7 @@ def match_targets(
         tables = {name: _within(getattr(typed, name), region) for name in TARGET_TABLES}
         typed = replace(typed, **tables)
     unused = pd.concat([unread, untyped], ignore_index=True)
-    return MatchedInputs(panel, typed, imputer, model, unused, wanted)
+    return MatchedFiles(panel, typed, unused, wanted, findings)
 
 
 def read_panel(
@@ -253,7 +287,7 @@ def open_panel(
         return panel, pd.DataFrame()
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
-        logger.warning("no genetic map: 1 cM per Mb is assumed everywhere")
+        logger.warning("no genetic map: 1 cM per Mb is assumed everywhere", extra={"code": "map"})
     if prepared is None:
         return read_records_of_panel(reference, chosen, genetic_map)
     listed = prepared.with_suffix(".dropped.tsv")

@@ -37,6 +37,7 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
             "%d samples are in both files (%s, ..) and are imputed from themselves; --exclude-samples leaves them out",
             len(in_both),
             min(in_both),
+            extra={"code": "same-names"},
         )
     typed_chroms = panel.sites.chrom[typed.index]
     chroms, counts = np.unique(typed_chroms, return_counts=True)

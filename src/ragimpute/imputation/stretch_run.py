@@ -1,5 +1,6 @@
 """Imputing one stretch of a genome: its panel, phasings and windows, one after the other, each kept when it is done."""
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,22 @@ import numpy as np
 import pandas as pd
 
 from ragimpute import __version__
+from ragimpute.check.findings import Finding
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.external import require_program
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import (
     UNTYPED_CHROMOSOME,
     UNTYPED_STRETCH,
     ImputationInputs,
+    MatchedFiles,
     MatchedInputs,
     PreparedImputation,
     match_targets,
     panel_of,
     phase_targets,
+    read_matched,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
 from ragimpute.imputation.stretches import Stretch
@@ -54,6 +59,8 @@ class GenomeRequest:
     fields: tuple[str, ...]
     keep_unmatched: bool
     work: WorkSize
+    index: str | None = None  # of the output, csi or tbi; None: tbi where it can be
+    only_read: bool = False  # for `check`: everything that is read before phasing, and no more
 
     def decides(self) -> dict[str, Any]:
         """All that decides on the result, for `Pieces`."""
@@ -90,7 +97,8 @@ class StretchRun:
     def run(self) -> dict[str, Any]:
         """Impute what is missing; what was found, the last piece of the stretch.
 
-        Raises NoUsableSite and UnusableChromosome where nothing can be imputed.
+        Of a request that is only read, the files are read, as they would be for imputing, and nothing is imputed: what
+        was found has `findings` then. Raises NoUsableSite and UnusableChromosome where nothing can be imputed.
         """
         found = self.pieces.load_json(f"{self.name}.json")
         if found is not None:
@@ -102,6 +110,8 @@ class StretchRun:
             panel, unread = panel_of(self.inputs, prepared, chosen)
         try:
             with self._unusable_alone():
+                if self.request.only_read:
+                    return self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
                 matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
         except NoTypedSites as error:
             if self.is_alone:
@@ -118,6 +128,29 @@ class StretchRun:
         self.pieces.save_json(f"{self.name}.json", found)
         prepared.unlink(missing_ok=True)
         return found
+
+    def _read(self, matched: MatchedFiles) -> dict[str, Any]:
+        """What is found of a stretch that is only read. Raises InputError where Beagle is needed and missing."""
+        if not matched.typed.complete:
+            require_program("beagle")
+        return {
+            **_NOTHING,
+            "typed_sites": matched.n_typed,
+            "sample_names": list(matched.typed.samples),
+            "findings": [*matched.findings, *self._sex_finding(matched)],
+        }
+
+    def _sex_finding(self, matched: MatchedFiles) -> list[Finding]:
+        """How many of the targets are men and women, as their genotypes on X tell."""
+        rule = self.stretch.chosen.rule
+        if rule is None or rule.chromosome != "X":
+            return []
+        n_samples = len(matched.typed.samples)
+        ploidy = matched.typed.ploidy
+        n_men = 0 if ploidy is None else int((ploidy == 1).sum())
+        numbers = {"men": n_men, "women": n_samples - n_men}
+        message = f"by their genotypes on X, or --sex: {n_men} men, {n_samples - n_men} women"
+        return [Finding("info", str(self.inputs.targets), "sex", message, numbers)]
 
     @contextmanager
     def _unusable_alone(self) -> Iterator[None]:
@@ -197,6 +230,22 @@ class StretchRun:
         )
 
 
+_NOTHING: dict[str, Any] = {
+    "typed_sites": 0,
+    "imputed_sites": 0,
+    "reference_samples": 0,
+    "weights": "",
+    "windows": 0,
+    "chroms": [],
+    "last_position": 0,
+    "contigs": [],
+    "sample_names": [],
+    "sexes": None,
+    "R2": [0.0] * (2 + len(R2_LIMITS)),
+    "seconds": 0.0,
+}
+
+
 def write_stretch_tables(
     pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame], recoded: pd.DataFrame | None = None
 ) -> None:
@@ -208,20 +257,7 @@ def write_stretch_tables(
 def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """What is found of a stretch that is left out; `dropped`, with the columns LISTED, are its records."""
     write_stretch_tables(pieces, name, dropped)
-    return {
-        "typed_sites": 0,
-        "imputed_sites": 0,
-        "reference_samples": 0,
-        "weights": "",
-        "windows": 0,
-        "chroms": [],
-        "last_position": 0,
-        "contigs": [],
-        "sample_names": [],
-        "sexes": None,
-        "R2": [0.0] * (2 + len(R2_LIMITS)),
-        "seconds": 0.0,
-    }
+    return copy.deepcopy(_NOTHING)
 
 
 class _R2Tally:

@@ -13,6 +13,7 @@ from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
+from ragimpute.vcf.renamed import Renaming
 from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Chromosome:
             rule = PloidyRule(self.kind, sexes)
             chosen = ChosenRecords(Region(self.contig), rule=rule)
             return [Stretch(self.name, self.files, chosen)]
-        lengths = [_lengths(path) for path in (self.files.reference, self.files.targets)]
+        lengths = [_lengths(path, self.contig) for path in (self.files.reference, self.files.targets)]
         known = find_build(self.contig, lengths, build)
         if known is None:
             return [self._of_unknown_build(sexes)]
@@ -144,8 +145,14 @@ def _chromosomes_of(reference: Path) -> Sequence[str]:
     return chromosomes_with_records(reference)
 
 
-def _lengths(path: Path) -> Mapping[str, int]:
-    """The lengths of contigs that the header of a VCF, or a prepared panel, gives."""
+def _lengths(path: Path, contig: str) -> Mapping[str, int]:
+    """The lengths of contigs that the header of a VCF, or a prepared panel, gives; `contig` has that name."""
+    found = _lengths_in_header(path)
+    renaming = Renaming([contig])
+    return {renaming.name_of(name): length for name, length in found.items()}
+
+
+def _lengths_in_header(path: Path) -> Mapping[str, int]:
     if is_safetensors(path):
         return contig_lengths(Panel.load(path).contigs)
     return contig_lengths(read_header(path).contigs)

@@ -4,7 +4,6 @@ import logging
 import os
 import re
 import sys
-import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
+from ragimpute.panel.chromosome_names import named_twice
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
@@ -92,8 +93,8 @@ def write_records_of_panel(
     """`write_panel` of the records `chosen`: the panel that `read_records_of_panel` reads."""
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
-        content = Path(folder) / "alleles"
+    with temporary_folder(f".{final.name}.", final.parent) as folder:
+        content = folder / "alleles"
         with open(content, "wb") as file:
             found = _read_records(path, chosen, genetic_map, lambda bits: file.write(bits.data))
         alleles = StoredHaplotypes(content, 0, len(found.sites), found.n_haplotypes)
@@ -132,6 +133,7 @@ def _read_records(
     `keep` takes the packed alleles, block by block.
     """
     header = read_header(path)
+    header.warn_of_version(path)
     if not header.samples:
         raise InputError(f"{path}: the panel has no samples (a sites-only VCF holds no haplotypes)")
     collector = _Collector(path, header.samples, keep, chosen)
@@ -144,7 +146,9 @@ def _read_records(
     if not len(collector.rows):
         raise NoUsableSite(_no_site_message(path, chosen.region, dropped, header), dropped)
     _refuse_changing_ploidy(path, len(collector.rows), dropped)
-    sites = genetic_map.locate(collector.rows.sites())
+    unlocated = collector.rows.sites()
+    _refuse_two_names(path, unlocated)
+    sites = genetic_map.locate(unlocated)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     ploidy = collector.ploidy
     if ploidy is None or (ploidy == 2).all():
@@ -152,6 +156,17 @@ def _read_records(
     there = np.flatnonzero(ploidy)
     names = tuple(header.samples[i] for i in there)
     return _Found(sites, names, header.contigs, ploidy[there], dropped)
+
+
+def _refuse_two_names(path: str | os.PathLike, sites: Sites) -> None:
+    """Raise InputError when the file names one chromosome in two ways: half of its records would not be used."""
+    twice = named_twice(sites.chromosomes())
+    if twice is not None:
+        name, other = twice
+        raise InputError(
+            f"{path}: {name} and {other} are one chromosome; give it one name: "
+            f"zcat -f {path} | sed 's/^{other}\\t/{name}\\t/' | bcftools sort --output renamed.vcf.gz"
+        )
 
 
 def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import SWAPS, AllelePolicy, Match, SiteIndex, resolve
 from ragimpute.targets.common_chromosomes import require_common_chromosome
 from ragimpute.targets.haploid_samples import settle_ploidy, with_haploid_form
+from ragimpute.vcf.renamed import Renamed, renamed_chromosomes
 from ragimpute.vcf.source import genotypes, read_header, records, sample_order
 
 logger = logging.getLogger(__name__)
@@ -145,19 +146,26 @@ def read_genotypes(
             raise ValueError("judging by frequency needs the reference's frequencies")
         frequency = np.full(len(sites), np.nan)
     header = read_header(path)
+    if announce:
+        header.warn_of_version(path)
     wanted = tuple(header.samples if samples is None else samples)
     order = sample_order(path, header.samples, wanted)
     collector = _Collector(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
+    renamed: dict[str, str] = {}
     source = records_of or path
     limited_to = None if samples is None else wanted
-    for record in records(source, region, samples=limited_to):
+    for record in records(source, region, samples=limited_to, known=sites.chromosomes()):
         if record.CHROM not in chosen.without:
             chroms[record.CHROM] = None
         if chosen.holds(record.CHROM, record.POS):
             collector.add(record)
+        if isinstance(record, Renamed):
+            renamed[record.name_in_file] = record.CHROM
+    if renamed and announce:
+        logger.info("%s: %s", path, renamed_chromosomes(renamed))
     if not chroms and region is not None:
-        chroms = dict.fromkeys(record.CHROM for record in records(source))
+        chroms = dict.fromkeys(record.CHROM for record in records(source, known=sites.chromosomes()))
     require_common_chromosome(path, chroms, sites)
     dropped = pd.DataFrame(collector.dropped, columns=DROPPED_COLUMNS)
     recoded = pd.DataFrame(collector.recoded, columns=DROPPED_COLUMNS)

@@ -5,18 +5,22 @@ take a file that was cut between two compressed blocks for a complete one. All o
 """
 
 import gzip
+import logging
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 
 import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.vcf.other_formats import refuse_other_formats
+from ragimpute.vcf.renamed import Renamed, Renaming
+
+logger = logging.getLogger(__name__)
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
@@ -35,6 +39,18 @@ class Header:
     samples: tuple[str, ...]
     contigs: tuple[str, ...]  # ##contig lines, verbatim
     formats: frozenset[str]  # IDs of ##FORMAT lines
+    version: str = ""  # such as VCFv4.2
+
+    def warn_of_version(self, path: str | os.PathLike) -> None:
+        """Warn of a VCF before version 4, which writes insertions and deletions otherwise: they match nothing."""
+        if self.version.startswith("VCFv3"):
+            logger.warning(
+                "%s: it is %s, whose insertions and deletions are coded otherwise and match nothing; make a VCFv4.2 of "
+                "it: zcat -f %s | vcf-convert -v 4.2 -r genome.fa",
+                path,
+                self.version,
+                path,
+            )
 
 
 @dataclass(frozen=True)
@@ -103,15 +119,20 @@ def read_header(path: str | os.PathLike) -> Header:
         seen.add(sample)
     contigs = [line.rstrip("\r") for line in lines if line.startswith("##contig=")]
     formats = re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE)
-    return Header(tuple(samples), tuple(contigs), frozenset(formats))
+    version = lines[0].removeprefix("##fileformat=").strip()
+    return Header(tuple(samples), tuple(contigs), frozenset(formats), version)
 
 
 def records(
-    path: str | os.PathLike, region: Region | None = None, samples: Sequence[str] | None = None
+    path: str | os.PathLike,
+    region: Region | None = None,
+    samples: Sequence[str] | None = None,
+    known: Collection[str] = (),
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these samples, *in file order*. Chromosomes are added to the header first, which
+    `samples` limits the genotypes to these samples, *in file order*. A chromosome that is one of `known`, under another
+    name, has that name (`renamed.Renaming`), also in `region`. Chromosomes are added to the header first, which
     changes nothing where it has them: Beagle writes no ##contig lines, other files write faulty ones, and cyvcf2
     returns broken records, and crashes, for chromosomes that htslib does not know.
 
@@ -134,15 +155,18 @@ def records(
         raise InputError(f"{path}: the sample names of the header cannot be told apart; are there stray characters?")
     last, done = "the header", 0
     by_index = region is not None and index is not None
+    renaming = Renaming(known)
     try:
         if by_index:
             vcf.set_index(f"{path}{index}")  # htslib by itself may take an older one beside it, and leave records out
-        for record in vcf(str(region)) if by_index else vcf:
+        places = renaming.places(region, chroms or vcf.seqnames) if by_index and region is not None else []
+        for record in chain.from_iterable(map(vcf, places)) if by_index else vcf:
             chrom, pos, *_ = record.CHROM, record.POS, record.REF, record.ALT, record.ID  # fails on text not in UTF-8
             done += 1
             last = f"{chrom}:{pos}"
-            if region is None or region.holds(chrom, pos):
-                yield record
+            name = renaming.name_of(chrom)
+            if region is None or region.holds(name, pos):
+                yield record if name == chrom else Renamed(record, name)
     except Exception as error:
         _check_compression(path)
         where = "" if by_index else _line_of_record(path, done)
