@@ -291,6 +291,7 @@ def test_json_has_the_numbers_and_a_fix(write, tmp_path):
     assert found["frequencies", "info"]["numbers"]["correlation"] > 0.8
     poor = found["missing-samples", "warning"]
     assert poor["numbers"] == {"missing_by_sample": {"T0": 1.0}}
+    assert poor["fix"] == f"bcftools view --samples ^T0 --output called.vcf.gz {files.targets}"
     sparse = found["missing-sites", "warning"]
     assert list(sparse["numbers"]["missing_by_site"].values()) == [1.0]
     assert sparse["fix"] == f"bcftools view --exclude 'F_MISSING>0.1' --output called.vcf.gz {files.targets}"

@@ -27,7 +27,7 @@ FIXES = {
     "unusable-panel": "beagle gt={file} out=phased",
     "unusable-records": "bcftools norm --multiallelics -any --output split.vcf.gz {file}",
     "missing-sites": "bcftools view --exclude 'F_MISSING>0.1' --output called.vcf.gz {file}",
-    "missing-samples": "bcftools +smpl-stats {file}",
+    "missing-samples": "bcftools view --samples ^{samples} --output called.vcf.gz {file}",
     "recoded": "bcftools +fixref {file} -Oz -o fixed.vcf.gz -- -f genome.fa -m flip",
     "frequencies": "ragimpute check --reference PANEL --targets {file} --out qc",
     "chromosome-names": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
@@ -56,7 +56,8 @@ class Finding:
         """A command that mends it, '' where it needs none or there is none. Words in capitals are the user's files."""
         if self.level == "info":
             return ""
-        return FIXES.get(self.code, "").format(file=self.file)
+        samples = ",".join(self.numbers.get("missing_by_sample", ()))
+        return FIXES.get(self.code, "").format(file=self.file, samples=samples)
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
