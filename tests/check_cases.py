@@ -144,7 +144,11 @@ CASES = {
         ["info renamed-chromosomes t", "info overlap t"],
         0,
     ),
-    "both styles in the panel": (in_panel(lambda row: ["chr20" if int(row[1]) > 1_050_000 else "20", *row[1:]]), [], 1),
+    "both styles in the panel": (
+        in_panel(lambda row: ["chr20" if int(row[1]) > 1_050_000 else "20", *row[1:]]),
+        ["error chromosome-names p"],
+        1,
+    ),
     "another chromosome": (rename("21"), ["error chromosome-names t"], 1),
     "other build": (other_build, ["error build t", "error overlap t"], 1),
     "contig length only": (lambda p, t: setattr(t, "length", 5_000_000), ["warning build t"], 0),

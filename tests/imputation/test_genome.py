@@ -292,5 +292,5 @@ def test_an_index_of_the_other_kind_is_made_anew_and_not_deleted(world):
 
 
 def test_a_bcf_with_a_tbi_is_refused(world):
-    with pytest.raises(InputError, match="the index of a BCF is a .csi"):
+    with pytest.raises(InputError, match=r"the index of a BCF is a \.csi"):
         world.impute("x.bcf", "--index", "tbi")

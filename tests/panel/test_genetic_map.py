@@ -22,6 +22,7 @@ LAYOUTS = {
     "decode": "# deCODE\n# cM: of the end\nChr\tBegin\tEnd\tcMperMb\tcM\nchr20\t1\t1000\t0\t0\n"
     "chr20\t1000\t2000\t1000\t1\nchr20\t2000\t3000\t3000\t4\n",
     "plink with a header": "chr id cM bp\n20 a 0 1000\n20 b 1 2000\n20 c 4 3000\n",
+    "a comment that names columns": "# pos in bp and cM of HapMap\n20 1000 0\n20 2000 1\n20 3000 4\n",
     "comments first": "# from the lab\n\n# GRCh37\n20 . 0.0 1000\n20 . 1.0 2000\n20 . 4.0 3000\n",
     "commas": "chrom,pos,cM\n20,1000,0\n20,2000,1\n20,3000,4\n",
     "positions twice": "20 . 0 1000\n20 . 0 1000\n20 . 0.5 2000\n20 . 1.0 2000\n20 . 4.0 3000\n",

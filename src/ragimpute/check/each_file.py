@@ -9,6 +9,7 @@ import pandas as pd
 from ragimpute.check.findings import Finding, first_five, tally
 from ragimpute.check.survey import Survey, without_path
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.sex_chromosomes import build_of, find_build, kind_of
 from ragimpute.vcf.source import contig_lengths
@@ -38,6 +39,9 @@ def reference(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", path, "unsorted", message)
     if not seen.readable:
         return
+    said = two_names(seen.spans, path)
+    if said:
+        yield Finding("error", path, "chromosome-names", said)
     table = seen.records
     usable = seen.usable
     n_samples = len(seen.header.samples)

@@ -76,11 +76,17 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
     return list(found.values())
 
 
-def say(findings: Iterable[Finding]) -> None:
-    """Log the warnings. Raises InputError for the first error."""
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise InputError for the first error."""
     for finding in findings:
         if finding.level == "error":
             raise InputError(f"{finding.file}: {finding.message}")
+
+
+def say(findings: Sequence[Finding]) -> None:
+    """Log the warnings. Raises InputError for the first error."""
+    refuse_errors(findings)
+    for finding in findings:
         if finding.level == "warning":
             logger.warning("%s: %s", finding.file, finding.message)
 

@@ -4,13 +4,15 @@ An error of this list ends `impute`, and makes `check` exit with 1.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ragimpute.check.each_file import map_coverage, missing_genotypes
-from ragimpute.check.findings import Finding, Level, tally
+from ragimpute.check.findings import Finding, Level
+from ragimpute.check.findings import tally as tally_of
 from ragimpute.check.targets_against_reference import (
     MIN_SAMPLES,
     MIN_SITES,
@@ -26,8 +28,9 @@ from ragimpute.targets.genotypes import TargetGenotypes
 
 LOST = ("unphased", "missing", "haploid", OTHER_PLOIDY)  # records of a panel that the right preparation would save
 FEWEST_KEPT = 0.1  # of the records that could be kept: below it the panel was not prepared for imputation
-MANY_LOST = 0.5  # of them: worth a warning
+MANY_LOST = 0.5  # so few of them, or fewer, are worth a warning
 DENSE, DENSE_SITES = 0.5, 1000  # above this share of the panel's sites, and so many, the targets were sequenced
+BLOCK = 1 << 24  # genotypes at a time
 COMPARED = (NOT_IN_REFERENCE, "alleles differ", AMBIGUOUS, "no ALT allele")  # why usable target records do not match
 
 
@@ -48,8 +51,9 @@ def judge(
     relations = _relations(panel, typed, unread)
     found += [finding for finding in overlap(relations, path, []) if finding.code == "build"]
     found += recoded_alleles(typed.recoded["reason"], path)
-    found += _frequencies(path, panel, typed)
-    found += _missing(path, panel, typed)
+    tally = _Tally.of(typed)
+    found += _frequencies(path, panel, typed, tally)
+    found += _missing(path, panel, typed, tally)
     found += _density(path, panel, typed)
     if genetic_map is not None and not genetic_map.is_uniform:
         found += map_coverage(genetic_map, _spans(panel))
@@ -64,32 +68,31 @@ def _usable_share(path: str, panel: Panel, unread: pd.DataFrame) -> Iterator[Fin
     n_kept = len(panel.sites)
     n_all = n_kept + len(lost)
     share = n_kept / n_all
-    if share < MANY_LOST:
+    if share <= MANY_LOST:
         level: Level = "error" if share < FEWEST_KEPT else "warning"
         message = (
-            f"only {n_kept} of {n_all} records can be used ({share:.1%}); the others: {tally(lost)}; phase the panel "
-            "and fill in its missing genotypes (Beagle, SHAPEIT, Eagle)"
+            f"only {n_kept} of {n_all} records can be used ({share:.1%}); the others: {tally_of(lost)}; phase "
+            "the panel and fill in its missing genotypes (Beagle, SHAPEIT, Eagle)"
         )
         yield Finding(level, path, "unusable-panel", message)
 
 
 def _relations(panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> pd.DataFrame:
     """Target records: site (-1: none) and relation, as `targets_against_reference.overlap` takes them."""
-    matched = pd.DataFrame({"site": typed.index, "relation": ""})
     dropped = typed.dropped[typed.dropped["reason"].isin(COMPARED)]
-    relation = dropped["reason"].to_numpy(dtype=object).copy()
     spans = _spans(panel)
-    low = np.array([spans.get(chrom, (0, -1))[0] for chrom in dropped["chrom"]])
-    high = np.array([spans.get(chrom, (0, -1))[1] for chrom in dropped["chrom"]])
-    pos = dropped["pos"].to_numpy(dtype=np.int64)
-    if len(unread):
-        places = set(zip(unread["chrom"], unread["pos"], strict=True))
-        is_there = [place in places for place in zip(dropped["chrom"], dropped["pos"], strict=True)]
-        relation[is_there & (relation == NOT_IN_REFERENCE)] = "at unusable records of the reference"
-    if len(dropped):
-        relation[(pos < low) | (pos > high)] = "outside the reference"
-    others = pd.DataFrame({"site": -1, "relation": relation})
-    return pd.concat([matched, others], ignore_index=True)
+    unused = set() if unread.empty else set(zip(unread["chrom"], unread["pos"], strict=True))
+    relations = [""] * len(typed.index)
+    for chrom, pos, reason in zip(dropped["chrom"], dropped["pos"], dropped["reason"], strict=True):
+        low, high = spans.get(chrom, (0, -1))
+        relation = reason
+        if not low <= pos <= high:
+            relation = "outside the reference"
+        elif reason == NOT_IN_REFERENCE and (chrom, pos) in unused:
+            relation = "at unusable records of the reference"
+        relations.append(relation)
+    sites = [*typed.index.tolist(), *[-1] * len(dropped)]
+    return pd.DataFrame({"site": np.array(sites, dtype=np.int64), "relation": np.array(relations, dtype=object)})
 
 
 def _spans(panel: Panel) -> dict[str, tuple[int, int]]:
@@ -99,34 +102,48 @@ def _spans(panel: Panel) -> dict[str, tuple[int, int]]:
     return {str(sites.chrom[start]): (int(sites.pos[start]), int(sites.pos[stop - 1])) for start, stop in bounds}
 
 
-def _known(typed: TargetGenotypes) -> np.ndarray:
-    """[M, N] bool: genotypes that are there; a sample without ploidy here lacks none."""
-    known: np.ndarray = np.all(typed.alleles >= 0, axis=2)
-    if typed.ploidy is not None:
-        known |= typed.ploidy == 0
-    return known
+@dataclass(frozen=True)
+class _Tally:
+    """What the typed genotypes of N samples at M sites add up to. A sample without ploidy here lacks none."""
+
+    known_of_site: np.ndarray  # [M] int64, genotypes that are there
+    known_of_sample: np.ndarray  # [N] int64
+    alt_count: np.ndarray  # [M] int64, ALT alleles in them
+
+    @classmethod
+    def of(cls, typed: TargetGenotypes) -> "_Tally":
+        """Some sites at a time, as genotypes of many samples take much memory."""
+        n_sites, n_samples, _ = typed.alleles.shape
+        of_site, alt_count = np.zeros((2, n_sites), dtype=np.int64)
+        of_sample = np.zeros(n_samples, dtype=np.int64)
+        is_absent = np.zeros(n_samples, dtype=bool) if typed.ploidy is None else typed.ploidy == 0
+        step = max(1, BLOCK // max(1, n_samples))
+        for start in range(0, n_sites, step):
+            rows = slice(start, start + step)
+            alleles = typed.alleles[rows]
+            known = (alleles >= 0).all(axis=2) | is_absent
+            of_site[rows] = known.sum(axis=1)
+            of_sample += known.sum(axis=0)
+            alt_count[rows] = (alleles.sum(axis=2, dtype=np.int64) * known).sum(axis=1)
+        return cls(of_site, of_sample, alt_count)
 
 
-def _frequencies(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Finding]:
-    if typed.ploidy is not None or len(panel.samples) < MIN_SAMPLES:
+def _frequencies(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally) -> Iterator[Finding]:
+    enough = tally.known_of_site >= MIN_SAMPLES
+    if typed.ploidy is not None or len(panel.samples) < MIN_SAMPLES or enough.sum() < MIN_SITES:
         return
-    known = _known(typed)
-    number = known.sum(axis=1)
-    enough = number >= MIN_SAMPLES
-    if enough.sum() < MIN_SITES:
-        return
-    counts = np.where(known[..., None], typed.alleles, 0).sum(axis=(1, 2), dtype=np.int64)
-    p = counts[enough] / (2 * number[enough])
+    p = tally.alt_count[enough] / (2 * tally.known_of_site[enough])
     sites = typed.index[enough]
     q = panel.alleles.take(sites).counts() / panel.n_haplotypes
     yield from compare_frequencies(p, q, path)
 
 
-def _missing(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Finding]:
-    missing = ~_known(typed)
+def _missing(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally) -> Iterator[Finding]:
     sites = panel.sites.take(typed.index)
     places = [f"{chrom}:{pos}" for chrom, pos in zip(sites.chrom.tolist(), sites.pos.tolist(), strict=True)]
-    yield from missing_genotypes(path, typed.samples, missing.mean(axis=0), places, missing.mean(axis=1))
+    of_samples = 1 - tally.known_of_sample / len(typed.index)
+    of_sites = 1 - tally.known_of_site / len(typed.samples)
+    yield from missing_genotypes(path, typed.samples, of_samples, places, of_sites)
 
 
 def _density(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Finding]:

@@ -33,16 +33,17 @@ def survey_of_panel(path: str | os.PathLike, region: Region | None, wanted: Cont
     records["n_complete"] = len(panel.samples)
     records["n_het"] = 0
     records["n_unphased"] = 0
+    rows = np.arange(len(records))  # of the panel
     if region is not None:
-        is_inside = region.holds(records["chrom"], records["pos"])
-        records = records[is_inside]
+        is_inside = region.holds(records["chrom"], records["pos"]).to_numpy()
+        rows = rows[is_inside]
+        records = records[is_inside].reset_index(drop=True)
     places = zip(map(plain_name, records["chrom"]), records["pos"], strict=True)
     is_wanted = [place in wanted for place in places]
-    kept = records.index[is_wanted].to_numpy()
     dosages = {}
-    for row in kept.tolist():
-        alleles = panel.alleles[np.array([row])][0]
+    for record in np.flatnonzero(is_wanted).tolist():
+        alleles = panel.alleles[rows[[record]]][0]
         of_samples = np.bincount(panel.sample_of_haplotype, weights=alleles, minlength=len(panel.samples))
-        dosages[row] = of_samples.astype(np.int8)
+        dosages[record] = of_samples.astype(np.int8)
     header = Header(panel.samples, panel.contigs, frozenset(["GT"]))
     return Survey(name, header, "", "", records[COLUMNS], np.zeros(len(panel.samples), dtype=np.int64), dosages)

@@ -13,7 +13,7 @@ from ragimpute.check.findings import Finding, Level, by_level, distinct
 from ragimpute.check.site_lists import SiteLists
 from ragimpute.check.survey import without_path
 from ragimpute.errors import InputError
-from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, refuse_other_files
 from ragimpute.imputation.genome import read_genome
 from ragimpute.imputation.inputs import ImputationInputs
 from ragimpute.imputation.stretch_run import GenomeRequest
@@ -39,6 +39,7 @@ def check_imputation(
     problem = None
     with _collected_warnings(files) as said:
         try:
+            refuse_other_files(files)
             judged += read_genome(request)
         except InputError as error:
             problem = _as_finding(str(error), files, "error")

@@ -9,6 +9,7 @@ from ragimpute.cli.options import FILE, MAP_HELP, region_option
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
 from ragimpute.output_places import check_outputs
+from ragimpute.panel.chromosome_names import MARK
 
 FINDINGS = ".findings.tsv"
 
@@ -75,6 +76,9 @@ def check_command(
 
     table = None if out is None else _table_of_findings(out)
     lists = None if table in (None, out) else SiteLists()
+    for name in (*references, targets, *([] if map_path is None else [map_path])):
+        if MARK not in name and not Path(name).exists():
+            raise click.UsageError(f"{name}: no such file")
     files, inputs = files_and_inputs(
         references,
         targets,

@@ -79,19 +79,25 @@ def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | N
     return ChromosomeFiles(name, found_reference, found_targets, found_map, par_maps)
 
 
+def refuse_other_files(files: Sequence[ChromosomeFiles]) -> None:
+    """Raise InputError when a file of genotypes is of a format that is not read, or a folder: by first bytes alone."""
+    for one in files:
+        for option, path in (("--reference", one.reference), ("--targets", one.targets)):
+            if option == "--reference" and is_safetensors(path):
+                continue
+            refuse_other_formats(path)
+            if path.is_dir():
+                raise InputError(f"{option} {path}: a folder, where a file is needed")
+
+
 def _genotypes(option: str, name: str) -> Path:
-    """The path of a file of genotypes. Raises InputError when it is missing or of a format that is not read."""
+    """The path of genotypes, which may be a folder of another format. Raises InputError when there is none."""
     path = Path(name)
-    is_panel = option == "--reference" and is_safetensors(path)
-    if path.exists() and not is_panel:
-        refuse_other_formats(path)
-    return _existing(option, name)
+    return path if path.is_dir() else _existing(option, name)
 
 
 def _existing(option: str, name: str) -> Path:
     path = Path(name)
-    if path.is_dir():
-        raise InputError(f"{option} {name}: a folder, where a file is needed")
     if not path.is_file():
         raise InputError(f"{option} {name}: no such file")
     return path

@@ -8,7 +8,7 @@ from typing import Any
 from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation import messages
-from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files, refuse_other_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.result import ImputationResult
@@ -95,6 +95,7 @@ def impute(
         n_phasings=n_phasings,
     )
     words = format.split(",") if isinstance(format, str) else format
+    refuse_other_files(files)
     stripped = [word.strip() for word in words]
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ragimpute import __version__
-from ragimpute.check.findings import Finding
+from ragimpute.check.findings import Finding, refuse_errors
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
 from ragimpute.external import require_program
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
@@ -111,7 +111,9 @@ class StretchRun:
         try:
             with self._unusable_alone():
                 if self.request.only_read:
-                    return self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
+                    found = self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
+                    prepared.unlink(missing_ok=True)
+                    return found
                 matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
         except NoTypedSites as error:
             if self.is_alone:
@@ -130,7 +132,8 @@ class StretchRun:
         return found
 
     def _read(self, matched: MatchedFiles) -> dict[str, Any]:
-        """What is found of a stretch that is only read. Raises InputError where Beagle is needed and missing."""
+        """What is found of a stretch that is only read. Raises InputError where imputing it would fail."""
+        refuse_errors(matched.findings)
         if not matched.typed.complete:
             require_program("beagle")
         return {

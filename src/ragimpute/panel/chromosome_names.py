@@ -1,5 +1,6 @@
 """The names of chromosomes: {chrom} in the names of files, lists of chromosomes, and the order of the genome."""
 
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -50,6 +51,18 @@ def named_twice(names: Collection[str]) -> tuple[str, str] | None:
         if other != name:
             return other, name
     return None
+
+
+def two_names(names: Collection[str], path: str | os.PathLike) -> str:
+    """What to say of a file, with chromosomes of these names, that calls one of them in two ways; '' of any other."""
+    twice = named_twice(names)
+    if twice is None:
+        return ""
+    name, other = twice
+    return (
+        f"{name} and {other} are one chromosome; give it one name: zcat -f {path} | sed 's/^{other}\\t/{name}\\t/' | "
+        "bcftools sort --output renamed.vcf.gz"
+    )
 
 
 def existing_chromosomes(pattern: str) -> list[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.panel.chromosome_names import named_twice
+from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
@@ -147,7 +147,9 @@ def _read_records(
         raise NoUsableSite(_no_site_message(path, chosen.region, dropped, header), dropped)
     _refuse_changing_ploidy(path, len(collector.rows), dropped)
     unlocated = collector.rows.sites()
-    _refuse_two_names(path, unlocated)
+    said = two_names(unlocated.chromosomes(), path)
+    if said:
+        raise InputError(f"{path}: {said}")
     sites = genetic_map.locate(unlocated)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     ploidy = collector.ploidy
@@ -156,17 +158,6 @@ def _read_records(
     there = np.flatnonzero(ploidy)
     names = tuple(header.samples[i] for i in there)
     return _Found(sites, names, header.contigs, ploidy[there], dropped)
-
-
-def _refuse_two_names(path: str | os.PathLike, sites: Sites) -> None:
-    """Raise InputError when the file names one chromosome in two ways: half of its records would not be used."""
-    twice = named_twice(sites.chromosomes())
-    if twice is not None:
-        name, other = twice
-        raise InputError(
-            f"{path}: {name} and {other} are one chromosome; give it one name: "
-            f"zcat -f {path} | sed 's/^{other}\\t/{name}\\t/' | bcftools sort --output renamed.vcf.gz"
-        )
 
 
 def _refuse_changing_ploidy(path: str | os.PathLike, n_kept: int, dropped: pd.DataFrame) -> None:

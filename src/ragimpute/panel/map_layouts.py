@@ -58,9 +58,11 @@ def read_lines(path: str | os.PathLike) -> tuple[Layout, list[tuple[int, list[st
     lines = [(number, fields) for number, fields in numbered if fields]
     for place, (_, fields) in enumerate(lines):
         layout = _by_names(fields)
-        if layout is not None:
-            return layout, _points(lines[place + 1 :])
-        if not fields[0].startswith("#"):
+        points = _points(lines[place + 1 :])
+        is_comment = fields[0].startswith("#")
+        if layout is not None and not (is_comment and points and len(points[0][1]) != layout.width):
+            return layout, points
+        if not is_comment:
             break
     points = _points(lines)
     layout = _by_values([fields for _, fields in points[:FEW]])

@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain, islice, zip_longest
@@ -21,6 +21,7 @@ from ragimpute.vcf.writer import LAST_INDEXED, check_request, decimal, final_fil
 
 INFO, FORMAT, FIXED = 7, 8, 9  # columns
 AT_ONCE = 200  # records
+MOST_ROUNDING = 3e-6  # of AF, which has six decimals
 SUMS = ("AN", "HDSSUM", "HDSSQ")
 
 
@@ -110,31 +111,50 @@ def _merged(batches: Sequence[Path], files: Sequence[TextIO], counter: list[int]
                     f"{path}: record {here} where {batches[0]} has {place}, or another FORMAT; impute all batches from "
                     "one panel and with the same options"
                 )
-        info = _info([row[INFO] for row in rows], batches, place)
+        info = _info(rows, batches, place)
         genotypes = [text for row in rows for text in row[FIXED:]]
         counter[0] += 1
         yield "\t".join([*first[:INFO], info, first[FORMAT], *genotypes]) + "\n"
 
 
-def _info(texts: Sequence[str], batches: Sequence[Path], place: str) -> str:
+def _info(rows: Sequence[Sequence[str]], batches: Sequence[Path], place: str) -> str:
+    """INFO of a record of all batches, of which `rows` are the columns."""
     number, total, squares = 0, 0, 0
     is_typed = True
-    for text, path in zip(texts, batches, strict=True):
-        words = dict(word.partition("=")[::2] for word in text.split(";"))
-        absent = [name for name in SUMS if name not in words]
+    for row, path in zip(rows, batches, strict=True):
+        words = dict(word.partition("=")[::2] for word in row[INFO].split(";"))
+        absent = [name for name in ("AF", *SUMS) if name not in words]
         if absent:
             raise InputError(f"{path}: record {place} has no INFO {absent[0]}; impute this batch again with ragimpute")
-        an, hds, squared = (float(words[name]) for name in SUMS)
-        if abs(float(words["AF"]) - hds / an) > 2e-6 + 1e-6 * hds / an:
+        of_batch = _sums_in_info(words) if path.suffix != ".bcf" else _sums_of_hds(row) or _sums_in_info(words)
+        n_haplotypes, hds, squared = of_batch
+        if n_haplotypes and abs(float(words["AF"]) - hds / (UNIT * n_haplotypes)) > MOST_ROUNDING:
             raise InputError(
                 f"{path}: record {place}: AF is not HDSSUM / AN; samples were taken out of the file: merge what "
                 "ragimpute wrote, then choose samples"
             )
-        number += int(an)
-        total += round(hds * UNIT)
-        squares += round(squared * UNIT**2)
+        number += n_haplotypes
+        total += hds
+        squares += squared
         is_typed &= "TYPED" in words
     [r2] = r2_of_sums(number, np.array([total]), np.array([squares])).tolist()
     frequency = decimal(total / (UNIT * number), 6)
     state = "TYPED" if is_typed else "IMPUTED"
     return f"AF={frequency};R2={decimal(r2, 4)};{sums_text(number, total, squares)};{state}"
+
+
+def _sums_in_info(words: Mapping[str, str]) -> tuple[int, int, int]:
+    """How many haplotypes a file has, and the sums of their thousandths and of the squares of these, by INFO."""
+    number, hds, squared = (float(words[name]) for name in SUMS)
+    return int(number), round(hds * UNIT), round(squared * UNIT**2)
+
+
+def _sums_of_hds(row: Sequence[str]) -> tuple[int, int, int] | None:
+    """The same by FORMAT HDS, which BCF, where numbers have seven digits, has exactly; None without it."""
+    keys = row[FORMAT].split(":")
+    if "HDS" not in keys:
+        return None
+    column = keys.index("HDS")
+    texts = [value for genotype in row[FIXED:] for value in genotype.split(":")[column].split(",")]
+    thousandths = [round(float(text) * UNIT) for text in texts if text != "."]
+    return len(thousandths), sum(thousandths), sum(value * value for value in thousandths)
