@@ -121,7 +121,8 @@ class _Tally:
         for start in range(0, n_sites, step):
             rows = slice(start, start + step)
             alleles = typed.alleles[rows]
-            known = (alleles >= 0).all(axis=2) | is_absent
+            is_called: np.ndarray = np.all(alleles >= 0, axis=2)
+            known = is_called | is_absent
             of_site[rows] = known.sum(axis=1)
             of_sample += known.sum(axis=0)
             alt_count[rows] = (alleles.sum(axis=2, dtype=np.int64) * known).sum(axis=1)

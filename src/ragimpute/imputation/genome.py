@@ -106,7 +106,7 @@ def _each_chromosome(request: GenomeRequest, pieces: Pieces, sexes: Mapping[str,
     problems = [one.problem for one in done if one.problem]
     if len(problems) == len(done):
         raise InputError(problems[0])
-    if not any(found["typed_sites"] for one in done for found in one.found.values()):
+    if not any(found["windows"] for one in done for found in one.found.values()):
         raise InputError(f"{request.files[0].targets}: no site of any chromosome is typed; is it of the same build?")
     for group in _groups(request, done):
         _samples_of(request, group)
@@ -122,7 +122,7 @@ def _groups(request: GenomeRequest, done: Sequence[_Done]) -> list[list[_Done]]:
 
 def _samples_of(request: GenomeRequest, done: Sequence[_Done]) -> list[str]:
     """The samples of the chromosomes that are joined. Raises InputError where they are not the same."""
-    typed = [found for one in done for found in one.found.values() if found["typed_sites"]]
+    typed = [found for one in done for found in one.found.values() if found["windows"]]
     samples = typed[0]["sample_names"] if typed else []
     for found in typed:
         if found["sample_names"] != samples:
@@ -217,7 +217,7 @@ def _join(
     files = done[0].chromosome.files
     out = Path(request.out.replace(MARK, files.name))
     stretches = {name: found for one in done for name, found in one.found.items()}
-    typed = [found for found in stretches.values() if found["typed_sites"]]
+    typed = [found for found in stretches.values() if found["windows"]]
     samples = _samples_of(request, done)
     of_group = _distinct_files(done)
     about = header_lines(request, of_group, sorted({found["weights"] for found in typed}))

@@ -200,12 +200,6 @@ class MatchedFiles:
     wanted: slice
     findings: list[Finding]
 
-    @property
-    def n_typed(self) -> int:
-        """How many of the wanted sites are typed."""
-        rows = self.typed.rows(self.wanted.start, self.wanted.stop)
-        return rows.stop - rows.start
-
 
 def read_matched(
     inputs: ImputationInputs,

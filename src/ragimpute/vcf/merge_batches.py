@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TextIO
@@ -49,7 +50,7 @@ def merge_batches(batches: Sequence[Path], out: Path) -> int:
         plain = stack.enter_context(final_file(out, longest))
         pool = stack.enter_context(ThreadPoolExecutor(1))
         texts = chain([header.encode()], iter(lambda: "".join(islice(merged, AT_ONCE)).encode(), b""))
-        write_bgzf(plain, ((lambda text=text: text) for text in texts), pool, ahead=2)
+        write_bgzf(plain, (partial(bytes, text) for text in texts), pool, ahead=2)
     return counter[0]
 
 
@@ -155,6 +156,7 @@ def _sums_of_hds(row: Sequence[str]) -> tuple[int, int, int] | None:
     if "HDS" not in keys:
         return None
     column = keys.index("HDS")
-    texts = [value for genotype in row[FIXED:] for value in genotype.split(":")[column].split(",")]
+    of_samples = [genotype.split(":")[column:] for genotype in row[FIXED:]]  # trailing missing fields may be left out
+    texts = [value for fields in of_samples if fields for value in fields[0].split(",")]
     thousandths = [round(float(text) * UNIT) for text in texts if text != "."]
     return len(thousandths), sum(thousandths), sum(value * value for value in thousandths)
