@@ -15,6 +15,7 @@ from ragimpute.check.judgement import judge
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
+from ragimpute.imputation.stretches import records_around
 from ragimpute.models import pretrained
 from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, unused_sites, write_records_of_panel
 from ragimpute.panel.genetic_map import GeneticMap
@@ -148,7 +149,7 @@ def panel_of(
     """
     if chosen is None and inputs.region is not None:
         region = Region.parse(inputs.region)
-        chosen = ChosenRecords(Region(region.chrom))  # windows are those of the whole chromosome
+        chosen = records_around(inputs.reference, region, inputs.build)
     chosen = chosen or ChosenRecords()
     genetic_map = genetic_map_of(inputs, chosen)
     panel, unread = open_panel(inputs.reference, genetic_map, chosen, prepared)

@@ -133,6 +133,18 @@ def chromosomes_in(files: ChromosomeFiles, region: Region | None) -> list[Chromo
     return found
 
 
+def records_around(reference: Path, region: Region, build: str | None) -> ChosenRecords:
+    """The records that are read for `region`: its chromosome, or the pseudoautosomal region of X that it lies in."""
+    if kind_of(region.chrom) == "X":
+        known = find_build(region.chrom, [_lengths(reference, region.chrom)], build)
+        stretches = {} if known is None else stretches_of_x(region.chrom, known)
+        for part in (PAR1, PAR2):
+            where = stretches.get(part)
+            if where is not None and where.start <= region.start and region.end <= where.end:
+                return ChosenRecords(where, pseudoautosomal=True)
+    return ChosenRecords(Region(region.chrom))  # windows are those of the whole chromosome
+
+
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
     if is_safetensors(reference):
