@@ -73,6 +73,13 @@ def test_bcftools_and_plink_take_them(spoilt, tmp_path, form):
         assert {int(line.split("\t")[1]) for line in kept} == set(table["pos"])
 
 
+def test_no_file_is_left_of_a_kind_that_does_not_occur(spoilt, tmp_path):
+    arguments = ["check", "--reference", tmp_path / "p.vcf", "--targets", tmp_path / "p.vcf", "--out", tmp_path / "qc"]
+    (tmp_path / "qc.flipped.tsv").write_text("of an earlier run\n")
+    CliRunner().invoke(ragimpute, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert [path.name for path in sorted(tmp_path.glob("qc.*"))] == ["qc.findings.tsv"]
+
+
 def test_the_table_gives_both_frequencies(spoilt, tmp_path):
     arguments = ["check", "--reference", tmp_path / "p.vcf", "--targets", tmp_path / "t.vcf", "--out", tmp_path / "qc"]
     CliRunner().invoke(ragimpute, [str(argument) for argument in arguments], catch_exceptions=False)

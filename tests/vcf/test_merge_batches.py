@@ -1,5 +1,6 @@
 """Imputed batches merged are the file of one run with all samples."""
 
+import gzip
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -58,9 +59,13 @@ def test_batches_merged_are_one_run(tmp_path, tiny_panel, dosages, suffix, cuts,
 
 def test_the_sums_in_info_are_those_of_the_printed_dosages(tmp_path, tiny_panel, dosages):
     path = write(tmp_path / "whole.vcf.gz", tiny_panel, dosages, slice(None))
-    for row in query(path, "%INFO/AF\t%INFO/R2\t%INFO/AN\t%INFO/HDSSUM\t%INFO/HDSSQ[\t%HDS]\n"):
-        af, r2, number, total, squares = map(float, row[:5])
-        hds = np.array([float(value) for text in row[5:] for value in text.split(",")])
+    lines = [line for line in gzip.decompress(path.read_bytes()).decode().splitlines() if line[0] != "#"]
+    assert len(lines) == len(tiny_panel.sites)
+    for line in lines:
+        columns = line.split("\t")
+        info = dict(word.split("=") for word in columns[7].split(";") if "=" in word)
+        af, r2, number, total, squares = (float(info[name]) for name in ("AF", "R2", "AN", "HDSSUM", "HDSSQ"))
+        hds = np.array([float(value) for text in columns[9:] for value in text.split(":")[2].split(",")])
         assert number == len(hds) == 2 * SAMPLES
         assert total == pytest.approx(hds.sum(), abs=1e-9)
         assert squares == pytest.approx((hds**2).sum(), abs=1e-9)

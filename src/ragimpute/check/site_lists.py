@@ -12,7 +12,20 @@ from ragimpute.tables import write_table
 from ragimpute.targets.alleles import BOTH, FLIPPED, SWAPPED, SWAPS
 
 KINDS = ("flipped", "swapped", "discordant", "duplicate", "unmatched", "unusable")
-COLUMNS = ["#chrom", "pos", "ref", "alt", "id", "reason", "panel_ref", "panel_alt", "frequency", "panel_frequency"]
+# bcftools reads the first three columns, of which the third has to be a number
+COLUMNS = [
+    "#chrom",
+    "pos",
+    "end",
+    "ref",
+    "alt",
+    "id",
+    "reason",
+    "panel_ref",
+    "panel_alt",
+    "frequency",
+    "panel_frequency",
+]
 DUPLICATE = "duplicate"
 NO_ID = "."
 
@@ -52,6 +65,7 @@ class SiteLists:
         }
         for kind, rows in chosen.items():
             table = records[rows].rename(columns={"chrom": "#chrom"})
+            table = table.assign(end=table["pos"])
             if kind == "discordant":
                 table = table.assign(reason=f"frequencies differ by more than {FAR}")
             self._tables[kind].append(table[COLUMNS])
@@ -62,7 +76,9 @@ class SiteLists:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
     def write(self, prefix: str | os.PathLike) -> list[Path]:
-        """Write PREFIX.KIND.tsv (for bcftools -T or -R) and PREFIX.KIND.ids (for PLINK); files of no record, too.
+        """Write PREFIX.KIND.tsv (for bcftools -T or -R) and PREFIX.KIND.ids (for PLINK) of each kind that occurs.
+
+        Of any other kind no file is left, as bcftools refuses one without records.
 
         A record without ID is CHROM:POS:REF:ALT, as `plink2 --set-missing-var-ids '@:#:$r:$a'` calls it.
         """
@@ -70,6 +86,10 @@ class SiteLists:
         for kind in KINDS:
             table = self.table(kind)
             of_sites, of_ids = (Path(f"{prefix}.{kind}.{suffix}") for suffix in ("tsv", "ids"))
+            if table.empty:
+                of_sites.unlink(missing_ok=True)
+                of_ids.unlink(missing_ok=True)
+                continue
             write_table(table, of_sites)
             columns = (table[name] for name in ("#chrom", "pos", "ref", "alt", "id"))
             names = [
