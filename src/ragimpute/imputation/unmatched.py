@@ -52,7 +52,7 @@ def write_with(out: Path, targets: Path, records: pd.DataFrame, write_imputed: C
         lines = [f"{names_here.get(place.chrom, place.chrom)}\t{place.pos}\n" for place in places.itertuples()]
         positions.write_text("".join(lines))
         names.write_text("".join(f"{name} {other}\n" for name, other in differing.items()))
-        rename = ["--rename-chrs", names] if differing else []
+        rename: list[str | Path] = ["--rename-chrs", names] if differing else []
         run(bcftools.view, "--no-version", "-T", positions, "-m2", "-M2", "-o", found, targets)
         run(bcftools.annotate, "--no-version", *rename, "-x", "INFO,^FORMAT/GT", "-o", bare, found)
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
