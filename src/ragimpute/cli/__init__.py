@@ -26,7 +26,6 @@ NO_PLACE = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS}
 VERBS = {
     "impute": "imputation",
     "explain": "imputation",
-    "merge-batches": "imputation",
     "config": "study",
     "check": "check",
     "read-panel": "panel",
@@ -40,6 +39,7 @@ VERBS = {
     "training-set": "training",
     "train": "training",
     "diagnose-loss": "training",
+    "merge-batches": "imputation",
     "predict": "imputation",
     "tune-beagle": "baselines",
     "baseline": "baselines",
