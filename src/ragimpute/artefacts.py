@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
 
 FORMAT_VERSION = "1"
@@ -56,10 +56,22 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
-        temporary = Path(folder) / final.name
+    with temporary_folder(f".{final.name}.", final.parent) as folder:
+        temporary = folder / final.name
         yield temporary
         os.replace(temporary, final)
+
+
+def is_safetensors(path: str | os.PathLike) -> bool:
+    """Whether a file is safetensors, by its name or its first bytes: the header's length, and the header, JSON."""
+    if Path(path).suffix == ".safetensors":
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(10)
+    except OSError:
+        return False
+    return start[8:] == b'{"'
 
 
 def save(path: str | os.PathLike, kind: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:

@@ -29,6 +29,18 @@ SAYS_VERSION = {
 TAIL = 2000  # characters of a failed program's output that the error shows
 
 
+def require_program(name: str) -> str:
+    """The path of a program. Raises InputError when it is not installed, naming the packages."""
+    program = shutil.which(name)
+    if program is None:
+        package = PACKAGES[name]
+        raise InputError(
+            f"{name} is not installed; install Debian's package (apt-get install {package}) or bioconda's "
+            f"(conda install -c conda-forge -c bioconda {package})"
+        )
+    return program
+
+
 def run_program(
     name: str, arguments: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None, stdout: str | None = None
 ) -> None:
@@ -37,13 +49,7 @@ def run_program(
     `extra` is added to its environment; `stdout` names a file in `folder` for its standard output. Raises InputError
     when it is not installed, naming the packages, or when it fails, with the end of what it wrote.
     """
-    program = shutil.which(name)
-    if program is None:
-        package = PACKAGES[name]
-        raise InputError(
-            f"{name} is not installed; install Debian's package (apt-get install {package}) or bioconda's "
-            f"(conda install -c conda-forge -c bioconda {package})"
-        )
+    program = require_program(name)
     with open(folder / (stdout or "stdout"), "wb") as output, open(folder / "stderr", "wb") as errors:
         code = subprocess.run(
             [program, *arguments],

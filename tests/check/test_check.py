@@ -194,9 +194,9 @@ def test_all_problems_are_reported_at_once(write, tmp_path):
     panel, targets = pair()
     panel.rows.reverse()
     duplicate(panel)
-    rename("chr20")(panel, targets)
+    rename("21")(panel, targets)
     targets.each(with_genotypes("./.", 1))
-    (tmp_path / "map").write_text("21 . 0.1 1000000\n21 . 0.2 2000000\n")
+    (tmp_path / "map").write_text("22 . 0.1 1000000\n22 . 0.2 2000000\n")
     expected = {"error unsorted p", "warning unusable-records p", "error chromosome-names t"}
     expected |= {"warning missing-samples t", "error map -"}
     assert expected <= set(write(panel, targets).found(genetic_map=tmp_path / "map"))
@@ -226,10 +226,11 @@ def test_held_out_samples_are_not_compared_with_themselves(write):
         ("20 . 0 900000\n20 . 1 2000000\n", None, ""),
         ("20 . 0 1000300\n20 . 1 2000000\n", "warning", "covers 1000300-2000000"),
         ("20 . 0 61000000\n20 . 1 62000000\n", "error", "lie outside"),
-        ("chr20 . 0 900000\nchr20 . 1 2000000\n", "error", "with or without 'chr'"),
+        ("chr20 . 0 900000\nchr20 . 1 2000000\n", None, ""),
+        ("Chr.20 . 0 900000\nChr.20 . 1 2000000\n", "error", "no map for chromosome '20'; it has Chr.20"),
         ("20 . 1 900000\n20 . 0 2000000\n", "error", "line 2: cM falls"),
         ("hello\n", "error", "unknown genetic map layout"),
-        ("", "error", "unknown genetic map layout"),
+        ("", "error", "unknown genetic map layout '', no line of points"),
     ],
 )
 def test_the_map_must_cover_the_panel(write, tmp_path, points, level, words):
@@ -277,3 +278,34 @@ def test_a_region_limits_the_check(write):
     files = write(panel, targets)
     assert "warning unusable-records t" in files.found()
     assert "warning unusable-records t" not in files.found(region=Region("20", 1_000_000, 1_030_000))
+
+
+def test_json_has_the_numbers_and_a_fix(write, tmp_path):
+    panel, targets = pair()
+    targets.each(with_genotypes("./.", 1))
+    targets.rows[3] = with_genotypes("./.")(targets.rows[3])
+    targets.rows[5] = [*targets.rows[5][:2], "A", "ACGT", *targets.rows[5][4:]]
+    files = write(panel, targets)
+    done = run("--reference", files.panel, "--targets", files.targets, "--json")
+    found = {(one["code"], one["level"]): one for one in json.loads(done.stdout)}
+    assert found["reference", "info"]["numbers"] == {
+        "samples": 30,
+        "usable_sites": 150,
+        "by_chromosome": {"20": 150},
+        "build": "37",
+    }
+    of_targets = found["targets", "info"]["numbers"]
+    assert of_targets["missing_by_sample"]["T0"] == 1
+    assert of_targets["missing_by_sample"]["T1"] == pytest.approx(1 / len(targets.rows))
+    assert of_targets["build"] == "37"
+    overlap = found["overlap", "info"]["numbers"]
+    assert overlap["by_chromosome"] == {"20": {"matched": 99, "records": 100}}
+    assert overlap["reasons"] == {"alleles differ": 1}
+    assert found["frequencies", "info"]["numbers"]["correlation"] > 0.8
+    poor = found["missing-samples", "warning"]
+    assert poor["numbers"] == {"missing_by_sample": {"T0": 1.0}}
+    assert poor["fix"] == f"bcftools view --samples ^T0 --output called.vcf.gz {files.targets}"
+    sparse = found["missing-sites", "warning"]
+    assert list(sparse["numbers"]["missing_by_site"].values()) == [1.0]
+    assert sparse["fix"] == f"bcftools view --exclude 'F_MISSING>0.1' --output called.vcf.gz {files.targets}"
+    assert found["reference", "info"]["fix"] == ""

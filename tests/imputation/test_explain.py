@@ -11,6 +11,7 @@ from ragimpute import artefacts
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation.back_ends import KernelBackEnd
+from ragimpute.imputation.explanation import explain
 from ragimpute.models.pretrained import DEFAULT, KIND
 from ragimpute.reporting import copying_figure
 from two_chromosomes import FIRST, TARGETS, query
@@ -119,3 +120,22 @@ def test_explain_names_the_file_that_lacks_the_sample(world):
     arguments += ["--targets", str(world.folder / "phased.vcf.gz"), "--sample", "Nobody"]
     with pytest.raises(InputError, match="has no sample 'Nobody'"):
         CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("site", ["20", "20:x", "20-1000", "20:5:A", "rs12", ":5", ""])
+def test_a_malformed_site_is_said_before_a_file_is_read(tmp_path, site):
+    absent = tmp_path / "absent.vcf"
+    with pytest.raises(InputError, match="write it as CHROM:POS or CHROM:POS:REF:ALT"):
+        explain(reference=absent, targets=absent, sample="S", site=site)
+
+
+def test_an_absent_or_typed_site_is_said_before_the_targets_are_phased(world, monkeypatch):
+    def never(*_: object) -> None:
+        raise AssertionError("phasing began")
+
+    monkeypatch.setattr("ragimpute.imputation.explanation.phase_targets", never)
+    files = {"reference": world.folder / "reference.vcf.gz", "targets": world.folder / "unphased.vcf.gz"}
+    typed = int(world.panel.sites.pos[world.typed][0])
+    for site, words in (("20:5", "no such site"), (f"20:{typed}", "is typed in the targets")):
+        with pytest.raises(InputError, match=words):
+            explain(**files, sample=world.panel.samples[-1], site=site, model=DEFAULT)

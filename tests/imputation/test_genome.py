@@ -1,7 +1,9 @@
 """A genome in one command: a file for each chromosome, pieces that are gone on from."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from ragimpute import __version__
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation import genome, stretch_run
@@ -242,3 +245,52 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path,
     assert list((tmp_path / "tmp").iterdir()) == []
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(beagle) not in listed
+
+
+def test_the_header_names_what_decides_on_the_content(world, plain, tmp_path):
+    lines = subprocess.run(["bcftools", "view", "-h", plain], capture_output=True, text=True, check=True).stdout
+    said = dict(re.findall(r"##ragimpute=<ID=(\w+),(.*)>", lines))
+    assert said["version"] == f'Value="{__version__}"'
+    assert said["seed"] == 'Value="1"'
+    for name, path in (("reference", "reference.vcf.gz"), ("targets", "phased.vcf.gz")):
+        digest = hashlib.sha256((world.folder / path).read_bytes()).hexdigest()
+        assert said[name] == f'File="{path}",SHA256="{digest}"'
+    assert said["weights"].startswith(f'File="{DEFAULT.name}",SHA256="')
+    assert not {"threads", "device", "memory_mb", "out"} & said.keys()
+    other = world.impute("region.bcf", "--region", "21", "--seed", "3", "--threads", "1", "--n-phasings", "2")
+    lines = subprocess.run(["bcftools", "view", "-h", other], capture_output=True, text=True, check=True).stdout
+    said = dict(re.findall(r"##ragimpute=<ID=(\w+),Value=\"(.*)\">", lines))
+    assert {"seed": "3", "region": "21", "n_phasings": "2"}.items() <= said.items()
+
+
+def test_the_header_is_the_same_whatever_the_place_the_threads_and_the_folder(world, plain, tmp_path):
+    copies = []
+    for name in ("reference.vcf.gz", "phased.vcf.gz"):
+        copy = tmp_path / name
+        copy.write_bytes((world.folder / name).read_bytes())
+        copies.append(copy)
+    out = tmp_path / "other.vcf.gz"
+    impute(reference=copies[0], targets=copies[1], out=out, threads=1, model=DEFAULT, device="cpu", memory_mb=900)
+    assert out.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["csi", "tbi"])
+def test_the_index_that_is_asked_for(world, kind, tmp_path):
+    path = world.impute(f"{kind}.vcf.gz", "--region", "21", "--index", kind)
+    assert [other.suffix for other in sorted(path.parent.glob(f"{path.name}.*"))] == [f".{kind}"]
+    assert query(path, "%POS\n", "-r", "21")
+
+
+def test_an_index_of_the_other_kind_is_made_anew_and_not_deleted(world):
+    path = world.impute("twice.vcf.gz", "--region", "21")
+    subprocess.run(["bcftools", "index", "--csi", path], check=True)
+    world.impute("twice.vcf.gz", "--region", "20:1000000-3000000")
+    for suffix in (".tbi", ".csi"):
+        index = path.with_name(f"{path.name}{suffix}")
+        by_index = f"{path}##idx##{index}"
+        assert query(by_index, "%POS\n", "-r", "20") == query(path, "%POS\n")
+
+
+def test_a_bcf_with_a_tbi_is_refused(world):
+    with pytest.raises(InputError, match=r"the index of a BCF is a \.csi"):
+        world.impute("x.bcf", "--index", "tbi")

@@ -84,7 +84,7 @@ def test_arrays_are_those_of_the_command_s_file(world, plain, in_memory):
 
 
 def test_with_a_file_arrays_are_read_when_they_are_asked_for(world, plain, in_memory, tmp_path):
-    out = tmp_path / "new" / "out.vcf.gz"
+    out = tmp_path / "out.vcf.gz"
     result = ragimpute.impute(**files(world), model=DEFAULT, device="cpu", out=str(out))
     assert query(out, "%LINE") == query(plain, "%LINE")
     np.testing.assert_allclose(result.haplotype_dosages, in_memory.haplotype_dosages, atol=1e-6)

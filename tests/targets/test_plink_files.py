@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ragimpute.errors import InputError
-from ragimpute.targets.plink_copy import plain_name
+from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.targets.plink_files import GenotypeReader, find_fileset, is_plink, read_samples, read_variants
 
 BED = b"\x6c\x1b\x01"

@@ -60,7 +60,7 @@ def test_the_map_has_each_concept_once_and_a_file_for_each() -> None:
 
 def test_the_stages_have_one_name_as_package_commands_rules_and_section() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - BESIDE
-    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "options", "output"}
+    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "options", "output", "verb"}
     rules = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common"}
     sections = [title.lower() for title in re.findall(r"^## (.+)$", PAGE, re.MULTILINE)]
     assert packages == commands == rules == set(STAGES) == set(VERBS.values())

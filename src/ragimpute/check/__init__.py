@@ -5,6 +5,7 @@ The package can be called, as `ragimpute.check(...)` is in the public interface 
 
 import os
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -12,37 +13,47 @@ from ragimpute.errors import suggest_keywords
 
 if TYPE_CHECKING:
     from ragimpute.check.findings import Finding
+    from ragimpute.imputation.inputs import FilePath
 
 
 @suggest_keywords
 def check(
     *,
-    reference: str | os.PathLike,
+    reference: "FilePath | Sequence[FilePath]",
     targets: str | os.PathLike,
     genetic_map: str | os.PathLike | None = None,
+    chromosomes: str | None = None,
     region: str | None = None,
+    exclude_samples: str | os.PathLike | None = None,
+    sex: str | os.PathLike | None = None,
+    build: str | int | None = None,
     panel_missing: float = 0.05,
     max_lost_sites: float = 0.1,
     apply_filters: str | None = None,
 ) -> "list[Finding]":
     """Everything that is, or may be, wrong with a reference, targets and a map: findings, errors first.
 
-    Arguments are those of `ragimpute.impute`. A finding has `level` (error, warning or info), `file`, `code` and
-    `message`. Nothing that the files hold raises an exception; InputError for a `region` that cannot be read.
+    Arguments are those of `ragimpute.impute`, which fails with these inputs exactly when a finding is an error. A
+    finding has `level` (error, warning or info), `file`, `code` and `message`. Nothing that the files hold raises an
+    exception; InputError for options that mean nothing, such as a `region` that cannot be read, and missing files.
     """
-    from ragimpute.check.all_checks import check_inputs
-    from ragimpute.vcf.source import Region
+    from ragimpute.check.verdict import check_imputation
+    from ragimpute.imputation.impute import files_and_inputs
 
-    within = None if region is None else Region.parse(region)
-    return check_inputs(
+    files, inputs = files_and_inputs(
         reference,
         targets,
         genetic_map,
-        within,
+        chromosomes,
+        region=region,
+        exclude_samples=exclude_samples,
+        sex=sex,
+        build=build,
         panel_missing=panel_missing,
         max_lost_sites=max_lost_sites,
         apply_filters=apply_filters,
     )
+    return check_imputation(files, inputs)
 
 
 class _CallablePackage(ModuleType):

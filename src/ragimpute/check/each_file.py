@@ -1,7 +1,8 @@
 """Checks of one file: the reference, the targets, the genetic map."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ import pandas as pd
 from ragimpute.check.findings import Finding, first_five, tally
 from ragimpute.check.survey import Survey, without_path
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.sex_chromosomes import find_build, kind_of
+from ragimpute.panel.sex_chromosomes import build_of, find_build, kind_of
 from ragimpute.vcf.source import contig_lengths
 
 MISSING_SHARE = 0.1  # of a sample's or a site's genotypes: more is worth a warning
@@ -44,6 +46,9 @@ def reference(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", path, "unsorted", message)
     if not seen.readable:
         return
+    said = two_names(seen.spans, path)
+    if said:
+        yield Finding("error", path, "chromosome-names", said)
     table = seen.records
     usable = seen.usable
     n_samples = len(seen.header.samples)
@@ -68,7 +73,8 @@ def reference(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", path, "no-usable-site", message)
     chromosomes = first_five(seen.spans)
     message = f"{n_samples} samples, {n_kept} usable sites on {chromosomes}"
-    yield Finding("info", path, "reference", message)
+    numbers = {"samples": n_samples, "usable_sites": n_kept, "by_chromosome": _counts(table["chrom"][kept(seen)])}
+    yield Finding("info", path, "reference", message, numbers | _build(seen))
 
 
 def targets(seen: Survey) -> Iterator[Finding]:
@@ -85,7 +91,10 @@ def targets(seen: Survey) -> Iterator[Finding]:
         yield Finding("error", path, "no-usable-site", "no record is biallelic with diploid genotypes")
         return
     share_missing = seen.missing / n_usable
-    yield from _missing_genotypes(seen, share_missing)
+    usable = seen.records[seen.usable]
+    places = [f"{row.chrom}:{row.pos}" for row in usable.itertuples()]
+    share_of_sites = 1 - usable["n_complete"].to_numpy() / len(seen.header.samples)
+    yield from missing_genotypes(path, seen.header.samples, share_missing, places, share_of_sites)
     n_het = int(seen.records["n_het"].sum())
     n_unphased = int(seen.records["n_unphased"].sum())
     if n_unphased:
@@ -96,28 +105,43 @@ def targets(seen: Survey) -> Iterator[Finding]:
     chromosomes = first_five(seen.spans)
     mean = share_missing.mean()
     message = f"{n_samples} samples, {n_usable} usable records on {chromosomes}, {mean:.2%} of genotypes missing"
-    yield Finding("info", path, "targets", message)
+    of_samples = dict(zip(seen.header.samples, share_missing.tolist(), strict=True))
+    numbers: dict[str, Any] = {"samples": n_samples, "usable_records": n_usable, "missing": float(mean)}
+    numbers |= {"missing_by_sample": of_samples, "by_chromosome": _counts(usable["chrom"])}
+    yield Finding("info", path, "targets", message, numbers | _build(seen))
 
 
-def _missing_genotypes(seen: Survey, share_missing: np.ndarray) -> Iterator[Finding]:
-    """Samples, whose shares of missing genotypes are `share_missing`, and records that lack many genotypes."""
-    path = seen.path
-    samples = seen.header.samples
+def _counts(values: pd.Series) -> dict[str, int]:
+    """How often each value occurs, in the order of their first occurrences."""
+    counts = values.value_counts(sort=False)
+    return {str(name): int(count) for name, count in counts.items()}
+
+
+def _build(seen: Survey) -> dict[str, str | None]:
+    """The genome's build by the lengths of contigs in the header; None where they do not tell it."""
+    return {"build": build_of(contig_lengths(seen.header.contigs))}
+
+
+def missing_genotypes(
+    path: str, samples: Sequence[str], of_samples: np.ndarray, places: Sequence[str], of_sites: np.ndarray
+) -> Iterator[Finding]:
+    """Samples [N] and sites [M], called `places`, that lack many genotypes, by their shares of missing ones."""
     poor = []
-    for name, share in zip(samples, share_missing, strict=True):
+    for name, share in zip(samples, of_samples.tolist(), strict=True):
         if share > MISSING_SHARE:
             poor.append(f"{name} {share:.0%}")
     if poor:
         listed = first_five(poor)
         message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {listed}"
-        yield Finding("warning", path, "missing-samples", message)
-    fewest = (1 - MISSING_SHARE) * len(samples)
-    is_sparse = seen.records["n_complete"] < fewest
-    sparse = seen.records[seen.usable & is_sparse]
-    if len(sparse):
-        places = first_five(f"{row.chrom}:{row.pos}" for row in sparse.itertuples())
-        message = f"{len(sparse)} sites lack over {MISSING_SHARE:.0%} of their genotypes: {places}"
-        yield Finding("warning", path, "missing-sites", message)
+        shares = {
+            name: share for name, share in zip(samples, of_samples.tolist(), strict=True) if share > MISSING_SHARE
+        }
+        yield Finding("warning", path, "missing-samples", message, {"missing_by_sample": shares})
+    sparse = [places[i] for i in np.flatnonzero(of_sites > MISSING_SHARE).tolist()]
+    if sparse:
+        message = f"{len(sparse)} sites lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(sparse)}"
+        shares = {place: share for place, share in zip(places, of_sites.tolist(), strict=True) if share > MISSING_SHARE}
+        yield Finding("warning", path, "missing-sites", message, {"missing_by_site": shares})
 
 
 def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
@@ -134,8 +158,14 @@ def genetic_map(path: str | os.PathLike | None, spans: Mapping[str, tuple[int, i
         message = without_path(error, path)
         yield Finding("error", name, "map", message)
         return
+    yield from map_coverage(found, spans)
+
+
+def map_coverage(found: GeneticMap, spans: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
+    """Whether the map `found`, which has all chromosomes of `spans`, covers them."""
+    name = found.path
     for chrom, (low, high) in spans.items():
-        positions, _ = found.points[chrom]
+        positions, _ = found.points_of(chrom)
         first, last = positions[[0, -1]].astype(int).tolist()
         if last < low or first > high:
             message = f"chromosome {chrom}: its points, {first}-{last}, lie outside the reference's {low}-{high}"

@@ -1,31 +1,94 @@
 """Findings of the input check, and how they are worded."""
 
+import logging
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
+from ragimpute.errors import InputError
 from ragimpute.tables import write_table
+
+logger = logging.getLogger(__name__)
 
 Level = Literal["error", "warning", "info"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 COLUMNS = ["level", "file", "code", "message"]
 
 
+# the command that mends what a finding is about; of a panel or of targets, as the code is used for
+FIXES = {
+    "unsorted": "bcftools sort --output sorted.vcf.gz {file}",
+    "missing": "beagle gt={file} out=filled",
+    "phase": "beagle gt={file} out=phased",
+    "unusable-panel": "beagle gt={file} out=phased",
+    "unusable-records": "bcftools norm --multiallelics -any --output split.vcf.gz {file}",
+    "missing-sites": "bcftools view --exclude 'F_MISSING>0.1' --output called.vcf.gz {file}",
+    "missing-samples": "bcftools view --samples ^{samples} --output called.vcf.gz {file}",
+    "recoded": "bcftools +fixref {file} -Oz -o fixed.vcf.gz -- -f genome.fa -m flip",
+    "frequencies": "ragimpute check --reference PANEL --targets {file} --out qc",
+    "chromosome-names": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
+    "renamed-chromosomes": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
+    "build": "bcftools +liftover {file} -- --src-fasta-ref SOURCE.fa --fasta-ref TARGET.fa --chain SOURCE_TO_TARGET.gz",
+    "same-names": "ragimpute impute --exclude-samples FILE",
+    "duplicate-samples": "ragimpute impute --exclude-samples FILE",
+}
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check. The message does not name the file."""
+    """One line of the check. The message does not name the file. `numbers` are what it was made from, by name."""
 
     level: Level
     file: str
     code: str
     message: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.level}: {self.file}: {self.message}"
+
+    @property
+    def fix(self) -> str:
+        """A command that mends it, '' where it needs none or there is none. Words in capitals are the user's files."""
+        if self.level == "info":
+            return ""
+        samples = ",".join(self.numbers.get("missing_by_sample", ()))
+        return FIXES.get(self.code, "").format(file=self.file, samples=samples)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        facts = {"level": self.level, "file": self.file, "code": self.code, "message": self.message}
+        return {**facts, "fix": self.fix, "numbers": dict(self.numbers)}
+
+
+def by_level(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, errors first."""
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, each once."""
+    found = {(one.level, one.file, one.code, one.message): one for one in findings}
+    return list(found.values())
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise InputError for the first error."""
+    for finding in findings:
+        if finding.level == "error":
+            raise InputError(f"{finding.file}: {finding.message}")
+
+
+def say(findings: Sequence[Finding]) -> None:
+    """Log the warnings. Raises InputError for the first error."""
+    refuse_errors(findings)
+    for finding in findings:
+        if finding.level == "warning":
+            logger.warning("%s: %s", finding.file, finding.message)
 
 
 def write_findings(findings: Sequence[Finding], path: str | os.PathLike) -> None:

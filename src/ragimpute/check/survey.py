@@ -2,29 +2,31 @@
 
 import os
 import re
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.panel.ploidy import ChosenRecords, unusable_genotypes
 from ragimpute.panel.sex_chromosomes import may_be_haploid
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.targets.haploid_samples import with_haploid_form
 from ragimpute.targets.record_alleles import alternatives, recoded
 from ragimpute.vcf.filter_counts import FilterCounts
+from ragimpute.vcf.renamed import Renaming
 from ragimpute.vcf.source import Header, Region, contig_lengths, genotypes, read_header, records
 
-COLUMNS = ["number", "chrom", "pos", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
+COLUMNS = ["number", "chrom", "pos", "id", "ref", "alt", "reason", "alt_count", "n_complete", "n_het", "n_unphased"]
 
 
 @dataclass(frozen=True)
 class Survey:
     """What R records say about N samples.
 
-    `records`, one row each, or of targets one of each ALT allele: number (of the record), chrom, pos, ref, alt
+    `records`, one row each, or of targets one of each ALT allele: number (of the record), chrom, pos, id, ref, alt
     (comma-separated, "." when absent), reason (why it is unusable or ""), alt_count (ALT alleles in complete
     genotypes), n_complete, n_het and n_unphased (samples whose genotype is complete, heterozygous, heterozygous without
     phase). Genotypes of unusable records count nowhere.
@@ -52,6 +54,21 @@ class Survey:
         reasons = self.records["reason"]
         return (reasons == "").to_numpy()
 
+    def on(self, chroms: Collection[str]) -> "Survey":
+        """The records on some chromosomes; `missing` is that of all records."""
+        is_there = self.records["chrom"].isin(list(chroms))
+        records = self.records[is_there]
+        dosages = {record: found for record, found in self.dosages.items() if is_there[record]}
+        return replace(self, records=records, dosages=dosages)
+
+    def renamed(self, known: Collection[str]) -> "tuple[Survey, dict[str, str]]":
+        """The survey with the `known` names of chromosomes, and which names these replace."""
+        renaming = Renaming(known)
+        names = [renaming.name_of(chrom) for chrom in self.records["chrom"]]
+        replaced = {old: new for old, new in zip(self.records["chrom"], names, strict=True) if old != new}
+        records = self.records.assign(chrom=names) if replaced else self.records
+        return replace(self, records=records), replaced
+
     @property
     def spans(self) -> dict[str, tuple[int, int]]:
         """First and last position on each chromosome."""
@@ -73,7 +90,8 @@ def survey(
     """Read a file whole, unless it has no samples.
 
     `alt_needed`: whether a record without ALT is unusable, as in a panel; in targets it is matched like the others.
-    Dosages are kept of records at the `wanted` (CHROM, POS); when it is None, of the first `limit` usable records.
+    Dosages are kept of records at the `wanted` (plain name of CHROM, POS); when it is None, of the first `limit` usable
+    records.
     """
     header = Header((), (), frozenset())
     problem = ""
@@ -89,7 +107,8 @@ def survey(
         lengths = contig_lengths(header.contigs)
         n_samples = len(header.samples)
         missing = np.zeros(n_samples, dtype=np.int64)
-        for record in records(path, region) if n_samples else ():
+        known = [] if region is None else [region.chrom]
+        for record in records(path, region, known=known) if n_samples else ():
             chrom, pos, ref, alts = record.CHROM, record.POS, record.REF, record.ALT
             is_duplicate = order.add(chrom, pos, allele_key(ref, alts))
             number += 1
@@ -112,9 +131,9 @@ def survey(
                     if alt == next(iter(split)):
                         missing += dosage < 0
                     counts = _counts(dosage, phased)
-                    if len(dosages) < limit if wanted is None else (chrom, pos) in wanted:
+                    if len(dosages) < limit if wanted is None else (plain_name(chrom), pos) in wanted:
                         dosages[len(rows)] = dosage
-                rows.append((number, chrom, pos, ref, alt, reason, *counts))
+                rows.append((number, chrom, pos, record.ID or ".", ref, alt, reason, *counts))
     except InputError as error:
         problem = without_path(error, path)
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -176,7 +195,7 @@ def _counts(dosage: np.ndarray, phased: np.ndarray) -> tuple[int, int, int, int]
     return int(alt_count), int(n_complete), int(n_het), int(n_unphased)
 
 
-def without_path(error: InputError, path: str | os.PathLike) -> str:
+def without_path(error: InputError | str, path: str | os.PathLike) -> str:
     """The message of an error without the path that it starts with: 'PATH:LINE: ..' becomes 'line LINE: ..'."""
     prefix = f"{os.fspath(path)}:"
     message = str(error).removeprefix(prefix)

@@ -1,6 +1,7 @@
 """Checks of the targets against the reference: overlap, build, alleles, frequencies, samples in both."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from ragimpute.check.survey import Survey
 from ragimpute.panel.from_vcf import LOSSES
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import NOT_IN_REFERENCE, SWAPS, SiteIndex
-from ragimpute.targets.common_chromosomes import prefix_hint
+from ragimpute.targets.common_chromosomes import rename_advice
 from ragimpute.targets.lost_sites import MAX_LOST, lost_message, lost_records
 from ragimpute.targets.plink_files import is_plink
 from ragimpute.targets.variants_only import ABSENT_SITES, lists_variants_only
+from ragimpute.vcf.renamed import Renaming, renamed_chromosomes
 from ragimpute.vcf.source import contig_lengths
 
 FEW_MATCHES, MANY_RECORDS = 0.5, 50  # below this share of at least so many records another build is suspected
@@ -33,21 +35,23 @@ def compare(panel: Survey, samples: Survey, leak: Level, max_lost: float = MAX_L
     `max_lost`: the share of typed sites that may be lost, as in `targets.lost_sites`.
     """
     path = samples.path
-    ours = samples.spans
     theirs = panel.spans
+    samples, renamed = samples.renamed(theirs)
+    if renamed:
+        yield Finding("info", path, "renamed-chromosomes", renamed_chromosomes(renamed))
+    ours = samples.spans
     if not ours.keys() & theirs.keys():
-        hint = prefix_hint(ours, set(theirs))
-        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}{hint}"
-        message = f"no chromosome in common with the reference: {names}"
+        names = f"it has {first_five(ours)}, the reference has {first_five(theirs)}"
+        message = f"no chromosome in common with the reference: {names}; {rename_advice(path, ours, theirs)}"
         yield Finding("error", path, "chromosome-names", message)
         return
     strange = [chrom for chrom in ours if chrom not in theirs]
     if strange:
         message = f"the reference lacks the chromosomes {first_five(strange)}"
         yield Finding("warning", path, "chromosome-names", message)
-    table = _match(panel, samples)
+    table = match_records(panel, samples)
     unequal_lengths = list(_unequal_lengths(panel, samples))
-    yield from _overlap(table, path, unequal_lengths)
+    yield from overlap(table, path, unequal_lengths)
     yield from _lost_sites(panel, samples, table, max_lost)
     has_site = table["site"] >= 0
     matched = table[has_site]
@@ -60,7 +64,7 @@ def compare(panel: Survey, samples: Survey, leak: Level, max_lost: float = MAX_L
         yield from _same_genotypes(panel, samples, matched, leak)
 
 
-def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
+def match_records(panel: Survey, samples: Survey) -> pd.DataFrame:
     """Usable target records: site (record of the panel, -1: none), relation (or why there is none), ambiguous."""
     rows = np.flatnonzero(kept(panel))
     columns = {name: panel.records[name].to_numpy()[rows] for name in ("chrom", "pos", "ref", "alt")}
@@ -81,8 +85,8 @@ def _match(panel: Survey, samples: Survey) -> pd.DataFrame:
         elif relation == "not in the reference" and (row.chrom, row.pos) in has_record:
             relation = "at unusable records of the reference"
         site = rows[match.site] if match.site >= 0 else -1
-        found.append((row.Index, row.number, site, relation, match.ambiguous))
-    table = pd.DataFrame(found, columns=["record", "number", "site", "relation", "ambiguous"])
+        found.append((row.Index, row.number, row.chrom, site, relation, match.ambiguous))
+    table = pd.DataFrame(found, columns=["record", "number", "chrom", "site", "relation", "ambiguous"])
     return _one_of_each(table).set_index("record")
 
 
@@ -116,6 +120,8 @@ def _lost_sites(panel: Survey, samples: Survey, table: pd.DataFrame, max_lost: f
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
     ours = contig_lengths(samples.header.contigs)
     theirs = contig_lengths(panel.header.contigs)
+    renaming = Renaming(samples.spans)
+    ours = {renaming.name_of(name): length for name, length in ours.items()}
     for chrom in samples.spans:
         length = ours.get(chrom)
         reference_length = theirs.get(chrom)
@@ -123,7 +129,7 @@ def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
             yield f"{chrom}: {length} bases, the reference says {reference_length}"
 
 
-def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
+def overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Finding]:
     """How many records match, and whether so few, or so many with other alleles, that the builds must differ."""
     is_within = table["relation"] != "outside the reference"
     within = table[is_within]
@@ -138,7 +144,15 @@ def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Fin
     if len(reasons):
         message += f"; the others: {tally(reasons)}"
     level: Level = "info" if matched else "error"
-    yield Finding(level, path, "overlap", message)
+    numbers: dict[str, Any] = {"matched": matched, "records": n, "share": share}
+    numbers["reasons"] = {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+    if "chrom" in within:
+        by_chromosome = has_site.groupby(within["chrom"], sort=False).agg(["sum", "count"])
+        numbers["by_chromosome"] = {
+            str(chrom): {"matched": int(found), "records": int(count)}
+            for chrom, found, count in by_chromosome.itertuples()
+        }
+    yield Finding(level, path, "overlap", message, numbers)
     few = n >= MANY_RECORDS and share < FEW_MATCHES
     at_same_position = matched + others
     odd = others > max(OTHER_ALLELES * at_same_position, 5)
@@ -153,13 +167,18 @@ def _overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Fin
         yield Finding(level, path, "build", message)
 
 
+def recoded_alleles(relations: pd.Series, path: str) -> Iterator[Finding]:
+    """Target records whose alleles are not the reference's as they stand, by their `relations` to its sites."""
+    if len(relations):
+        message = f"{tally(relations)}: recoded to the reference's alleles unless the policy says drop"
+        yield Finding("warning", path, "recoded", message)
+
+
 def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
     is_ambiguous = matched["ambiguous"]
     is_coded_otherwise = matched["relation"] != ""
     recoded = matched.loc[~is_ambiguous & is_coded_otherwise, "relation"]
-    if len(recoded):
-        message = f"{tally(recoded)}: recoded to the reference's alleles unless the policy says drop"
-        yield Finding("warning", path, "recoded", message)
+    yield from recoded_alleles(recoded, path)
     n_ambiguous = int(is_ambiguous.sum())
     if n_ambiguous:
         is_swapped = is_ambiguous & is_coded_otherwise
@@ -189,7 +208,7 @@ def _variants_only(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Ite
     n_alt = (ours["alt_count"].to_numpy() - n_het) // 2
     is_swapped = matched["relation"].isin(SWAPS)
     n_homozygous = np.where(is_swapped, n_alt, n_known - n_het - n_alt)
-    frequency = _alt_frequency(panel.records.loc[matched["site"]])
+    frequency = alt_frequency(panel.records.loc[matched["site"]])
     if lists_variants_only(n_known, n_homozygous, frequency, len(samples.header.samples)):
         yield Finding("warning", samples.path, "variants-only", ABSENT_SITES)
 
@@ -202,10 +221,15 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     if known.sum() < MIN_SITES or len(panel.header.samples) < MIN_SAMPLES:
         return
     is_swapped = matched["relation"].isin(SWAPS)
-    frequency = _alt_frequency(ours)
+    frequency = alt_frequency(ours)
     frequency = np.where(is_swapped, 1 - frequency, frequency)
     p = frequency[known]
-    q = _alt_frequency(theirs)[known]
+    q = alt_frequency(theirs)[known]
+    yield from compare_frequencies(p, q, samples.path)
+
+
+def compare_frequencies(p: np.ndarray, q: np.ndarray, path: str) -> Iterator[Finding]:
+    """Whether ALT is as frequent in the targets (p) as in the reference (q), at K sites."""
     if min(p.std(), q.std()) == 0:
         return
     correlations = np.corrcoef(p, q)
@@ -215,14 +239,15 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     message = f"allele frequencies correlate with the reference's by {r:.3f} over {len(p)} sites"
     if n_far:
         message += f"; {n_far} differ by more than {FAR}"
+    numbers = {"correlation": r, "sites": len(p), "differing": int(n_far)}
     if r < MIN_CORRELATION:
         message += ": another population, another build, or alleles coded otherwise"
-        yield Finding("warning", samples.path, "frequencies", message)
+        yield Finding("warning", path, "frequencies", message, numbers)
     else:
-        yield Finding("info", samples.path, "frequencies", message)
+        yield Finding("info", path, "frequencies", message, numbers)
 
 
-def _alt_frequency(table: pd.DataFrame) -> np.ndarray:
+def alt_frequency(table: pd.DataFrame) -> np.ndarray:
     """The frequency of ALT [R] float64 among the complete genotypes of the records of a survey; NaN without any."""
     count = table["alt_count"].to_numpy()
     number = 2 * table["n_complete"].to_numpy()

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from ragimpute import __version__
+from ragimpute.disk_space import FULL
 from ragimpute.errors import InputError
 from ragimpute.extras import missing
 
@@ -20,7 +21,7 @@ from ragimpute.extras import missing
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # of an OSError: what a user can mend, a full disk or a place where nothing may be written
-NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+NO_PLACE = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS}
 
 # verb -> module of this package that defines it; modules are imported when their verb is used, so that --help is quick
 VERBS = {
@@ -40,6 +41,7 @@ VERBS = {
     "training-set": "training",
     "train": "training",
     "diagnose-loss": "training",
+    "merge-batches": "imputation",
     "predict": "imputation",
     "gather-windows": "imputation",
     "compile": "imputation",

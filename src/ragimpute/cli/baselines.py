@@ -17,11 +17,12 @@ from ragimpute.cli.options import (
     threads_option,
     typed_option,
 )
+from ragimpute.cli.verb import verb
 
 BASELINES = ("beagle", "beagle_once", "beagle_tuned", "minimac4", "li_stephens", "copy_nearest", "frequency")
 
 
-@click.command("baseline")
+@verb("baseline")
 @click.argument("name", type=click.Choice(BASELINES))
 @panel_option
 @roles_option
@@ -74,7 +75,7 @@ def baseline_command(
     impute_baseline(name, panel, roles, typed_path, phasings_path, out, options)
 
 
-@click.command("tune-beagle")
+@verb("tune-beagle")
 @panel_option
 @roles_option
 @typed_option

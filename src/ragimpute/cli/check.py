@@ -1,27 +1,47 @@
 """The verb `check`: what is wrong with the inputs, all at once, before anything is computed."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from ragimpute.cli.options import (
     FILE,
-    OUT,
+    MAP_HELP,
     apply_filters_option,
-    map_option,
     max_lost_sites_option,
     panel_missing_option,
     region_option,
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
+from ragimpute.cli.verb import verb
+from ragimpute.output_places import check_outputs
+from ragimpute.panel.chromosome_names import MARK
+
+FINDINGS = ".findings.tsv"
 
 
-@click.command()
-@click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
-@click.option("--targets", type=FILE, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute.")
-@map_option
+@verb()
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
+)
+@click.option(
+    "--targets",
+    required=True,
+    metavar="FILE",
+    help="VCF, BCF, PLINK .bed or .pgen of the samples to impute; {chrom} as above.",
+)
+@click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
+@click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
 @region_option
+@click.option("--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line.")
+@click.option("--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam.")
+@click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
 @click.option("--held-out", is_flag=True, help="The targets are samples of the reference that will leave it.")
 @click.option(
     "--leak",
@@ -35,12 +55,22 @@ from ragimpute.cli.output import json_option, print_json, quiet_option
 @apply_filters_option
 @json_option
 @quiet_option("Print errors and warnings only.")
-@click.option("--out", type=OUT, help="The findings as TSV too: level file code message.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.tsv|PREFIX|FOLDER",
+    help="Write the findings (TSV: level file code message). With a prefix or a folder, also lists of the target "
+    "records that are flipped, swapped, discordant, duplicate, unmatched or unusable, for bcftools and PLINK.",
+)
 def check_command(
-    reference: Path,
-    targets: Path,
-    map_path: Path | None,
+    references: tuple[str, ...],
+    targets: str,
+    map_path: str | None,
+    chromosomes: str | None,
     region: str | None,
+    exclude_samples: Path | None,
+    sex: Path | None,
+    build: str | None,
     held_out: bool,
     leak: Literal["error", "warning"],
     panel_missing: float,
@@ -52,36 +82,63 @@ def check_command(
 ) -> None:
     """Look through the inputs for everything that is, or may be, wrong, and say all of it at once.
 
-    Exit codes: 0, nothing or warnings only; 1, errors; 2, an unusable command line.
+    An error is what `ragimpute impute` would fail with. Exit codes: 0, nothing or warnings only; 1, errors; 2, an
+    unusable command line.
     """
-    from dataclasses import asdict
-
     from ragimpute.check.all_checks import check_inputs
     from ragimpute.check.findings import write_findings
+    from ragimpute.check.site_lists import SiteLists
+    from ragimpute.check.verdict import check_imputation
+    from ragimpute.imputation.impute import files_and_inputs
     from ragimpute.vcf.source import Region
 
-    within = Region.parse(region) if region else None
-    findings = check_inputs(
-        reference,
+    table = None if out is None else _table_of_findings(out)
+    lists = None if table in (None, out) else SiteLists()
+    for name in (*references, targets, *([] if map_path is None else [map_path])):
+        if MARK not in name and not Path(name).exists():
+            raise click.UsageError(f"{name}: no such file")
+    reading: dict[str, Any] = {"panel_missing": panel_missing, "max_lost_sites": max_lost_sites}
+    reading["apply_filters"] = apply_filters
+    files, inputs = files_and_inputs(
+        references,
         targets,
         map_path,
-        within,
-        held_out=held_out,
-        leak=leak,
-        panel_missing=panel_missing,
-        max_lost_sites=max_lost_sites,
-        apply_filters=apply_filters,
+        chromosomes,
+        region=region,
+        exclude_samples=exclude_samples,
+        sex=sex,
+        build=build,
+        **reading,
     )
+    if table is not None:
+        maps = [] if map_path is None else [("--map", map_path)]
+        read = [("--targets", targets), *[("--reference", name) for name in references], *maps]
+        check_outputs([("--out", table)], [(option, Path(name)) for option, name in read])
+    if held_out or leak == "error":  # of a study, which reads its files otherwise than `impute`
+        within = Region.parse(region) if region else None
+        ours = inputs.reference, inputs.targets, inputs.genetic_map
+        findings = check_inputs(*ours, within, held_out=held_out, leak=leak, **reading)
+    else:
+        findings = check_imputation(files, inputs, lists)
     shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:
-        print_json([asdict(finding) for finding in shown])
+        print_json([finding.as_json() for finding in shown])
     else:
         for finding in shown:
             click.echo(str(finding))
-    if out is not None:
-        write_findings(findings, out)
+    if table is not None:
+        write_findings(findings, table)
+        if lists is not None:
+            lists.write(table.with_name(table.name.removesuffix(FINDINGS)))
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
         count = "1 error" if errors == 1 else f"{errors} errors"
         click.echo(f"ragimpute: error: {count} in the inputs, listed above with what to do", err=True)
         raise SystemExit(1)
+
+
+def _table_of_findings(out: Path) -> Path:
+    """Where the findings go: `out` where it is called .tsv; else beside the lists, in a folder or with a prefix."""
+    if out.is_dir():
+        return out / f"check{FINDINGS}"
+    return out if out.suffix == ".tsv" else out.with_name(f"{out.name}{FINDINGS}")

@@ -5,28 +5,26 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import allele_options, start_logging
+from ragimpute.cli.options import FILE, GENOTYPES, OUT, allele_options, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
-
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-NEW = click.Path(dir_okay=False, path_type=Path)
+from ragimpute.cli.verb import verb
 
 history_option = click.option(
     "--history",
     "histories",
-    type=(str, str, EXISTING),
+    type=(str, str, FILE),
     multiple=True,
     metavar="MASK METHOD TSV",
     help="history.tsv of train with its mask and method; repeat.",
 )
 
 
-@click.command()
-@click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF.")
-@click.option("--truth", type=EXISTING, help="VCF with the targets' true genotypes; optional.")
-@click.option("--panel", type=EXISTING, required=True, help="panel.safetensors of read-panel.")
-@click.option("--roles", type=EXISTING, required=True, help="roles.tsv of assign-roles.")
-@click.option("--typed", type=EXISTING, required=True, help="typed.tsv of mask; only untyped sites are scored.")
+@verb()
+@click.option("--imputed", type=GENOTYPES, required=True, help="Imputed VCF or BCF.")
+@click.option("--truth", type=GENOTYPES, help="VCF with the targets' true genotypes; optional.")
+@click.option("--panel", type=FILE, required=True, help="panel.safetensors of read-panel.")
+@click.option("--roles", type=FILE, required=True, help="roles.tsv of assign-roles.")
+@click.option("--typed", type=FILE, required=True, help="typed.tsv of mask; only untyped sites are scored.")
 @click.option("--panel-name", "panel_name", required=True, help="Name in the panel column.")
 @click.option("--mask-name", "mask_name", required=True, help="Name in the mask column.")
 @click.option("--method", required=True, help="Name in the method column.")
@@ -39,9 +37,9 @@ history_option = click.option(
 @allele_options
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--bootstrap-seed", type=click.IntRange(0), default=1, show_default=True, help="One for all methods.")
-@click.option("--out", type=NEW, required=True, help="Metrics of this file, TSV.")
-@click.option("--statistics", type=NEW, required=True, help="Per-sample statistics for paired comparisons.")
-@click.option("--along", type=NEW, required=True, help="Accuracy along the chromosomes, TSV.")
+@click.option("--out", type=OUT, required=True, help="Metrics of this file, TSV.")
+@click.option("--statistics", type=OUT, required=True, help="Per-sample statistics for paired comparisons.")
+@click.option("--along", type=OUT, required=True, help="Accuracy along the chromosomes, TSV.")
 def evaluate_command(
     imputed: Path,
     truth: Path | None,
@@ -88,12 +86,12 @@ def evaluate_command(
     )
 
 
-@click.command("pool-chromosomes")
-@click.option("--statistics", type=EXISTING, multiple=True, required=True, help="Of evaluate --chrom; each chromosome.")
-@click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosome; each.")
-@click.option("--out", type=NEW, required=True, help="Metrics of all chromosomes and of each, TSV.")
-@click.option("--pooled", type=NEW, required=True, help="Per-sample statistics of all chromosomes.")
-@click.option("--along-out", type=NEW, required=True, help="Accuracy along all chromosomes, TSV.")
+@verb("pool-chromosomes")
+@click.option("--statistics", type=FILE, multiple=True, required=True, help="Of evaluate --chrom; each chromosome.")
+@click.option("--along", type=FILE, multiple=True, required=True, help="Its accuracy along the chromosome; each.")
+@click.option("--out", type=OUT, required=True, help="Metrics of all chromosomes and of each, TSV.")
+@click.option("--pooled", type=OUT, required=True, help="Per-sample statistics of all chromosomes.")
+@click.option("--along-out", type=OUT, required=True, help="Accuracy along all chromosomes, TSV.")
 def pool_chromosomes_command(
     statistics: tuple[Path, ...], along: tuple[Path, ...], out: Path, pooled: Path, along_out: Path
 ) -> None:
@@ -104,15 +102,15 @@ def pool_chromosomes_command(
     pool_chromosomes(statistics, along, outputs)
 
 
-@click.command()
-@click.option("--evaluation", "evaluations", type=EXISTING, multiple=True, required=True, help="TSV of evaluate; many.")
+@verb()
+@click.option("--evaluation", "evaluations", type=FILE, multiple=True, required=True, help="TSV of evaluate; many.")
 @click.option(
-    "--statistics", type=EXISTING, multiple=True, required=True, help="Its statistics; also those of its chromosomes."
+    "--statistics", type=FILE, multiple=True, required=True, help="Its statistics; also those of its chromosomes."
 )
-@click.option("--along", type=EXISTING, multiple=True, required=True, help="Its accuracy along the chromosomes.")
-@click.option("--out", type=NEW, required=True, help="All metrics, TSV.")
-@click.option("--comparisons", type=NEW, required=True, help="Paired differences between methods, TSV.")
-@click.option("--along-out", type=NEW, required=True, help="Accuracy along the chromosomes of all, TSV.")
+@click.option("--along", type=FILE, multiple=True, required=True, help="Its accuracy along the chromosomes.")
+@click.option("--out", type=OUT, required=True, help="All metrics, TSV.")
+@click.option("--comparisons", type=OUT, required=True, help="Paired differences between methods, TSV.")
+@click.option("--along-out", type=OUT, required=True, help="Accuracy along the chromosomes of all, TSV.")
 def collect_command(
     evaluations: tuple[Path, ...],
     statistics: tuple[Path, ...],
@@ -128,10 +126,10 @@ def collect_command(
     collect_evaluations(evaluations, statistics, along, outputs)
 
 
-@click.command()
-@click.option("--metrics", type=EXISTING, required=True, help="metrics.tsv of collect.")
+@verb()
+@click.option("--metrics", type=FILE, required=True, help="metrics.tsv of collect.")
 @history_option
-@click.option("--out", type=NEW, required=True, help="Summary table, TSV.")
+@click.option("--out", type=OUT, required=True, help="Summary table, TSV.")
 @quiet_option("Do not print the table.")
 @json_option
 def summarise_command(
@@ -150,15 +148,15 @@ def summarise_command(
         print_summary(table)
 
 
-@click.command("loss-study")
-@click.option("--statistics", type=EXISTING, multiple=True, help="Statistics of evaluate; repeat.")
+@verb("loss-study")
+@click.option("--statistics", type=FILE, multiple=True, help="Statistics of evaluate; repeat.")
 @history_option
-@click.option("--config", type=EXISTING, required=True, help="The effective configuration, YAML.")
+@click.option("--config", type=FILE, required=True, help="The effective configuration, YAML.")
 @click.option("--study", default="default", show_default=True, help="Name in the study column.")
-@click.option("--trainings", type=NEW, required=True, help="One row for each training, TSV.")
-@click.option("--out", type=NEW, required=True, help="Measures of each loss and differences to no_recon, TSV.")
-@click.option("--claims", type=NEW, required=True, help="Predicted against measured, TSV.")
-@click.option("--curves", type=NEW, required=True, help="Training curves and monitors by epoch, TSV.")
+@click.option("--trainings", type=OUT, required=True, help="One row for each training, TSV.")
+@click.option("--out", type=OUT, required=True, help="Measures of each loss and differences to no_recon, TSV.")
+@click.option("--claims", type=OUT, required=True, help="Predicted against measured, TSV.")
+@click.option("--curves", type=OUT, required=True, help="Training curves and monitors by epoch, TSV.")
 def loss_study_command(
     statistics: tuple[Path, ...],
     histories: tuple[tuple[str, str, Path], ...],
@@ -189,14 +187,14 @@ def loss_study_command(
         click.echo(f"{row.architecture} ({row.size}), {row.scores}: {row.verdict}: {row.text}")
 
 
-@click.command()
-@click.option("--imputed", type=EXISTING, required=True, help="Imputed VCF or BCF with DS or HDS, of any program.")
-@click.option("--truth", type=EXISTING, required=True, help="VCF or BCF with the true genotypes.")
-@click.option("--reference", type=EXISTING, help="The panel; its allele counts make the strata. Default: the truth's.")
-@click.option("--typed", type=EXISTING, help="Sites that are not scored: a table, BED or VCF. Default: INFO TYPED.")
+@verb()
+@click.option("--imputed", type=GENOTYPES, required=True, help="Imputed VCF or BCF with DS or HDS, of any program.")
+@click.option("--truth", type=GENOTYPES, required=True, help="VCF or BCF with the true genotypes.")
+@click.option("--reference", type=GENOTYPES, help="The panel; its allele counts make the strata. Default: the truth's.")
+@click.option("--typed", type=FILE, help="Sites that are not scored: a table, BED or VCF. Default: INFO TYPED.")
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed of the resamples.")
-@click.option("--out", type=NEW, help="All metrics, TSV.")
+@click.option("--out", type=OUT, help="All metrics, TSV.")
 @quiet_option("Do not print the table.")
 @json_option
 def score_command(

@@ -7,6 +7,7 @@ import click
 
 from ragimpute.cli.options import (
     FILE,
+    GENOTYPES,
     MAP_HELP,
     OUT,
     device_option,
@@ -26,6 +27,7 @@ from ragimpute.cli.options import (
     typed_option,
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
+from ragimpute.cli.verb import verb
 
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
@@ -52,10 +54,10 @@ class PartOfWindows(click.ParamType):
 
 
 reference_option = click.option(
-    "--reference", type=FILE, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
+    "--reference", type=GENOTYPES, required=True, help="Phased panel: VCF, BCF, or the file of `read-panel`."
 )
 targets_option = click.option(
-    "--targets", type=FILE, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
+    "--targets", type=GENOTYPES, required=True, help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
 )
 model_option = click.option(
     "--model",
@@ -77,7 +79,7 @@ FIGURES = (".svg", ".png")
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
 
-@click.command("impute")
+@verb("impute")
 @click.option(
     "--reference",
     "references",
@@ -97,6 +99,7 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @seed_option
 @n_phasings_option
 @click.option("--format", "fields", default=ALL_FIELDS, show_default=True, help="FORMAT fields to write.")
+@click.option("--index", type=click.Choice(["csi", "tbi"]), help="Of the output. Default: tbi where it can be.")
 @click.option("--keep-unmatched", is_flag=True, help="Also write target records at positions that the panel lacks.")
 @model_option
 @click.option("--keep-samples", type=FILE, help="Targets to impute: one name on each line. Default: all.")
@@ -122,6 +125,7 @@ def impute_command(
     seed: int,
     n_phasings: int | None,
     fields: str,
+    index: str | None,
     keep_unmatched: bool,
     model: Path | None,
     keep_samples: Path | None,
@@ -159,6 +163,7 @@ def impute_command(
         seed=seed,
         n_phasings=n_phasings,
         format=fields,
+        index=index,
         keep_unmatched=keep_unmatched,
         model=model,
         keep_samples=keep_samples,
@@ -204,7 +209,7 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
     return value
 
 
-@click.command("explain")
+@verb("explain")
 @reference_option
 @targets_option
 @click.option("--sample", required=True, help="The sample, one of TARGETS.")
@@ -314,7 +319,7 @@ def _cells(row: Any) -> tuple[str, ...]:
     return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
 
 
-@click.command("compile")
+@verb("compile")
 def compile_command() -> None:
     """Compile ahead what the first `impute` would compile, so that it starts at once. It takes about a minute."""
     from ragimpute.imputation.compile_ahead import compile_ahead
@@ -322,7 +327,21 @@ def compile_command() -> None:
     compile_ahead()
 
 
-@click.command("predict")
+@verb("merge-batches")
+@click.option("--batch", "batches", type=GENOTYPES, multiple=True, required=True, help="An imputed file; repeat it.")
+@click.option("--out", type=OUT, required=True, help="VCF.gz (or BCF) of all samples, with index.")
+def merge_batches_command(batches: tuple[Path, ...], out: Path) -> None:
+    """Merge files that `ragimpute impute` wrote of batches of samples, from one panel, to one file of all samples.
+
+    AF and R2 are those of all samples: INFO AN, HDSSUM and HDSSQ of the batches are added up. ER2 is left out.
+    """
+    from ragimpute.vcf.merge_batches import merge_batches
+
+    number = merge_batches(batches, out)
+    click.echo(f"{out}: {number} records of {len(batches)} batches")
+
+
+@verb("predict")
 @panel_option
 @roles_option
 @typed_option
@@ -372,7 +391,7 @@ def predict_command(
     )
 
 
-@click.command("gather-windows")
+@verb("gather-windows")
 @panel_option
 @roles_option
 @click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+GENOTYPES = click.Path(exists=True, path_type=Path)  # a folder is refused later, by what it is
 OUT = click.Path(dir_okay=False, path_type=Path)
 
 panel_option = click.option("--panel", type=FILE, required=True, help="The panel from `ragimpute read-panel`.")
@@ -29,7 +30,7 @@ phasings_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
-MAP_HELP = "Genetic map: PLINK, SHAPEIT or HapMap layout. Default: 1 cM per Mb."
+MAP_HELP = "Genetic map: PLINK, SHAPEIT, HapMap, IMPUTE2 or deCODE layout. Default: 1 cM per Mb."
 map_option = click.option("--map", "map_path", type=FILE, help=MAP_HELP)
 n_phasings_option = click.option(
     "--n-phasings",

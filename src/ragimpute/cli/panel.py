@@ -6,6 +6,7 @@ import click
 
 from ragimpute.cli.options import (
     FILE,
+    GENOTYPES,
     OUT,
     apply_filters_option,
     map_option,
@@ -17,10 +18,11 @@ from ragimpute.cli.options import (
     start_logging,
     threads_option,
 )
+from ragimpute.cli.verb import verb
 
 
-@click.command("read-panel")
-@click.option("--reference", type=FILE, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
+@verb("read-panel")
+@click.option("--reference", type=GENOTYPES, required=True, help="Phased reference panel: VCF, VCF.gz or BCF.")
 @map_option
 @region_option
 @click.option("--describe", is_flag=True, help="Compute the ages of the alleles too, which `impute` needs.")
@@ -62,7 +64,7 @@ def read_panel_command(
     )
 
 
-@click.command("assign-roles")
+@verb("assign-roles")
 @panel_option
 @click.option("--targets", type=FILE, help="VCF of the samples to impute; none of them may be in the panel.")
 @click.option("--max-targets", type=click.IntRange(1), help="At most so many of them, evenly spread. Default: all.")
@@ -108,7 +110,7 @@ def assign_roles_command(
     write_roles(table, out)
 
 
-@click.command("frequencies")
+@verb("frequencies")
 @panel_option
 @roles_option
 @click.option("--out", type=OUT, required=True, help="TSV: chrom pos ref alt ac an train_ac train_an.")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+from ragimpute.cli.options import FILE, OUT
+from ragimpute.cli.verb import verb
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-NEW = click.Path(dir_okay=False, path_type=Path)
 
 
 TABLES = {
@@ -23,13 +24,13 @@ TABLES = {
 def table_options(command):
     """Add an option for each table of `ragimpute.reporting.study_tables.StudyTables`."""
     for name, text in reversed(TABLES.items()):
-        command = click.option(f"--{name.replace('_', '-')}", type=EXISTING, required=True, help=text)(command)
-    return click.option("--painting", type=EXISTING, multiple=True, help="painting.tsv of paint, of a mask; repeat.")(
+        command = click.option(f"--{name.replace('_', '-')}", type=FILE, required=True, help=text)(command)
+    return click.option("--painting", type=FILE, multiple=True, help="painting.tsv of paint, of a mask; repeat.")(
         command
     )
 
 
-@click.command()
+@verb()
 @table_options
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of figures.")
 def plot_command(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> None:
@@ -41,28 +42,28 @@ def plot_command(out_dir: Path, painting: tuple[Path, ...], **paths: Path) -> No
     plot_all(tables, out_dir)
 
 
-@click.command()
+@verb()
 @table_options
 @click.option("--figures", type=FOLDER, required=True, help="Folder of the figures that plot drew.")
-@click.option("--config", type=EXISTING, required=True, help="The effective configuration, YAML.")
+@click.option("--config", type=FILE, required=True, help="The effective configuration, YAML.")
 @click.option(
     "--check",
     "checks",
-    type=(str, EXISTING),
+    type=(str, FILE),
     multiple=True,
     metavar="PANEL TSV",
     help="Findings of the input check of a panel; repeat.",
 )
 @click.option(
     "--dropped",
-    type=(str, EXISTING),
+    type=(str, FILE),
     multiple=True,
     metavar="NAME TSV",
     help="Dropped records of a panel or mask; repeat.",
 )
 @click.option("--benchmarks", type=FOLDER, help="Folder of Snakemake's benchmark files.")
-@click.option("--provenance", type=EXISTING, help="provenance.json of the run.")
-@click.option("--out", type=NEW, required=True, help="One HTML file that needs no network.")
+@click.option("--provenance", type=FILE, help="provenance.json of the run.")
+@click.option("--out", type=OUT, required=True, help="One HTML file that needs no network.")
 def report_command(
     figures: Path,
     config: Path,

@@ -15,9 +15,10 @@ from ragimpute.cli.options import (
     typed_option,
     validation_option,
 )
+from ragimpute.cli.verb import verb
 
 
-@click.command("retrieve")
+@verb("retrieve")
 @panel_option
 @roles_option
 @typed_option
@@ -54,7 +55,7 @@ def retrieve_command(
     artefacts.save(out, KIND, segments.arrays, segments.metadata)
 
 
-@click.command("paint")
+@verb("paint")
 @panel_option
 @roles_option
 @typed_option

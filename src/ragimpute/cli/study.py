@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from ragimpute.cli.options import FILE, OUT
+from ragimpute.cli.verb import Verb, verb
 
 SNAKEMAKES = "snakemake_options"  # in the context: the words after --
 
 
-class _WithSnakemakesOptions(click.Command):
+class _WithSnakemakesOptions(Verb):
     """A command whose words after -- are not its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -58,7 +59,7 @@ def study_command(ctx: click.Context, config: Path | None, cores: str, directory
     os.execv(sys.executable, [sys.executable, "-P", "-m", "snakemake", *words])
 
 
-@click.command()
+@verb()
 @click.option("--effective", metavar="JSON", help="Write this configuration, made by the workflow, as it is.")
 @click.option(
     "--configfile",
@@ -83,7 +84,7 @@ def config_command(effective: str | None, configfiles: tuple[Path, ...], out: Pa
         temporary.write_text(text, encoding="utf-8")
 
 
-@click.command()
+@verb()
 @click.option(
     "--config",
     "config_path",

@@ -17,6 +17,7 @@ from ragimpute.cli.options import (
     seed_option,
     start_logging,
 )
+from ragimpute.cli.verb import verb
 
 typed_genotypes_option = click.option(
     "--typed-genotypes",
@@ -26,7 +27,7 @@ typed_genotypes_option = click.option(
 )
 
 
-@click.command("mask")
+@verb("mask")
 @panel_option
 @roles_option
 @click.option("--sites", required=True, help="A table 'chrom position', BED or VCF; or 'targets'; or a fraction.")
@@ -93,7 +94,7 @@ def mask_command(
     mask.write(samples, out, typed_genotypes, dropped, recoded)
 
 
-@click.command("phase")
+@verb("phase")
 @panel_option
 @roles_option
 @typed_genotypes_option
@@ -144,7 +145,7 @@ def phase_command(
         save_phasings(phasings_path, out, done)
 
 
-@click.command("phase-validation")
+@verb("phase-validation")
 @panel_option
 @roles_option
 @typed_genotypes_option

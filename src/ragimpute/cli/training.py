@@ -20,6 +20,7 @@ from ragimpute.cli.options import (
     validation_option,
 )
 from ragimpute.cli.output import json_option, print_json
+from ragimpute.cli.verb import verb
 
 SHOWN = {
     "recon_mean": "mean reconstruction loss",
@@ -52,7 +53,7 @@ class JsonMapping(click.ParamType):
         return content
 
 
-@click.command("training-set")
+@verb("training-set")
 @click.option("--panel", "panels", type=FILE, multiple=True, required=True, help="A chromosome's panel; repeat it.")
 @roles_option
 @click.option("--typed", type=FILE, multiple=True, required=True, help="Its table from `ragimpute mask --out`.")
@@ -104,7 +105,7 @@ def training_set_command(
     make_training_set(inputs, roles, outputs, segments_mb=segments_mb, seed=seed)
 
 
-@click.command("train")
+@verb("train")
 @panel_option
 @roles_option
 @typed_option
@@ -200,7 +201,7 @@ def train_command(
         raise SystemExit(143) from None
 
 
-@click.command("diagnose-loss")
+@verb("diagnose-loss")
 @click.argument("loss_name", metavar="LOSS")
 @click.option("--configfile", "configfiles", type=FILE, multiple=True, help="As for `config`. Default: the example.")
 @click.option("--mask", "mask_name", help="A mask of the configuration. Default: its first.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.evaluation.evaluation_inputs import MethodResult, imputed_genotypes, ploidy_of_haplotypes
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings
@@ -104,7 +105,7 @@ def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
     ac = np.zeros(len(sites), dtype=np.int64)
     an = np.zeros(len(sites), dtype=np.int64)
     row = {key: i for i, key in enumerate(sites.keys())}
-    if Path(path).suffix == ".safetensors":
+    if is_safetensors(path):
         panel = Panel.load(path)
         keys = panel.sites.keys()
         places = np.array([row.get(key, -1) for key in keys])

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError
 from ragimpute.panel.chromosome_names import MARK, existing_chromosomes, list_chromosomes
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, kind_of
+from ragimpute.vcf.other_formats import refuse_other_formats
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,14 @@ def chromosome_files(
     if chromosomes is not None:
         raise InputError(f"--chromosomes {chromosomes}: needs {MARK} in --reference")
     found_map = None if genetic_map is None else _existing("--map", genetic_map)
-    found_targets = _existing("--targets", targets)
-    files = [_existing("--reference", name) for name in references]
+    found_targets = _genotypes("--targets", targets)
+    files = [_genotypes("--reference", name) for name in references]
     return [ChromosomeFiles(_stem(path), path, found_targets, found_map) for path in files]
 
 
 def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | None) -> ChromosomeFiles:
-    found_reference = _existing("--reference", reference.replace(MARK, name))
-    found_targets = _existing("--targets", targets.replace(MARK, name))
+    found_reference = _genotypes("--reference", reference.replace(MARK, name))
+    found_targets = _genotypes("--targets", targets.replace(MARK, name))
     if genetic_map is None:
         return ChromosomeFiles(name, found_reference, found_targets, None)
     map_name = genetic_map.replace(MARK, name)
@@ -81,6 +83,23 @@ def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | N
                 par_maps[part] = of_part
     found_map = _existing("--map", map_name)
     return ChromosomeFiles(name, found_reference, found_targets, found_map, par_maps)
+
+
+def refuse_other_files(files: Sequence[ChromosomeFiles]) -> None:
+    """Raise InputError when a file of genotypes is of a format that is not read, or a folder: by first bytes alone."""
+    for one in files:
+        for option, path in (("--reference", one.reference), ("--targets", one.targets)):
+            if option == "--reference" and is_safetensors(path):
+                continue
+            refuse_other_formats(path)
+            if path.is_dir():
+                raise InputError(f"{option} {path}: a folder, where a file is needed")
+
+
+def _genotypes(option: str, name: str) -> Path:
+    """The path of genotypes, which may be a folder of another format. Raises InputError when there is none."""
+    path = Path(name)
+    return path if path.is_dir() else _existing(option, name)
 
 
 def _existing(option: str, name: str) -> Path:

@@ -19,13 +19,13 @@ from ragimpute.imputation.inputs import (
     match_targets,
     panel_of,
     phase_targets,
-    prepare_imputation,
 )
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretches import Chromosome
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.panel.folds import Fold
+from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.sexes import read_sexes
 from ragimpute.panel.store import Sites
@@ -120,27 +120,23 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, or where the sample has no
     haplotype (a woman on Y), and a network but copy_rag.
     """
-    with targets_as_vcf(inputs.targets, inputs.reference) as readable:
+    parse_site(site)
+    with targets_as_vcf(inputs.targets, [inputs.reference]) as readable:
         _check_sample(inputs.targets, read_header(readable).samples, sample)
-        ready = _prepared(inputs, site, None if readable == inputs.targets else readable)
-    if not isinstance(ready.imputer, KernelBackEnd):
-        raise InputError(f"{ready.model}: only copy_rag can be explained; this is another architecture's model")
-    place = find_site(ready.sites, site)
-    [wanted_sites] = ready.wanted  # one region at most
-    wanted = wanted_sites.start + place
+        ready, wanted = _prepared(inputs, site, None if readable == inputs.targets else readable)
+    imputer = ready.imputer
+    assert isinstance(imputer, KernelBackEnd)
     whole, core, in_whole = _fold_of_sample(ready, sample, wanted)
-    if whole.typed[in_whole]:
-        raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
-    needed = ready.imputer.needed(whole, core)
-    retrieved = ready.imputer.retrieve(whole, needed)
-    description = ready.imputer.describe_sites(whole, needed)
+    needed = imputer.needed(whole, core)
+    retrieved = imputer.retrieve(whole, needed)
+    description = imputer.describe_sites(whole, needed)
     segments = Segments(retrieved, description)
     fold, local = whole.between(needed), in_whole - needed.start
-    of_each_phasing = ready.imputer.impute(fold, segments)
+    of_each_phasing = imputer.impute(fold, segments)
     imputed = several_phasings.mean_of_fold(of_each_phasing, whole, needed)
     ploidy = _ploidy_of(ready, sample)
     dosages = imputed.hds[local, 0, :ploidy].tolist()
-    flanks, carriers, weight = ready.imputer.attention(fold, segments, local)
+    flanks, carriers, weight = imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
     flank_sites = fold.typed_sites[flanks]
     tables = []
@@ -156,9 +152,18 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     return Explanation(sample, title, float(cm[local]), (before, after), tuple(dosages), neighbours)
 
 
+def parse_site(text: str) -> tuple[str, int, str | None, str | None]:
+    """CHROM, POS, REF and ALT of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError for another text."""
+    match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
+    if not match:
+        raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
+    chrom, pos, ref, alt = match.groups()
+    return chrom, int(pos), ref, alt
+
+
 def find_site(sites: Sites, text: str) -> int:
     """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
-    chrom, pos, ref, alt = _parsed(text)
+    chrom, pos, ref, alt = parse_site(text)
     found = (sites.chrom == chrom) & (sites.pos == pos)
     if ref is not None:
         found &= (sites.ref == ref) & (sites.alt == alt)
@@ -173,31 +178,35 @@ def find_site(sites: Sites, text: str) -> int:
     return int(index[0])
 
 
-def _parsed(text: str) -> tuple[str, int, str | None, str | None]:
-    """CHROM, POS and, where they are given, REF and ALT of a site."""
-    match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
-    if not match:
-        raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
-    chrom, pos, ref, alt = match.groups()
-    return chrom, int(pos), ref, alt
+def _prepared(inputs: ImputationInputs, site: str, readable: Path | None) -> tuple[PreparedImputation, int]:
+    """What imputing the chromosome of `site` needs, and the site's place in the panel.
 
-
-def _prepared(inputs: ImputationInputs, site: str, readable: Path | None) -> PreparedImputation:
-    """What imputing the chromosome of `site` needs; of X, Y or MT, the stretch of one ploidy that holds it.
-
-    readable: the VCF or BCF of targets that are PLINK's files.
+    Of X, Y or MT it is the stretch of one ploidy that holds the site. All that may be wrong is said before the targets
+    are phased. readable: the VCF or BCF of targets that are PLINK's files.
     """
-    chrom, pos, _, _ = _parsed(site)
+    chosen = _records_around(inputs, site, readable)
+    panel, unread = panel_of(inputs, chosen=chosen)
+    matched = match_targets(inputs, panel, unread, readable, chosen)
+    if not isinstance(matched.imputer, KernelBackEnd):
+        raise InputError(f"{matched.model}: only copy_rag can be explained; this is another architecture's model")
+    [part] = matched.wanted  # one region at most
+    wanted = part.start + find_site(matched.panel.sites.take(part), site)
+    if wanted in matched.typed.index:
+        raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
+    phasings = phase_targets(inputs, matched, chosen)
+    return matched.phased(phasings), wanted
+
+
+def _records_around(inputs: ImputationInputs, site: str, readable: Path | None) -> ChosenRecords | None:
+    """The records of the stretch of X, Y or MT that holds a site; None for another chromosome."""
+    chrom, pos, _, _ = parse_site(site)
     if kind_of(chrom) is None:
-        return prepare_imputation(inputs, readable)
-    files = ChromosomeFiles(chrom, inputs.reference, inputs.targets, inputs.genetic_map)
+        return None
+    files = ChromosomeFiles(chrom, inputs.reference, inputs.targets, inputs.genetic_map, targets_copy=readable)
     sexes = {} if inputs.sex is None else read_sexes(inputs.sex)
     here = Regions((Region(chrom, pos, pos),))
     [stretch] = Chromosome(chrom, files, chrom).stretches(sexes, inputs.build, here)
-    panel, unread = panel_of(inputs, chosen=stretch.chosen)
-    matched = match_targets(inputs, panel, unread, readable, stretch.chosen)
-    phasings = phase_targets(inputs, matched, stretch.chosen)
-    return matched.phased(phasings)
+    return stretch.chosen
 
 
 def _ploidy_of(ready: PreparedImputation, sample: str) -> int:

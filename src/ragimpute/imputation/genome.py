@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ragimpute.artefacts import is_safetensors
+from ragimpute.check.findings import Finding
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
-from ragimpute.imputation import pgen_output, result_files, unmatched
+from ragimpute.imputation import messages, pgen_output, result_files, unmatched
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
+from ragimpute.imputation.header_lines import header_lines
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import with_targets_as_vcf
 from ragimpute.imputation.regions import Regions
@@ -34,7 +39,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.tables import Columns, join_tables, read_table
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.source import Region, records
+from ragimpute.vcf.source import Region, read_header, records
 from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
@@ -60,12 +65,52 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
-    given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
-    regions = Regions.parse(request.inputs.regions)
     pieces = Pieces(request.out, request.decides(), restart)
+    request, sexes, left_out = _with_samples(request, pieces)
+    first = request.files[0]
+    names = request.inputs.target_samples or read_header(first.readable_targets).samples
+    messages.warn_of_few_samples(first.targets, len(names))
+    done = _each_chromosome(request, pieces, sexes)
+    listed = [_join(request, pieces, group, sexes, left_out) for group in _groups(request, done)]
+    for one in done:
+        if one.problem:
+            logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
+    pieces.remove()
+    n_dropped = sum(number for number, _ in listed)
+    n_recoded = sum(number for _, number in listed)
+    return _summary(request, done, n_dropped, n_recoded)
+
+
+def read_genome(request: GenomeRequest) -> list[Finding]:
+    """Read all that `impute_genome` would read before it phases, and tell what is to be said of it.
+
+    Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
+    """
+    only_read = replace(request, only_read=True)
+    with temporary_folder("ragimpute-") as folder:
+        pieces = Pieces(str(folder / "out"), {}, restart=False)
+        only_read, sexes, _ = _with_samples(only_read, pieces)
+        done = _each_chromosome(only_read, pieces, sexes)
+    said = [finding for one in done for found in one.found.values() for finding in found.get("findings", [])]
+    for one in done:
+        if one.problem:
+            path = str(one.chromosome.files.reference)
+            message = f"chromosome {one.chromosome.title} is not imputed: {one.problem}"
+            said.append(Finding("warning", path, "chromosome", message))
+    return said
+
+
+def _with_samples(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest, dict[str, Sex], pd.DataFrame]:
+    """The request with readable targets and the samples to impute, their sexes, and those left out: UNCALLED."""
+    given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
     request, of_files = with_targets_as_vcf(request, pieces)
-    sexes = of_files | given
     request, left_out = with_chosen_samples(request)
+    return request, of_files | given, left_out
+
+
+def _each_chromosome(request: GenomeRequest, pieces: Pieces, sexes: Mapping[str, Sex]) -> list[_Done]:
+    """Impute, or only read, the chromosomes in turn. Raises InputError where nothing can be imputed, or not joined."""
+    regions = Regions.parse(request.inputs.regions)
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, regions)]
     copy = _targets_copy(chromosomes, pieces)
     done = []
@@ -77,19 +122,28 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     problems = [one.problem for one in done if one.problem]
     if len(problems) == len(done):
         raise InputError(problems[0])
-    if not any(found["typed_sites"] for one in done for found in one.found.values()):
+    if not any(found["windows"] for one in done for found in one.found.values()):
         raise InputError(f"{request.files[0].targets}: no site of any chromosome is typed; is it of the same build?")
-    groups = [done]
-    if MARK in request.out:
-        groups = [[one for one in done if one.chromosome.files is files] for files in request.files]
-    listed = [_join(request, pieces, group, sexes, left_out) for group in groups]
-    for one in done:
-        if one.problem:
-            logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
-    pieces.remove()
-    n_dropped = sum(number for number, _ in listed)
-    n_recoded = sum(number for _, number in listed)
-    return _summary(request, done, n_dropped, n_recoded)
+    for group in _groups(request, done):
+        _samples_of(request, group)
+    return done
+
+
+def _groups(request: GenomeRequest, done: Sequence[_Done]) -> list[list[_Done]]:
+    """The chromosomes that are joined to one file: all, or with {chrom} in `out` those of each reference."""
+    if MARK not in request.out:
+        return [list(done)]
+    return [[one for one in done if one.chromosome.files is files] for files in request.files]
+
+
+def _samples_of(request: GenomeRequest, done: Sequence[_Done]) -> list[str]:
+    """The samples of the chromosomes that are joined. Raises InputError where they are not the same."""
+    typed = [found for one in done for found in one.found.values() if found["windows"]]
+    samples = typed[0]["sample_names"] if typed else []
+    for found in typed:
+        if found["sample_names"] != samples:
+            raise InputError(f"{request.out}: the chromosomes' targets have other samples; write a file for each")
+    return samples
 
 
 def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | None:
@@ -161,7 +215,7 @@ def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
     """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
     path = chromosome.files.reference
     chrom = chromosome.contig or chromosome.only
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         sites = Panel.load(path).sites
         is_here = sites.chrom == chrom
         return unused_sites(sites.take(is_here), UNUSABLE)
@@ -185,12 +239,11 @@ def _join(
     files = done[0].chromosome.files
     out = Path(request.out.replace(MARK, files.name))
     stretches = {name: found for one in done for name, found in one.found.items()}
-    typed = [found for found in stretches.values() if found["typed_sites"]]
-    samples = typed[0]["sample_names"] if typed else []
-    for found in typed:
-        if found["sample_names"] != samples:
-            raise InputError(f"{request.out}: the chromosomes' targets have other samples; write a file for each")
-    header = _header(stretches.values(), typed, samples, request.written_fields)
+    typed = [found for found in stretches.values() if found["windows"]]
+    samples = _samples_of(request, done)
+    of_group = _distinct_files(done)
+    about = header_lines(request, of_group, sorted({found["weights"] for found in typed}))
+    header = _header(stretches.values(), typed, samples, request.written_fields, about)
     chroms = _distinct(found["chroms"] for found in typed)
     written = []
     for name, found in stretches.items():
@@ -201,7 +254,7 @@ def _join(
     recoded = _joined_tables(pieces, stretches, "recoded", RECODED)
 
     def write(path: Path) -> None:
-        join_pieces(path, longest, header, written)
+        join_pieces(path, longest, header, written, request.index)
 
     of_targets = dropped["file"] == "targets"
     lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
@@ -240,14 +293,21 @@ def _header(
     typed: Sequence[Mapping[str, Any]],
     samples: Sequence[str],
     fields: Sequence[str],
+    about: Sequence[str],
 ) -> bytes:
-    """The header of the joined file of `stretches`, of which `typed` have records."""
+    """The header of the joined file of `stretches`, of which `typed` have records; `about` are lines about the run."""
     weights = sorted({found["weights"] for found in typed})
     listed = ", ".join(weights)
     source = f"ragimpute impute, weights {listed}"
     contigs = _distinct(found["contigs"] for found in stretches)
     chroms = _distinct(found["chroms"] for found in typed)
-    return imputed_header(chroms, contigs, samples, source, fields)
+    return imputed_header(chroms, contigs, samples, source, fields, about)
+
+
+def _distinct_files(done: Sequence[_Done]) -> list[ChromosomeFiles]:
+    """The files of some chromosomes, each once: several may be of the same files."""
+    every_one = {id(one.chromosome.files): one.chromosome.files for one in done}
+    return list(every_one.values())
 
 
 def _distinct(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -1,23 +1,27 @@
 """The step `impute`: from a panel and targets in files to imputed genotypes, in files or as arrays."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, suggest_keywords
-from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, chromosome_files, refuse_other_files
 from ragimpute.imputation.genome import impute_genome
 from ragimpute.imputation.inputs import FilePath, ImputationInputs
 from ragimpute.imputation.pgen_output import fields_for
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.result import ImputationResult
+from ragimpute.imputation.result_files import files_beside
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.target_choice import kept_targets
 from ragimpute.imputation.work_size import WorkSize
-from ragimpute.panel.chromosome_names import MARK
+from ragimpute.output_places import Named, check_outputs
+from ragimpute.panel.chromosome_names import MARK, plain_name
 from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.targets.lost_sites import MAX_LOST
+from ragimpute.targets.plink_files import find_fileset
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.writer import check_request
 
@@ -55,6 +59,7 @@ def impute(
     set_ids: str | None = None,
     drop_discordant: bool = False,
     restart: bool = False,
+    index: str | None = None,
 ) -> ImputationResult:
     """Impute samples from a reference panel with a trained network, as the command `ragimpute impute` does.
 
@@ -95,26 +100,23 @@ def impute(
         set_ids: template of the IDs that are written, such as 'CHROM:POS:REF:ALT'; after '+' only for sites without an
             ID. None: the panel's IDs, and the targets' where it has none.
         drop_discordant: leave typed sites out whose genotypes look inverted; they are listed in OUT.discordant.tsv.
+        index: csi or tbi, the index of the output; None: tbi, or csi of a BCF or a contig of 512 Mb or more.
         restart: begin anew where an unfinished run of the same `out` has left pieces.
 
     Raises InputError when a file or an option is unusable, nothing is typed, or Beagle is needed and missing, and
     TypeError for an unknown option.
     """
-    references = [reference] if isinstance(reference, FilePath) else reference
-    names = [str(path) for path in references]
-    map_name = None if genetic_map is None else str(genetic_map)
-    files = chromosome_files(names, str(targets), map_name, chromosomes)
-    files = _of_regions(files, names, region, chromosomes)
-    inputs = ImputationInputs.of_paths(
-        reference=files[0].reference,
-        targets=files[0].targets,
-        genetic_map=files[0].genetic_map,
+    files, inputs = files_and_inputs(
+        reference,
+        targets,
+        genetic_map,
+        chromosomes,
         region=region,
         keep_samples=keep_samples,
         exclude_samples=exclude_samples,
         model=model,
         sex=sex,
-        build=None if build is None else str(build),
+        build=build,
         device=device,
         threads=threads,
         memory_mb=memory_mb,
@@ -128,17 +130,47 @@ def impute(
         drop_discordant=drop_discordant,
     )
     words = format.split(",") if isinstance(format, str) else format
+    refuse_other_files(files)
     stripped = [word.strip() for word in words]
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)
     fields = fields_for(str(out), fields)
-    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work, min_r2, sites_only)
+    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work, min_r2, sites_only, index)
     _check_output(request, str(out))
     if out is None:
         if keep_unmatched:
             raise InputError("keep_unmatched writes records of the targets: name a file with out=")
         return _impute_in_memory(request)
     return _impute_to_files(request, restart)
+
+
+def files_and_inputs(
+    reference: FilePath | Sequence[FilePath],
+    targets: FilePath,
+    genetic_map: FilePath | None,
+    chromosomes: str | None,
+    *,
+    region: str | Sequence[str] | None = None,
+    build: str | int | None = None,
+    model: FilePath | None = None,
+    **others: Any,
+) -> tuple[list[ChromosomeFiles], ImputationInputs]:
+    """The files of each chromosome, and the options, from the arguments of `impute`. Raises InputError as it does."""
+    references = [reference] if isinstance(reference, FilePath) else reference
+    names = [str(path) for path in references]
+    map_name = None if genetic_map is None else str(genetic_map)
+    files = chromosome_files(names, str(targets), map_name, chromosomes)
+    files = _of_regions(files, names, region, chromosomes)
+    inputs = ImputationInputs.of_paths(
+        reference=files[0].reference,
+        targets=files[0].targets,
+        genetic_map=files[0].genetic_map,
+        region=region,
+        build=None if build is None else str(build),
+        model=model,
+        **others,
+    )
+    return files, inputs
 
 
 def _of_regions(
@@ -151,8 +183,8 @@ def _of_regions(
     if region is None or chromosomes is not None or MARK not in references[0]:
         return files
     texts = [region] if isinstance(region, str) else region
-    wanted = {chrom.removeprefix("chr") for chrom in Regions.parse(texts).chromosomes}
-    found = [of_one for of_one in files if of_one.name.removeprefix("chr") in wanted]
+    wanted = {plain_name(chrom) for chrom in Regions.parse(texts).chromosomes}
+    found = [of_one for of_one in files if plain_name(of_one.name) in wanted]
     if not found:
         listed = ", ".join(sorted(wanted))
         raise InputError(f"--reference {references[0]}: no file of the regions' chromosomes ({listed})")
@@ -172,18 +204,36 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     out = request.out
     names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
+    _refuse_places(request, paths)
     for path in paths:
-        check_request(path, request.fields, OUTPUTS)
+        check_request(path, request.fields, request.index, OUTPUTS)
     for files in request.files:
         kept_targets(request.inputs.keep_samples, files.targets)
     summary = impute_genome(request, restart)
     return ImputationResult(summary, paths)
 
 
+def _refuse_places(request: GenomeRequest, paths: Sequence[Path]) -> None:
+    """Raise InputError where a file to write has no folder, or is one that the imputation reads."""
+    inputs: list[Named] = []
+    for files in request.files:
+        fileset = find_fileset(files.targets)
+        of_targets = (files.targets,) if fileset is None else fileset.paths
+        inputs += [("--reference", files.reference), *(("--targets", path) for path in of_targets)]
+        maps = [files.genetic_map, *files.par_maps.values()]
+        inputs += [("--map", path) for path in maps if path is not None]
+    of_all = request.inputs
+    others = {"--model": of_all.model, "--exclude-samples": of_all.exclude_samples, "--sex": of_all.sex}
+    others["--keep-samples"] = of_all.keep_samples
+    inputs += [(name, path) for name, path in others.items() if path is not None]
+    outputs = [named for path in paths for named in files_beside(path).items()]
+    check_outputs(outputs, inputs)
+
+
 def _impute_in_memory(request: GenomeRequest) -> ImputationResult:
     """Impute to temporary files, and keep what they hold."""
-    with tempfile.TemporaryDirectory(prefix="ragimpute-") as folder:
-        out = str(Path(folder) / "imputed.vcf.gz")
+    with temporary_folder("ragimpute-") as folder:
+        out = str(folder / "imputed.vcf.gz")
         to_files = replace(request, out=out, fields=FIELDS)
         result = _impute_to_files(to_files, restart=False)
         return result.in_memory()

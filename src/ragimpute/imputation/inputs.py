@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ragimpute.artefacts import is_safetensors
+from ragimpute.check.findings import Finding, say
+from ragimpute.check.judgement import judge
 from ragimpute.errors import InputError
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
@@ -151,14 +154,6 @@ class PreparedImputation:
         return sum(part.stop - part.start for part in rows)
 
 
-def prepare_imputation(inputs: ImputationInputs, targets_copy: Path | None = None) -> PreparedImputation:
-    """Read the files, say what was found in them, load the weights and phase the targets. Raises InputError."""
-    panel, unread = panel_of(inputs)
-    matched = match_targets(inputs, panel, unread, targets_copy)
-    phasings = phase_targets(inputs, matched)
-    return matched.phased(phasings)
-
-
 @dataclass(frozen=True)
 class MatchedInputs:
     """A panel and the targets' genotypes at its sites, which may have to be phased."""
@@ -221,11 +216,36 @@ def match_targets(
     """
     from ragimpute.imputation import back_ends
 
-    regions = Regions.parse(inputs.regions)
     model = inputs.model or pretrained.choose_weights(panel.sites.extents(), panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     logger.info("%s; weights %s", imputer.describe(), model.name)
+    found = read_matched(inputs, panel, unread, targets_copy, chosen)
+    say(found.findings)
+    return MatchedInputs(found.panel, found.typed, imputer, model, found.unused, found.wanted)
+
+
+@dataclass(frozen=True)
+class MatchedFiles:
+    """What `read_matched` finds: as `MatchedInputs`, without a network, and what is to be said of it."""
+
+    panel: Panel
+    typed: TargetGenotypes
+    unused: pd.DataFrame
+    wanted: list[slice]
+    findings: list[Finding]
+
+
+def read_matched(
+    inputs: ImputationInputs,
+    panel: Panel,
+    unread: pd.DataFrame,
+    targets_copy: Path | None = None,
+    chosen: ChosenRecords | None = None,
+) -> MatchedFiles:
+    """Read the targets at the sites of `panel`; arguments and errors are those of `match_targets`."""
+    regions = Regions.parse(inputs.regions)
     chosen = inputs.choosing(chosen)
+    genetic_map = genetic_map_of(inputs, chosen)
     chroms = np.unique(panel.sites.chrom)
     if chosen.region is None and len(chroms) == 1:
         whole = Region(str(chroms[0]))
@@ -240,13 +260,14 @@ def match_targets(
     messages.warn_of_variants_only(inputs.targets, panel, found)
     typed = known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
+    findings = judge(inputs.reference, inputs.targets, panel, typed, unread, genetic_map)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = regions.slices(panel.sites, inputs.reference)
     unread = regions.within(unread)
     tables = {name: regions.within(getattr(typed, name)) for name in TARGET_TABLES}
     typed = replace(typed, **tables)
     unused = pd.concat([unread, untyped], ignore_index=True)
-    return MatchedInputs(panel, typed, imputer, model, unused, wanted)
+    return MatchedFiles(panel, typed, unused, wanted, findings)
 
 
 def read_panel(
@@ -285,7 +306,7 @@ def open_panel(
     `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
     """
     chosen = chosen or ChosenRecords()
-    if reference.suffix == ".safetensors":
+    if is_safetensors(reference):
         panel = Panel.load(reference)
         if chosen.region is not None:
             [wanted] = Regions((chosen.region,)).slices(panel.sites, reference)
@@ -299,7 +320,7 @@ def open_panel(
         return panel, pd.DataFrame()
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
-        logger.warning("no genetic map: 1 cM per Mb is assumed everywhere")
+        logger.warning("no genetic map: 1 cM per Mb is assumed everywhere", extra={"code": "map"})
     if prepared is None:
         return read_records_of_panel(reference, chosen, genetic_map)
     listed = prepared.with_suffix(".dropped.tsv")

@@ -42,6 +42,7 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
             "%d samples are in both files (%s, ..) and are imputed from themselves; --exclude-samples leaves them out",
             len(in_both),
             min(in_both),
+            extra={"code": "same-names"},
         )
     typed_chroms = panel.sites.chrom[typed.index]
     chroms, counts = np.unique(typed_chroms, return_counts=True)
@@ -66,7 +67,7 @@ def warn_of_variants_only(targets: Path, panel: Panel, typed: TargetGenotypes) -
     blocks = [typed.index[start : start + BLOCK] for start in range(0, len(typed.index), BLOCK)]
     frequency = np.concatenate([panel.alleles[block].mean(axis=1) for block in blocks])
     if variants_only.lists_variants_only(n_known, n_homozygous, frequency, len(typed.samples)):
-        logger.warning("%s: %s", targets, variants_only.ABSENT_SITES)
+        logger.warning("%s: %s", targets, variants_only.ABSENT_SITES, extra={"code": "variants-only"})
 
 
 def _report_unused(path: Path, records: pd.DataFrame) -> None:

@@ -73,9 +73,27 @@ def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
 
 def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
     """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
-    table = psam_table(samples, sex_codes)
-    path = out.with_name(f"{_stem(out)}.psam")
-    write_table(table, path)
+    write_table(psam_table(samples, sex_codes), _psam_path(out))
+
+
+def files_beside(out: Path) -> dict[str, Path]:
+    """All files that imputing to `out` may write: what they are called in messages, and where they lie."""
+    files = {"--out": out}
+    for kind in ("dropped", "recoded"):
+        files[f"the table of {kind} records"] = _table_path(out, kind)
+    files["the table of discordant sites"] = _table_path(out, "discordant")
+    files["the table of uncalled samples"] = _table_path(out, "uncalled")
+    files["the table of the samples' sex"] = _psam_path(out)
+    if out.suffix == ".pgen":
+        files["the table of variants"] = out.with_suffix(".pvar")
+        return files
+    for suffix in (".tbi", ".csi"):
+        files[f"the index ({suffix})"] = out.with_name(f"{out.name}{suffix}")
+    return files
+
+
+def _psam_path(out: Path) -> Path:
+    return out.with_name(f"{_stem(out)}.psam")
 
 
 def psam_table(samples: Sequence[str], sex_codes: Sequence[str]) -> pd.DataFrame:

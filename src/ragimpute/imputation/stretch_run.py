@@ -1,5 +1,6 @@
 """Imputing one stretch of a genome: its panel, phasings and windows, one after the other, each kept when it is done."""
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,22 @@ import numpy as np
 import pandas as pd
 
 from ragimpute import __version__
+from ragimpute.check.findings import Finding, refuse_errors
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.external import require_program
 from ragimpute.imputation import discordant, uncalled
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import (
     UNTYPED_STRETCH,
     ImputationInputs,
+    MatchedFiles,
     MatchedInputs,
     PreparedImputation,
     match_targets,
     panel_of,
     phase_targets,
+    read_matched,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
 from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
@@ -62,6 +67,8 @@ class GenomeRequest:
     work: WorkSize
     min_r2: float | None = None  # imputed sites whose R2 is lower are not written
     sites_only: bool = False  # write records without genotypes
+    index: str | None = None  # of the output, csi or tbi; None: tbi where it can be
+    only_read: bool = False  # for `check`: everything that is read before phasing, and no more
 
     @property
     def written_fields(self) -> tuple[str, ...]:
@@ -115,7 +122,8 @@ class StretchRun:
     def run(self) -> dict[str, Any]:
         """Impute what is missing; what was found, the last piece of the stretch.
 
-        Raises NoUsableSite and UnusableChromosome where nothing can be imputed.
+        Of a request that is only read, the files are read, as they would be for imputing, and nothing is imputed: what
+        was found has `findings` then. Raises NoUsableSite and UnusableChromosome where nothing can be imputed.
         """
         found = self.pieces.load_json(f"{self.name}.json")
         if found is not None:
@@ -127,6 +135,10 @@ class StretchRun:
             panel, unread = panel_of(self.inputs, prepared, chosen)
         try:
             with self._unusable_alone():
+                if self.request.only_read:
+                    found = self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
+                    prepared.unlink(missing_ok=True)
+                    return found
                 matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
         except NoTypedSites as error:
             if self.is_alone:
@@ -143,6 +155,30 @@ class StretchRun:
         self.pieces.save_json(f"{self.name}.json", found)
         prepared.unlink(missing_ok=True)
         return found
+
+    def _read(self, matched: MatchedFiles) -> dict[str, Any]:
+        """What is found of a stretch that is only read. Raises InputError where imputing it would fail."""
+        refuse_errors(matched.findings)
+        if not matched.typed.complete:
+            require_program("beagle")
+        return {
+            **_NOTHING,
+            "windows": 1,  # there would be some
+            "sample_names": list(matched.typed.samples),
+            "findings": [*matched.findings, *self._sex_finding(matched)],
+        }
+
+    def _sex_finding(self, matched: MatchedFiles) -> list[Finding]:
+        """How many of the targets are men and women, as their genotypes on X tell."""
+        rule = self.stretch.chosen.rule
+        if rule is None or rule.chromosome != "X":
+            return []
+        n_samples = len(matched.typed.samples)
+        ploidy = matched.typed.ploidy
+        n_men = 0 if ploidy is None else int((ploidy == 1).sum())
+        numbers = {"men": n_men, "women": n_samples - n_men}
+        message = f"by their genotypes on X, or --sex: {n_men} men, {n_samples - n_men} women"
+        return [Finding("info", str(self.inputs.targets), "sex", message, numbers)]
 
     @contextmanager
     def _unusable_alone(self) -> Iterator[None]:
@@ -243,6 +279,22 @@ class StretchRun:
         write_stretch_tables(self.pieces, self.name, dropped, ready.typed.recoded, by_frequency)
 
 
+_NOTHING: dict[str, Any] = {
+    "typed_sites": 0,
+    "imputed_sites": 0,
+    "reference_samples": 0,
+    "weights": "",
+    "windows": 0,
+    "chroms": [],
+    "last_position": 0,
+    "contigs": [],
+    "sample_names": [],
+    "sexes": None,
+    "R2": [0.0] * N_COUNTS,
+    "seconds": 0.0,
+}
+
+
 def write_stretch_tables(
     pieces: Pieces,
     name: str,
@@ -262,20 +314,7 @@ def write_stretch_tables(
 def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """What is found of a stretch that is left out; `dropped`, with the columns LISTED, are its records."""
     write_stretch_tables(pieces, name, dropped)
-    return {
-        "typed_sites": 0,
-        "imputed_sites": 0,
-        "reference_samples": 0,
-        "weights": "",
-        "windows": 0,
-        "chroms": [],
-        "last_position": 0,
-        "contigs": [],
-        "sample_names": [],
-        "sexes": None,
-        "R2": [0.0] * N_COUNTS,
-        "seconds": 0.0,
-    }
+    return copy.deepcopy(_NOTHING)
 
 
 def _targets_state(path: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
@@ -14,6 +15,7 @@ from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
+from ragimpute.vcf.renamed import Renaming
 from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Chromosome:
 
     def build(self, given: str | None) -> Build | None:
         """The build of X by the headers, or `given` by --build. Raises UnusableChromosome where they differ."""
-        lengths = [_lengths(path) for path in (self.files.reference, self.files.readable_targets)]
+        lengths = [_lengths(path, self.contig) for path in (self.files.reference, self.files.readable_targets)]
         return find_build(self.contig, lengths, given)
 
     def stretches(self, sexes: Mapping[str, Sex], build: str | None, regions: Regions) -> list[Stretch]:
@@ -148,14 +150,14 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
 
 def all_chromosomes(reference: Path) -> Sequence[str]:
     """The chromosomes that a panel has records on."""
-    if reference.suffix == ".safetensors":
+    if is_safetensors(reference):
         return Panel.load(reference).sites.chromosomes()
     return chromosomes_with_records(reference)
 
 
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
-    if reference.suffix == ".safetensors":
+    if is_safetensors(reference):
         panel = Panel.load(reference)
         return panel.sites.chromosomes()
     header = read_header(reference)
@@ -165,8 +167,14 @@ def _chromosomes_of(reference: Path) -> Sequence[str]:
     return chromosomes_with_records(reference)
 
 
-def _lengths(path: Path) -> Mapping[str, int]:
-    """The lengths of contigs that the header of a VCF, or a prepared panel, gives."""
-    if path.suffix == ".safetensors":
+def _lengths(path: Path, contig: str) -> Mapping[str, int]:
+    """The lengths of contigs that the header of a VCF, or a prepared panel, gives; `contig` has that name."""
+    found = _lengths_in_header(path)
+    renaming = Renaming([contig])
+    return {renaming.name_of(name): length for name, length in found.items()}
+
+
+def _lengths_in_header(path: Path) -> Mapping[str, int]:
+    if is_safetensors(path):
         return contig_lengths(Panel.load(path).contigs)
     return contig_lengths(read_header(path).contigs)

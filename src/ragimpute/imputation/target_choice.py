@@ -1,7 +1,7 @@
 """Which targets are imputed: those that --keep-samples names and that --max-missing does not leave out."""
 
 import logging
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.imputation import messages
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import UNCALLED, GenomeRequest
@@ -45,14 +44,12 @@ def with_chosen_samples(request: GenomeRequest) -> tuple[GenomeRequest, pd.DataF
     first = request.files[0]
     kept = kept_targets(inputs.keep_samples, first.targets)
     left_out = pd.DataFrame(columns=list(UNCALLED))
-    names = list(read_header(first.readable_targets).samples) if kept is None else kept
     if inputs.max_missing is not None:
         regions = Regions.parse(inputs.regions)
         every = [chrom for files in request.files for chrom in all_chromosomes(files.reference)]
         chroms = regions.chromosomes or list(dict.fromkeys(every))
-        names, left_out = samples_within(request.files, names, chroms, inputs.max_missing)
-        kept = names
-    messages.warn_of_few_samples(first.targets, len(names))
+        names = read_header(first.readable_targets).samples if kept is None else kept
+        kept, left_out = samples_within(request.files, names, chroms, inputs.max_missing)
     chosen = None if kept is None else tuple(kept)
     return replace(request, inputs=replace(inputs, target_samples=chosen)), left_out
 
@@ -91,13 +88,13 @@ def samples_within(
 def _count_missing(
     path: Path,
     names: Sequence[str],
-    chroms: Container[str],
+    chroms: Collection[str],
     missing: dict[str, np.ndarray],
     n_records: dict[str, int],
 ) -> None:
     """Add to `missing` [N] and `n_records`, by chromosome, the samples' missing genotypes and the records of a file."""
     order = sample_order(path, read_header(path).samples, names)
-    for record in records(path, samples=names):
+    for record in records(path, samples=names, known=chroms):
         chrom = record.CHROM
         array = genotypes(record) if chrom in chroms else None
         if array is None:

@@ -3,7 +3,6 @@
 bcftools, which comes inside pysam, does the work: nothing of these records passes through Python.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute.artefacts import atomic_path
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
+from ragimpute.vcf.renamed import Renaming
+from ragimpute.vcf.source import chromosomes_with_records
 
 
 def write_with(
@@ -40,24 +42,30 @@ def write_with(
             ) from None
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name, ExitStack() as stack:
-        folder = Path(name)
+    with temporary_folder(f".{out.name}.", out.parent) as folder, ExitStack() as stack:
         imputed = folder / out.name
         positions = folder / "positions.tsv"
+        names = folder / "names.txt"
         found = folder / "found.vcf.gz"
         bare = folder / "bare.vcf.gz"
         extra = folder / "extra.vcf.gz"
         write_imputed(imputed)
         places = records[["chrom", "pos"]].drop_duplicates()
-        lines = [f"{place.chrom}\t{place.pos}\n" for place in places.itertuples()]
+        renaming = Renaming(places["chrom"])
+        here = {name: renaming.name_of(name) for name in chromosomes_with_records(targets)}
+        differing = {name: other for name, other in here.items() if name != other}
+        names_here = {other: name for name, other in here.items()}
+        lines = [f"{names_here.get(place.chrom, place.chrom)}\t{place.pos}\n" for place in places.itertuples()]
         positions.write_text("".join(lines))
+        names.write_text("".join(f"{name} {other}\n" for name, other in differing.items()))
+        rename: list[str | Path] = ["--rename-chrs", names] if differing else []
         chosen: list[str | Path] = []
         if samples is not None:
             kept = folder / "samples.txt"
             kept.write_text("".join(f"{name}\n" for name in samples))
             chosen = ["-S", kept]
         run(bcftools.view, "--no-version", *chosen, "-T", positions, "-m2", "-M2", "-o", found, targets)
-        run(bcftools.annotate, "--no-version", "-x", "INFO,^FORMAT/GT", "-o", bare, found)
+        run(bcftools.annotate, "--no-version", *rename, "-x", "INFO,^FORMAT/GT", "-o", bare, found)
         run(bcftools.sort, "-T", folder / "sorting", "-o", extra, bare)
         run(bcftools.index, "--csi", extra)
         csi = folder / f"{out.name}.csi"

@@ -1,6 +1,8 @@
 """The names of chromosomes: {chrom} in the names of files, lists of chromosomes, and the order of the genome."""
 
+import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from ragimpute.errors import InputError
@@ -8,6 +10,59 @@ from ragimpute.errors import InputError
 MARK = "{chrom}"
 LAST = {"X_par1": 22.9, "X": 23, "X_par2": 23.1, "Y": 24, "XY": 25, "MT": 26, "M": 26}  # after 1 .. 22
 NAME = r"[A-Za-z0-9_]+"
+CODES = {"23": "X", "24": "Y", "25": "X", "XY": "X", "26": "MT", "M": "MT"}  # PLINK's numbers, and UCSC's chrM
+PART_OF_X = re.compile(r"(X[._-]?)?PAR[._-]?[12]|X[._-]?NON[._-]?PAR")
+ACCESSION = re.compile(r"NC_0000(\d\d)\.\d+")  # of NCBI, of the chromosomes 1 .. 24
+
+
+def plain_name(name: str) -> str:
+    """The one name of a human chromosome that is called 20, chr20, 020 or NC_000020.11; X for 23 and XY, MT for 26.
+
+    A name that is none of these is its own plain name. PAR1 and PAR2 are parts of X, and XY is both of them.
+    """
+    accession = ACCESSION.fullmatch(name)
+    if accession:
+        number = int(accession[1])
+        return CODES.get(str(number), str(number))
+    bare = re.sub(r"^chr_?", "", name, flags=re.IGNORECASE)
+    unpadded = bare.lstrip("0") or bare
+    upper = unpadded.upper()
+    if PART_OF_X.fullmatch(upper):
+        return "X"
+    known = CODES.get(upper, upper)
+    is_human = known in ("X", "Y", "MT") or (known.isdigit() and 1 <= int(known) <= 22)
+    return known if is_human else name
+
+
+def equal_name(name: str, known: Collection[str]) -> str | None:
+    """The one of `known` names that means the chromosome `name`; None where none does, or several do."""
+    if name in known:
+        return name
+    plain = plain_name(name)
+    found = [other for other in known if plain_name(other) == plain]
+    return found[0] if len(found) == 1 else None
+
+
+def named_twice(names: Collection[str]) -> tuple[str, str] | None:
+    """Two of the names that mean one chromosome; None where there are none."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(plain_name(name), name)
+        if other != name:
+            return other, name
+    return None
+
+
+def two_names(names: Collection[str], path: str | os.PathLike) -> str:
+    """What to say of a file, with chromosomes of these names, that calls one of them in two ways; '' of any other."""
+    twice = named_twice(names)
+    if twice is None:
+        return ""
+    name, other = twice
+    return (
+        f"{name} and {other} are one chromosome; give it one name: zcat -f {path} | sed 's/^{other}\\t/{name}\\t/' | "
+        "bcftools sort --output renamed.vcf.gz"
+    )
 
 
 def existing_chromosomes(pattern: str) -> list[str]:

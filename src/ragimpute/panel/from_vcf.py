@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
+from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.gaps import fill_gaps
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
@@ -95,8 +96,8 @@ def write_records_of_panel(
     """`write_panel` of the records `chosen`: the panel that `read_records_of_panel` reads."""
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as folder:
-        content = Path(folder) / "alleles"
+    with temporary_folder(f".{final.name}.", final.parent) as folder:
+        content = folder / "alleles"
         with open(content, "wb") as file:
             found = _read_records(path, chosen, genetic_map, lambda bits: file.write(bits.data))
         alleles = StoredHaplotypes(content, 0, len(found.sites), found.n_haplotypes)
@@ -135,6 +136,7 @@ def _read_records(
     `keep` takes the packed alleles, block by block.
     """
     header = read_header(path)
+    header.warn_of_version(path)
     if not header.samples:
         raise InputError(f"{path}: the panel has no samples (a sites-only VCF holds no haplotypes)")
     collector = _Collector(path, header.samples, keep, chosen)
@@ -148,7 +150,11 @@ def _read_records(
     if not len(collector.rows):
         raise NoUsableSite(_no_site_message(path, chosen.region, dropped, header), dropped)
     _refuse_changing_ploidy(path, len(collector.rows), dropped)
-    sites = genetic_map.locate(collector.rows.sites())
+    unlocated = collector.rows.sites()
+    said = two_names(unlocated.chromosomes(), path)
+    if said:
+        raise InputError(f"{path}: {said}")
+    sites = genetic_map.locate(unlocated)
     logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
     n_lost = int(dropped["reason"].isin(LOSSES).sum())
     if n_lost > MANY_LOST * (n_lost + len(sites)):
@@ -158,6 +164,7 @@ def _read_records(
             path,
             n_lost,
             n_lost + len(sites),
+            extra={"code": "lost-records"},
         )
     if collector.n_filled:
         logger.info(

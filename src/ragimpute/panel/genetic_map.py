@@ -1,4 +1,4 @@
-"""Genetic maps: physical positions to centimorgans, from the three layouts in common use."""
+"""Genetic maps: physical positions to centimorgans, from the layouts in common use."""
 
 import logging
 import os
@@ -10,13 +10,14 @@ import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import equal_name
+from ragimpute.panel.map_layouts import LAYOUTS, UNNAMED, read_lines
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, chromosome_bounds
 
 logger = logging.getLogger(__name__)
 
 BASES_PER_CM = 1e6  # 1 cM per Mb, the human average and Beagle's own assumption without a map
-LAYOUTS = "PLINK 'chrom id cM position', SHAPEIT 'pos chr cM' or HapMap 'Chromosome Position(bp) Rate(cM/Mb) Map(cM)'"
 
 
 @dataclass(frozen=True)
@@ -58,36 +59,32 @@ class GeneticMap:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "GeneticMap":
-        """Read a map (plain or gzip), recognising its layout from its first line.
+        """Read a map (plain or gzip), recognising its layout from its first lines.
 
-        Raises InputError with file and line for an unknown layout, a field that is not a number, and positions or cM
-        that decrease within a chromosome.
+        Of points at one position the last one stands. Raises InputError with file and line for an unknown layout, a
+        field that is not a number, and positions or cM that decrease within a chromosome.
         """
-        lines = _lines(path)
-        layout = _layout(path, lines)
+        layout, lines = read_lines(path)
         points: dict[str, tuple[list[float], list[float]]] = {}
-        for number, line in enumerate(lines, start=1):
-            fields = line.split()
-            if not fields or number <= layout.header_lines:
-                continue
+        for number, fields in lines:
             where = f"{path}:{number}"
-            chrom, pos, cm = _point(where, fields, layout)
+            chrom, pos, cm = layout.point(where, fields)
             positions, cms = points.setdefault(chrom, ([], []))
-            if positions and pos <= positions[-1]:
+            if positions and pos < positions[-1]:
                 raise InputError(
-                    f"{where}: position {fields[layout.pos]} does not follow {positions[-1]:.0f}; sort the map by "
-                    "position and remove repeated positions"
+                    f"{where}: position {fields[layout.pos]} does not follow {positions[-1]:.0f}; sort the map"
                 )
             if cms and cm < cms[-1]:
                 raise InputError(f"{where}: cM falls from {cms[-1]} to {cm}; a genetic map never decreases")
+            if positions and pos == positions[-1]:  # the last one stands
+                cms[-1] = cm
+                continue
             positions.append(pos)
             cms.append(cm)
         if not points:
             raise InputError(f"{path}: no map points; expected {LAYOUTS}")
         arrays = {}
         for chrom, (positions, cms) in points.items():
-            if len(positions) < 2:
-                raise InputError(f"{path}: chromosome {chrom} has one map point only; at least two are needed")
             arrays[chrom] = (np.array(positions), np.array(cms))
         return cls(arrays, os.fspath(path))
 
@@ -104,7 +101,7 @@ class GeneticMap:
         pos = np.asarray(pos, dtype=np.float64)
         if self.is_uniform:
             return pos / BASES_PER_CM
-        bases, cms = self._chromosome(chrom)
+        bases, cms = self.points_of(chrom)
         first, last = bases[[0, -1]]
         mean_rate = (cms[-1] - cms[0]) / (last - first)
         inside = np.interp(pos, bases, cms)
@@ -120,6 +117,11 @@ class GeneticMap:
         """
         if self.is_uniform or chrom in self.points:
             return self
+        if kind_of(chrom) is not None:
+            long_enough = [name for name, (positions, _) in self.points.items() if len(positions) > 1]
+            other_name = equal_name(chrom, long_enough)
+            if other_name is not None:
+                return replace(self, points={chrom: self.points[other_name]})
         [only, *others] = self.points
         if not others and "par" in only.lower():
             points = {chrom: self.points[only]}
@@ -130,7 +132,13 @@ class GeneticMap:
     def locate(self, sites: Sites) -> Sites:
         """The `sites` with the genetic positions of this map."""
         cm = np.empty(len(sites))
-        for chrom in sites.chromosomes():
+        chroms = sites.chromosomes()
+        if UNNAMED in self.points and len(chroms) > 1:
+            raise InputError(
+                f"{self.path}: the map names no chromosome, and the panel has several; give a map of each, "
+                "with {chrom} in the names of map and panel"
+            )
+        for chrom in chroms:
             here = sites.chrom == chrom
             positions = sites.pos[here]
             cm[here] = self.centimorgans(chrom, positions)
@@ -140,7 +148,7 @@ class GeneticMap:
         """Write the points of `chroms` in PLINK layout, the one that Beagle reads. Not for the uniform map."""
         frames = []
         for chrom in chroms:
-            bases, cms = self._chromosome(chrom)
+            bases, cms = self.points_of(chrom)
             positions = bases.astype(np.int64)  # they may be fractions: Beagle refuses a position that repeats
             columns = {"chrom": chrom, "id": ".", "cm": cms, "pos": positions}
             frames.append(pd.DataFrame(columns))
@@ -152,7 +160,7 @@ class GeneticMap:
         """Write the points of `chroms` as 'chrom pos cM' with a header line, the layout of Minimac4."""
         frames = []
         for chrom in chroms:
-            bases, cms = self._chromosome(chrom)
+            bases, cms = self.points_of(chrom)
             positions = bases.astype(np.int64)
             columns = {"#chrom": chrom, "pos": positions, "cm": cms}
             frames.append(pd.DataFrame(columns))
@@ -160,88 +168,17 @@ class GeneticMap:
         with artefacts.atomic_path(path) as temporary:
             table.to_csv(temporary, sep="\t", index=False)
 
-    def _chromosome(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
-        if chrom in self.points:
-            bases, cms = self.points[chrom]
-            first = cms[0]
-            last = cms[-1]
-            if first == last:
-                raise InputError(
-                    f"{self.path}: chromosome {chrom} has {first:g} cM throughout; is that the column of cM?"
-                )
-            return bases, cms
-        other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
-        names = list(self.points)
-        listed = ", ".join(names[:5])
-        if other in names:
-            fix = f"it has {other!r}: name the chromosomes alike (with or without 'chr') in the map and the VCF"
-        else:
-            fix = f"it has {listed}"
-        raise InputError(f"{self.path}: no map for chromosome {chrom!r}; {fix}")
-
-
-def _lines(path: str | os.PathLike) -> list[str]:
-    import gzip
-
-    try:
-        with open(path, "rb") as handle:
-            content = handle.read()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        return content.decode().splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable genetic map ({error})") from None
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where a line of a map has what."""
-
-    chrom: int  # column, from 0
-    pos: int
-    cm: int
-    width: int  # number of columns
-    header_lines: int  # lines before the first map point
-
-
-def _layout(path: str | os.PathLike, lines: list[str]) -> _Layout:
-    """The layout of a map, by its first line that is not blank."""
-    number, first = 1, ""
-    for n, line in enumerate(lines, start=1):
-        if line.strip():
-            number, first = n, line
-            break
-    names = [field.lower().lstrip("#") for field in first.split()]
-    if names[:3] == ["pos", "chr", "cm"]:
-        return _Layout(chrom=1, pos=0, cm=2, width=3, header_lines=number)
-    if len(names) == 4 and names[0] in ("chromosome", "chr", "chrom") and names[1].startswith("position"):
-        return _Layout(chrom=0, pos=1, cm=3, width=4, header_lines=number)
-    if len(names) == 4 and _is_number(names[2]) and _is_number(names[3]):
-        return _Layout(chrom=0, pos=3, cm=2, width=4, header_lines=0)
-    start = first.strip()[:80]
-    raise InputError(f"{path}:{number}: unknown genetic map layout {start!r}; expected {LAYOUTS}")
-
-
-def _point(where: str, fields: list[str], layout: _Layout) -> tuple[str, float, float]:
-    """Chromosome, position and cM of the `fields` of a line; `where` names it in errors."""
-    n_columns = len(fields)
-    if n_columns < layout.width:
-        raise InputError(f"{where}: {n_columns} columns where {layout.width} are expected")
-    try:
-        pos = float(fields[layout.pos])
-        cm = float(fields[layout.cm])
-    except ValueError:
-        line = " ".join(fields)[:80]
-        raise InputError(f"{where}: position or cM is not a number: {line!r}") from None
-    if not (np.isfinite(pos) and np.isfinite(cm)):
-        raise InputError(f"{where}: position or cM is not finite")
-    return fields[layout.chrom], pos, cm
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return np.isfinite(float(text))
-    except ValueError:
-        return False
+    def points_of(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and cM of a chromosome, which the map may call otherwise. Raises InputError when it lacks it."""
+        name = UNNAMED if UNNAMED in self.points else equal_name(chrom, self.points)
+        if name is None:
+            listed = ", ".join(list(self.points)[:5])
+            raise InputError(f"{self.path}: no map for chromosome {chrom!r}; it has {listed}")
+        bases, cms = self.points[name]
+        if len(bases) < 2:
+            raise InputError(f"{self.path}: chromosome {chrom} has one map point only; at least two are needed")
+        first = cms[0]
+        last = cms[-1]
+        if first == last:
+            raise InputError(f"{self.path}: chromosome {chrom} has {first:g} cM throughout; is that the column of cM?")
+        return bases, cms

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragimpute.errors import UnusableChromosome
+from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.vcf.source import LAST_POSITION, X_NAMES, Region
 
 Kind = Literal["X", "Y", "MT"]
@@ -30,6 +31,34 @@ BUILDS = {
     "38": Build("38", 2_781_479, 155_701_383, 156_040_895),
 }
 
+# of the chromosomes in GRCh37 and GRCh38, from the same place
+CHROMOSOME_LENGTHS = {
+    "1": (249_250_621, 248_956_422),
+    "2": (243_199_373, 242_193_529),
+    "3": (198_022_430, 198_295_559),
+    "4": (191_154_276, 190_214_555),
+    "5": (180_915_260, 181_538_259),
+    "6": (171_115_067, 170_805_979),
+    "7": (159_138_663, 159_345_973),
+    "8": (146_364_022, 145_138_636),
+    "9": (141_213_431, 138_394_717),
+    "10": (135_534_747, 133_797_422),
+    "11": (135_006_516, 135_086_622),
+    "12": (133_851_895, 133_275_309),
+    "13": (115_169_878, 114_364_328),
+    "14": (107_349_540, 107_043_718),
+    "15": (102_531_392, 101_991_189),
+    "16": (90_354_753, 90_338_345),
+    "17": (81_195_210, 83_257_441),
+    "18": (78_077_248, 80_373_285),
+    "19": (59_128_983, 58_617_616),
+    "20": (63_025_520, 64_444_167),
+    "21": (48_129_895, 46_709_983),
+    "22": (51_304_566, 50_818_468),
+    "X": (155_270_560, 156_040_895),
+    "Y": (59_373_566, 57_227_415),
+}
+
 
 def kind_of(chrom: str) -> Kind | None:
     """Which of X, Y and MT a chromosome is, by its name; None for any other."""
@@ -50,6 +79,15 @@ def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | No
         said = "--build and the length" if given is not None else "the lengths"
         raise UnusableChromosome(f"{said} of contig {chrom} in the headers are of different builds of the genome")
     return BUILDS[told.pop()] if told else None
+
+
+def build_of(lengths: Mapping[str, int]) -> str | None:
+    """The build, 37 or 38, that contigs of these `lengths` are of; None where none or both are."""
+    told = set()
+    for name, length in lengths.items():
+        of_builds = CHROMOSOME_LENGTHS.get(plain_name(name), ())
+        told |= {build for build, known in zip(BUILDS, of_builds, strict=False) if known == length}
+    return told.pop() if len(told) == 1 else None
 
 
 def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:

@@ -15,17 +15,19 @@ def require_common_chromosome(path: str | os.PathLike, chroms: Collection[str], 
     if not chroms or set(chroms) & set(of_panel):
         return
     theirs, ours = _some(chroms), _some(of_panel)
-    hint = prefix_hint(chroms, set(of_panel))
-    raise NoTypedSites(f"{path}: no chromosome in common with the panel: it has {theirs}, the panel has {ours}{hint}")
+    advice = rename_advice(path, chroms, of_panel)
+    names = f"it has {theirs}, the panel has {ours}"
+    raise NoTypedSites(f"{path}: no chromosome in common with the panel: {names}; {advice}")
 
 
-def prefix_hint(ours: Collection[str], panel: set[str]) -> str:
-    """Advice when the names differ by the 'chr' prefix only; '' otherwise."""
-    with_prefix = {f"chr{name}" for name in ours}
-    without_prefix = {name.removeprefix("chr") for name in ours}
-    if with_prefix & panel or without_prefix & panel:
-        return "; they differ by the 'chr' prefix: rename one of them (bcftools annotate --rename-chrs)"
-    return ""
+def rename_advice(path: str | os.PathLike, ours: Collection[str], theirs: Collection[str]) -> str:
+    """The command that gives the chromosomes of a file, `ours`, other names, which may be some of `theirs`."""
+    [first, *_] = ours
+    [other, *_] = theirs
+    return (
+        f"if they are the same, rename those of {path}: bcftools annotate --rename-chrs names.txt "
+        f"--output renamed.vcf.gz {path}, where names.txt has a line for each, such as '{first} {other}'"
+    )
 
 
 def _some(names: Collection[str]) -> str:

@@ -17,6 +17,7 @@ from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.common_chromosomes import require_common_chromosome
 from ragimpute.targets.haploid_samples import settle_ploidy
 from ragimpute.targets.matched_records import MatchedRecords
+from ragimpute.vcf.renamed import Renamed, renamed_chromosomes
 from ragimpute.vcf.source import read_header, records, sample_order
 
 logger = logging.getLogger(__name__)
@@ -152,18 +153,25 @@ def read_genotypes(
         frequency = np.full(len(sites), np.nan)
     source = records_of or path
     header = read_header(source)
+    if announce:
+        header.warn_of_version(path)
     wanted = tuple(header.samples if samples is None else samples)
     order = sample_order(path, header.samples, wanted)
     collector = MatchedRecords(path, sites, policy, frequency, chosen)
     chroms: dict[str, None] = {}  # of the file, in its order
+    renamed: dict[str, str] = {}
     limited_to = None if samples is None else wanted
-    for record in records(source, region, samples=limited_to):
+    for record in records(source, region, samples=limited_to, known=sites.chromosomes()):
         if record.CHROM not in chosen.without:
             chroms[record.CHROM] = None
         if chosen.holds(record.CHROM, record.POS):
             collector.add(record)
+        if isinstance(record, Renamed):
+            renamed[record.name_in_file] = record.CHROM
+    if renamed and announce:
+        logger.info("%s: %s", path, renamed_chromosomes(renamed))
     if not chroms and region is not None:
-        chroms = dict.fromkeys(record.CHROM for record in records(source))
+        chroms = dict.fromkeys(record.CHROM for record in records(source, known=sites.chromosomes()))
     require_common_chromosome(path, chroms, sites)
     collector.settle_turned()
     n_sites = collector.n_sites

@@ -1,13 +1,13 @@
 """Phasing typed genotypes with Beagle against the reference samples: the steps `phase` and `phase-validation`."""
 
 import logging
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
 from ragimpute.external import java_memory, run_program
 from ragimpute.panel.genetic_map import GeneticMap
@@ -197,8 +197,7 @@ def _by_beagle(
     sites = local.sites
     index_in_rows = np.arange(len(rows))
     unphased = replace(targets.at(rows), index=index_in_rows)
-    with tempfile.TemporaryDirectory(prefix="ragimpute-phase-") as name:
-        folder = Path(name)
+    with temporary_folder("ragimpute-phase-") as folder:
         write_inputs(folder, local, unphased, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)

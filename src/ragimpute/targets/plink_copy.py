@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from ragimpute.artefacts import is_safetensors
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.panel.text_column import TextColumn
@@ -32,8 +34,6 @@ from ragimpute.vcf.writer import write_genotypes_of
 
 logger = logging.getLogger(__name__)
 
-# PLINK's codes of chromosomes; XY are the pseudoautosomal regions of X, which PLINK 2 also calls PAR1 and PAR2
-CODES = {**dict.fromkeys(("23", "25", "XY", "PAR1", "PAR2"), "X"), "24": "Y", "26": "MT", "M": "MT"}
 POLICY = AllelePolicy(ordered=False)  # A1 and A2 of a .bed, and REF of a .pgen made of it, say nothing
 NO_BASE = "N"  # REF of a variant of which no allele is known
 MAX_ALLELE = 9  # the last one that the copy's genotypes name; those with others are missing
@@ -64,14 +64,14 @@ def copy_targets(targets: str | os.PathLike, references: Iterable[str | os.PathL
 
 
 @contextmanager
-def targets_as_vcf(targets: str | os.PathLike, reference: str | os.PathLike) -> Iterator[Path]:
+def targets_as_vcf(targets: str | os.PathLike, references: Iterable[str | os.PathLike]) -> Iterator[Path]:
     """A VCF of the targets, temporary where they are PLINK's, else their own file. Raises InputError."""
     if find_fileset(targets) is None:
         yield Path(targets)
         return
-    with TemporaryDirectory(prefix="ragimpute-") as folder:
-        copy = Path(folder) / "targets.vcf.gz"
-        copy_targets(targets, [reference], copy)
+    with temporary_folder("ragimpute-") as folder:
+        copy = folder / "targets.vcf.gz"
+        copy_targets(targets, references, copy)
         yield copy
 
 
@@ -84,16 +84,10 @@ def sample_names(targets: str | os.PathLike) -> tuple[str, ...]:
     return names
 
 
-def plain_name(chrom: str) -> str:
-    """The name of a chromosome without prefix, PLINK's codes resolved: 20, X, Y, MT."""
-    name = chrom.removeprefix("chr").upper()
-    return CODES.get(name, name)
-
-
 def _chromosomes_of(reference: str | os.PathLike) -> Collection[str]:
     """The chromosomes of a panel; those of the header where it names any."""
     path = Path(reference)
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         return Panel.load(path).sites.chromosomes()
     named = [contig_id(line) for line in read_header(path).contigs]
     return named or chromosomes_with_records(path)

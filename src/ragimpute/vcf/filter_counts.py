@@ -42,4 +42,4 @@ class FilterCounts:
         """Say it of the file `path`."""
         message = self.message()
         if message:
-            logger.warning("%s: %s", path, message)
+            logger.warning("%s: %s", path, message, extra={"code": "filter"})

@@ -83,10 +83,25 @@ def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -
     Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
     same frequency.
     """
+    number, total, squares = haplotype_sums(a, b, ploidy)
+    return r2_of_sums(number, total, squares)
+
+
+def haplotype_sums(
+    a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """The number of haplotypes, and at each site the sums [S] int64 of their thousandths and of the squares of these.
+
+    Arguments as for `minimac_r2`.
+    """
     haplotypes = each_haplotype(a, b, ploidy)
-    number = haplotypes.shape[1]
     total, squares = np.empty(len(a), np.int64), np.empty(len(a), np.int64)
     _fill_sums(haplotypes, total, squares)
+    return haplotypes.shape[1], total, squares
+
+
+def r2_of_sums(number: int, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """`minimac_r2` [S] from what `haplotype_sums` returns."""
     mean = total / (UNIT * number)
     variance = (number * squares - total**2) / (UNIT * number) ** 2
     expected = mean * (1 - mean)

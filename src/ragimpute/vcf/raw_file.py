@@ -8,6 +8,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from ragimpute.errors import InputError
+from ragimpute.vcf.other_formats import refuse_other_formats
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -15,6 +16,7 @@ DAMAGED = "damaged or truncated compressed file; copy or create it again"
 
 
 def header_text(path: str | os.PathLike) -> str:
+    refuse_other_formats(path)
     try:
         size = os.path.getsize(path)
         with open(path, "rb") as handle:

@@ -4,17 +4,18 @@ htslib reports damage on standard error and in return codes, cyvcf2 turns some o
 take a file that was cut between two compressed blocks for a complete one. All of this is dealt with here.
 """
 
+import logging
 import os
 import re
-import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from itertools import chain
 
 import numpy as np
 
+from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
 from ragimpute.external import naming_files
 from ragimpute.vcf.leading_phase import has_leading_separator, may_have_leading_separators, write_without
@@ -27,6 +28,10 @@ from ragimpute.vcf.raw_file import (
     lines_of,
     open_content,
 )
+from ragimpute.vcf.renamed import Renamed, Renaming
+
+logger = logging.getLogger(__name__)
+
 
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
 X_NAMES = ("X", "23")
@@ -42,7 +47,18 @@ class Header:
     samples: tuple[str, ...]
     contigs: tuple[str, ...]  # ##contig lines, verbatim
     formats: frozenset[str]  # IDs of ##FORMAT lines
-    version: str = ""  # 4.2
+    version: str = ""  # such as VCFv4.2
+
+    def warn_of_version(self, path: str | os.PathLike) -> None:
+        """Warn of a VCF before version 4, which writes insertions and deletions otherwise: they match nothing."""
+        if self.version.startswith("VCFv3"):
+            logger.warning(
+                "%s: it is %s, whose insertions and deletions are coded otherwise and match nothing; make a VCFv4.2 of "
+                "it: zcat -f %s | vcf-convert -v 4.2 -r genome.fa",
+                path,
+                self.version,
+                path,
+            )
 
 
 @dataclass(frozen=True)
@@ -111,17 +127,21 @@ def read_header(path: str | os.PathLike) -> Header:
         seen.add(sample)
     contigs = [line.rstrip("\r") for line in lines if line.startswith("##contig=")]
     formats = re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE)
-    version = lines[0].removeprefix("##fileformat=VCFv").strip()
+    version = lines[0].removeprefix("##fileformat=").strip()
     return Header(tuple(samples), tuple(contigs), frozenset(formats), version)
 
 
 def records(
-    path: str | os.PathLike, region: Region | None = None, samples: Sequence[str] | None = None
+    path: str | os.PathLike,
+    region: Region | None = None,
+    samples: Sequence[str] | None = None,
+    known: Collection[str] = (),
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821 (imported in the body, it is heavy)
     """Yield the records of a file in file order, those of `region` by its index or, without one, by streaming.
 
-    `samples` limits the genotypes to these samples, *in file order*. Leading separators of genotypes, which VCF 4.4
-    allows, are read as `leading_phase` says. Chromosomes are added to the header first, which
+    `samples` limits the genotypes to these samples, *in file order*. A chromosome that is one of `known`, under another
+    name, has that name (`renamed.Renaming`), also in `region`. Leading separators of genotypes, which VCF 4.4 allows,
+    are read as `leading_phase` says. Chromosomes are added to the header first, which
     changes nothing where it has them: Beagle writes no ##contig lines, other files write faulty ones, and cyvcf2
     returns broken records, and crashes, for chromosomes that htslib does not know.
 
@@ -129,21 +149,37 @@ def records(
     """
     header = read_header(path)
     index = index_of(path)
-    if may_have_leading_separators(header.version) and not is_bcf(path):
-        span = None if region is None else (region.chrom, region.start, region.end)
+    if may_have_leading_separators(header.version.removeprefix("VCFv")) and not is_bcf(path):
+        span = _span(path, index, region, known)
         lines = partial(lines_of, path, index, span)
         if any(map(has_leading_separator, lines())):
-            with tempfile.TemporaryDirectory(prefix="ragimpute-") as folder:
-                rewritten = Path(folder) / "records.vcf"
+            with temporary_folder("ragimpute-") as folder:
+                rewritten = folder / "records.vcf"
                 write_without(header_text(path), lines(), rewritten)
                 with naming_files({str(rewritten): os.fspath(path)}):
-                    yield from _records(rewritten, header, None, region, samples)
+                    yield from _records(rewritten, header, None, region, samples, known)
             return
-    yield from _records(path, header, index, region, samples)
+    yield from _records(path, header, index, region, samples, known)
+
+
+def _span(
+    path: str | os.PathLike, index: str | None, region: Region | None, known: Collection[str]
+) -> tuple[str, int, int] | None:
+    """A region by the name that the file has for its chromosome; None, which is all of it, where it has several."""
+    if region is None:
+        return None
+    renaming = Renaming(known)
+    names = [name for name in _chromosomes(path, index) if renaming.name_of(name) == region.chrom] or [region.chrom]
+    return (names[0], region.start, region.end) if len(names) == 1 else None
 
 
 def _records(
-    path: str | os.PathLike, header: Header, index: str | None, region: Region | None, samples: Sequence[str] | None
+    path: str | os.PathLike,
+    header: Header,
+    index: str | None,
+    region: Region | None,
+    samples: Sequence[str] | None,
+    known: Collection[str],
 ) -> Iterator["cyvcf2.Variant"]:  # type: ignore[name-defined]  # noqa: F821
     """`records` of a file whose genotypes htslib can read."""
     import cyvcf2
@@ -161,15 +197,18 @@ def _records(
         raise InputError(f"{path}: the sample names of the header cannot be told apart; are there stray characters?")
     last, done = "the header", 0
     by_index = region is not None and index is not None
+    renaming = Renaming(known)
     try:
         if by_index:
             vcf.set_index(f"{path}{index}")  # htslib by itself may take an older one beside it, and leave records out
-        for record in vcf(str(region)) if by_index else vcf:
+        places = renaming.places(region, chroms or vcf.seqnames) if by_index and region is not None else []
+        for record in chain.from_iterable(map(vcf, places)) if by_index else vcf:
             chrom, pos, *_ = record.CHROM, record.POS, record.REF, record.ALT, record.ID  # fails on text not in UTF-8
             done += 1
             last = f"{chrom}:{pos}"
-            if region is None or region.holds(chrom, pos):
-                yield record
+            name = renaming.name_of(chrom)
+            if region is None or region.holds(name, pos):
+                yield record if name == chrom else Renamed(record, name)
     except Exception as error:
         check_compression(path)
         where = "" if by_index else line_of_record(path, done)

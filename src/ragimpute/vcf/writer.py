@@ -16,11 +16,12 @@ from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.quantise import UNIT, Quantised, each_haplotype, minimac_r2, quantise
+from ragimpute.vcf.quantise import UNIT, Quantised, each_haplotype, haplotype_sums, minimac_r2, quantise
 from ragimpute.vcf.source import contig_id, contig_lengths
 
 Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
 SOURCE = "ragimpute"  # what files name as their source, unless more is known
+LAST_INDEXED = 2**29 - 1  # the last base that a .tbi index can address
 TBI_LIMIT = 2**29  # bases that a .tbi index can address; longer contigs take a .csi
 CHUNK_BYTES = 1 << 22  # of text at a time, as a bound: records are formatted and compressed in parallel
 HEADER_LINES = {
@@ -33,6 +34,9 @@ INFO_LINES = (
     '##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated alternate allele frequency, the mean of HDS">',
     '##INFO=<ID=R2,Number=1,Type=Float,Description="Estimated imputation accuracy (squared correlation)">',
     '##INFO=<ID=ER2,Number=1,Type=Float,Description="Leave-one-out squared correlation at a typed site">',
+    '##INFO=<ID=AN,Number=1,Type=Integer,Description="Haplotypes of the samples in this file">',
+    '##INFO=<ID=HDSSUM,Number=1,Type=Float,Description="Sum of HDS; AF is HDSSUM / AN">',
+    '##INFO=<ID=HDSSQ,Number=1,Type=Float,Description="Sum of the squares of HDS; R2 follows from it, HDSSUM and AN">',
     '##INFO=<ID=TYPED,Number=0,Type=Flag,Description="The site was genotyped in the targets">',
     '##INFO=<ID=IMPUTED,Number=0,Type=Flag,Description="The site was imputed">',
 )
@@ -75,7 +79,7 @@ def write_parts(
     chroms = sites.chromosomes()
     header = imputed_header(chroms, contigs, samples, source, fields)
     chunks = _imputed_chunks(sites, samples, parts, fields)
-    with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         texts = chain([lambda: header], chunks)
         bgzf.write_bgzf(plain, texts, pool, ahead=2 * threads)
 
@@ -99,21 +103,35 @@ def write_piece(
         bgzf.write_blocks(temporary, chunks, pool, ahead=2 * threads)
 
 
-def join_pieces(path: str | os.PathLike, longest: int, header: bytes, pieces: Iterable[str | os.PathLike]) -> None:
+def join_pieces(
+    path: str | os.PathLike,
+    longest: int,
+    header: bytes,
+    pieces: Iterable[str | os.PathLike],
+    index: str | None = None,
+) -> None:
     """Write the VCF.gz or BCF, with index, that has `header` and the records of `pieces` in their order.
 
-    `longest`: the largest coordinate that the index must address.
+    `longest`: the largest coordinate that the index must address. `index`: csi or tbi; None: tbi where it can be.
     """
-    with _final_file(path, longest) as plain:
+    with final_file(path, longest, index) as plain:
         bgzf.join_blocks(plain, header, pieces)
 
 
 def imputed_header(
-    chroms: Sequence[str], contigs: Sequence[str], samples: Sequence[str], source: str, fields: Sequence[str]
+    chroms: Sequence[str],
+    contigs: Sequence[str],
+    samples: Sequence[str],
+    source: str,
+    fields: Sequence[str],
+    about: Sequence[str] = (),
 ) -> bytes:
-    """The header of a file of imputed genotypes on the chromosomes `chroms`; without `fields` it has no samples."""
+    """The header of a file of imputed genotypes on the chromosomes `chroms`; without `fields` it has no samples.
+
+    `about` are lines about the run.
+    """
     format_lines = [HEADER_LINES[field] for field in _ordered(fields)]
-    lines = [*INFO_LINES, *format_lines]
+    lines = [*about, *INFO_LINES, *format_lines]
     return _header(chroms, contigs, source, lines, samples if format_lines else None)
 
 
@@ -188,16 +206,24 @@ def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> l
         r2 = np.nan_to_num(own_estimates)
     er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
     typed = part.typed[start:stop]
+    number, total, squares = haplotype_sums(numbers.a, numbers.b, part.ploidy)
+    sums = [sums_text(number, *of_site) for of_site in zip(total.tolist(), squares.tolist(), strict=True)]
     columns = []
-    for af, estimate, left_out, is_typed in zip(
-        frequency.tolist(), r2.tolist(), er2.tolist(), typed.tolist(), strict=True
+    for af, estimate, left_out, summed, is_typed in zip(
+        frequency.tolist(), r2.tolist(), er2.tolist(), sums, typed.tolist(), strict=True
     ):
-        info = f"AF={_decimal(af, 6)};R2={_decimal(estimate, 4)};"
+        info = f"AF={decimal(af, 6)};R2={decimal(estimate, 4)};"
         if not math.isnan(left_out):
-            info += f"ER2={_decimal(left_out, 4)};"
+            info += f"ER2={decimal(left_out, 4)};"
+        info += f"{summed};"
         info += "TYPED" if is_typed else "IMPUTED"
         columns.append(info)
     return columns
+
+
+def sums_text(number: int, total: int, squares: int) -> str:
+    """INFO of the sums of a site (`quantise.haplotype_sums`), with nine digits: files of other samples can be added."""
+    return f"AN={number};HDSSUM={total / UNIT:.9g};HDSSQ={squares / UNIT**2:.9g}"
 
 
 def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
@@ -211,11 +237,14 @@ def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
 
 
 def check_request(
-    path: str | os.PathLike, fields: Sequence[str], suffixes: tuple[str, ...] = (".vcf.gz", ".bcf")
+    path: str | os.PathLike,
+    fields: Sequence[str],
+    index: str | None = None,
+    suffixes: tuple[str, ...] = (".vcf.gz", ".bcf"),
 ) -> None:
     """Raise InputError when no file can be written to `path` or a FORMAT field is unknown: before the work.
 
-    `suffixes`: what the name may end in.
+    Also when it cannot have this `index`, csi or tbi. `suffixes`: what the name may end in.
     """
     listed = ",".join(fields)
     unknown = [field for field in fields if field not in format_kernel.FIELDS]
@@ -233,6 +262,12 @@ def check_request(
         *others, last = suffixes
         listed = ", ".join(others)
         raise InputError(f"{name}: the output must be named {listed} or {last}")
+    if index not in (None, "csi", "tbi"):
+        raise InputError(f"index {index!r}: choose from csi, tbi")
+    if name.endswith(".bcf") and index == "tbi":
+        raise InputError(f"{name}: the index of a BCF is a .csi; leave --index out, or name the output .vcf.gz")
+    if name.endswith(".pgen") and index is not None:
+        raise InputError(f"{name}: a .pgen has no index; leave --index out, or name the output .vcf.gz")
 
 
 def write_genotypes(
@@ -297,7 +332,7 @@ def write_genotypes_of(
     header = _header(chroms, contigs, source, [gt_line], samples)
     steps = _steps(len(sites), len(samples))
     chunks: Iterator[Chunk] = (partial(chunk, start, stop) for start, stop in steps)
-    with _final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
+    with final_file(path, longest_position(sites, contigs)) as plain, ThreadPoolExecutor(max(1, threads)) as pool:
         texts = chain([lambda: header], chunks)
         bgzf.write_bgzf(plain, texts, pool, ahead=2 * threads)
 
@@ -317,28 +352,38 @@ def _steps(n_sites: int, n_samples: int) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _final_file(path: str | os.PathLike, longest: int) -> Iterator[Path]:
-    """Yield where a VCF.gz is to be written; index it, or make a BCF of it, and rename file and index at the end."""
+def final_file(path: str | os.PathLike, longest: int, index: str | None = None) -> Iterator[Path]:
+    """Yield where a VCF.gz is to be written; index it, or make a BCF of it, and rename file and index at the end.
+
+    `index`: csi or tbi; None: tbi where it can be. An index of the other kind that lies beside an earlier file is made
+    anew, as some other program needs it.
+    """
     import pysam
 
     name = os.fspath(path)
-    check_request(path, ("GT",))
+    check_request(path, ("GT",), index)
     is_bcf = name.endswith(".bcf")
     needs_csi = is_bcf or longest > TBI_LIMIT
-    suffix = ".csi" if needs_csi else ".tbi"
+    if needs_csi and index == "tbi":
+        raise InputError(f"{name}: a .tbi addresses {TBI_LIMIT} bases, and a contig is longer; give --index csi")
+    first = ".csi" if needs_csi or index == "csi" else ".tbi"
+    [other] = {".tbi", ".csi"} - {first}
+    is_beside = Path(name + other).exists()
+    kinds = [first, other] if is_beside and not needs_csi else [first]
     with ExitStack() as stack:
         # renamed in the reverse order: after a kill in between, an old index is older than the file, and says so
-        index = stack.enter_context(atomic_path(name + suffix))
+        indexes = {kind: stack.enter_context(atomic_path(name + kind)) for kind in kinds}
         final = stack.enter_context(atomic_path(name))
         plain = final.with_suffix(".vcf.gz") if is_bcf else final
         yield plain
         if is_bcf:
-            _convert_to_bcf(plain, final, index)
+            _convert_to_bcf(plain, final, indexes[first])
         else:
-            pysam.tabix_index(str(final), preset="vcf", force=True, keep_original=True, csi=needs_csi, index=str(index))
-    for other in {".tbi", ".csi"} - {suffix}:  # an index of an earlier run would belong to other bytes
-        other_index = Path(name + other)
-        other_index.unlink(missing_ok=True)
+            for kind, of_kind in indexes.items():
+                csi = kind == ".csi"
+                pysam.tabix_index(str(final), preset="vcf", force=True, keep_original=True, csi=csi, index=str(of_kind))
+    if is_beside and needs_csi:  # it would belong to other bytes, and cannot be made anew
+        Path(name + other).unlink()
 
 
 def _convert_to_bcf(plain: Path, final: Path, index: Path) -> None:
@@ -395,10 +440,10 @@ def _prefixes(sites: Sites, start: int, stop: int, verdict: str, tails: Sequence
 
 def printed_r2(value: float) -> float:
     """R2 as INFO has it, by which sites are left out."""
-    return float(_decimal(value, 4))
+    return float(decimal(value, 4))
 
 
-def _decimal(value: float, places: int) -> str:
+def decimal(value: float, places: int) -> str:
     """Shortest text of a value rounded to `places` decimals."""
     all_places = f"{value:.{places}f}"
     text = all_places.rstrip("0").rstrip(".")

@@ -1,0 +1,91 @@
+"""What `ragimpute check` says of the inputs of `ragimpute impute`: it fails exactly where `impute` fails.
+
+The survey finds all that may be wrong, at once. Whether it is an error is judged by reading the files as `impute` does.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ragimpute.check.all_checks import check_files
+from ragimpute.check.findings import Finding, Level, by_level, distinct
+from ragimpute.check.site_lists import SiteLists
+from ragimpute.check.survey import without_path
+from ragimpute.errors import InputError
+from ragimpute.imputation.chromosome_files import ChromosomeFiles, refuse_other_files
+from ragimpute.imputation.genome import read_genome
+from ragimpute.imputation.inputs import ImputationInputs
+from ragimpute.imputation.stretch_run import GenomeRequest
+from ragimpute.imputation.work_size import WorkSize
+from ragimpute.vcf.format_kernel import FIELDS
+
+OF_IMPUTE = "imputation"  # code of a finding that `impute` makes and the survey does not
+# codes of warnings that the survey words itself
+SAID_BY_SURVEY = ("map", "same-names", "filter", "lost-records", "variants-only")
+
+
+def check_imputation(
+    files: Sequence[ChromosomeFiles], inputs: ImputationInputs, lists: SiteLists | None = None
+) -> list[Finding]:
+    """Findings about the files of each chromosome, errors first: an error is what `impute` would end with.
+
+    `inputs` holds the options; `lists` takes the target records that the findings are about.
+    """
+    surveyed = check_files(files, inputs, lists)
+    request = GenomeRequest(files, inputs, "imputed.vcf.gz", FIELDS, keep_unmatched=False, work=WorkSize())
+    judged: list[Finding] = []
+    problem = None
+    with _collected_warnings(files) as said:
+        try:
+            refuse_other_files(files)
+            judged += read_genome(request)
+        except InputError as error:
+            problem = _as_finding(str(error), files, "error")
+    judged += said
+    settled = {(finding.file, finding.code) for finding in judged if finding.code != "build"}  # contigs tell it, too
+    kept = [finding for finding in surveyed if (finding.file, finding.code) not in settled]
+    is_error = any(finding.level == "error" for finding in judged) or problem is not None
+    if not is_error:
+        kept = [_as_warning(finding) for finding in kept]
+    named = {finding.file for finding in kept if finding.level == "error"}
+    if problem is not None and problem.file not in named:
+        judged.append(problem)
+    return by_level(distinct([*kept, *judged]))
+
+
+def _as_warning(finding: Finding) -> Finding:
+    """An error of the survey with which `impute` succeeds is a warning."""
+    return replace(finding, level="warning") if finding.level == "error" else finding
+
+
+def _as_finding(text: str, files: Sequence[ChromosomeFiles], level: Level, code: str = OF_IMPUTE) -> Finding:
+    """A message of `impute` as a finding about the file that it begins with."""
+    for one in files:
+        for path in (one.reference, one.targets, one.genetic_map):
+            if path is not None and text.startswith(f"{path}:"):
+                return Finding(level, str(path), code, without_path(text, path))
+    return Finding(level, OF_IMPUTE, code, text)
+
+
+@contextmanager
+def _collected_warnings(files: Sequence[ChromosomeFiles]) -> Iterator[list[Finding]]:
+    """Warnings that are logged in the block, as findings. What is logged there is not printed."""
+    found: list[Finding] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            code = getattr(record, "code", OF_IMPUTE)
+            if record.levelno >= logging.WARNING and code not in SAID_BY_SURVEY:
+                found.append(_as_finding(record.getMessage(), files, "warning", code))
+
+    package = logging.getLogger("ragimpute")
+    collector = Collector()
+    before = package.propagate
+    package.addHandler(collector)
+    package.propagate = False
+    try:
+        yield found
+    finally:
+        package.removeHandler(collector)
+        package.propagate = before
