@@ -36,8 +36,8 @@ class BackEnd(Protocol):
         """The neighbours of the fold's samples at the typed sites among its `sites`, with their features."""
         ...
 
-    def describe_sites(self, fold: Fold) -> SiteDescription:
-        """What the fold's reference says of each site."""
+    def describe_sites(self, fold: Fold, sites: slice) -> SiteDescription:
+        """What the fold's reference says of each of its `sites`."""
         ...
 
     def site_tables(self, fold: Fold, described: SiteDescription) -> Any:
@@ -73,8 +73,8 @@ class KernelBackEnd:
     def retrieve(self, fold: Fold, sites: slice) -> FoldNeighbours:
         return site_inputs.neighbour_features(self.size, fold, self.threads, sites)
 
-    def describe_sites(self, fold: Fold) -> SiteDescription:
-        return site_inputs.describe_sites(fold, self.threads)
+    def describe_sites(self, fold: Fold, sites: slice) -> SiteDescription:
+        return site_inputs.describe_sites(fold, self.threads, sites)
 
     def site_tables(self, fold: Fold, described: SiteDescription) -> Any:
         from ragimpute.models.copy_rag import inference
@@ -117,8 +117,8 @@ class TorchBackEnd:
         assert sites == slice(0, len(fold.typed))
         return self.architecture.retrieve(self.size, fold, self.threads)
 
-    def describe_sites(self, fold: Fold) -> SiteDescription:
-        return self.architecture.describe_sites(fold, self.threads)
+    def describe_sites(self, fold: Fold, sites: slice) -> SiteDescription:
+        return self.architecture.describe_sites(fold, self.threads).between(sites)
 
     def site_tables(self, fold: Fold, described: SiteDescription) -> None:
         return None

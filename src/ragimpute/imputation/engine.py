@@ -153,7 +153,7 @@ def _window_parts(
     n_samples = given.shape[1]
     samples = fold.samples[:n_samples]
     bounds = _batch_bounds(inner, n_samples, work)
-    described = imputer.describe_sites(fold).between(needed)
+    described = imputer.describe_sites(fold, needed)
     tables = imputer.site_tables(inner, described)
     by_other_sites = _LeftOut(wanted, needed, fold, given, ploidy, work, folder, len(bounds))
     hds, both = (SampleBatches(len(bounds), folder) for _ in range(2))

@@ -133,7 +133,7 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
         raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
     needed = ready.imputer.needed(whole, core)
     retrieved = ready.imputer.retrieve(whole, needed)
-    description = ready.imputer.describe_sites(whole).between(needed)
+    description = ready.imputer.describe_sites(whole, needed)
     segments = Segments(retrieved, description)
     fold, local = whole.between(needed), in_whole - needed.start
     of_each_phasing = ready.imputer.impute(fold, segments)

@@ -31,9 +31,16 @@ def allele_ages(panel: Panel, threads: int) -> np.ndarray:
     return ages
 
 
-def panel_carriers(panel: Panel, threads: int) -> np.ndarray:
-    """The carriers that stand for all of each site's minor allele: [S, C] int32, see `draw_carriers`."""
-    return draw_carriers(panel.alleles, panel.minor_is_ref, threads)
+def panel_carriers(panel: Panel, threads: int, sites: slice | None = None) -> np.ndarray:
+    """The carriers that stand for all of each site's minor allele: [S, C] int32, see `draw_carriers`.
+
+    sites: where the measures are wanted; others get no carriers, which costs nothing. None: all.
+    """
+    sites = sites or slice(0, len(panel.sites))
+    here = draw_carriers(panel.alleles.between(sites.start, sites.stop), panel.minor_is_ref[sites], threads)
+    drawn = np.full((len(panel.sites), here.shape[1]), -1, np.int32)
+    drawn[sites] = here
+    return drawn
 
 
 def panel_sharing(

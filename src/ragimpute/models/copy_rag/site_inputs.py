@@ -89,24 +89,27 @@ def neighbour_features(size: str, fold: Fold, threads: int, sites: slice | None 
     return retrieve_neighbours(fold, k, threads, sites)
 
 
-def describe_sites(fold: Fold, threads: int) -> SiteDescription:
+def describe_sites(fold: Fold, threads: int, sites: slice | None = None) -> SiteDescription:
     """How the carriers of each site's minor allele relate to each other and to all other haplotypes.
 
     The four rows: their mutual sharing, compared at typed sites and at all sites, their isolation, and their
-    clustering. `left_out` is there when samples of the fold are in the reference.
+    clustering. `left_out` is there when samples of the fold are in the reference. `sites`, of a fold that is one
+    chromosome: only these are described.
     """
+    if sites is not None:
+        return _describe_chromosome(fold, threads, sites).between(sites)
     parts = [_describe_chromosome(part, threads) for part in fold.chromosomes()]
     carriers = join_chromosomes([part.carriers for part in parts if part.carriers is not None], 1)
     left_out = [part.left_out for part in parts if part.left_out is not None]
     return SiteDescription(carriers, join_chromosomes(left_out, 1) if left_out else None)
 
 
-def _describe_chromosome(fold: Fold, threads: int) -> SiteDescription:
+def _describe_chromosome(fold: Fold, threads: int, sites: slice | None = None) -> SiteDescription:
     group = leave_out_groups(fold)
     own = fold.excluded[:, 0]
     inside = bool((own >= 0).any())  # samples of the fold are in the reference: each is left out in turn
     reference = fold.reference
-    drawn = allele_ages.panel_carriers(reference, threads)
+    drawn = allele_ages.panel_carriers(reference, threads, sites)
     sharing = allele_ages.panel_sharing(reference, fold.typed_sites, drawn, group, inside, threads)
     clustering = allele_ages.panel_clustering(reference, fold.typed_sites, drawn, group, inside, threads)
     if reference.ages is not None and not inside:
