@@ -97,7 +97,7 @@ def _relations(panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> pd
 
 def _relations_of(recoded: pd.DataFrame) -> pd.Series:
     """How the alleles of records were swapped or flipped, without those that were recoded for another reason."""
-    relations = recoded["reason"].astype(str).str.partition(":")[0]
+    relations = recoded["reason"].astype(str).str.split(":").str[0]
     return relations[relations.isin((SWAPPED, FLIPPED, BOTH))]
 
 
