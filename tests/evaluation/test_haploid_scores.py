@@ -11,7 +11,7 @@ from mosaic import mosaic_panel
 from ragimpute.errors import InputError
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.calibration import binned
-from ragimpute.evaluation.evaluation_inputs import read_method_result, target_ploidy
+from ragimpute.evaluation.evaluation_inputs import method_results, target_ploidy
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings
 from ragimpute.evaluation.metric_rows import metric_table
 from ragimpute.evaluation.result_tables import RunNames
@@ -121,7 +121,7 @@ def on_x(tmp_path):
 def test_files_of_men_and_women(on_x, truth):
     folder, panel, roles, alleles = on_x
     paths = folder / "imputed.vcf.gz", folder / f"{truth}.vcf.gz"
-    found = read_method_result(*paths, panel, roles, folder / "typed.tsv")
+    (found,) = method_results(*paths, panel, roles, folder / "typed.tsv")
     assert found.genotypes.ploidy.tolist() == [2, 1, 2, 1]
     untyped = ~found.is_typed
     expected = alleles.sum(axis=2)

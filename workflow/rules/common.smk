@@ -61,9 +61,7 @@ MASK_PARTS = [
     for mask in MASKS
     for part in parts(CONFIG["panels"][CONFIG["masks"][mask]["panel"]])
 ]
-SPLIT_if TRAINED and not USES_CONDA and importlib.util.find_spec("torch") is None:
-    raise WorkflowError(f"the study has networks: {missing('torch')}")
-MASKS = list(dict.fromkeys(mask for mask, part in MASK_PARTS if part))
+SPLIT_MASKS = list(dict.fromkeys(mask for mask, part in MASK_PARTS if part))
 FOLDS = [
     "train",
     *(f"random{i + 1}" for i in range(CONFIG["training"]["random_masks"])),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ragimpute.evaluation import accuracy_by_position, metric_rows, result_tables, scorer
 from ragimpute.evaluation.evaluation_file import save_evaluation
-from ragimpute.evaluation.evaluation_inputs import read_method_result
+from ragimpute.evaluation.evaluation_inputs import method_results
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings
 from ragimpute.evaluation.result_tables import ALL, RunNames
 from ragimpute.panel.roles import read_roles
@@ -51,10 +51,14 @@ def evaluate_method(
     panel = Panel.load(inputs.panel)
     roles = read_roles(inputs.roles)
     whole = chrom == ALL
-    found = read_method_result(inputs.imputed, inputs.truth, panel, roles, inputs.typed, policy, whole=whole)
-    along = accuracy_by_position.accuracy_by_position(run, panel.sites, found, windows, chrom)
-    result_tables.write_result_table(along, accuracy_by_position.COLUMNS, outputs.along)
-    evaluation = scorer.score(run, found, setting, chrom)
+    along = accuracy_by_position.AlongSites(panel.sites, windows)
+    scores = scorer.Scorer(run, setting, chrom)
+    for found in method_results(inputs.imputed, inputs.truth, panel, roles, inputs.typed, policy, whole=whole):
+        along.add(found)
+        scores.add(found)
+    evaluation = scores.evaluation()
+    by_position = along.table(run, chrom)
+    result_tables.write_result_table(by_position, accuracy_by_position.COLUMNS, outputs.along)
     measured = metric_rows.metric_table(evaluation)
     result_tables.write_result_table(measured, result_tables.METRIC_COLUMNS, outputs.metrics)
     save_evaluation(outputs.statistics, evaluation)

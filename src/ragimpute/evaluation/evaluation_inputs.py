@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.evaluation.sample_statistics import Genotypes
+from ragimpute.evaluation.site_blocks import opened
 from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.targets.alleles import AllelePolicy
@@ -21,9 +23,9 @@ DOSAGE_ERROR = 1e-3  # of a file's rounding
 
 @dataclass(frozen=True)
 class MethodResult:
-    """One method's result at the S untyped sites of a panel, and its leave-one-out r2 at the T typed ones."""
+    """One method's result at the S untyped sites of a panel or a block of its sites, and ER2 at the T typed ones."""
 
-    is_typed: np.ndarray  # [all sites of the panel] bool
+    is_typed: np.ndarray  # [all sites of the panel, or of the block] bool
     genotypes: Genotypes | None  # None without truth
     counts: ReferenceCounts
     info_r2: np.ndarray  # [S] float64, INFO R2, NaN where absent
@@ -33,7 +35,7 @@ class MethodResult:
     populations: tuple[str, ...]
 
 
-def read_method_result(
+def method_results(
     imputed: str | os.PathLike,
     truth: str | os.PathLike | None,
     panel: Panel,
@@ -42,8 +44,8 @@ def read_method_result(
     policy: AllelePolicy | None = None,
     *,
     whole: bool = True,
-) -> MethodResult:
-    """Read one method's VCF, and the truth (by `policy`) when there is one, at the untyped sites.
+) -> Iterator[MethodResult]:
+    """Read one method's VCF, and the truth (by `policy`) when there is one, in blocks of consecutive sites.
 
     Args:
         imputed, truth: VCF or BCF.
@@ -56,39 +58,78 @@ def read_method_result(
     """
     from ragimpute.panel.allele_counts import count_alleles
     from ragimpute.targets.mask import read_typed
-    from ragimpute.vcf.imputed_reader import read_imputed
 
     is_typed = read_typed(typed, panel.sites)
-    untyped = np.flatnonzero(~is_typed)
-    if whole and not len(untyped):
+    if whole and is_typed.all():
         raise InputError(f"{typed}: every site is typed: there is nothing to impute or score")
     is_target = roles["role"] == "target"
     targets = roles[is_target]
     if targets.empty:
         raise InputError("no sample has the role target; make the table of roles again with `ragimpute assign-roles`")
     samples = tuple(targets["sample"])
+    populations = tuple(targets["population"].replace("", "NA"))
     counted = count_alleles(panel, roles)
     ac = counted["ac"].to_numpy(dtype=np.int64)
     an = counted["an"].to_numpy(dtype=np.int64)
     of_all = ReferenceCounts(ac, an)
-    counts = of_all.take(untyped)
-    found = read_imputed(imputed, panel.sites, samples)
-    ploidy = target_ploidy(imputed, panel, found)
-    genotypes = None
-    if truth is not None:
-        sites = panel.sites.take(untyped)
-        true = _read_truth(truth, sites, samples, policy, counts.ac / counts.an, ploidy, whole)
-        genotypes = imputed_genotypes(found, untyped, true, ploidy)
-    return MethodResult(
-        is_typed=is_typed,
-        genotypes=genotypes,
-        counts=counts,
-        info_r2=found.r2[untyped].astype(float),
-        typed_counts=of_all.take(is_typed),
-        er2=found.er2[is_typed].astype(float),
-        samples=samples,
-        populations=tuple(targets["population"].replace("", "NA")),
-    )
+    del counted
+    settled = SamePloidy(imputed)
+    with opened(imputed, truth, panel.sites, samples, policy) as (blocks, true):
+        for block in blocks:
+            found = block.imputed
+            typed_here = is_typed[block.sites]
+            untyped = np.flatnonzero(~typed_here)
+            of_block = of_all.take(block.sites)
+            counts = of_block.take(untyped)
+            sites = panel.sites.take(block.sites)
+            ploidy = settled.checked(target_ploidy(imputed, panel, found), found.samples, sites)
+            genotypes = None
+            if true is not None:
+                frequency = counts.ac / counts.an
+                alleles = true.read(sites.take(untyped), block.region, frequency, ploidy)
+                genotypes = imputed_genotypes(found, untyped, alleles, ploidy)
+            yield MethodResult(
+                is_typed=typed_here,
+                genotypes=genotypes,
+                counts=counts,
+                info_r2=found.r2[untyped].astype(float),
+                typed_counts=of_block.take(typed_here),
+                er2=found.er2[typed_here].astype(float),
+                samples=samples,
+                populations=populations,
+            )
+        if true is not None and not is_typed.all():
+            try:
+                true.report(panel.sites)
+            except NoTypedSites as nothing:
+                if whole:
+                    raise
+                logger.warning("%s", nothing)
+
+
+class SamePloidy:
+    """How many alleles the samples of a file have, which must be the same in all blocks of sites."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = path
+        self.settled: np.ndarray | None = None
+        self.is_settled = False
+
+    def checked(self, ploidy: np.ndarray | None, samples: Sequence[str], sites: Sites) -> np.ndarray | None:
+        """`ploidy` [P] of a block, None: all have two. Raises InputError where it is not that of the first block."""
+        two = np.full(len(samples), 2, dtype=np.int8)
+        here = two if ploidy is None else ploidy
+        before = two if self.settled is None else self.settled
+        if self.is_settled and (here != before).any():
+            name = samples[int((here != before).argmax())]
+            where = f"{sites.chrom[0]}:{sites.pos[0]}"
+            raise InputError(
+                f"{self.path}: sample {name} has another number of haplotypes from {where} on; score the "
+                "pseudoautosomal regions of X apart (bcftools view --regions)"
+            )
+        self.settled = ploidy
+        self.is_settled = True
+        return ploidy
 
 
 def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> np.ndarray | None:
@@ -136,28 +177,6 @@ def _refuse(path: str | os.PathLike, samples: tuple[str, ...], wrong: np.ndarray
         first = int(wrong.argmax())
         name = samples[first]
         raise InputError(f"{path}: sample {name} has not the number of alleles that it has in the panel; impute again")
-
-
-def _read_truth(
-    path: str | os.PathLike,
-    sites: Sites,
-    samples: tuple[str, ...],
-    policy: AllelePolicy | None,
-    frequency: np.ndarray,
-    ploidy: np.ndarray | None,
-    whole: bool,
-) -> np.ndarray:
-    """The truth [S, P] int8 at the untyped `sites`; all missing where one chromosome has none."""
-    from ragimpute.targets.genotypes import read_truth
-
-    try:
-        if len(sites):
-            return read_truth(path, sites, samples, policy, frequency, ploidy)
-    except NoTypedSites as nothing:
-        if whole:
-            raise
-        logger.warning("%s", nothing)
-    return np.full((len(sites), len(samples)), -1, dtype=np.int8)
 
 
 def imputed_genotypes(found: ImputedVcf, untyped: np.ndarray, true: np.ndarray, ploidy: np.ndarray | None) -> Genotypes:

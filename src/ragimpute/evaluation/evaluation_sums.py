@@ -78,14 +78,18 @@ class Evaluation:
 
 def add_evaluations(parts: Sequence[Evaluation]) -> Evaluation:
     """The evaluation of a whole genome from those of its chromosomes, which are of one run and the same samples."""
-    info = _add_means([part.estimates.info for part in parts])
-    left_out = _add_means([part.estimates.left_out for part in parts])
     first = parts[0]
-    n_samples = first.estimates.n_samples
-    estimates = Estimates(info, left_out, n_samples)
+    estimates = add_estimates([part.estimates for part in parts])
     scored = [part.scored for part in parts if part.scored is not None]
     added = _add_scored(scored) if scored else None
     return replace(first, estimates=estimates, scored=added, chrom=ALL)
+
+
+def add_estimates(parts: Sequence[Estimates]) -> Estimates:
+    """Those of the sites of all parts, which are of the same samples."""
+    info = _add_means([part.info for part in parts])
+    left_out = _add_means([part.left_out for part in parts])
+    return Estimates(info, left_out, parts[0].n_samples)
 
 
 def _add_means(parts: Sequence[StratumSums]) -> StratumSums:

@@ -93,19 +93,41 @@ class SampleStatistics:
     dosages: UncertainDosages | None = None
 
 
+class StatisticsOfBlocks:
+    """Adds up the statistics of the same samples, block by block of sites."""
+
+    def __init__(self, n_samples: int) -> None:
+        self._cell_sums = np.zeros((N_CELLS, n_samples, len(FIELDS)))
+        self._joined = join_dosages([], n_samples)
+        self._waiting: list[UncertainDosages] = []
+
+    def add(self, genotypes: Genotypes, counts: ReferenceCounts) -> None:
+        """Add those of `genotypes` (not yet oriented) at sites with reference `counts`."""
+        for this, chunk in _chunks(genotypes, counts, cells(counts)):
+            self._cell_sums[this] += _sums(chunk)
+            dosages = uncertain_dosages(chunk.hds, chunk.truth, this, chunk.haploid)
+            self._waiting.append(dosages)
+        # equal ones are added up only now and then, as each time takes the time of all of them
+        if sum(len(part.key) for part in self._waiting) > len(self._joined.key):
+            self._join()
+
+    def _join(self) -> None:
+        self._joined = join_dosages([self._joined, *self._waiting], self._joined.n_samples)
+        self._waiting = []
+
+    def statistics(self) -> SampleStatistics:
+        """The statistics of all that was added."""
+        self._join()
+        sums = _of_strata(self._cell_sums)
+        calibration = binned(self._joined)
+        return SampleStatistics(sums, calibration, self._joined)
+
+
 def sample_statistics(genotypes: Genotypes, counts: ReferenceCounts) -> SampleStatistics:
     """The statistics of `genotypes` (not yet oriented) at sites with reference `counts`."""
-    cell = cells(counts)
-    n_samples = genotypes.ds.shape[1]
-    cell_sums = np.zeros((N_CELLS, n_samples, len(FIELDS)))
-    parts = []
-    for this, chunk in _chunks(genotypes, counts, cell):
-        cell_sums[this] += _sums(chunk)
-        parts.append(uncertain_dosages(chunk.hds, chunk.truth, this, chunk.haploid))
-    dosages = join_dosages(parts, n_samples)
-    sums = _of_strata(cell_sums)
-    calibration = binned(dosages)
-    return SampleStatistics(sums, calibration, dosages)
+    found = StatisticsOfBlocks(genotypes.ds.shape[1])
+    found.add(genotypes, counts)
+    return found.statistics()
 
 
 def sample_sums(genotypes: Genotypes, counts: ReferenceCounts) -> np.ndarray:

@@ -9,17 +9,22 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError, suggest_keywords
-from ragimpute.evaluation.evaluation_inputs import MethodResult, imputed_genotypes, ploidy_of_haplotypes
+from ragimpute.evaluation.evaluation_inputs import (
+    MethodResult,
+    SamePloidy,
+    imputed_genotypes,
+    ploidy_of_haplotypes,
+)
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings
 from ragimpute.evaluation.metric_rows import metric_table
 from ragimpute.evaluation.result_tables import METRIC_COLUMNS, RunNames
-from ragimpute.evaluation.scorer import score as score_method
+from ragimpute.evaluation.scorer import Scorer
+from ragimpute.evaluation.site_blocks import ImputedBlock, TruthCounts, opened
 from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import write_table
-from ragimpute.targets.genotypes import read_truth
 from ragimpute.targets.site_list import read_site_list
-from ragimpute.vcf.imputed_reader import read_imputed, read_sites
+from ragimpute.vcf.imputed_reader import read_sites
 from ragimpute.vcf.source import genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
@@ -61,26 +66,56 @@ def score(
     """
     sites = read_sites(imputed)
     samples = _common_samples(imputed, truth)
-    found = read_imputed(imputed, sites, samples)
-    is_typed = found.typed if typed is None else read_site_list(typed).covers(sites)
-    untyped = np.flatnonzero(~is_typed)
-    if not len(untyped):
-        raise InputError(f"{imputed}: every site is typed: there is nothing to score")
-    ploidy = ploidy_of_haplotypes(found)
-    true = read_truth(truth, sites.take(untyped), samples, ploidy=ploidy)
+    listed = None if typed is None else read_site_list(typed).covers(sites)
     if reference is None:
         logger.info("strata are those of the alleles in %s: no reference was given", truth)
+    of_all = None if reference is None else reference_counts(reference, sites)
+    setting = BootstrapSettings(bootstraps, seed)
+    scorer = Scorer(UNNAMED, setting)
+    settled = SamePloidy(imputed)
+    n_untyped = 0
+    with opened(imputed, truth, sites, samples) as (blocks, true):
+        assert true is not None
+        for block in blocks:
+            is_typed = block.imputed.typed if listed is None else listed[block.sites]
+            in_reference = None if of_all is None else of_all.take(block.sites)
+            n_untyped += int((~is_typed).sum())
+            result = _result_of_block(block, sites.take(block.sites), is_typed, true, in_reference, settled)
+            scorer.add(result)
+        if not n_untyped:
+            raise InputError(f"{imputed}: every site is typed: there is nothing to score")
+        true.report(sites)
+    evaluation = scorer.evaluation()
+    measured = metric_table(evaluation)
+    table = measured[list(COLUMNS)]
+    if out is not None:
+        write_table(table, Path(out))
+    return table
+
+
+def _result_of_block(
+    block: ImputedBlock,
+    sites: Sites,
+    is_typed: np.ndarray,
+    truth: TruthCounts,
+    in_reference: ReferenceCounts | None,
+    settled: SamePloidy,
+) -> MethodResult:
+    """What is scored of a block of `sites`. in_reference: the reference's counts there; None: the truth's are taken."""
+    found = block.imputed
+    samples = found.samples
+    untyped = np.flatnonzero(~is_typed)
+    ploidy = settled.checked(ploidy_of_haplotypes(found), samples, sites)
+    true = truth.read(sites.take(untyped), block.region, None, ploidy)
+    if in_reference is None:
         counts = _counts_of_truth(true, ploidy)
         typed_counts = ReferenceCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
         er2 = np.zeros(0)
     else:
-        of_all = reference_counts(reference, sites)
-        counts = of_all.take(untyped)
-        typed_rows = np.flatnonzero(is_typed)
-        typed_counts = of_all.take(typed_rows)
-        typed_er2 = found.er2[is_typed]
-        er2 = typed_er2.astype(float)
-    result = MethodResult(
+        counts = in_reference.take(untyped)
+        typed_counts = in_reference.take(np.flatnonzero(is_typed))
+        er2 = found.er2[is_typed].astype(float)
+    return MethodResult(
         is_typed=is_typed,
         genotypes=imputed_genotypes(found, untyped, true, ploidy),
         counts=counts,
@@ -90,13 +125,6 @@ def score(
         samples=samples,
         populations=("NA",) * len(samples),
     )
-    setting = BootstrapSettings(bootstraps, seed)
-    evaluation = score_method(UNNAMED, result, setting)
-    measured = metric_table(evaluation)
-    table = measured[list(COLUMNS)]
-    if out is not None:
-        write_table(table, Path(out))
-    return table
 
 
 def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:

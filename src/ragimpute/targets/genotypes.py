@@ -162,7 +162,7 @@ def read_genotypes(
             chroms[record.CHROM] = None
         if chosen.holds(record.CHROM, record.POS):
             collector.add(record)
-    if not chroms and region is not None:
+    if not chroms and region is not None and require_match:
         chroms = dict.fromkeys(record.CHROM for record in records(source))
     require_common_chromosome(path, chroms, sites)
     collector.settle_turned()
@@ -173,8 +173,7 @@ def read_genotypes(
     recoded = collector.recoded
     n_used = collector.n_used
     if require_match and not n_sites:
-        found = tally(dropped) or "it has no records"
-        raise NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
+        raise no_record_matches(path, tally(dropped))
     if announce:
         _report(path, n_sites, dropped, recoded)
         collector.filters.warn(path)
@@ -225,14 +224,25 @@ def read_truth(
         rule = rule_of_ploidy(chrom, samples, ploidy)
         chosen = ChosenRecords(rule=rule)
     found = read_genotypes(path, sites, samples, policy, frequency, chosen=chosen)
-    shape = len(sites), len(samples)
+    return alt_counts(found, len(sites), ploidy)
+
+
+def alt_counts(found: TargetGenotypes, n_sites: int, ploidy: np.ndarray | None) -> np.ndarray:
+    """Alternate allele counts [S, N] int8 at all `n_sites` sites; -1 where missing or where the site is absent."""
+    shape = n_sites, len(found.samples)
     counts = np.full(shape, -1, dtype=np.int8)
     is_missing = (found.alleles < 0).any(axis=2)
-    alt_counts = found.alleles.sum(axis=2, dtype=np.int8)
+    of_known = found.alleles.sum(axis=2, dtype=np.int8)
     if ploidy is not None:
         of_haploid = found.alleles[..., 0]
-        alt_counts = np.where(ploidy == 1, of_haploid, alt_counts)
+        of_known = np.where(ploidy == 1, of_haploid, of_known)
         is_missing |= ploidy == 0
-    alt_counts[is_missing] = -1
-    counts[found.index] = alt_counts
+    of_known[is_missing] = -1
+    counts[found.index] = of_known
     return counts
+
+
+def no_record_matches(path: str | os.PathLike, dropped: str) -> NoTypedSites:
+    """The error for a file of which all records are `dropped`: how many for which reason."""
+    found = dropped or "it has no records"
+    return NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")

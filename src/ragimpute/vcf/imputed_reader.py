@@ -9,7 +9,7 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.panel.store import Sites, strings
-from ragimpute.vcf.source import read_header, records, sample_order
+from ragimpute.vcf.source import Region, read_header, records, sample_order
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,16 @@ def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
 
 
 def read_imputed(
-    path: str | os.PathLike, sites: Sites, samples: Sequence[str] | None = None, *, complete: bool = True
+    path: str | os.PathLike,
+    sites: Sites,
+    samples: Sequence[str] | None = None,
+    *,
+    complete: bool = True,
+    region: Region | None = None,
 ) -> ImputedVcf:
     """Read DS, HDS and GP of `samples` (default: all, in file order), aligned to the panel by CHROM, POS, REF, ALT.
 
+    `region`: where the records of `sites` lie, all of which is read of a file with an index.
     Raises InputError when the file is unreadable, lacks a sample, has neither DS nor HDS, names a site twice or (with
     `complete`) lacks a site of the panel.
     """
@@ -73,7 +79,7 @@ def read_imputed(
     seen = np.zeros(len(sites), dtype=bool)
     lookup = {key: i for i, key in enumerate(sites.keys())}
     limited_to = None if samples is None else wanted
-    for record in records(path, samples=limited_to):
+    for record in records(path, region, samples=limited_to):
         alts = record.ALT
         alt = alts[0] if alts else "."
         key = (record.CHROM, record.POS, record.REF, alt)
