@@ -260,7 +260,7 @@ def read_matched(
     messages.warn_of_variants_only(inputs.targets, panel, found)
     typed = known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
-    findings = judge(inputs.reference, inputs.targets, panel, typed, unread, genetic_map)
+    findings = judge(inputs.reference, inputs.targets, panel, found, unread, genetic_map)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = regions.slices(panel.sites, inputs.reference)
     unread = regions.within(unread)
