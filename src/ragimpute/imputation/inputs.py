@@ -84,6 +84,7 @@ class ImputationInputs:
             raise InputError(f"device {self.device!r}: choose from {devices}")
         if self.threads < 1:
             raise InputError(f"threads {self.threads}: at least one is needed")
+        Regions.parse(self.regions)
         if self.set_ids is not None:
             check_template(self.set_ids)
         for name in ("panel_missing", "max_lost_sites", "max_missing"):
