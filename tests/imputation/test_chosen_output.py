@@ -23,9 +23,11 @@ def bcftools(out: Path, *words: object) -> Path:
 
 
 def text(path: Path, *words: str) -> str:
-    return subprocess.run(
+    """The file as text, without the header's lines about the run, which say what was chosen."""
+    found = subprocess.run(
         ["bcftools", "view", "--no-version", *words, path], check=True, capture_output=True, text=True
     ).stdout
+    return "".join(line for line in found.splitlines(keepends=True) if not line.startswith("##ragimpute="))
 
 
 def test_kept_samples_are_those_of_the_full_output_in_its_order(world, plain, tmp_path) -> None:

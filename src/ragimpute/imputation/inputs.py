@@ -84,6 +84,7 @@ class ImputationInputs:
             raise InputError(f"device {self.device!r}: choose from {devices}")
         if self.threads < 1:
             raise InputError(f"threads {self.threads}: at least one is needed")
+        Regions.parse(self.regions)
         if self.set_ids is not None:
             check_template(self.set_ids)
         for name in ("panel_missing", "max_lost_sites", "max_missing"):
@@ -260,7 +261,7 @@ def read_matched(
     messages.warn_of_variants_only(inputs.targets, panel, found)
     typed = known_at_some_site(found, inputs.targets)
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
-    findings = judge(inputs.reference, inputs.targets, panel, typed, unread, genetic_map)
+    findings = judge(inputs.reference, inputs.targets, panel, found, unread, genetic_map)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
     wanted = regions.slices(panel.sites, inputs.reference)
     unread = regions.within(unread)
