@@ -89,7 +89,7 @@ WITHOUT_EFFECT = {
     "the docstring of the verb": ("cli/training.py", '"""Train', '"""Now: train'),
     "an option of another verb": (
         "cli/training.py",
-        r'^@click.command\("diagnose-loss"\)$',
+        r'^@verb\("training-set"\)$',
         r'\g<0>\n@click.option("--x")',
     ),
     "messages of errors": ("models/__init__.py", r'raise InputError\(f"', r"\g<0>Now: "),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+# What makes a function a command: ragimpute.cli.verb, and click for the group of all verbs.
+VERB_DECORATORS = {("verb",), ("click", "command"), ("click", "group")}
 # Keywords of click's options and commands that are texts for a reader.
 HELP_WORDS = frozenset({"help", "short_help", "epilog", "metavar", "show_default", "hidden"})
 LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
@@ -123,7 +125,7 @@ def is_command(node: ast.stmt) -> bool:
     if not isinstance(node, ast.FunctionDef):
         return False
     decorators = [_path(_called(decorator)) for decorator in node.decorator_list]
-    return ("click", "command") in decorators or ("click", "group") in decorators
+    return any(path in VERB_DECORATORS for path in decorators)
 
 
 def _called(node: ast.expr) -> ast.expr:
