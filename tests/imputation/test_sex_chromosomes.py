@@ -122,7 +122,7 @@ def test_a_region_across_the_end_of_par_is_the_same(world, imputed) -> None:
     assert query(path, FORMAT) == query(imputed, FORMAT, "-t", "X:2500000-5000000")
 
 
-def test_men_given_as_diploid_with_their_sex_are_the_same_bytes(world, imputed) -> None:
+def test_men_given_as_diploid_with_their_sex_are_the_same_records(world, imputed) -> None:
     diploid = [
         (world.par, world.alleles(world.par)),
         (world.beyond, world.alleles(world.beyond, men_diploid=True)),
@@ -131,7 +131,7 @@ def test_men_given_as_diploid_with_their_sex_are_the_same_bytes(world, imputed) 
     targets = world.write("diploid.targets.vcf.gz", diploid, TARGET, typed_only=True)
     path = world.folder / "diploid.vcf.gz"
     impute(reference=reference, targets=targets, sex=world.sexes(), out=path, **EXACT)
-    assert path.read_bytes() == imputed.read_bytes()
+    assert query(path, "%LINE") == query(imputed, "%LINE")  # the header names the files
     assert path.with_name("diploid.psam").read_bytes() == imputed.with_name("imputed.psam").read_bytes()
 
 
