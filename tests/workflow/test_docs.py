@@ -184,7 +184,8 @@ def test_the_commands_of_a_page_run(page: str, checkout: Path) -> None:
             continue
         done = run(checkout, how)
         assert done.returncode == 0, f"{how}\n{done.stdout[-4000:]}"
-        assert not CONTROL.search(done.stdout), f"{how}: control characters where there is no terminal"
+        if not command.startswith("plink2"):  # it writes backspaces into a pipe, too
+            assert not CONTROL.search(done.stdout), f"{how}: control characters where there is no terminal"
 
 
 @pytest.mark.slow

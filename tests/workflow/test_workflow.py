@@ -105,7 +105,7 @@ WITHOUT_EFFECT = {
     "a help text of a shared option": ("cli/options.py", 'help="', 'help="Now: '),
     "an option of another verb": (
         "cli/training.py",
-        r'^@click.command\("diagnose-loss"\)$',
+        r'^@verb\("training-set"\)$',
         r'\g<0>\n@click.option("--x")',
     ),
     "a message": ("models/__init__.py", r'raise InputError\(f"', r"\g<0>Now: "),
