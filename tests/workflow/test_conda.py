@@ -78,8 +78,8 @@ def test_a_version_that_no_channel_has_ends_before_any_work(tiny: Study, conda: 
     assert not (tmp_path / "results").exists()
 
 
-def test_snakemakes_own_interpreter_needs_none_of_the_packages_in_envs() -> None:
+def test_snakemakes_own_interpreter_needs_none_of_the_packages_in_envs(conda: dict[str, str]) -> None:
     blocked = f"import sys; from snakemake.cli import main; sys.modules |= dict.fromkeys({NOT_SNAKEMAKES})"
-    run = [sys.executable, "-c", f"{blocked}; main(['--dry-run', '--quiet'])"]
-    done = subprocess.run(run, cwd=ROOT, text=True, capture_output=True, check=False)
+    run = [sys.executable, "-c", f"{blocked}; main(['--dry-run', '--quiet', '--use-conda'])"]
+    done = subprocess.run(run, cwd=ROOT, env={**os.environ, **conda}, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
