@@ -1,5 +1,6 @@
 """The verbs of the stage imputation: impute, explain, predict."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -324,6 +325,7 @@ def compile_command() -> None:
     """Compile ahead what the first `impute` would compile, so that it starts at once. It takes about a minute."""
     from ragimpute.imputation.compile_ahead import compile_ahead
 
+    logging.getLogger("ragimpute").setLevel(logging.ERROR)  # warnings about made-up files help nobody
     compile_ahead()
 
 
