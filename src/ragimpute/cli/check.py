@@ -6,12 +6,16 @@ from typing import Any, Literal
 import click
 
 from ragimpute.cli.options import (
-    FILE,
-    MAP_HELP,
     apply_filters_option,
+    build_option,
+    chromosomes_option,
+    exclude_option,
+    map_of_chromosomes_option,
     max_lost_sites_option,
     panel_missing_option,
+    references_option,
     region_option,
+    sex_option,
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
@@ -22,26 +26,19 @@ FINDINGS = ".findings.tsv"
 
 
 @verb()
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
-)
+@references_option
 @click.option(
     "--targets",
     required=True,
     metavar="FILE",
     help="VCF, BCF, PLINK .bed or .pgen of the samples to impute; {chrom} as above.",
 )
-@click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
-@click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
+@map_of_chromosomes_option
+@chromosomes_option
 @region_option
-@click.option("--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line.")
-@click.option("--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam.")
-@click.option("--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length.")
+@exclude_option
+@sex_option
+@build_option
 @click.option("--held-out", is_flag=True, help="The targets are samples of the reference that will leave it.")
 @click.option(
     "--leak",

@@ -9,19 +9,24 @@ import click
 from ragimpute.cli.options import (
     FILE,
     GENOTYPES,
-    MAP_HELP,
     OUT,
+    build_option,
+    chromosomes_option,
     device_option,
+    exclude_option,
+    map_of_chromosomes_option,
     map_option,
     memory_option,
     n_phasings_option,
     panel_option,
     phasings_option,
     reading_options,
+    references_option,
     region_option,
     regions_option,
     roles_option,
     seed_option,
+    sex_option,
     start_logging,
     threads_option,
     two_threads_option,
@@ -67,34 +72,18 @@ model_option = click.option(
     callback=_model,
     help="`pretrained`, or a model written by `train`.",
 )
-exclude_option = click.option(
-    "--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line."
-)
-sex_option = click.option(
-    "--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam."
-)
-build_option = click.option(
-    "--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length."
-)
 FIGURES = (".svg", ".png")
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
 
 @verb("impute")
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
-)
+@references_option
 @click.option(
     "--targets", required=True, metavar="FILE", help="VCF, BCF, PLINK .bed or .pgen of the samples to impute."
 )
 @click.option("--out", required=True, metavar="FILE", help="Imputed .vcf.gz, .bcf or .pgen; {chrom}: one of each.")
-@click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
-@click.option("--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist.")
+@map_of_chromosomes_option
+@chromosomes_option
 @regions_option
 @two_threads_option
 @seed_option

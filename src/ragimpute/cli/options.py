@@ -163,3 +163,27 @@ def reading_options(command):
 def start_logging() -> None:
     """Send the package's progress to standard error as plain lines."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
+# the files of a genome, for impute and check
+references_option = click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Phased panel: VCF, BCF, or the file of `read-panel`; repeat it, or let {chrom} stand for chromosomes' names.",
+)
+map_of_chromosomes_option = click.option("--map", "map_path", metavar="FILE", help=f"{MAP_HELP} {{chrom}} as above.")
+chromosomes_option = click.option(
+    "--chromosomes", metavar="LIST", help="With {chrom}: which, such as 1-22. Default: all that exist."
+)
+exclude_option = click.option(
+    "--exclude-samples", type=FILE, help="Reference samples to leave out: one name on each line."
+)
+sex_option = click.option(
+    "--sex", type=FILE, help="Samples and their sex, for X and Y: TSV (1 or M, 2 or F), .fam or .psam."
+)
+build_option = click.option(
+    "--build", type=click.Choice(["37", "38"]), help="Of the genome, for X. Default: by contig X's length."
+)

@@ -121,6 +121,16 @@ def _backward_site(row, scale, jump, emission, message, product):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _received(switch, r, t, states, message, sent):
+    """What site `t` makes of the message from the next one: its scale, and what is added. The last site gets none."""
+    if t == switch.shape[1]:
+        message[r] = np.float32(0.0)
+        return np.float32(0.0), np.float32(np.float32(1.0) / states)
+    switched = switch[r, t]
+    return (np.float32(1.0) - switched) / sent[r], np.float32(switched / states)
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
 def backward(excluded, switch, t, rows, emission, message, sent, product, inverse):
     """Posteriors of site `t`, `product` [R, H] times `inverse` [R], from forward `rows` [R, H] and `emission` [H].
 
@@ -128,13 +138,8 @@ def backward(excluded, switch, t, rows, emission, message, sent, product, invers
     site they need no values.
     """
     states = rows.shape[1] - np.sum(excluded >= 0)
-    is_last = t == switch.shape[1]
     for r in range(len(rows)):
-        if is_last:
-            message[r] = np.float32(0.0)
-        switched = np.float32(1.0) if is_last else switch[r, t]
-        scale = np.float32(0.0) if is_last else (np.float32(1.0) - switched) / sent[r]
-        jump = np.float32(switched / states)
+        scale, jump = _received(switch, r, t, states, message, sent)
         total, sent[r] = _backward_site(rows[r], scale, jump, emission, message[r], product[r])
         inverse[r] = np.float32(1.0) / total
 
@@ -155,13 +160,9 @@ def backward_only(reference, query, excluded, switch, error, t, emission, messag
     packed, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
     _fill_emission(packed, bit, query[t], excluded, error, emission)
     states = len(emission) - np.sum(excluded >= 0)
-    is_last = t == switch.shape[1]
     for r in range(len(message)):
-        if is_last:
-            message[r] = np.float32(0.0)
-        switched = np.float32(1.0) if is_last else switch[r, t]
-        scale = np.float32(0.0) if is_last else (np.float32(1.0) - switched) / sent[r]
-        sent[r] = _pass_message(scale, np.float32(switched / states), emission, message[r])
+        scale, jump = _received(switch, r, t, states, message, sent)
+        sent[r] = _pass_message(scale, jump, emission, message[r])
 
 
 @njit(fastmath=True, cache=True, inline="always")
