@@ -22,8 +22,8 @@ from ragimpute.panel.chromosome_names import MARK, plain_name
 from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.targets.lost_sites import MAX_LOST
 from ragimpute.targets.plink_files import find_fileset
+from ragimpute.vcf.final_file import check_request
 from ragimpute.vcf.format_kernel import FIELDS
-from ragimpute.vcf.writer import check_request
 
 OUTPUTS = (".vcf.gz", ".bcf", ".pgen")
 

@@ -14,8 +14,9 @@ from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import windows
 from ragimpute.targets.mask import read_typed
 from ragimpute.targets.several_phasings import load_phasings
+from ragimpute.vcf.final_file import check_request, longest_position
 from ragimpute.vcf.format_kernel import FIELDS
-from ragimpute.vcf.writer import SOURCE, check_request, imputed_header, join_pieces, longest_position
+from ragimpute.vcf.writer import SOURCE, imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
 

@@ -41,9 +41,10 @@ from ragimpute.progress import share_of_work
 from ragimpute.tables import join_tables, write_table
 from ragimpute.targets.plink_files import find_fileset
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
+from ragimpute.vcf.final_file import longest_position
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.quantise import minimac_r2, quantise
-from ragimpute.vcf.writer import longest_position, printed_r2, write_piece
+from ragimpute.vcf.writer import printed_r2, write_piece
 
 logger = logging.getLogger(__name__)
 

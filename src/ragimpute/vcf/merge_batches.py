@@ -16,9 +16,10 @@ from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
 from ragimpute.output_places import check_outputs
 from ragimpute.vcf.bgzf import write_bgzf
+from ragimpute.vcf.final_file import LAST_INDEXED, check_request, final_file
 from ragimpute.vcf.quantise import UNIT, r2_of_sums
 from ragimpute.vcf.source import contig_lengths, read_header
-from ragimpute.vcf.writer import LAST_INDEXED, check_request, decimal, final_file, sums_text
+from ragimpute.vcf.writer import decimal, sums_text
 
 INFO, FORMAT, FIXED = 7, 8, 9  # columns
 AT_ONCE = 200  # records
