@@ -70,7 +70,7 @@ def _fill_scores(product, inverse, score):
 
 
 @njit(cache=True, inline="always")
-def _fill_states(packed, states, reference):
+def fill_states(packed, states, reference):
     """Set reference [B, C] to the haplotypes `states` [C] of `packed` [B, H]."""
     for row in range(len(packed)):
         for c in range(len(states)):
@@ -103,7 +103,7 @@ def _retrieve(
     last = n_typed - 1
     for q in range(block, len(queries), n_blocks):
         if chosen_states.size:
-            _fill_states(packed, chosen_states[q], reference)
+            fill_states(packed, chosen_states[q], reference)
         fill_query_bits(queries[q], alleles, known)
         fill_starts(reference, queries[q], excluded[q], switch, error, segment, emission[:2], table[:2], starts)
         last_chosen[:] = n_typed + 1

@@ -14,6 +14,7 @@ from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside, rule_of_ploidy
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
+from ragimpute.retrieval.phase_draws import draw_phase
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.mask import select_sites
 from ragimpute.targets.several_phasings import number_of_phasings, of_nearest
@@ -21,7 +22,6 @@ from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
-SEED_STEP = 1_000_003  # between the seeds of one sample's phasings: further than users' own seeds lie apart
 THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
@@ -124,18 +124,44 @@ def phase_repeatedly(
     seed: int = 1,
     n_phasings: int | None = None,
 ) -> list[TargetGenotypes]:
-    """`targets` phased as `phase` does it, and by further seeds: `n_phasings`, or `number_of_phasings` for None.
+    """`targets` phased as `phase` does it, then as often as is asked for: `n_phasings`, None: `number_of_phasings`.
 
-    One is returned where the second agrees with it: nothing is uncertain then, as on targets that came phased.
+    The first is Beagle's; each further one is drawn from the one before it (`retrieval.phase_draws`). One is returned
+    where the second agrees with it: nothing is uncertain then, as on targets that came phased.
     """
-    done: list[TargetGenotypes] = []
-    for number in range(n_phasings or number_of_phasings(reference.sites, targets)):
-        own_seed = seed + number * SEED_STEP
-        phased = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=own_seed)
-        done.append(phased)
-        if number == 1 and np.array_equal(phased.alleles, done[0].alleles):
+    wanted = n_phasings or number_of_phasings(reference.sites, targets)
+    first = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed)
+    done = [first]
+    if wanted == 1 or targets.complete:
+        return done
+    rng = np.random.default_rng(seed)
+    typed = reference.take(targets.index)
+    for _ in range(1, wanted):
+        drawn = _drawn_from(done[-1], typed, targets, rng)
+        done.append(drawn)
+        if len(done) == 2 and np.array_equal(drawn.alleles, first.alleles):
             return done[:1]
     return done
+
+
+def _drawn_from(
+    phasing: TargetGenotypes, typed: Panel, targets: TargetGenotypes, rng: np.random.Generator
+) -> TargetGenotypes:
+    """Another phasing of `targets`, drawn from an earlier one; `typed`: the reference samples at the typed sites."""
+    sites = typed.sites
+    alleles = phasing.alleles.copy()
+    rows = np.flatnonzero(has_neighbours(sites))
+    is_diploid = True if targets.ploidy is None else targets.ploidy == 2
+    is_called = np.any(targets.alleles >= 0, axis=(0, 2))
+    columns = np.flatnonzero(is_called & is_diploid)
+    missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
+    for start, stop in chromosome_bounds(sites.chrom[rows]):
+        here = np.ix_(rows[start:stop], columns)
+        reference = typed.alleles[rows[start:stop]]
+        cm = sites.cm[rows[start:stop]]
+        alleles[here] = draw_phase(reference, cm, alleles[here], missing[here], rng, THREADS)
+    keep_given_phase(alleles, targets, sites)
+    return replace(phasing, alleles=alleles)
 
 
 def phase_like_targets(

@@ -1,7 +1,7 @@
 """Several phasings of the same samples, and the average of what is imputed from each.
 
-Phase is uncertain, most of all where typed sites are sparse: another seed of Beagle phases the same heterozygotes
-otherwise. An average over phasings is nearer to the truth than what any one of them gives (docs/experiments.md).
+Phase is uncertain, most of all where typed sites are sparse: another draw phases the same heterozygotes otherwise. An
+average over phasings is nearer to the truth than what any one of them gives (docs/experiments.md).
 """
 
 from collections.abc import Callable, Sequence

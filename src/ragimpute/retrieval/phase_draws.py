@@ -1,0 +1,272 @@
+"""Further phasings of samples, drawn from a first one by the Li-Stephens model of both haplotypes of a sample.
+
+Each haplotype of a sample is a mosaic of the reference haplotypes (`retrieval.li_stephens`). A sweep goes from the first
+typed site to the last. At each heterozygous site it draws which haplotype gets ALT, and which of the two continues in
+which of the earlier haplotypes to the right of the site, given all alleles to the left, as drawn, and to the right, as
+they were: a Gibbs sampler of the phase given the genotypes (the model of a pair of haplotypes of Stephens & Scheet 2005,
+AJHG 76:449, whose states are those of Li & Stephens 2003). At a site whose genotype is missing both alleles are drawn.
+
+Probabilities are raised to the power SHARPNESS: few draws are averaged, and each should be near the best phasing.
+Each sample is drawn by itself, so results do not depend on the number of threads.
+"""
+
+import numpy as np
+from numba import njit
+
+from ragimpute.parallel import in_threads
+from ragimpute.retrieval import candidates
+from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_site
+from ragimpute.retrieval.li_stephens import ERROR, fill_emission, forward_site, segment_length, switch_probability
+from ragimpute.retrieval.neighbours import fill_states
+
+# all chosen on samples held out of the panels (docs/experiments.md)
+RATE = 5.0  # jumps per cM
+SHARPNESS = 1.5
+SWEEPS = 2  # between two phasings that are kept
+TOGETHER = 64  # samples drawn at a time, which bounds memory
+FILL_SEED = 1
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _arrive(row, switch, t, total, n_hap):
+    """What comes to site `t` of a chain whose row at site t - 1, or at t + 1 for messages, is `row`: scale and jump.
+
+    `switch` is that between the two sites. A chain without an earlier site has total 0.
+    """
+    if total == np.float32(0.0):
+        row[:] = np.float32(0.0)
+        return np.float32(0.0), np.float32(np.float32(1.0) / n_hap)
+    return (np.float32(1.0) - switch[t]) / total, np.float32(switch[t] / n_hap)
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _message(packed, bit, allele, error, emission, switch, t, n_hap, later, later_total, row):
+    """Set `row` [H] to the message of site t, its backward probabilities times its emission; returns the sum."""
+    fill_emission(packed, bit, allele, error, emission)
+    scale, jump = _arrive(later, switch, t, later_total, n_hap)
+    return forward_site(later, scale, jump, emission, row)
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def _predict(before, scale, jump, row):
+    for h in range(len(before)):
+        row[h] = scale * before[h] + jump
+
+
+@njit(fastmath=True, cache=True, inline="always")
+def _dots(row, first, second, packed, bit):
+    """Sums of `row` [H], and of its products with `first` and `second`: over all haplotypes, then those with ALT."""
+    plain, with_first, with_second = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    alt_plain, alt_first, alt_second = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    zero = np.float32(0.0)
+    for h in range(len(row)):
+        value = row[h]
+        of_alt = value if packed[h] & bit else zero
+        plain += value
+        with_first += value * first[h]
+        with_second += value * second[h]
+        alt_plain += of_alt
+        alt_first += of_alt * first[h]
+        alt_second += of_alt * second[h]
+    return plain, with_first, with_second, alt_plain, alt_first, alt_second
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _fill_likelihoods(packed, bit, rows, later, later_totals, switch, t, n_hap, weights):
+    """Set weights [2, 2, 2]: of each haplotype so far, of each that continues it, of copying REF and ALT at site t."""
+    for k in range(2):
+        plain, with_first, with_second, alt_plain, alt_first, alt_second = _dots(
+            rows[k], later[0], later[1], packed, bit
+        )
+        if later_totals[0] == np.float32(0.0):  # the last site: nothing continues
+            keep_first, keep_second, jump = np.float32(0.0), np.float32(0.0), np.float32(1.0)
+        else:
+            keep_first = (np.float32(1.0) - switch[t]) / later_totals[0]
+            keep_second = (np.float32(1.0) - switch[t]) / later_totals[1]
+            jump = np.float32(switch[t] / n_hap)
+        weights[k, 0, 1] = keep_first * alt_first + jump * alt_plain
+        weights[k, 1, 1] = keep_second * alt_second + jump * alt_plain
+        weights[k, 0, 0] = keep_first * (with_first - alt_first) + jump * (plain - alt_plain)
+        weights[k, 1, 0] = keep_second * (with_second - alt_second) + jump * (plain - alt_plain)
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _shown(weights, k, continued, allele, error):
+    """Likelihood of `allele` on haplotype k so far, continued by that one: what is copied, or shown by mistake."""
+    same, other = weights[k, continued, allele], weights[k, continued, 1 - allele]
+    return max((1.0 - error) * same + error * other, 0.0)
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _choose(weights, is_missing, error, sharpness, uniform, options):
+    """One of eight options, drawn: alleles of both haplotypes and whether their continuations are exchanged.
+
+    Option 4 a + 2 b + o has the alleles a and b, and o. Where the genotype is known, a and b differ.
+    """
+    total = 0.0
+    for option in range(8):
+        a, b, o = option // 4, option // 2 % 2, option % 2
+        options[option] = 0.0
+        if is_missing or a != b:
+            both = _shown(weights, 0, o, a, error) * _shown(weights, 1, 1 - o, b, error)
+            options[option] = both**sharpness
+            total += options[option]
+    left = uniform * total
+    chosen = 2  # alleles 0 and 1, if all are impossible
+    for option in range(8):
+        if options[option] > 0.0:
+            chosen = option
+            left -= options[option]
+            if left < 0.0:
+                break
+    return chosen
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
+def _sweep(
+    block, n_blocks, packed, states, haplotypes, missing, switch, error, sharpness, uniform, segment, first, last,
+    exchanged,
+):  # fmt: skip
+    n_typed, n_hap = haplotypes.shape[2], states.shape[1] if states.size else packed.shape[1]
+    reference = np.empty((len(packed), n_hap), np.uint8) if states.size else packed
+    n_segments = (n_typed + segment - 1) // segment
+    # messages [2, H] of the first site of each segment, and of all sites of one; none comes from beyond the last site
+    firsts, first_totals = np.empty((n_segments + 1, 2, n_hap), np.float32), np.empty((n_segments + 1, 2), np.float32)
+    table, totals = np.empty((segment + 1, 2, n_hap), np.float32), np.empty((segment + 1, 2), np.float32)
+    emission = np.empty(n_hap, np.float32)
+    rows, sums = np.empty((2, n_hap), np.float32), np.empty(2, np.float32)
+    predicted = np.empty((2, n_hap), np.float32)
+    weights, options = np.empty((2, 2, 2)), np.empty(8)
+    for n in range(block, len(haplotypes), n_blocks):
+        if states.size:
+            fill_states(packed, states[n], reference)
+        before, after = haplotypes[n], haplotypes[n].copy()
+        rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
+        firsts[n_segments], first_totals[n_segments] = np.float32(0.0), np.float32(0.0)
+        for s in range(n_segments - 1, -1, -1):
+            for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):
+                alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+                for k in range(2):
+                    sums[k] = _message(
+                        alleles, bit, before[k, t], error, emission, switch, t, n_hap, rows[k], sums[k], rows[k]
+                    )
+            firsts[s], first_totals[s] = rows, sums
+        rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
+        continued = 0  # 1: the first haplotype is continued by what was the second one
+        for s in range(n_segments):
+            start, stop = s * segment, min((s + 1) * segment, n_typed)
+            if start >= last:
+                break
+            n_here = stop - start
+            table[n_here], totals[n_here] = firsts[s + 1], first_totals[s + 1]
+            for t in range(stop - 1, start, -1):
+                alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+                i = t - start
+                for k in range(2):
+                    totals[i, k] = _message(
+                        alleles, bit, before[k, t], error, emission, switch, t, n_hap,
+                        table[i + 1, k], totals[i + 1, k], table[i, k],
+                    )  # fmt: skip
+            for t in range(start, min(stop, last)):
+                alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+                i = t - start + 1
+                for k in range(2):
+                    scale, jump = _arrive(rows[k], switch, t - 1, sums[k], n_hap)
+                    _predict(rows[k], scale, jump, predicted[k])
+                if t >= first and (missing[n, t] or before[0, t] != before[1, t]):
+                    _fill_likelihoods(alleles, bit, predicted, table[i], totals[i], switch, t, n_hap, weights)
+                    option = _choose(weights, missing[n, t], error, sharpness, uniform[n, t], options)
+                    after[0, t], after[1, t], continued = option // 4, option // 2 % 2, option % 2
+                for k in range(2):
+                    fill_emission(alleles, bit, after[k, t], error, emission)
+                    sums[k] = forward_site(predicted[k], np.float32(1.0), np.float32(0.0), emission, rows[k])
+        haplotypes[n] = after
+        exchanged[n] = continued == 1
+
+
+def draw_phase(
+    reference: np.ndarray,
+    cm: np.ndarray,
+    alleles: np.ndarray,
+    missing: np.ndarray,
+    rng: np.random.Generator,
+    threads: int = 1,
+) -> np.ndarray:
+    """Another phasing [T, N, 2] int8 of N samples, drawn given their phasing `alleles` [T, N, 2], without gaps.
+
+    reference [T, H] uint8, cm [T], of one chromosome; missing [T, N] bool: genotypes that are not known, whose alleles
+    are drawn. Which haplotype of a sample comes first is as in `alleles` at its first heterozygous site, or drawn.
+    """
+    per_sample = np.ascontiguousarray(alleles.transpose(1, 2, 0))  # [N, 2, T]
+    drawn = per_sample.astype(np.int8)
+    is_missing = np.ascontiguousarray(missing.T)
+    for _ in range(SWEEPS):
+        for start in range(0, len(drawn), TOGETHER):
+            some = slice(start, start + TOGETHER)
+            _sweep_over_stretches(reference, cm, drawn[some], is_missing[some], rng, threads)
+    return np.ascontiguousarray(drawn.transpose(2, 0, 1))
+
+
+def _sweep_over_stretches(
+    reference: np.ndarray,
+    cm: np.ndarray,
+    haplotypes: np.ndarray,
+    missing: np.ndarray,
+    rng: np.random.Generator,
+    threads: int,
+) -> None:
+    """Draw the phase of `haplotypes` [n, 2, T] int8 once more, in place."""
+    n_typed, n_haplotypes = reference.shape
+    uniform = rng.random(missing.shape)
+    whole = [(0, 0, n_typed, n_typed)]
+    is_small = n_haplotypes <= candidates.EXACT
+    stretches = whole if is_small else candidates.stretches(cm, n_haplotypes)
+    for start, first, last, stop in stretches:
+        part = slice(start, stop)
+        here = np.ascontiguousarray(haplotypes[..., part])
+        reference_here = reference[part]
+        states = np.empty((0, 0), np.int32)
+        if not is_small:
+            states = _states_of_pairs(reference_here, cm[part], here, threads)
+        exchanged = np.zeros(len(here), dtype=bool)
+        in_threads(
+            _sweep,
+            threads,
+            pack_by_site(reference_here),
+            states,
+            here,
+            np.ascontiguousarray(missing[:, part]),
+            switch_probability(cm[part], np.array([RATE]))[0],
+            ERROR,
+            SHARPNESS,
+            np.ascontiguousarray(uniform[:, part]),
+            segment_length(stop - start),
+            first - start,
+            last - start,
+            exchanged,
+        )
+        haplotypes[..., first:last] = here[..., first - start : last - start]
+        to_exchange = haplotypes[exchanged, :, last:]
+        haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]
+
+
+def _states_of_pairs(reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, threads: int) -> np.ndarray:
+    """The haplotypes [n, 2C] int32, ascending, that either haplotype of a sample may copy.
+
+    These are the candidates of both; where one is a candidate of both, another one of the panel is drawn instead.
+    """
+    n_samples, _, n_typed = haplotypes.shape
+    queries = haplotypes.reshape(2 * n_samples, n_typed).T
+    none_excluded = np.full((2 * n_samples, 1), -1, dtype=np.int64)
+    chosen = candidates.choose_candidates(reference, cm, queries, none_excluded, threads)
+    of_pairs = chosen.reshape(n_samples, -1)
+    n_haplotypes = reference.shape[1]
+    others = np.random.default_rng(FILL_SEED).permutation(n_haplotypes).astype(np.int32)
+    states = np.empty_like(of_pairs)
+    for n, pair in enumerate(of_pairs):
+        found = np.unique(pair)
+        is_chosen = np.zeros(n_haplotypes, dtype=bool)
+        is_chosen[found] = True
+        rest = others[~is_chosen[others]][: states.shape[1] - len(found)]
+        states[n] = np.sort(np.concatenate([found, rest]))
+    return states
