@@ -36,7 +36,7 @@ def phases(genotypes: np.ndarray, missing: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("missing_site", [None, 1, 3])
 def test_draws_have_the_exact_posterior(monkeypatch: pytest.MonkeyPatch, missing_site: int | None) -> None:
-    """Every phase of four sites, by enumeration: drawn as often as its two likelihoods say, where nothing is sharpened."""
+    """Every phase of four sites, by enumeration: drawn as often as its likelihood says, where nothing is sharpened."""
     monkeypatch.setattr(phase_draws, "SHARPNESS", 1.0)
     rng = np.random.default_rng(4)
     n_chains = 4000

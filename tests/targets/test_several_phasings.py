@@ -61,14 +61,15 @@ def test_the_nearer_heterozygote_says_which_haplotype_is_which(reference: Panel)
 def test_the_average_has_the_haplotypes_of_the_first_phasing(reference: Panel) -> None:
     fold = fold_of(reference, FIRST[:, None], OTHER[:, None])
     hds = np.zeros((len(CM), 2, 2), dtype=np.float32)  # [S, P, 2] of one sample
-    hds[TYPED, 0], hds[TYPED, 1] = FIRST, OTHER
-    hds[1], hds[2] = [[0.2, 0.4], [0.4, 0.8]], [[0.9, 0.1], [0.3, 0.7]]
+    in_order = OTHER[:, ::-1]  # as the fold has it: like the first phasing at two of three heterozygotes
+    hds[TYPED, 0], hds[TYPED, 1] = FIRST, in_order
+    hds[1], hds[2] = [[0.2, 0.4], [0.8, 0.4]], [[0.9, 0.1], [0.7, 0.3]]
     both = hds[..., 0] * hds[..., 1]
-    mean = several_phasings.mean_of_fold(Imputed(fold.samples, hds, both, TYPED), fold)
+    mean = several_phasings.mean_of_fold(Imputed(fold.samples, hds, both, TYPED), fold, np.arange(2))
     assert mean.samples == ("T0",)
     np.testing.assert_array_equal(mean.hds[TYPED, 0], FIRST)
-    np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # as they are
-    np.testing.assert_allclose(mean.hds[2, 0], [0.8, 0.2])  # the second's exchanged
+    np.testing.assert_allclose(mean.hds[1, 0], [0.3, 0.6])  # the second's exchanged
+    np.testing.assert_allclose(mean.hds[2, 0], [0.8, 0.2])  # as they are
     np.testing.assert_allclose(mean.both[[1, 2], 0], [(0.08 + 0.32) / 2, (0.09 + 0.21) / 2])
 
 
@@ -109,8 +110,29 @@ def test_some_samples_keep_all_their_phasings(reference: Panel) -> None:
     first, other = np.stack([FIRST, OTHER, FIRST], axis=1), np.stack([OTHER, FIRST, FIRST], axis=1)
     part = several_phasings.first_phasings(fold_of(reference, first, other), 1, 3)
     assert part.samples == ("T1", "T2", "T1", "T2")
-    np.testing.assert_array_equal(part.observed, np.concatenate([OTHER, FIRST, FIRST, FIRST], axis=1))
+    exchanged = FIRST[:, ::-1]  # the nearest to OTHER
+    np.testing.assert_array_equal(part.observed, np.concatenate([OTHER, FIRST, exchanged, FIRST], axis=1))
     assert part.excluded.shape == (4, 1)
+
+
+def test_what_is_the_same_in_several_phasings_is_imputed_once(
+    reference: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with the haplotypes named the other way round. The result is that of imputing every phasing."""
+    first = np.stack([FIRST, OTHER, FIRST], axis=1)
+    second = np.stack([FIRST[:, ::-1], FIRST, OTHER], axis=1)
+    fold = fold_of(reference, first, second, first)
+    distinct, which = several_phasings.distinct_samples(fold)
+    assert which.tolist() == [0, 1, 2, 2, 3, 4, 2, 1, 2]  # samples of the first phasing are kept, equal or not
+    np.testing.assert_array_equal(distinct.of_samples(which).observed, fold.observed)
+    assert several_phasings.distinct_samples(fold_of(reference, first))[1].tolist() == [0, 1, 2]
+    imputer = back_ends.load_back_end(DEFAULT, "cpu", 1)
+    phasings = [targets_of(alleles) for alleles in (first, second, first)]
+    [once] = imputed_parts(reference, phasings, imputer)
+    monkeypatch.setattr(several_phasings, "distinct_samples", lambda fold: (fold, np.arange(fold.n_samples)))
+    [each] = imputed_parts(reference, phasings, imputer)
+    np.testing.assert_array_equal(once.hds, each.hds)
+    np.testing.assert_array_equal(once.both, each.both)
 
 
 def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Panel) -> None:

@@ -35,7 +35,7 @@ map_option = click.option("--map", "map_path", type=FILE, help=MAP_HELP)
 n_phasings_option = click.option(
     "--n-phasings",
     type=click.IntRange(1),
-    help="Phase unphased targets so many times, and average. Default: 4 below 300 typed sites per cM, else 1.",
+    help="Average over so many phasings of unphased targets. Default: 4 below 300 typed sites per cM, else 1.",
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 

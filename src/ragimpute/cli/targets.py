@@ -117,8 +117,8 @@ def phase_command(
 ) -> None:
     """Phase the typed genotypes with Beagle against the reference samples, and fill in missing ones.
 
-    Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets what Beagle
-    makes of other seeds, too: networks and baselines average over them.
+    Genotypes that are phased and complete already are copied, and Beagle is not needed. --phasings gets
+    further phasings, drawn from Beagle's, too: networks and baselines average over them.
     """
     start_logging()
     from ragimpute.panel.genetic_map import GeneticMap

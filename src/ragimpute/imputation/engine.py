@@ -166,13 +166,14 @@ def _window_parts(
     with hds, both, by_other_sites.dosages, by_other_sites.of_incomplete:
         for start, stop in bounds:
             batch = several_phasings.first_phasings(fold, start, stop)
-            segments = Segments(imputer.retrieve(batch, needed), described)
+            distinct, which = several_phasings.distinct_samples(batch)
+            segments = Segments(imputer.retrieve(distinct, needed), described)
             by_other_sites.add(segments.retrieved, stop - start)
-            of_each_phasing = imputer.impute(batch.between(needed), segments, tables)
-            imputed = several_phasings.mean_of_fold(of_each_phasing, batch, needed)
+            of_distinct = imputer.impute(distinct.between(needed), segments, tables)
+            imputed = several_phasings.mean_of_fold(of_distinct, batch, which, needed)
             hds.add(imputed.hds[kept])
             both.add(imputed.both[kept])
-            del segments, of_each_phasing, imputed
+            del segments, of_distinct, imputed
             report(stop / n_samples)
         by_other_sites.add_incomplete(threads)
         step = _sites_of_a_block(n_samples)

@@ -133,7 +133,7 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     segments = Segments(retrieved, description)
     fold, local = whole.between(needed), in_whole - needed.start
     of_each_phasing = imputer.impute(fold, segments)
-    imputed = several_phasings.mean_of_fold(of_each_phasing, whole, needed)
+    imputed = several_phasings.mean_of_fold(of_each_phasing, whole, np.arange(whole.n_samples), needed)
     ploidy = _ploidy_of(ready, sample)
     dosages = imputed.hds[local, 0, :ploidy].tolist()
     flanks, carriers, weight = imputer.attention(fold, segments, local)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ragimpute.errors import InputError
 from ragimpute.panel.roles import COPIED
-from ragimpute.panel.store import Panel, Sites, chromosome_bounds
+from ragimpute.panel.store import Panel, Sites, chromosome_bounds, haplotype_index
 
 # typed sites per cM below which much remains uncertain; chosen on reference samples (docs/experiments.md)
 SPARSE_PER_CM = 300
@@ -103,6 +103,14 @@ class Fold:
         truth = None if self.truth is None else self.truth[sites]
         local = self.reference.between(sites.start, sites.stop)
         return replace(self, reference=local, typed=typed, observed=observed, truth=truth)
+
+    def of_samples(self, rows: np.ndarray) -> "Fold":
+        """The fold with the query samples `rows` [B] only; a sample may be among them several times."""
+        columns = haplotype_index(rows)
+        samples = tuple(self.samples[row] for row in rows)
+        observed = np.ascontiguousarray(self.observed[:, columns])
+        truth = None if self.truth is None else self.truth[:, columns]
+        return replace(self, samples=samples, observed=observed, truth=truth, excluded=self.excluded[rows])
 
     def typed_rows(self, sites: slice) -> slice:
         """Which of the T typed sites lie among consecutive `sites`."""

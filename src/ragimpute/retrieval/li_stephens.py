@@ -48,8 +48,7 @@ def fill_starts(reference, query, excluded, switch, error, segment, emission, ro
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def fill_emission(packed, bit, allele, error, emission):
-    """Set emission [H] to the probability of `allele` (-1: not known) on a copy of each haplotype of `packed` [H]."""
+def _fill_emission(packed, bit, allele, excluded, error, emission):
     if allele < 0:
         emission[:] = np.float32(1.0)
     else:
@@ -57,11 +56,6 @@ def fill_emission(packed, bit, allele, error, emission):
         with_alt, with_ref = (hit, miss) if allele > 0 else (miss, hit)
         for h in range(len(packed)):
             emission[h] = with_alt if packed[h] & bit else with_ref
-
-
-@njit(fastmath=True, cache=True, inline="always")
-def _fill_emission(packed, bit, allele, excluded, error, emission):
-    fill_emission(packed, bit, allele, error, emission)
     for h in excluded:
         if h >= 0:
             emission[h] = np.float32(0.0)
@@ -76,8 +70,7 @@ def _sum(row):
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def forward_site(before, scale, jump, emission, row):
-    """Set `row` [H] to `emission` times what comes from the row `before`; returns its sum."""
+def _forward_site(before, scale, jump, emission, row):
     total = np.float32(0.0)
     for h in range(len(before)):
         value = (scale * before[h] + jump) * emission[h]
@@ -109,7 +102,7 @@ def forward(reference, query, excluded, switch, error, start, stop, before, emis
         for r in range(len(switch)):
             switched = switch[r, t - 1] if t > 0 else np.float32(1.0)
             scale = (np.float32(1.0) - switched) / total[r] if t > 0 else np.float32(0.0)
-            total[r] = forward_site(previous[r], scale, np.float32(switched / states), emission[i], table[i, r])
+            total[r] = _forward_site(previous[r], scale, np.float32(switched / states), emission[i], table[i, r])
         previous = table[i]
 
 

@@ -1,10 +1,10 @@
 """Further phasings of samples, drawn from a first one by the Li-Stephens model of both haplotypes of a sample.
 
-Each haplotype of a sample is a mosaic of the reference haplotypes (`retrieval.li_stephens`). A sweep goes from the first
-typed site to the last. At each heterozygous site it draws which haplotype gets ALT, and which of the two continues in
-which of the earlier haplotypes to the right of the site, given all alleles to the left, as drawn, and to the right, as
-they were: a Gibbs sampler of the phase given the genotypes (the model of a pair of haplotypes of Stephens & Scheet 2005,
-AJHG 76:449, whose states are those of Li & Stephens 2003). At a site whose genotype is missing both alleles are drawn.
+Each haplotype of a sample is a mosaic of the reference haplotypes (`retrieval.li_stephens`). A sweep goes from the
+first typed site to the last. At each heterozygous site it draws which haplotype gets ALT, and which of the two goes on
+in which of the earlier haplotypes to the right of the site, given all alleles to the left, as drawn, and to the right,
+as they were: a Gibbs sampler of the phase given the genotypes (as in Stephens & Scheet 2005, AJHG 76:449, with the
+states of Li & Stephens 2003). At a site whose genotype is missing both alleles are drawn.
 
 Probabilities are raised to the power SHARPNESS: few draws are averaged, and each should be near the best phasing.
 Each sample is drawn by itself, so results do not depend on the number of threads.
@@ -16,7 +16,7 @@ from numba import njit
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates
 from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_site
-from ragimpute.retrieval.li_stephens import ERROR, fill_emission, forward_site, segment_length, switch_probability
+from ragimpute.retrieval.li_stephens import ERROR, segment_length, switch_probability
 from ragimpute.retrieval.neighbours import fill_states
 
 # all chosen on samples held out of the panels (docs/experiments.md)
@@ -29,9 +29,9 @@ FILL_SEED = 1
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
 def _arrive(row, switch, t, total, n_hap):
-    """What comes to site `t` of a chain whose row at site t - 1, or at t + 1 for messages, is `row`: scale and jump.
+    """How a chain whose `row` [H] has the sum `total` goes on over the interval `t` between sites: scale and jump.
 
-    `switch` is that between the two sites. A chain without an earlier site has total 0.
+    A chain that has no site yet has total 0.
     """
     if total == np.float32(0.0):
         row[:] = np.float32(0.0)
@@ -40,11 +40,27 @@ def _arrive(row, switch, t, total, n_hap):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _message(packed, bit, allele, error, emission, switch, t, n_hap, later, later_total, row):
-    """Set `row` [H] to the message of site t, its backward probabilities times its emission; returns the sum."""
-    fill_emission(packed, bit, allele, error, emission)
-    scale, jump = _arrive(later, switch, t, later_total, n_hap)
-    return forward_site(later, scale, jump, emission, row)
+def _pass(packed, bit, allele, error, before, scale, jump, row):
+    """Set `row` [H] to what comes from `before` times the probability of `allele` on a copy; returns its sum."""
+    hit, miss = np.float32(1.0 - error), np.float32(error)
+    with_alt, with_ref = (hit, miss) if allele > 0 else (miss, hit)
+    total = np.float32(0.0)
+    for h in range(len(row)):
+        value = (scale * before[h] + jump) * (with_alt if packed[h] & bit else with_ref)
+        row[h] = value
+        total += value
+    return total
+
+
+@njit(fastmath=True, error_model="numpy", cache=True, inline="always")
+def _pass_back(reference, t, allele, error, switch, message, total):
+    """Set `message` [H], that of site t + 1 with the sum `total`, to that of site t; returns its sum.
+
+    A message holds the backward probabilities of a site times its emission.
+    """
+    packed, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
+    scale, jump = _arrive(message, switch, t, total, len(message))
+    return _pass(packed, bit, allele, error, message, scale, jump, message)
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -130,56 +146,53 @@ def _sweep(
     n_typed, n_hap = haplotypes.shape[2], states.shape[1] if states.size else packed.shape[1]
     reference = np.empty((len(packed), n_hap), np.uint8) if states.size else packed
     n_segments = (n_typed + segment - 1) // segment
-    # messages [2, H] of the first site of each segment, and of all sites of one; none comes from beyond the last site
+    # messages [2, H] at the start of each segment; in one segment those that come to each site from the next one
     firsts, first_totals = np.empty((n_segments + 1, 2, n_hap), np.float32), np.empty((n_segments + 1, 2), np.float32)
-    table, totals = np.empty((segment + 1, 2, n_hap), np.float32), np.empty((segment + 1, 2), np.float32)
-    emission = np.empty(n_hap, np.float32)
+    table, totals = np.empty((segment, 2, n_hap), np.float32), np.empty((segment, 2), np.float32)
+    message = np.empty(n_hap, np.float32)
     rows, sums = np.empty((2, n_hap), np.float32), np.empty(2, np.float32)
-    predicted = np.empty((2, n_hap), np.float32)
+    scales, jumps = np.empty(2, np.float32), np.empty(2, np.float32)
     weights, options = np.empty((2, 2, 2)), np.empty(8)
     for n in range(block, len(haplotypes), n_blocks):
         if states.size:
             fill_states(packed, states[n], reference)
         before, after = haplotypes[n], haplotypes[n].copy()
-        rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
         firsts[n_segments], first_totals[n_segments] = np.float32(0.0), np.float32(0.0)
         for s in range(n_segments - 1, -1, -1):
-            for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):
-                alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-                for k in range(2):
-                    sums[k] = _message(
-                        alleles, bit, before[k, t], error, emission, switch, t, n_hap, rows[k], sums[k], rows[k]
+            firsts[s], first_totals[s] = firsts[s + 1], first_totals[s + 1]
+            for k in range(2):
+                for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):
+                    first_totals[s, k] = _pass_back(
+                        reference, t, before[k, t], error, switch, firsts[s, k], first_totals[s, k]
                     )
-            firsts[s], first_totals[s] = rows, sums
         rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
         continued = 0  # 1: the first haplotype is continued by what was the second one
         for s in range(n_segments):
             start, stop = s * segment, min((s + 1) * segment, n_typed)
             if start >= last:
                 break
-            n_here = stop - start
-            table[n_here], totals[n_here] = firsts[s + 1], first_totals[s + 1]
-            for t in range(stop - 1, start, -1):
-                alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-                i = t - start
-                for k in range(2):
-                    totals[i, k] = _message(
-                        alleles, bit, before[k, t], error, emission, switch, t, n_hap,
-                        table[i + 1, k], totals[i + 1, k], table[i, k],
-                    )  # fmt: skip
+            for k in range(2):
+                message[:], total = firsts[s + 1, k], first_totals[s + 1, k]
+                for t in range(stop - 1, start - 1, -1):
+                    if before[0, t] != before[1, t] or missing[n, t]:  # only there are later alleles asked for
+                        table[t - start, k], totals[t - start, k] = message, total
+                    total = _pass_back(reference, t, before[k, t], error, switch, message, total)
             for t in range(start, min(stop, last)):
                 alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-                i = t - start + 1
+                is_drawn = t >= first and (missing[n, t] or before[0, t] != before[1, t])
                 for k in range(2):
-                    scale, jump = _arrive(rows[k], switch, t - 1, sums[k], n_hap)
-                    _predict(rows[k], scale, jump, predicted[k])
-                if t >= first and (missing[n, t] or before[0, t] != before[1, t]):
-                    _fill_likelihoods(alleles, bit, predicted, table[i], totals[i], switch, t, n_hap, weights)
+                    scales[k], jumps[k] = _arrive(rows[k], switch, t - 1, sums[k], n_hap)
+                if is_drawn:
+                    for k in range(2):
+                        _predict(rows[k], scales[k], jumps[k], rows[k])
+                        scales[k], jumps[k] = np.float32(1.0), np.float32(0.0)
+                    _fill_likelihoods(
+                        alleles, bit, rows, table[t - start], totals[t - start], switch, t, n_hap, weights
+                    )
                     option = _choose(weights, missing[n, t], error, sharpness, uniform[n, t], options)
                     after[0, t], after[1, t], continued = option // 4, option // 2 % 2, option % 2
                 for k in range(2):
-                    fill_emission(alleles, bit, after[k, t], error, emission)
-                    sums[k] = forward_site(predicted[k], np.float32(1.0), np.float32(0.0), emission, rows[k])
+                    sums[k] = _pass(alleles, bit, after[k, t], error, rows[k], scales[k], jumps[k], rows[k])
         haplotypes[n] = after
         exchanged[n] = continued == 1
 
@@ -200,10 +213,18 @@ def draw_phase(
     per_sample = np.ascontiguousarray(alleles.transpose(1, 2, 0))  # [N, 2, T]
     drawn = per_sample.astype(np.int8)
     is_missing = np.ascontiguousarray(missing.T)
+    n_typed, n_haplotypes = reference.shape
+    packed = pack_by_site(reference) if n_haplotypes <= candidates.EXACT else None
+    all_states = np.empty((0, 0), np.int32)
     for _ in range(SWEEPS):
         for start in range(0, len(drawn), TOGETHER):
             some = slice(start, start + TOGETHER)
-            _sweep_over_stretches(reference, cm, drawn[some], is_missing[some], rng, threads)
+            uniform = rng.random((len(drawn[some]), n_typed))
+            if packed is None:
+                _sweep_over_stretches(reference, cm, drawn[some], is_missing[some], uniform, threads)
+            else:
+                every_site = slice(0, n_typed)
+                _draw(packed, all_states, cm, drawn[some], is_missing[some], uniform, every_site, threads)
     return np.ascontiguousarray(drawn.transpose(2, 0, 1))
 
 
@@ -212,42 +233,57 @@ def _sweep_over_stretches(
     cm: np.ndarray,
     haplotypes: np.ndarray,
     missing: np.ndarray,
-    rng: np.random.Generator,
+    uniform: np.ndarray,
     threads: int,
 ) -> None:
-    """Draw the phase of `haplotypes` [n, 2, T] int8 once more, in place."""
-    n_typed, n_haplotypes = reference.shape
-    uniform = rng.random(missing.shape)
-    whole = [(0, 0, n_typed, n_typed)]
-    is_small = n_haplotypes <= candidates.EXACT
-    stretches = whole if is_small else candidates.stretches(cm, n_haplotypes)
-    for start, first, last, stop in stretches:
+    """Draw the phase of `haplotypes` [n, 2, T] int8 once more, in place; each sample copies from its candidates."""
+    for start, first, last, stop in candidates.stretches(cm, reference.shape[1]):
         part = slice(start, stop)
+        kept = slice(first - start, last - start)
         here = np.ascontiguousarray(haplotypes[..., part])
-        reference_here = reference[part]
-        states = np.empty((0, 0), np.int32)
-        if not is_small:
-            states = _states_of_pairs(reference_here, cm[part], here, threads)
-        exchanged = np.zeros(len(here), dtype=bool)
-        in_threads(
-            _sweep,
-            threads,
-            pack_by_site(reference_here),
-            states,
-            here,
-            np.ascontiguousarray(missing[:, part]),
-            switch_probability(cm[part], np.array([RATE]))[0],
-            ERROR,
-            SHARPNESS,
-            np.ascontiguousarray(uniform[:, part]),
-            segment_length(stop - start),
-            first - start,
-            last - start,
-            exchanged,
+        states = _states_of_pairs(reference[part], cm[part], here, threads)
+        exchanged = _draw(
+            pack_by_site(reference[part]), states, cm[part], here, missing[:, part], uniform[:, part], kept, threads
         )
-        haplotypes[..., first:last] = here[..., first - start : last - start]
+        haplotypes[..., first:last] = here[..., kept]
         to_exchange = haplotypes[exchanged, :, last:]
         haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]
+
+
+def _draw(
+    packed: np.ndarray,
+    states: np.ndarray,
+    cm: np.ndarray,
+    haplotypes: np.ndarray,
+    missing: np.ndarray,
+    uniform: np.ndarray,
+    kept: slice,
+    threads: int,
+) -> np.ndarray:
+    """Draw the phase of `haplotypes` [n, 2, T] at the `kept` sites, in place, from numbers `uniform` [n, T] in [0, 1).
+
+    states [n, C]: the haplotypes of `packed` that each sample may copy; no elements: all. Returns which samples [n]
+    bool have their haplotypes exchanged to the right of the kept sites.
+    """
+    exchanged = np.zeros(len(haplotypes), dtype=bool)
+    n_typed = len(cm)
+    in_threads(
+        _sweep,
+        threads,
+        packed,
+        states,
+        haplotypes,
+        np.ascontiguousarray(missing),
+        switch_probability(cm, np.array([RATE]))[0],
+        ERROR,
+        SHARPNESS,
+        np.ascontiguousarray(uniform),
+        segment_length(n_typed),
+        kept.start,
+        kept.stop,
+        exchanged,
+    )
+    return exchanged
 
 
 def _states_of_pairs(reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, threads: int) -> np.ndarray:

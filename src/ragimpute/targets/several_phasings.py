@@ -14,7 +14,7 @@ import pandas as pd
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold, typed_per_cm
-from ragimpute.panel.store import Sites, chromosome_bounds, haplotype_index
+from ragimpute.panel.store import Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
@@ -85,8 +85,47 @@ def load_phasings(path: Path, samples: Sequence[str], typed: np.ndarray) -> list
 
 
 def haplotypes(phasings: Sequence[TargetGenotypes]) -> np.ndarray:
-    """Alleles [M, 2 P N] uint8: all N samples of the first of P phasings, then all of the second, and so on."""
-    return np.concatenate([phasing.haplotypes() for phasing in phasings], axis=1)
+    """Alleles [M, 2 P N] uint8: all N samples of the first of P phasings, then all of the second, and so on.
+
+    The two haplotypes of a sample stand in the order in which they agree with the first phasing at most heterozygotes,
+    so that phasings that differ by nothing but this order are the same here.
+    """
+    first = phasings[0].haplotypes()
+    n_sites = len(first)
+    pairs = first.reshape(n_sites, -1, 2)
+    parts = [first]
+    for phasing in phasings[1:]:
+        others = phasing.haplotypes().reshape(pairs.shape)
+        is_het = (pairs[..., 0] != pairs[..., 1]) & (others[..., 0] != others[..., 1])
+        is_opposite = is_het & (pairs[..., 0] != others[..., 0])
+        is_exchanged = 2 * is_opposite.sum(axis=0) > is_het.sum(axis=0)  # [N]
+        in_order = np.where(is_exchanged[:, None], others[..., ::-1], others)
+        parts.append(in_order.reshape(n_sites, -1))
+    return np.concatenate(parts, axis=1)
+
+
+def distinct_samples(fold: Fold) -> tuple[Fold, np.ndarray]:
+    """The fold with the first of its samples that have the same two haplotypes; which of these each sample is: [P].
+
+    Where phasings agree, nothing has to be imputed twice. Samples of the first phasing come first, in order. Samples
+    that are left out of the reference, each for itself, are all distinct.
+    """
+    every_sample = np.arange(fold.n_samples)
+    if fold.phasings == 1 or (fold.excluded >= 0).any():
+        return fold, every_sample
+    per_sample = fold.observed.reshape(len(fold.observed), -1, 2).transpose(1, 0, 2)
+    packed = np.packbits(per_sample.reshape(fold.n_samples, -1), axis=1)
+    numbers: dict[bytes, int] = {}
+    of_first = fold.n_samples // fold.phasings
+    kept: list[int] = []
+    which = np.empty(fold.n_samples, dtype=np.int64)
+    for sample in every_sample.tolist():
+        content = packed[sample].tobytes()
+        if sample < of_first or content not in numbers:
+            numbers[content] = len(kept)
+            kept.append(sample)
+        which[sample] = numbers[content]
+    return fold.of_samples(np.array(kept)), which
 
 
 def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
@@ -94,35 +133,27 @@ def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     n_samples = fold.n_samples // fold.phasings
     first_of_each = n_samples * np.arange(fold.phasings)
     of_each = first_of_each[:, None] + np.arange(start, stop)
-    rows = of_each.reshape(-1)
-    haplotype_columns = haplotype_index(rows)
-    observed = np.ascontiguousarray(fold.observed[:, haplotype_columns])
-    samples = fold.samples[start:stop] * fold.phasings
-    excluded = fold.excluded[rows]
-    return replace(fold, samples=samples, observed=observed, excluded=excluded)
+    return fold.of_samples(of_each.reshape(-1))
 
 
-def mean_of_fold(imputed: Imputed, fold: Fold, at: slice | None = None) -> Imputed:
+def mean_of_fold(imputed: Imputed, fold: Fold, which: np.ndarray, at: slice | None = None) -> Imputed:
     """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
-    `imputed` has hds [S, P N, 2] and both [S, P N]; the result has hds [S, N, 2] and both [S, N]. `at`: they are of
-    these sites of the fold; None: of all.
+    `imputed` has hds [S, D, 2] and both [S, D] of D `distinct_samples`; `which` [P N] of them each sample is. The
+    result has hds [S, N, 2] and both [S, N]. `at`: they are of these sites of the fold; None: of all.
     """
     if fold.phasings == 1:
         return imputed
-    n_phasings = fold.phasings
-    n_sites = len(imputed.typed)
-    n_typed = len(fold.observed)
-    n_samples = fold.n_samples // n_phasings
+    n_samples = fold.n_samples // fold.phasings
     samples = fold.samples[:n_samples]
-    hds = imputed.hds.reshape(n_sites, n_phasings, n_samples, 2)
-    both = imputed.both.reshape(n_sites, n_phasings, n_samples)
-    observed = fold.observed.reshape(n_typed, n_phasings, n_samples, 2)
+    which_of_each = which.reshape(fold.phasings, n_samples)
+    observed = fold.observed.reshape(len(fold.observed), fold.phasings, n_samples, 2)
 
     def of_phasing(p: int) -> Imputed:
-        return replace(imputed, samples=samples, hds=hds[:, p], both=both[:, p])
+        columns = which_of_each[p]
+        return replace(imputed, samples=samples, hds=imputed.hds[:, columns], both=imputed.both[:, columns])
 
-    alleles = [observed[:, p] for p in range(n_phasings)]
+    alleles = [observed[:, p] for p in range(fold.phasings)]
     return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing, at)
 
 
