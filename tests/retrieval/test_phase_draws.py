@@ -7,7 +7,7 @@ import pytest
 
 from ragimpute.retrieval import candidates, phase_draws
 from ragimpute.retrieval.li_stephens import ERROR, switch_probability
-from ragimpute.retrieval.phase_draws import RATE, draw_phase
+from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, RATE, draw_phase
 
 N_TYPED, N_HAPLOTYPES, N_SAMPLES = 300, 200, 20
 
@@ -50,7 +50,7 @@ def test_draws_have_the_exact_posterior(monkeypatch: pytest.MonkeyPatch, missing
     alleles = np.repeat(every[0][:, None], n_chains, axis=1).astype(np.int8)
     is_missing = np.repeat(missing[:, None], n_chains, axis=1)
     for _ in range(4):
-        alleles = draw_phase(reference, cm, alleles, is_missing, rng)
+        alleles = draw_phase(reference, cm, alleles, is_missing, rng, 2)
     found = np.array([np.mean((alleles == pair[:, None]).all(axis=(0, 2))) for pair in every])
     assert found.sum() == pytest.approx(1)
     # which haplotype is named first does not matter
@@ -88,7 +88,9 @@ class Cohort:
 
     def draw(self, missing: np.ndarray | None = None, threads: int = 1) -> np.ndarray:
         missing = self.none_missing if missing is None else missing
-        return draw_phase(self.reference, self.cm, self.unphased, missing, np.random.default_rng(2), threads)
+        return draw_phase(
+            self.reference, self.cm, self.unphased, missing, np.random.default_rng(2), FIRST_SWEEPS, threads
+        )
 
     def switch_error(self, alleles: np.ndarray) -> float:
         """The share of neighbouring heterozygotes whose phase differs from the truth's."""

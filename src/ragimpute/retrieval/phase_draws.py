@@ -10,6 +10,8 @@ Probabilities are raised to the power SHARPNESS: few draws are averaged, and eac
 Each sample is drawn by itself, so results do not depend on the number of threads.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 
@@ -22,7 +24,8 @@ from ragimpute.retrieval.neighbours import fill_states
 # all chosen on samples held out of the panels (docs/experiments.md)
 RATE = 5.0  # jumps per cM
 SHARPNESS = 1.5
-SWEEPS = 2  # between two phasings that are kept
+FIRST_SWEEPS = 4  # from Beagle's phasing to the first that is drawn: until it has left that one's errors behind
+SWEEPS = 1  # between two that are drawn
 TOGETHER = 64  # samples drawn at a time, which bounds memory
 FILL_SEED = 1
 
@@ -203,87 +206,83 @@ def draw_phase(
     alleles: np.ndarray,
     missing: np.ndarray,
     rng: np.random.Generator,
+    sweeps: int = SWEEPS,
     threads: int = 1,
 ) -> np.ndarray:
     """Another phasing [T, N, 2] int8 of N samples, drawn given their phasing `alleles` [T, N, 2], without gaps.
 
     reference [T, H] uint8, cm [T], of one chromosome; missing [T, N] bool: genotypes that are not known, whose alleles
-    are drawn. Which haplotype of a sample comes first is as in `alleles` at its first heterozygous site, or drawn.
+    are drawn. Which haplotype of a sample comes first is drawn, too.
     """
     per_sample = np.ascontiguousarray(alleles.transpose(1, 2, 0))  # [N, 2, T]
     drawn = per_sample.astype(np.int8)
-    is_missing = np.ascontiguousarray(missing.T)
-    n_typed, n_haplotypes = reference.shape
-    packed = pack_by_site(reference) if n_haplotypes <= candidates.EXACT else None
-    all_states = np.empty((0, 0), np.int32)
-    for _ in range(SWEEPS):
-        for start in range(0, len(drawn), TOGETHER):
-            some = slice(start, start + TOGETHER)
-            uniform = rng.random((len(drawn[some]), n_typed))
-            if packed is None:
-                _sweep_over_stretches(reference, cm, drawn[some], is_missing[some], uniform, threads)
-            else:
-                every_site = slice(0, n_typed)
-                _draw(packed, all_states, cm, drawn[some], is_missing[some], uniform, every_site, threads)
+    stretches = _stretches(reference, cm)
+    for start in range(0, len(drawn), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        haplotypes = drawn[some]
+        states = [stretch.states(haplotypes, threads) for stretch in stretches]
+        for _ in range(sweeps):
+            uniform = rng.random((len(haplotypes), len(cm)))
+            for stretch, of_stretch in zip(stretches, states, strict=True):
+                stretch.draw(haplotypes, of_stretch, missing.T[some], uniform, threads)
     return np.ascontiguousarray(drawn.transpose(2, 0, 1))
 
 
-def _sweep_over_stretches(
-    reference: np.ndarray,
-    cm: np.ndarray,
-    haplotypes: np.ndarray,
-    missing: np.ndarray,
-    uniform: np.ndarray,
-    threads: int,
-) -> None:
-    """Draw the phase of `haplotypes` [n, 2, T] int8 once more, in place; each sample copies from its candidates."""
-    for start, first, last, stop in candidates.stretches(cm, reference.shape[1]):
-        part = slice(start, stop)
-        kept = slice(first - start, last - start)
-        here = np.ascontiguousarray(haplotypes[..., part])
-        states = _states_of_pairs(reference[part], cm[part], here, threads)
-        exchanged = _draw(
-            pack_by_site(reference[part]), states, cm[part], here, missing[:, part], uniform[:, part], kept, threads
+@dataclass(frozen=True)
+class _Stretch:
+    """Typed sites that are looked at together; the phase is drawn at the `kept` ones of them."""
+
+    part: slice  # of the chromosome's sites
+    kept: slice  # of the part's
+    reference: np.ndarray  # [t, H] uint8, of the part
+    packed: np.ndarray  # the same, as `pack_by_site` packs it
+    cm: np.ndarray  # [t]
+
+    def states(self, haplotypes: np.ndarray, threads: int) -> np.ndarray:
+        """The haplotypes [n, C] int32 that each sample of `haplotypes` [n, 2, T] may copy; no elements: all."""
+        if self.reference.shape[1] <= candidates.EXACT:
+            return np.empty((0, 0), np.int32)
+        return _states_of_pairs(self.reference, self.cm, haplotypes[..., self.part], threads)
+
+    def draw(
+        self, haplotypes: np.ndarray, states: np.ndarray, missing: np.ndarray, uniform: np.ndarray, threads: int
+    ) -> None:
+        """Draw the phase of `haplotypes` [n, 2, T] at the kept sites, in place, from numbers `uniform` [n, T]."""
+        here = np.ascontiguousarray(haplotypes[..., self.part])
+        exchanged = np.zeros(len(here), dtype=bool)  # to the right of the kept sites
+        in_threads(
+            _sweep,
+            threads,
+            self.packed,
+            states,
+            here,
+            np.ascontiguousarray(missing[:, self.part]),
+            switch_probability(self.cm, np.array([RATE]))[0],
+            ERROR,
+            SHARPNESS,
+            np.ascontiguousarray(uniform[:, self.part]),
+            segment_length(len(self.cm)),
+            self.kept.start,
+            self.kept.stop,
+            exchanged,
         )
-        haplotypes[..., first:last] = here[..., kept]
+        first, last = self.part.start + self.kept.start, self.part.start + self.kept.stop
+        haplotypes[..., first:last] = here[..., self.kept]
         to_exchange = haplotypes[exchanged, :, last:]
         haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]
 
 
-def _draw(
-    packed: np.ndarray,
-    states: np.ndarray,
-    cm: np.ndarray,
-    haplotypes: np.ndarray,
-    missing: np.ndarray,
-    uniform: np.ndarray,
-    kept: slice,
-    threads: int,
-) -> np.ndarray:
-    """Draw the phase of `haplotypes` [n, 2, T] at the `kept` sites, in place, from numbers `uniform` [n, T] in [0, 1).
-
-    states [n, C]: the haplotypes of `packed` that each sample may copy; no elements: all. Returns which samples [n]
-    bool have their haplotypes exchanged to the right of the kept sites.
-    """
-    exchanged = np.zeros(len(haplotypes), dtype=bool)
-    n_typed = len(cm)
-    in_threads(
-        _sweep,
-        threads,
-        packed,
-        states,
-        haplotypes,
-        np.ascontiguousarray(missing),
-        switch_probability(cm, np.array([RATE]))[0],
-        ERROR,
-        SHARPNESS,
-        np.ascontiguousarray(uniform),
-        segment_length(n_typed),
-        kept.start,
-        kept.stop,
-        exchanged,
-    )
-    return exchanged
+def _stretches(reference: np.ndarray, cm: np.ndarray) -> list[_Stretch]:
+    """The whole chromosome where all haplotypes are states, else those for which candidates are chosen anew."""
+    n_typed, n_haplotypes = reference.shape
+    bounds = [(0, 0, n_typed, n_typed)]
+    if n_haplotypes > candidates.EXACT:
+        bounds = candidates.stretches(cm, n_haplotypes)
+    found = []
+    for start, first, last, stop in bounds:
+        part, kept = slice(start, stop), slice(first - start, last - start)
+        found.append(_Stretch(part, kept, reference[part], pack_by_site(reference[part]), cm[part]))
+    return found
 
 
 def _states_of_pairs(reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, threads: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside, rule_of_ploidy
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
-from ragimpute.retrieval.phase_draws import draw_phase
+from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS, draw_phase
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.mask import select_sites
 from ragimpute.targets.several_phasings import number_of_phasings, of_nearest
@@ -136,8 +136,9 @@ def phase_repeatedly(
         return done
     rng = np.random.default_rng(seed)
     typed = reference.take(targets.index)
-    for _ in range(1, wanted):
-        drawn = _drawn_from(done[-1], typed, targets, rng)
+    for number in range(1, wanted):
+        sweeps = FIRST_SWEEPS if number == 1 else SWEEPS
+        drawn = _drawn_from(done[-1], typed, targets, rng, sweeps)
         done.append(drawn)
         if len(done) == 2 and np.array_equal(drawn.alleles, first.alleles):
             return done[:1]
@@ -145,7 +146,7 @@ def phase_repeatedly(
 
 
 def _drawn_from(
-    phasing: TargetGenotypes, typed: Panel, targets: TargetGenotypes, rng: np.random.Generator
+    phasing: TargetGenotypes, typed: Panel, targets: TargetGenotypes, rng: np.random.Generator, sweeps: int
 ) -> TargetGenotypes:
     """Another phasing of `targets`, drawn from an earlier one; `typed`: the reference samples at the typed sites."""
     sites = typed.sites
@@ -159,7 +160,7 @@ def _drawn_from(
         here = np.ix_(rows[start:stop], columns)
         reference = typed.alleles[rows[start:stop]]
         cm = sites.cm[rows[start:stop]]
-        alleles[here] = draw_phase(reference, cm, alleles[here], missing[here], rng, THREADS)
+        alleles[here] = draw_phase(reference, cm, alleles[here], missing[here], rng, sweeps, THREADS)
     keep_given_phase(alleles, targets, sites)
     return replace(phasing, alleles=alleles)
 
