@@ -46,7 +46,7 @@ COMMANDS: dict[str, str | Elsewhere] = {
     r"eval \"\$\(_RAGIMPUTE_COMPLETE=bash_source ragimpute\)\"": r"\g<0>; complete -p ragimpute",
     r"\.venv/bin/snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
     r"bcftools .*": AS_IT_IS,
-    r"plink2 .*": AS_IT_IS,
+    r"(awk|plink2) .*": AS_IT_IS,
     # the set-up is the one that runs the tests; the study is the reader's small one, as the example's takes 20 minutes
     r"make report CONFIG=\w+\.yaml": r"\g<0> --old-file=setup",
     r"make report": r"\g<0> --old-file=setup CONFIG=mine.yaml",
