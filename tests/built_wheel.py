@@ -13,6 +13,7 @@ from tiny_study import ROOT
 BUILT_FROM = (
     *("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"),
     *("requirements.lock", "Snakefile", "config.yaml", "workflow", "envs", "profiles", "src", "resources/example"),
+    *("container", "recipe"),
 )
 
 

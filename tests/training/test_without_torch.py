@@ -1,5 +1,6 @@
 """The step `train` of pretrained weights without torch: what it writes is what torch writes, but for rounding."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ragimpute.imputation import back_ends
 from ragimpute.models import architecture, segments
+from ragimpute.models.pretrained import DEFAULT
 from ragimpute.study.runs import runs
 from ragimpute.training.fold_segments import FoldSegments
 from ragimpute.training.request import TrainingRequest, TrainingSamples
@@ -59,6 +62,13 @@ def test_torch_is_not_imported() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, text=True, capture_output=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_a_gpu_is_no_use_without_torch(monkeypatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    monkeypatch.setattr(back_ends, "has_gpu", lambda: True)
+    assert isinstance(back_ends.load_back_end(DEFAULT, "auto", 1), back_ends.KernelBackEnd)
 
 
 def test_rows_that_train_or_calibrate_need_torch() -> None:
