@@ -1,4 +1,5 @@
-# make report [CONFIG=mine.yaml]  set up, run the study, print the summary table and where the report is
+# make report [CONFIG=mine.yaml] [OUT=folder]  set up, run the study, print the summary table and where the report is;
+#                                 the results lie in results/ of this folder, or of OUT
 # make test | make test-long      set up and run the tests (<= 15 minutes on two cores) | the rest of them
 # make slurm                      as root: the study on a SLURM cluster of this machine (docs/slurm.md)
 # make bench                      set up and run the benchmarks
@@ -16,15 +17,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: report slurm test test-long bench lint setup programs
 
 report: setup
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
-	@$(BIN)/python -m ragimpute.reporting.terminal results/summary.tsv
-	@echo "Report: $(CURDIR)/results/report.html"
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)") $(if $(OUT),--directory "$(OUT)")
+	@$(BIN)/python -m ragimpute.reporting.terminal "$(or $(OUT),.)/results/summary.tsv"
+	@echo "Report: $$(realpath "$(or $(OUT),.)")/results/report.html"
 
 slurm: setup
 	profiles/slurm/one_node.sh run $(if $(CONFIG),--configfile "$(CONFIG)")
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test test-long: PROGRAMS += chromium plink2 # they check the report and the VCF of X; users need neither
+
+test-long: PROGRAMS += debootstrap # the image's steps are carried out in a minimal Debian
+test: PROGRAMS += $(if $(CI),debootstrap)
 
 test: setup # with CI set: conda and SLURM, too
 	$(BIN)/python -m pytest -m "not long$(if $(CI),, and not ci)" -n 2 --dist loadgroup --durations 20

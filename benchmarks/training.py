@@ -23,8 +23,8 @@ from ragimpute.training.device import autocast, choose_device, describe, to_devi
 from ragimpute.training.loop import Trainer
 from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.losses import compute
+from ragimpute.training.scores import SiteStrata
 from ragimpute.training.settings import training_settings
-from ragimpute.training.validation import SiteStrata
 
 EXAMPLE = Path(__file__).parents[1] / "resources/example"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0.05, "gamma": 5}

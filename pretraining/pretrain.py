@@ -25,8 +25,8 @@ from ragimpute.targets.site_list import read_site_list
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
 from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.scores import SiteStrata
 from ragimpute.training.settings import training_settings
-from ragimpute.training.validation import SiteStrata
 
 ARCHITECTURE, SIZE = "copy_rag", "small"
 LOSS = {"hap": 0.3, "genotype": 0.4, "recon": 0, "gamma": 0}

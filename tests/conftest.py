@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import two_chromosomes
+from built_wheel import build_wheel
 from genome_files import write_genome
 from mosaic import mosaic_panel
 from ragimpute.panel.store import Panel
@@ -56,6 +57,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Study:
     done = study.snakemake()
     assert done.returncode == 0, done.stdout[-6000:]
     return study
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    return build_wheel(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture(scope="session")

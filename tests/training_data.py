@@ -12,8 +12,8 @@ from ragimpute.panel.store import Panel
 from ragimpute.retrieval.fold_neighbours import retrieve_neighbours
 from ragimpute.training.loop import Trainer
 from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.scores import SiteStrata
 from ragimpute.training.settings import TrainingSettings
-from ragimpute.training.validation import SiteStrata
 
 WINDOW = 25
 NEIGHBOURS = 6  # of each query at each typed site

@@ -18,7 +18,13 @@ PACKAGES = {
     "minimac4": "minimac4",
     "bcftools": "bcftools",
     "plink2": "plink2",
+    "tabix": "tabix",
 }  # the same names in Debian and bioconda
+BEAGLE_JAR = "RAGIMPUTE_BEAGLE_JAR"  # environment variable: a jar of Beagle that no package has installed
+BY_HAND = {
+    "beagle": f"; or take the jar from Beagle's site, with Java, and name it: export {BEAGLE_JAR}=/path/to/beagle.jar",
+    "minimac4": "; or put the program of a release of its repository on the PATH",
+}
 # the command that prints a program's version, and where that is in what it prints
 SAYS_VERSION = {
     "bcftools": (["bcftools", "--version"], r"bcftools (?P<version>[\d.]+)"),
@@ -29,16 +35,30 @@ SAYS_VERSION = {
 TAIL = 2000  # characters of a failed program's output that the error shows
 
 
-def require_program(name: str) -> str:
-    """The path of a program. Raises InputError when it is not installed, naming the packages."""
+def require_program(name: str) -> list[str]:
+    """The first words of a program's command line. Raises InputError when it is not installed, naming the packages.
+
+    Beagle is also a jar that BEAGLE_JAR names, which Java runs.
+    """
+    jar = os.environ.get(BEAGLE_JAR) if name == "beagle" else None
+    if jar:
+        if not Path(jar).is_file():
+            raise InputError(f"{BEAGLE_JAR}={jar}: no such file; name a jar of Beagle 5, or unset the variable")
+        java = shutil.which("java")
+        if java is None:
+            raise InputError(
+                f"{BEAGLE_JAR}={jar}: java, which runs it, is not installed; install Debian's package (apt-get install "
+                "default-jre-headless) or conda-forge's (conda install -c conda-forge openjdk)"
+            )
+        return [java, "-jar", os.path.abspath(jar)]
     program = shutil.which(name)
     if program is None:
         package = PACKAGES[name]
         raise InputError(
             f"{name} is not installed; install Debian's package (apt-get install {package}) or bioconda's "
-            f"(conda install -c conda-forge -c bioconda {package})"
+            f"(conda install -c conda-forge -c bioconda {package}){BY_HAND.get(name, '')}"
         )
-    return program
+    return [program]
 
 
 def run_program(
@@ -52,7 +72,7 @@ def run_program(
     program = require_program(name)
     with open(folder / (stdout or "stdout"), "wb") as output, open(folder / "stderr", "wb") as errors:
         code = subprocess.run(
-            [program, *arguments],
+            [*program, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -84,9 +104,12 @@ def naming_files(names: Mapping[str, str]) -> Iterator[None]:
 def program_version(name: str) -> str | None:
     """The version of a program of SAYS_VERSION, its build joined by `_`; None where it is not there or is silent."""
     command, pattern = SAYS_VERSION[name]
-    if shutil.which(command[0]) is None:
+    program, *options = command
+    try:
+        started = require_program(program)
+    except InputError:
         return None
-    said = subprocess.run(command, text=True, capture_output=True, check=False)
+    said = subprocess.run([*started, *options], text=True, capture_output=True, check=False)
     found = re.search(pattern, said.stdout + said.stderr)
     if found is None:
         return None

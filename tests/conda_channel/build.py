@@ -21,7 +21,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from conda_package_streaming.create import conda_builder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -30,7 +29,7 @@ from packaging.version import Version
 from ragimpute.external import program_version
 
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}[platform.machine()]
-BIOCONDA = {"beagle", "bcftools", "cyvcf2", "htslib", "minimac4", "pysam"}
+BIOCONDA = {"beagle", "bcftools", "cyvcf2", "htslib", "minimac4", "pgenlib", "pysam"}
 CONDA_NAMES = {"torch": "pytorch", "zlib-ng": "python-zlib-ng"}  # those that conda-forge calls otherwise
 NOT_PACKAGED = {"site-packages", "dist-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter"}
 LIBRARY = f"lib/python{sysconfig.get_python_version()}"
@@ -68,13 +67,9 @@ class Package:
         return {**names, "depends": self.depends, "subdir": SUBDIR}
 
 
-def build_channels(folder: Path, environments: Iterable[Path]) -> None:
-    """Write folder/conda-forge and folder/bioconda with all packages that the environment files need."""
-    wanted = {
-        re.split(r"[ =<>!]", spec, maxsplit=1)[0]
-        for path in environments
-        for spec in yaml.safe_load(path.read_text())["dependencies"]
-    }
+def build_channels(folder: Path, specs: Iterable[str]) -> None:
+    """Write folder/conda-forge and folder/bioconda with all packages that `specs` need, such as `numpy >=2.1`."""
+    wanted = {re.split(r"[ =<>!]", spec, maxsplit=1)[0] for spec in specs}
     records: dict[str, dict[str, dict]] = {"conda-forge": {}, "bioconda": {}}
     for package in packages(wanted):
         subdir = folder / package.channel / SUBDIR

@@ -62,7 +62,7 @@ def test_men_are_haploid_beyond_par_and_diploid_in_it(world, imputed) -> None:
     truth = world.beyond.alleles[:, 2 * (len(world.beyond.samples) - TARGETS + MAN)]
     assert np.corrcoef(dosage, truth)[0, 1] ** 2 > 0.8
     psam = (world.folder / "imputed.psam").read_text().splitlines()
-    assert psam == ["#IID\tSEX", *(f"{name}\t{code}" for name, code in zip(world.names, "212121", strict=True))]
+    assert psam == ["#FID\tIID\tSEX", *(f"0\t{name}\t{code}" for name, code in zip(world.names, "212121", strict=True))]
 
 
 def test_frequencies_and_r2_count_each_haplotype_that_is_there_once(world, imputed) -> None:
@@ -264,7 +264,7 @@ def test_diploid_x_of_unknown_build_is_imputed_as_it_is(world, caplog, tmp_path)
     targets = world.write("bare.targets.vcf.gz", parts, TARGET, typed_only=True, contig="##contig=<ID=X>")
     impute(reference=reference, targets=targets, out=tmp_path / "bare.vcf.gz", **EXACT)
     assert "all samples are taken for diploid on all of X" in caplog.text
-    assert (tmp_path / "bare.psam").read_text().splitlines()[1:] == [f"{name}\tNA" for name in world.names]
+    assert (tmp_path / "bare.psam").read_text().splitlines()[1:] == [f"0\t{name}\tNA" for name in world.names]
 
 
 def test_x_in_one_file_with_an_autosome(world, imputed, tmp_path) -> None:

@@ -10,8 +10,8 @@ from ragimpute.models.copy_rag.attention import copy_attention, copy_attention_t
 from ragimpute.training.device import choose_device
 from ragimpute.training.loop import Trainer
 from ragimpute.training.loss_settings import LossSpec
+from ragimpute.training.scores import SiteStrata
 from ragimpute.training.settings import TrainingSettings
-from ragimpute.training.validation import SiteStrata
 from training_data import attention_inputs, fold_of
 
 pytestmark = [

@@ -8,7 +8,8 @@ from ragimpute.models.contract import Batch, ImputationOutputs
 from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.losses import compute
 from ragimpute.training.monitors import cosine, gradient_monitors, gradient_share, variance
-from ragimpute.training.validation import SiteStrata, dosage_sums, evenly_spread_windows, genotype_dosage, r2_and_f1
+from ragimpute.training.scores import SiteStrata, dosage_sums, evenly_spread_windows, r2_and_f1
+from ragimpute.training.validation import genotype_dosage
 
 
 def test_opposite_gradients_have_cosine_minus_one():

@@ -15,13 +15,8 @@ from ragimpute.retrieval import candidates
 from ragimpute.retrieval.segments_file import KIND, retrieve_segments
 from ragimpute.targets.mask import write_typed
 from ragimpute.training.fold_segments import FoldSegments
-from ragimpute.training.train import (
-    TrainingFiles,
-    TrainingRequest,
-    TrainingSamples,
-    train_from_files,
-    train_network,
-)
+from ragimpute.training.request import TrainingFiles, TrainingRequest, TrainingSamples
+from ragimpute.training.train import train_from_files, train_network
 from training_data import fold_of, samples_of
 
 REQUEST = TrainingRequest(

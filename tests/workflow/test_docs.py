@@ -46,9 +46,9 @@ COMMANDS: dict[str, str | Elsewhere] = {
     r"eval \"\$\(_RAGIMPUTE_COMPLETE=bash_source ragimpute\)\"": r"\g<0>; complete -p ragimpute",
     r"\.venv/bin/snakemake --cores 2 --configfile mine\.yaml": AS_IT_IS,
     r"bcftools .*": AS_IT_IS,
-    r"plink2 .*": AS_IT_IS,
+    r"(awk|plink2) .*": AS_IT_IS,
     # the set-up is the one that runs the tests; the study is the reader's small one, as the example's takes 20 minutes
-    r"make report CONFIG=\w+\.yaml": r"\g<0> --old-file=setup",
+    r"make report CONFIG=\w+\.yaml( OUT=\w+)?": r"\g<0> --old-file=setup",
     r"make report": r"\g<0> --old-file=setup CONFIG=mine.yaml",
     r"make (bench|slurm)": r"\g<0> --old-file=setup --dry-run",  # minutes, and a cluster
     r"\.venv/bin/snakemake --workflow-profile profiles/slurm": r"\g<0> --dry-run --configfile mine.yaml",
@@ -61,6 +61,11 @@ COMMANDS: dict[str, str | Elsewhere] = {
         "needs msprime and half an hour", "pretraining/pretrain.py", '"--real",'
     ),
     r"pip install \.": Elsewhere("takes minutes", "tests/workflow/test_wheel.py", "def plain(place"),
+    r"pip wheel .*": Elsewhere("takes minutes", "tests/built_wheel.py", '"pip", "wheel", "--no-deps"'),
+    r"(apt-get|conda) install .*": Elsewhere("needs root, or conda", "tests/workflow/test_image.py", '"minimac4"'),
+    r"export RAGIMPUTE_BEAGLE_JAR=.*": Elsewhere("has a path", "tests/test_external.py", "setenv(BEAGLE_JAR"),
+    r"rattler-build build .*": Elsewhere("takes minutes", "tests/workflow/test_conda.py", "(recipe).run_build"),
+    r"(docker|apptainer) .*": Elsewhere("no engine", "tests/workflow/test_image.py", "steps_of_dockerfile(DOCK"),
     r"make (setup|test)": Elsewhere("they are what runs these tests", ".ci/run", "make test"),
 }
 
@@ -209,6 +214,14 @@ def test_make_report_ends_with_the_summary_and_the_place_of_the_report(checkout:
     methods = ["beagle", "copy_rag.cross_entropy.pretrained", "frequency"]
     assert sorted(re.findall(r"^[\w.]+(?=(?: \*)? +\d)", table, re.MULTILINE)) == methods
     assert table.endswith(f"\nReport: {checkout}/results/report.html\n")
+
+
+@pytest.mark.parametrize(("words", "place"), [([], "."), (["OUT=a part"], "a part")])
+def test_out_says_where_the_results_of_make_report_lie(words: list[str], place: str) -> None:
+    make = ["make", "--dry-run", "--old-file=setup", "report", "CONFIG=mine.yaml", *words]
+    study, table, _ = subprocess.run(make, cwd=ROOT, text=True, capture_output=True, check=True).stdout.splitlines()
+    assert study.split("--configfile")[1] == ' "mine.yaml" ' + (f'--directory "{place}"' if words else "")
+    assert table.endswith(f' "{place}/results/summary.tsv"')
 
 
 def test_each_treatment_is_of_a_command() -> None:

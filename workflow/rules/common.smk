@@ -49,8 +49,12 @@ USES_CONDA = "conda" in {
 RUNS = {run.path: run for run in runs(CONFIG)}
 TRAINED = {path: run for path, run in RUNS.items() if run.trained}
 TRAININGS = {run.model: run for run in TRAINED.values()}
-if TRAINED and not USES_CONDA and importlib.util.find_spec("torch") is None:
-    raise WorkflowError(f"the study has networks: {missing('torch')}")
+if (
+    any(run.needs_torch for run in TRAINED.values())
+    and not USES_CONDA
+    and importlib.util.find_spec("torch") is None
+):
+    raise WorkflowError(f"the study trains networks: {missing('torch')}")
 MASKS = list(dict.fromkeys(run.mask for run in RUNS.values()))
 PANELS = list(dict.fromkeys(CONFIG["masks"][mask]["panel"] for mask in MASKS))
 PANEL_PARTS = [

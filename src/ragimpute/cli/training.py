@@ -1,5 +1,6 @@
 """The verbs of the stage training: training-set, train, diagnose-loss."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -167,8 +168,7 @@ def train_command(
     samples.
     """
     start_logging()
-    from ragimpute.training.loop import Interrupted
-    from ragimpute.training.train import TrainingFiles, TrainingRequest, train_from_files
+    from ragimpute.training.request import TrainingFiles, TrainingRequest
 
     if not segments and weights != "pretrained":
         raise click.UsageError(f"--weights {weights} trains on samples: give their --segments")
@@ -194,6 +194,14 @@ def train_command(
         checkpoint=checkpoint,
         imputed=chromosomes,
     )
+    if weights == "pretrained" and importlib.util.find_spec("torch") is None:
+        from ragimpute.training.without_torch import take_pretrained
+
+        take_pretrained(request, files, log=_to_standard_error)
+        return
+    from ragimpute.training.loop import Interrupted
+    from ragimpute.training.train import train_from_files
+
     try:
         train_from_files(request, files, log=_to_standard_error)
     except Interrupted as stop:

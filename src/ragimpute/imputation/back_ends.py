@@ -1,5 +1,6 @@
 """A trained network, ready to impute a fold: on a CPU copy_rag's fused kernel, else the network itself in torch."""
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,7 @@ def load_back_end(
     path = weights or path
     artefact = artefacts.load(path, pretrained.KIND)
     size = artefact.metadata.get("size", "")
-    no_gpu = device == "cpu" or (device == "auto" and not has_gpu())
+    no_gpu = device == "cpu" or (device == "auto" and not (has_gpu() and importlib.util.find_spec("torch")))
     if no_gpu and artefact.metadata.get("architecture") == site_inputs.NAME and size in site_inputs.SIZES:
         site_inputs.check_weights(path, artefact.arrays, size)
         return KernelBackEnd(artefact.arrays, size, threads, temperature)

@@ -17,7 +17,7 @@ from ragimpute.imputation import messages, pgen_output, result_files, unmatched
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.header_lines import header_lines
 from ragimpute.imputation.pieces import Pieces
-from ragimpute.imputation.plink_targets import with_targets_as_vcf
+from ragimpute.imputation.plink_targets import families_of, with_targets_as_vcf
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
@@ -272,19 +272,20 @@ def _join(
     result_files.write_records(out, "uncalled", join_tables([left_out, by_frequency], UNCALLED))
     told = next((found["sexes"] for found in typed if found["sexes"]), None)
     given = [_sex_code(sexes.get(name)) for name in samples]
+    psam = result_files.psam_table(samples, families_of(request), told or given)
     if is_pgen:
         of_x = next((one.chromosome for one in done if one.chromosome.kind == "X" and not one.problem), None)
         build = of_x and of_x.build(request.inputs.build)
         how = pgen_output.PgenWriting(
-            told or given,
+            psam,
             build.name if build else None,
             pieces.path(".pgen"),
             request.inputs.threads,
             request.inputs.memory_mb,
         )
-        pgen_output.write_pgen(vcf, out, samples, how)
+        pgen_output.write_pgen(vcf, out, how)
     elif any(kind_of(chrom) == "X" for chrom in chroms) and not request.sites_only:
-        result_files.write_psam(out, samples, told or given)
+        result_files.write_psam(out, psam)
     return len(dropped), len(recoded)
 
 

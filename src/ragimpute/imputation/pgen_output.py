@@ -3,15 +3,14 @@
 import logging
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.external import run_program
-from ragimpute.imputation.result_files import psam_table
 from ragimpute.tables import write_table
 from ragimpute.vcf.format_kernel import FIELDS
 from ragimpute.vcf.source import records
@@ -21,6 +20,7 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".pgen"
 NEEDED_FIELDS = ("GT", "HDS")
 FILES = (".pvar", ".psam", ".pgen")  # in the order in which they appear: the genotypes last
+PSAM_COLUMNS = "psam-cols=fid,sex"  # else plink2 leaves FID out where it is 0 throughout
 LEAST_MEMORY_MB = 640  # of plink2
 MISSING = -9.0
 STEM = "imputed"
@@ -43,14 +43,14 @@ def fields_for(path: str, fields: tuple[str, ...]) -> tuple[str, ...]:
 class PgenWriting:
     """How a VCF becomes a .pgen."""
 
-    sex_codes: Sequence[str]  # of the samples: 1, 2 or NA
+    psam: pd.DataFrame  # the samples, of `result_files.psam_table`
     build: str | None  # 37 or 38, where the file has X and its pseudoautosomal regions are known
     folder: Path  # for temporary files
     threads: int
     memory_mb: int
 
 
-def write_pgen(vcf: Path, out: Path, samples: Sequence[str], how: PgenWriting) -> None:
+def write_pgen(vcf: Path, out: Path, how: PgenWriting) -> None:
     """Write OUT.pgen, .pvar and .psam of the VCF.gz `vcf`, which has GT and HDS.
 
     Raises InputError when the VCF has no site or plink2 fails.
@@ -61,13 +61,13 @@ def write_pgen(vcf: Path, out: Path, samples: Sequence[str], how: PgenWriting) -
     folder = how.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    write_table(psam_table(samples, how.sex_codes), folder / "sexes.psam")
+    write_table(how.psam, folder / "samples.psam")
     if shutil.which("plink2") is None:
         logger.warning(
             "plink2 is not installed: %s has dosages without phase; with plink2 (of Debian or bioconda) it has both",
             out,
         )
-        _by_pgenlib(vcf, folder, len(samples))
+        _by_pgenlib(vcf, folder, len(how.psam))
     else:
         _by_plink2(vcf, first.CHROM, how)
     for suffix in FILES:
@@ -79,8 +79,8 @@ def _by_plink2(vcf: Path, chrom: str, how: PgenWriting) -> None:
     """`chrom`: the first chromosome of `vcf`, by which names of chromosomes have a prefix or not."""
     names = "chrM" if chrom.startswith("chr") else "MT"  # as plink2 calls this choice
     memory_mb = max(how.memory_mb, LEAST_MEMORY_MB)
-    words = ["--vcf", os.path.relpath(vcf, how.folder), "dosage=HDS", "--psam", "sexes.psam", "--allow-extra-chr"]
-    words += ["--output-chr", names, "--make-pgen", "--out", STEM]
+    words = ["--vcf", os.path.relpath(vcf, how.folder), "dosage=HDS", "--psam", "samples.psam", "--allow-extra-chr"]
+    words += ["--output-chr", names, "--make-pgen", PSAM_COLUMNS, "--out", STEM]
     words += ["--threads", str(how.threads), "--memory", str(memory_mb)]
     if how.build is not None:
         words += ["--split-par", f"b{how.build}"]
@@ -94,7 +94,7 @@ def _by_pgenlib(vcf: Path, folder: Path, n_samples: int) -> None:
 
     pvar = folder / f"{STEM}.pvar"
     pysam.bcftools.view("--no-version", "--drop-genotypes", "-Ov", "-o", str(pvar), str(vcf), catch_stdout=False)
-    shutil.copyfile(folder / "sexes.psam", folder / f"{STEM}.psam")
+    shutil.copyfile(folder / "samples.psam", folder / f"{STEM}.psam")
     n_sites = int(str(pysam.bcftools.index("--nrecords", str(vcf))))
     genotypes = os.fsencode(folder / f"{STEM}.pgen")
     with pgenlib.PgenWriter(

@@ -1,4 +1,4 @@
-"""Targets of a run that are PLINK's files: a VCF of them is one of the run's pieces."""
+"""Targets of a run that are PLINK's files: a VCF of them is one of the run's pieces; their families stay with them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.panel.sexes import Sex
 from ragimpute.targets.plink_copy import copy_targets
+from ragimpute.targets.plink_files import find_fileset, read_families
 
 
 def with_targets_as_vcf(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest, dict[str, Sex]]:
@@ -24,3 +25,13 @@ def with_targets_as_vcf(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeR
             sexes |= copy.sexes
     files = [replace(of_one, targets_copy=copies[of_one.targets]) for of_one in request.files]
     return replace(request, files=files), sexes
+
+
+def families_of(request: GenomeRequest) -> dict[str, str]:
+    """The FID, by the sample's name, of the targets that are PLINK's files. Raises InputError."""
+    families: dict[str, str] = {}
+    for targets in dict.fromkeys(files.targets for files in request.files):
+        fileset = find_fileset(targets)
+        if fileset is not None:
+            families |= read_families(fileset)
+    return families

@@ -1,7 +1,7 @@
 """Writing what was imputed: the VCF or BCF, and the tables of records that were left out or recoded beside it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.plink_files import UNKNOWN_FAMILY
 
 if TYPE_CHECKING:
     from ragimpute.imputation.back_ends import BackEnd
@@ -71,9 +72,9 @@ def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in columns})
 
 
-def write_psam(out: Path, samples: Sequence[str], sex_codes: Sequence[str]) -> None:
-    """Write the samples and their sex (1, 2 or NA) beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
-    write_table(psam_table(samples, sex_codes), _psam_path(out))
+def write_psam(out: Path, psam: pd.DataFrame) -> None:
+    """Write a table of `psam_table` beside `out` as OUT.psam, suffix cut off, as PLINK 2 reads it."""
+    write_table(psam, _psam_path(out))
 
 
 def files_beside(out: Path) -> dict[str, Path]:
@@ -96,9 +97,13 @@ def _psam_path(out: Path) -> Path:
     return out.with_name(f"{_stem(out)}.psam")
 
 
-def psam_table(samples: Sequence[str], sex_codes: Sequence[str]) -> pd.DataFrame:
-    """The samples and their sex (1, 2 or NA) as PLINK 2's .psam has them."""
-    return pd.DataFrame({"#IID": samples, "SEX": sex_codes})
+def psam_table(samples: Sequence[str], families: Mapping[str, str], sex_codes: Sequence[str]) -> pd.DataFrame:
+    """The samples, their families and their sex (1, 2 or NA) as PLINK 2's .psam has them.
+
+    `families`: FID by sample; others have none. The column is there all the same: regenie reads no .psam without it.
+    """
+    fids = [families.get(sample, UNKNOWN_FAMILY) for sample in samples]
+    return pd.DataFrame({"#FID": fids, "IID": samples, "SEX": sex_codes})
 
 
 def _table_path(out: Path, kind: str) -> Path:

@@ -26,6 +26,11 @@ class Run:
         return self.architecture != NOT_TRAINED
 
     @property
+    def needs_torch(self) -> bool:
+        """Whether its model is trained, or a temperature is fitted to it; pretrained weights are taken as they are."""
+        return self.trained and (self.weights != "pretrained" or self.method != self.training)
+
+    @property
     def path(self) -> str:
         """`{mask}/{method}/seed{seed}`, the end of the run's paths under results/."""
         return f"{self.mask}/{self.method}/seed{self.seed}"

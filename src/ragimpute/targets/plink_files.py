@@ -93,7 +93,25 @@ def read_samples(fileset: Fileset) -> tuple[tuple[str, ...], dict[str, Sex]]:
 
     Raises InputError with file and line for another layout, and for a sample that occurs twice by FID and IID.
     """
-    path = fileset.samples
+    rows = _sample_rows(fileset.samples)
+    names = _names(fileset.samples, rows)
+    sexes: dict[str, Sex] = {}
+    for name, (_, _, code) in zip(names, rows, strict=True):
+        known = CODES.get(code.lower())
+        if known is not None:
+            sexes[name] = known
+    return names, sexes
+
+
+def read_families(fileset: Fileset) -> dict[str, str]:
+    """FID by the names of `read_samples`, UNKNOWN_FAMILY where there is none. Raises InputError as that does."""
+    rows = _sample_rows(fileset.samples)
+    names = _names(fileset.samples, rows)
+    return {name: family for name, (family, _, _) in zip(names, rows, strict=True)}
+
+
+def _sample_rows(path: Path) -> list[tuple[str, str, str]]:
+    """FID, IID and sex of each sample in a .fam or .psam; "0" for a column that is not there."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -111,13 +129,7 @@ def read_samples(fileset: Fileset) -> tuple[tuple[str, ...], dict[str, Sex]]:
                 raise InputError(f"{path}:{number}: {len(fields)} columns where {n_needed} are expected")
             family, name, sex = (fields[columns[key]] if key in columns else "0" for key in ("FID", "IID", "SEX"))
             rows.append((family, name, sex))
-    names = _names(path, rows)
-    sexes: dict[str, Sex] = {}
-    for name, (_, _, code) in zip(names, rows, strict=True):
-        known = CODES.get(code.lower())
-        if known is not None:
-            sexes[name] = known
-    return names, sexes
+    return rows
 
 
 def _names(path: Path, rows: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:

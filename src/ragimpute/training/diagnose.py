@@ -22,7 +22,8 @@ from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.mask import make_mask
 from ragimpute.targets.site_list import parse_sites
 from ragimpute.training.fold_segments import FoldSegments
-from ragimpute.training.train import TrainingRequest, TrainingSamples, train_network
+from ragimpute.training.request import TrainingRequest, TrainingSamples
+from ragimpute.training.train import train_network
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from ragimpute.models.contract import Batch
 from ragimpute.tables import write_table
@@ -51,12 +51,11 @@ def short(digest: bytes) -> int:
     return int.from_bytes(digest[:6], "big")
 
 
-def weights_digest(model: nn.Module) -> bytes:
-    """SHA-256 of all parameters and persistent buffers, in the order of their names."""
+def weights_digest(weights: Mapping[str, np.ndarray]) -> bytes:
+    """SHA-256 of a network's parameters and persistent buffers, in the order of their names."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, values in sorted(weights.items()):
         digest.update(name.encode())
-        values = tensor.detach().cpu().numpy()
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.digest()
 

@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,10 @@ from ragimpute.training.loss_settings import LossSpec
 from ragimpute.training.losses import LossTerms, compute
 from ragimpute.training.processes import ALONE, Processes
 from ragimpute.training.schedule import Schedule, learning_rate
+from ragimpute.training.scores import SiteStrata, evenly_spread_windows
 from ragimpute.training.settings import TrainingSettings
 from ragimpute.training.training_display import TrainingDisplay
-from ragimpute.training.validation import SiteStrata, evenly_spread_windows, validate
+from ragimpute.training.validation import validate
 
 MONITOR = "val_r2"  # early stopping and the choice of the best epoch: one metric, common to all losses
 DROPOUT_STREAM = 2
@@ -124,8 +125,7 @@ class Trainer:
                 if self.processes.any(self._stop):
                     self._save()
                     raise Interrupted(f"stopped after step {self._step}; run the same command again to go on")
-        weights = {name: tensor.cpu().numpy() for name, tensor in self._best.items()}
-        return TrainedNetwork(weights, self.history, self._best_epoch, self._best_value)
+        return TrainedNetwork(_arrays(self._best), self.history, self._best_epoch, self._best_value)
 
     def load_kept(self, trained: TrainedNetwork) -> nn.Module:
         """The model with the weights that were kept, for what is measured of them after training."""
@@ -154,7 +154,7 @@ class Trainer:
             return
         stream = [DROPOUT_STREAM, self.seed, self.processes.rank]
         torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
-        self.history.add(0, 0, {"weights_hash": short(weights_digest(self.model))})
+        self.history.add(0, 0, {"weights_hash": short(weights_digest(_arrays(self.model.state_dict())))})
 
     def _next(self, batches: Iterator[tuple[np.ndarray, Batch]]) -> tuple[np.ndarray, Batch]:
         start = time.perf_counter()
@@ -263,6 +263,11 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _arrays(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """The tensors of a network's state as arrays."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 
 def _scalars(terms: LossTerms) -> dict[str, Tensor]:

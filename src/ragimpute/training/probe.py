@@ -12,7 +12,7 @@ from torch import nn
 from ragimpute.models.contract import FoldData
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
-from ragimpute.training.validation import evenly_spread_windows
+from ragimpute.training.scores import evenly_spread_windows
 
 SAMPLES, WINDOWS = 32, 24  # of each fold, evenly spread
 RIDGE = 1e-6  # of the mean square of an input: keeps collapsed embeddings from a singular system

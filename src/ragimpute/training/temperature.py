@@ -18,7 +18,7 @@ from ragimpute.models.contract import FoldData
 from ragimpute.models.pretrained import TEMPERATURE
 from ragimpute.training.device import autocast, to_device
 from ragimpute.training.loop import TrainedNetwork, Trainer
-from ragimpute.training.validation import evenly_spread_windows
+from ragimpute.training.scores import evenly_spread_windows
 
 LEAST = 1 / 20
 MOST = 20.0
