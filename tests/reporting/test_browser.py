@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -110,13 +111,13 @@ def test_numbers_equal_the_summary(page: Page, tiny: Study) -> None:
 def test_the_table_sorts_by_mouse_and_by_keyboard(page: Page, tiny: Study) -> None:
     rare = {row["method"]: float(row["r2_rare"]) for row in rows_of_summary(tiny)}
     order = "[...document.querySelectorAll('table.sortable tbody tr')].map(row => row.dataset.method)"
-    button = page.get_by_role("button", name="r², rare", exact=True)
+    button = page.get_by_role("button", name=re.compile("^r², rare"))
     button.click()
     assert [rare[name] for name in page.evaluate(order)] == sorted(rare.values(), reverse=True)
     button.focus()
     page.keyboard.press("Enter")
     assert [rare[name] for name in page.evaluate(order)] == sorted(rare.values())
-    page.get_by_role("button", name="method", exact=True).press("Space")
+    page.get_by_role("button", name=re.compile("^method\\b")).press("Space")
     assert page.evaluate(order) == sorted(rare)
 
 
@@ -133,9 +134,9 @@ def test_figures_follow_the_width_of_the_window(browser: Browser, report: Path) 
     page.wait_for_selector("html[data-drawn=all]", state="attached")
     narrow = [float(width) for width in page.evaluate(sizes)]
     assert len(narrow) == len(wide)
-    # text is as large as it was drawn, or larger
+    # text is nearly as large as it was drawn for this width, or larger
     scale = "[...document.querySelectorAll('.chart svg')].map(svg => svg.getScreenCTM().a)"
-    assert min(page.evaluate(scale)) > 0.85
+    assert min(page.evaluate(scale)) > 0.75
     assert "minimac4" in page.evaluate("[...views.values()][0][0].signal('hidden')")
     assert page.trouble == []
     page.context.close()
@@ -147,7 +148,7 @@ def test_nothing_moves_while_figures_are_drawn(browser: Browser, report: Path, w
     assert page.evaluate("shifted") < 0.005
     different = """[...document.querySelectorAll('.chart')].filter(host => {
       const [, , width, height] = host.querySelector('svg').getAttribute('viewBox').split(' ').map(Number);
-      return Math.abs(height / width - host.clientHeight / host.clientWidth) > 0.05;
+      return Math.abs(height / width * host.clientWidth / host.clientHeight - 1) > 0.06;
     }).map(host => host.dataset.name)"""
     assert page.evaluate(different) == []
     page.context.close()

@@ -91,7 +91,7 @@ def test_numbers_are_those_of_the_summary(html, study):
         assert f'data-value="{value:.6g}"' in html
     assert "size small" in html
     assert "does not rank the architectures" in html
-    assert 'This was measured with <span title="in tables and files: copy_rag.no_recon">copy_rag, trained on' in html
+    assert 'This was measured with <span title="in tables and files: copy_rag.no_recon">copy_rag (no_recon)' in html
     assert "It is ahead of Beagle by" in html
     assert "<td>12.5</td><td>830</td>" in html
 

@@ -185,7 +185,8 @@ def short_block(results: Path, mask: str) -> str:
 def fill_accuracy(page: Path, results: Sequence[Path], run: Run, figure: Path | None = None) -> list[str]:
     """Write the accuracy tables of `page` whose masks the results folders have; return the marks of the others.
 
-    `figure` (.svg) shows the methods of the page's last short table. Below each table stand the command, the commit, the date and the machine that provenance.json of the results names.
+    `figure` (.svg) shows the methods of the page's last short table. Below each table stand the command, the commit,
+    the date and the machine that provenance.json of the results names.
     Raises InputError when the page has no table of these masks, or a folder lacks a file.
     """
     text = page.read_text(encoding="utf-8")

@@ -28,7 +28,8 @@ def kind_of_training(method: str, weights: str, loss: str) -> str:
 def shown_names(summary: pd.DataFrame) -> dict[str, str]:
     """Method -> the name that a person reads, which no two methods of the summary table (one mask) share.
 
-    A trained method is called by its architecture and its weights, and by its loss only where others have the same.
+    A trained method is called by its architecture and its weights; where others have the same, its loss is added, and
+    of the weights only what is not trained from scratch is said, for brevity.
     """
     trainings = {}
     for row in summary.itertuples():
@@ -44,9 +45,14 @@ def shown_names(summary: pd.DataFrame) -> dict[str, str]:
             names[method] = BASELINE_NAMES.get(method, method)
             continue
         architecture, weights, loss, is_calibrated = trainings[method]
-        named = f" ({loss})" if losses[architecture, weights] > 1 else ""
-        recalibrated = ", recalibrated" if is_calibrated else ""
-        names[method] = f"{architecture}, {WEIGHTS.get(weights, weights)}{recalibrated}{named}"
+        is_shared = losses[architecture, weights] > 1
+        words = [architecture]
+        if weights != "scratch" or not is_shared:
+            words.append(WEIGHTS.get(weights, weights))
+        if is_calibrated:
+            words.append("recalibrated")
+        named = f" ({loss})" if is_shared else ""
+        names[method] = f"{', '.join(words)}{named}"
     return names
 
 

@@ -68,7 +68,7 @@ function hide(list) {
   for (const view of views.get(partOf(list)) ?? []) {
     if (view.container().closest(".trainings") || !("hidden" in view.getState().signals)) continue;
     view.container().style.aspectRatio = "auto"; // rows of methods come and go
-    view.signal("hidden", hidden).runAsync();
+    view.signal("hidden", hidden).resize().runAsync();
   }
 }
 
