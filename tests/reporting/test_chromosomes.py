@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,12 +12,14 @@ from test_plot import drawn
 from evaluation_data import write_study
 from ragimpute.evaluation.result_tables import METRIC_COLUMNS
 from ragimpute.reporting.accuracy_page import accuracy_block
-from ragimpute.reporting.chromosome_figure import chromosome_figure, chromosome_table, main_methods
+from ragimpute.reporting.chromosome_figure import chromosome_figure, compared_methods
+from ragimpute.reporting.report_overview import overview
+from ragimpute.reporting.study_tables import COLUMNS, StudyTables
 from ragimpute.reporting.style import method_styles
 from ragimpute.tables import read_table
 
 CHROMOSOMES = ("1", "2", "10", "X")
-MAIN = ["copy_rag.no_recon", "beagle", "minimac4"]
+MAIN = ["copy_rag.no_recon", "bert_rag.no_recon", "beagle", "minimac4"]
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +53,20 @@ def test_the_report_is_of_the_genome_with_a_table_by_chromosome(genome, tmp_path
     parser = Tags()
     parser.feed(page)
     assert parser.open == []
-    section = page.split('id="mask-omni-chromosomes"')[1].split("<h3")[0]
-    lines = re.findall(r"<tr><th scope=\"row\"[^>]*>(.*?)</th>(.*?)</tr>", section)
-    assert [name for name, _ in lines] == list(CHROMOSOMES)
+    section = page.split('id="overview"')[1].split("</table>")[0]
+    lines = re.findall(r"<tr[^>]*><th scope=\"row\"[^>]*>(.*?)</th>(.*?)</tr>", section)
+    assert [panel for panel, _ in lines] == ["example"] * 5
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", line) for _, line in lines]
-    assert [line[0] for line in cells] == ["125"] * 4  # typed sites
+    assert [line[1] for line in cells] == ["all", *CHROMOSOMES]
+    assert [line[2] for line in cells] == ["500", *["125"] * 4]  # typed sites
     measured = read_table(genome / "metrics.tsv", METRIC_COLUMNS)
     scored = measured[(measured["metric"] == "r2") & (measured["stratum"] == "overall")].query("method == 'beagle'")
     by_chromosome = scored.set_index("chrom")
-    assert [line[1] for line in cells] == [f"{by_chromosome.loc[name, 'n_sites']:,}" for name in CHROMOSOMES]
-    assert [line[4] for line in cells] == [f"{by_chromosome.loc[name, 'value']:.4f}" for name in CHROMOSOMES]
-    assert page.index("mask-omni-summary") < page.index('id="mask-omni-chromosomes"')
+    column = 4 + 2 * MAIN.index("beagle")
+    for name, line in zip(("all", *CHROMOSOMES), cells, strict=True):
+        assert line[3] == f"{by_chromosome.loc[name, 'n_sites']:,}"
+        assert line[column] == f"{by_chromosome.loc[name, 'value']:.4f}"
+    assert page.index("mask-omni-summary") < page.index('id="overview"')  # one panel: its chapter comes first
     summary = pd.read_csv(genome / "summary.tsv", sep="\t").set_index("method")
     assert summary.loc["beagle", "r2_overall"] == pytest.approx(by_chromosome.loc["all", "value"])
     assert f"<dd>{by_chromosome.loc['all', 'n_sites']:,}</dd>" in page
@@ -80,12 +86,15 @@ def test_without_truth_estimates_are_shown_and_one_chromosome_is_no_comparison(t
     write_study(tmp_path, truth=False, chromosomes=CHROMOSOMES)
     summary = pd.read_csv(tmp_path / "summary.tsv", sep="\t", keep_default_na=False)
     styles = method_styles(summary)
-    assert main_methods(styles) == ["copy_rag.no_recon", "beagle", "minimac4"]
+    assert compared_methods(styles) == MAIN
     metrics = read_table(tmp_path / "metrics.tsv", METRIC_COLUMNS).query("chrom != 'all'")
-    along = pd.read_csv(tmp_path / "along.tsv", sep="\t", dtype={"chrom": str})
-    table = chromosome_table(metrics, along, styles)
-    assert (table.measure, len(table.rows), len(table.rows[0])) == ("estimated r²", 4, 9)
     assert not chromosome_figure(metrics, styles)["usermeta"]["empty"]
     alone = metrics[metrics["chrom"] == "X"]
     assert chromosome_figure(alone, styles)["usermeta"]["empty"]
-    assert chromosome_table(alone, along, styles) is None
+    tables = StudyTables.read({name: tmp_path / f"{name}.tsv" for name in COLUMNS}, [])
+    ((mask, of_mask),) = tables.masks()
+    table = overview([(mask, of_mask, styles)])
+    assert (table.measure, len(table.rows), len(table.rows[0])) == ("estimated r²", 5, 5 + 2 * len(MAIN))
+    assert overview([(mask, replace(of_mask, chromosomes=of_mask.chromosomes[:0]), styles)]) is None
+    two = overview([(mask, of_mask, styles)] * 2)  # two masks: a chapter even where each is of one chromosome
+    assert len(two.rows) == 10

@@ -91,7 +91,8 @@ def test_numbers_are_those_of_the_summary(html, study):
         assert f'data-value="{value:.6g}"' in html
     assert "size small" in html
     assert "does not rank the architectures" in html
-    assert "copy_rag.no_recon is ahead of Beagle by" in html
+    assert 'This was measured with <span title="in tables and files: copy_rag.no_recon">copy_rag (no_recon)' in html
+    assert "It is ahead of Beagle by" in html
     assert "<td>12.5</td><td>830</td>" in html
 
 
@@ -127,9 +128,14 @@ def compared(low: float, high: float) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
 @pytest.mark.parametrize(
     ("low", "high", "outcome", "words"),
     [
-        (0.04, 0.06, "ahead", "net is ahead of Beagle by 0.0500 rare r² [0.0400, 0.0600]"),
-        (-0.06, -0.04, "behind", "net is behind Beagle by 0.0500 rare r² [0.0400, 0.0600]"),
-        (-0.01, 0.03, "undecided", "cannot be told from Beagle in rare r² (difference 0.0100 [−0.0100, 0.0300])"),
+        (0.04, 0.06, "ahead", "net is ahead of Beagle by 0.0500 in rare r² (95 % interval 0.0400 to 0.0600)"),
+        (-0.06, -0.04, "behind", "net is behind Beagle by 0.0500 in rare r² (95 % interval 0.0400 to 0.0600)"),
+        (
+            -0.01,
+            0.03,
+            "undecided",
+            "in rare r² (difference 0.0100, 95 % interval −0.0100 to 0.0300)",
+        ),
     ],
 )
 def test_the_verdict_is_fair(low, high, outcome, words):

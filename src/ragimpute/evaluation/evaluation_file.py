@@ -10,6 +10,7 @@ from ragimpute.errors import InputError
 from ragimpute.evaluation.calibration import UncertainDosages
 from ragimpute.evaluation.estimated_r2 import EstimatedR2
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Estimates, Evaluation, Scored, StratumSums
+from ragimpute.evaluation.r2_filter import THRESHOLDS, FilteredR2
 from ragimpute.evaluation.r2_per_variant import VariantR2
 from ragimpute.evaluation.result_tables import RunNames
 from ragimpute.evaluation.sample_statistics import FIELDS, SampleStatistics
@@ -21,6 +22,7 @@ COLUMNS = {"key": "<i8", "number": "<i8", "expected": "<f8"}  # of DOSAGES
 LEVEL = 1  # of zlib: most columns hold long runs of nearly equal values
 FIELD_NAMES = " ".join(FIELDS)
 STRATUM_NAMES = " ".join(STRATA)
+THRESHOLD_NAMES = " ".join(THRESHOLDS)
 
 
 def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
@@ -32,11 +34,13 @@ def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
     metadata["bootstrap_seed"] = str(evaluation.setting.seed)
     metadata["fields"] = FIELD_NAMES
     metadata["strata"] = STRATUM_NAMES
+    metadata["thresholds"] = THRESHOLD_NAMES
     scored = evaluation.scored
     estimates = evaluation.estimates
     arrays = {"scored": np.array([scored is not None], dtype=np.uint8)}
     arrays["n_samples"] = np.array([estimates.n_samples], dtype=np.int64)
     arrays |= _prefixed("info", estimates.info)
+    arrays["passing"] = estimates.passing
     arrays |= _prefixed("left_out", estimates.left_out)
     arrays[DOSAGES] = np.zeros(0, dtype=np.uint8)
     if scored is not None:
@@ -49,6 +53,7 @@ def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
         arrays["calibration"] = statistics.calibration
         arrays |= _prefixed("r2_variant", scored.r2_variant)
         arrays |= _prefixed("estimated_r2", scored.estimated_r2)
+        arrays |= _prefixed("filtered", scored.filtered)
         if statistics.dosages is not None:
             arrays[DOSAGES] = _packed(statistics.dosages)
     artefacts.save(path, KIND, arrays, metadata)
@@ -57,7 +62,7 @@ def save_evaluation(path: str | os.PathLike, evaluation: Evaluation) -> None:
 def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> Evaluation:
     """Read a file of `save_evaluation`; pooling needs it `with_dosages`.
 
-    Raises InputError when another version wrote it, with other fields or strata.
+    Raises InputError when another version wrote it, with other fields, strata or thresholds.
     """
     if with_dosages:
         artefact = artefacts.load(path, KIND)
@@ -65,11 +70,9 @@ def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> E
         artefact, _ = artefacts.load_without(path, KIND, DOSAGES)
     metadata = artefact.metadata
     arrays = artefact.arrays
-    fields = metadata.get("fields")
-    strata = metadata.get("strata")
-    same_fields = fields == FIELD_NAMES
-    same_strata = strata == STRATUM_NAMES
-    if not same_fields or not same_strata or "chrom" not in metadata:
+    expected = {"fields": FIELD_NAMES, "strata": STRATUM_NAMES, "thresholds": THRESHOLD_NAMES}
+    is_same = all(metadata.get(name) == text for name, text in expected.items())
+    if not is_same or "chrom" not in metadata:
         raise InputError(f"{path}: written by another version of ragimpute; delete it and run again")
     names = {name: metadata[name] for name in ("panel", "mask", "method", "architecture", "loss", "weights")}
     seed = int(metadata["seed"])
@@ -80,7 +83,7 @@ def load_evaluation(path: str | os.PathLike, *, with_dosages: bool = False) -> E
     info = _stratum_sums("info", arrays)
     left_out = _stratum_sums("left_out", arrays)
     n_samples = int(arrays["n_samples"][0])
-    estimates = Estimates(info, left_out, n_samples)
+    estimates = Estimates(info, arrays["passing"], left_out, n_samples)
     is_scored = arrays["scored"][0]
     scored = _scored(arrays) if is_scored else None
     return Evaluation(run, setting, estimates, scored, metadata["chrom"])
@@ -106,8 +109,9 @@ def _scored(arrays: dict[str, np.ndarray]) -> Scored:
     variants = VariantR2(**variant_sums)
     estimate_sums = _of_prefix("estimated_r2", arrays)
     estimates = EstimatedR2(**estimate_sums)
+    filtered = FilteredR2(**_of_prefix("filtered", arrays))
     n_haplotypes = int(arrays["n_haplotypes"][0])
-    return Scored(samples, populations, arrays["n_sites"], statistics, variants, estimates, n_haplotypes)
+    return Scored(samples, populations, arrays["n_sites"], statistics, variants, estimates, filtered, n_haplotypes)
 
 
 def _prefixed(prefix: str, sums: object) -> dict[str, np.ndarray]:

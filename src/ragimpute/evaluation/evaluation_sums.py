@@ -7,6 +7,7 @@ import numpy as np
 
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.estimated_r2 import EstimatedR2, join_estimates
+from ragimpute.evaluation.r2_filter import FilteredR2, add_filtered
 from ragimpute.evaluation.r2_per_variant import VariantR2, add_variant_r2
 from ragimpute.evaluation.result_tables import ALL, RunNames
 from ragimpute.evaluation.sample_statistics import SampleStatistics, add_statistics
@@ -48,6 +49,7 @@ class Estimates:
     """What a file says of its own accuracy, without truth."""
 
     info: StratumSums  # INFO R2 of untyped sites
+    passing: np.ndarray  # [T, 13] int64, how many of them pass each threshold of r2_filter
     left_out: StratumSums  # INFO ER2 of typed sites
     n_samples: int
 
@@ -62,6 +64,7 @@ class Scored:
     statistics: SampleStatistics
     r2_variant: VariantR2
     estimated_r2: EstimatedR2
+    filtered: FilteredR2
     n_haplotypes: int  # of the reference, at the site that has most
 
 
@@ -88,8 +91,9 @@ def add_evaluations(parts: Sequence[Evaluation]) -> Evaluation:
 def add_estimates(parts: Sequence[Estimates]) -> Estimates:
     """Those of the sites of all parts, which are of the same samples."""
     info = _add_means([part.info for part in parts])
+    passing = np.sum([part.passing for part in parts], axis=0)
     left_out = _add_means([part.left_out for part in parts])
-    return Estimates(info, left_out, parts[0].n_samples)
+    return Estimates(info, passing, left_out, parts[0].n_samples)
 
 
 def _add_means(parts: Sequence[StratumSums]) -> StratumSums:
@@ -103,6 +107,7 @@ def _add_scored(parts: Sequence[Scored]) -> Scored:
     statistics = add_statistics([part.statistics for part in parts])
     variants = add_variant_r2([part.r2_variant for part in parts])
     estimates = join_estimates([part.estimated_r2 for part in parts])
+    filtered = add_filtered([part.filtered for part in parts])
     n_haplotypes = max(part.n_haplotypes for part in parts)
     first = parts[0]
-    return Scored(first.samples, first.populations, n_sites, statistics, variants, estimates, n_haplotypes)
+    return Scored(first.samples, first.populations, n_sites, statistics, variants, estimates, filtered, n_haplotypes)

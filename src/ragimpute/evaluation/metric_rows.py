@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.evaluation import bootstrap, calibration, estimated_r2, metrics, result_tables
-from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Evaluation, Scored, StratumSums
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Estimates, Evaluation, Scored, StratumSums
+from ragimpute.evaluation.r2_filter import THRESHOLDS, FilteredR2
 from ragimpute.evaluation.result_tables import ALL
 from ragimpute.evaluation.strata import STRATA
 
@@ -24,9 +25,11 @@ def metric_table(evaluation: Evaluation) -> pd.DataFrame:
         rows.append(_row(ALL, 0, "reference_haplotypes", scored.n_haplotypes, scored.n_sites[0], 0))
         rows += _calibration_rows(scored)
         rows += _estimated_rows(scored.estimated_r2)
+        rows += _filtered_rows(scored.filtered, estimates.passing)
         for label in population_labels(scored.populations):
             rows += _rows_of_population(scored, label, setting)
     rows += _mean_rows("r2_info", estimates.info, estimates.n_samples if scored is None else 0)
+    rows += _passing_rows(estimates)
     if estimates.left_out.n_sites.any():
         rows += _mean_rows("r2_loo", estimates.left_out, estimates.n_samples)
     names = {**evaluation.run.columns(), "chrom": evaluation.chrom}
@@ -146,4 +149,25 @@ def _estimated_rows(table: estimated_r2.EstimatedR2) -> list[dict]:
     for name, means in (("r2_info_bin", bins.estimated), ("r2_true_bin", bins.true)):
         for j, mean in enumerate(means):
             rows.append(_row(ALL, 0, f"{name}_{j + 1:02d}", mean, bins.n_sites[j], 0))
+    return rows
+
+
+def _passing_rows(estimates: Estimates) -> list[dict]:
+    """The share of the untyped sites that pass each filter by INFO R2; n_sites: how many these are."""
+    shares = metrics.ratio(estimates.passing, estimates.info.n_sites)
+    rows = []
+    for name, of_filter, n_sites in zip(THRESHOLDS, shares, estimates.passing, strict=True):
+        rows += [_row(ALL, k, f"passing_{name}", share, n_sites[k], 0) for k, share in enumerate(of_filter)]
+    return rows
+
+
+def _filtered_rows(filtered: FilteredR2, passing: np.ndarray) -> list[dict]:
+    """r2 of the sites that pass each filter by INFO R2, over all their genotypes and as a mean over sites."""
+    n_genotypes = filtered.moments[:, :, 0]
+    rows = []
+    for i, name in enumerate(THRESHOLDS):
+        for k in range(len(STRATA)):
+            r2, mean = filtered.r2[i, k], filtered.r2_variant[i, k]
+            rows.append(_row(ALL, k, f"r2_passing_{name}", r2, passing[i, k], n_genotypes[i, k]))
+            rows.append(_row(ALL, k, f"r2_variant_passing_{name}", mean, filtered.variant_sites[i, k], 0))
     return rows

@@ -7,7 +7,7 @@ Genotypes whose truth is missing are left out and counted (`missing_truth`).
 import numpy as np
 
 from ragimpute.errors import InputError
-from ragimpute.evaluation import bootstrap, estimated_r2, r2_per_variant
+from ragimpute.evaluation import bootstrap, estimated_r2, r2_filter, r2_per_variant
 from ragimpute.evaluation.evaluation_inputs import MethodResult
 from ragimpute.evaluation.evaluation_sums import (
     BootstrapSettings,
@@ -76,10 +76,11 @@ def _estimates(found: MethodResult, chosen: np.ndarray | slice, counts: Referenc
     info_r2 = found.info_r2[chosen]
     member = membership(counts)
     info = StratumSums.of(info_r2, member)
+    passing = r2_filter.passing_sites(info_r2, member)
     typed_member = membership(found.typed_counts)
     left_out = StratumSums.of(found.er2, typed_member)
     n_samples = len(found.samples)
-    return Estimates(info, left_out, n_samples)
+    return Estimates(info, passing, left_out, n_samples)
 
 
 def refuse_unscored(is_scored: bool) -> None:
@@ -102,6 +103,7 @@ class _ScoredBlocks:
         self._statistics = StatisticsOfBlocks(len(self._order))
         self._variants: list[r2_per_variant.VariantR2] = []  # of what was added, as one after the first block
         self._estimates: list[estimated_r2.EstimatedR2] = []  # likewise
+        self._filtered: list[r2_filter.FilteredR2] = []  # likewise
         self._n_sites = np.zeros(len(STRATA), dtype=np.int64)
         self._n_haplotypes = 0
 
@@ -126,6 +128,8 @@ class _ScoredBlocks:
         judged_info = info_r2[judged]
         estimates = estimated_r2.tabulate(judged_info.astype(float), per_site[judged])
         self._estimates = [estimated_r2.join_estimates([*self._estimates, estimates])]
+        filtered = r2_filter.filtered_r2(genotypes, counts, info_r2, per_site, member)
+        self._filtered = [r2_filter.add_filtered([*self._filtered, filtered])]
         self._statistics.add(genotypes, counts)
         self._n_sites += member.sum(axis=1)
         self._n_haplotypes = max(self._n_haplotypes, int(counts.an.max(initial=0)))
@@ -139,5 +143,6 @@ class _ScoredBlocks:
             statistics=self._statistics.statistics(),
             r2_variant=self._variants[0],
             estimated_r2=self._estimates[0],
+            filtered=self._filtered[0],
             n_haplotypes=self._n_haplotypes,
         )

@@ -1,7 +1,8 @@
 """Accuracy tables of README.md and docs/, from finished studies: `python -m ragimpute.reporting.accuracy_page --help`.
 
 A page marks the place of a table with `<!-- accuracy MASK -->` .. `<!-- end -->`, and that of a short one with
-`<!-- accuracy_short MASK -->` .. `<!-- end -->`. Everything between the marks is written by this module.
+`<!-- accuracy_short MASK -->` .. `<!-- end -->`. Everything between the marks is written by this module, and so is the
+figure beside a short table.
 """
 
 import re
@@ -17,8 +18,12 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
 from ragimpute.evaluation import result_tables
 from ragimpute.evaluation.strata import MAC_BINS
+from ragimpute.reporting import accuracy_figures
 from ragimpute.reporting.beagle_verdict import bins_with_enough
+from ragimpute.reporting.chart import Spec, save_figure
+from ragimpute.reporting.method_names import FREQUENCY, main_methods, shown_names
 from ragimpute.reporting.page_blocks import fill_blocks, hardware_text, markdown_table
+from ragimpute.reporting.style import method_styles
 from ragimpute.study.runs import NOT_TRAINED
 
 BINS = tuple(name for name in MAC_BINS if name != "mac_0")
@@ -26,7 +31,8 @@ BASELINES = ("beagle", "beagle_once", "beagle_tuned", "li_stephens")
 LOSS = "cross_entropy"
 COPIES = f"bert_rag.{LOSS}"
 COPYING = {"copy_nearest", "li_stephens"}
-NOT_SHORT = ("copy_nearest", "frequency")  # what a reader of the short table does not need
+# not in the short table: what imputes from fewer phasings than the others, and what is no imputation of a sample
+NOT_SHORT = ("beagle_once", FREQUENCY)
 SCORES = {"r2_overall": "r2 overall", "r2_rare": "rare", "r2_common": "common", "f1_rare": "rare F1"}
 SHORT = "accuracy_short"
 PLACE = re.compile(rf"<!-- ((accuracy|{SHORT}) (\w+)) -->")
@@ -59,19 +65,34 @@ def compared_rows(summary: pd.DataFrame, mask: str) -> pd.DataFrame:
     return rows.sort_values("r2_overall", ascending=False)
 
 
-def _score_cells(row: pd.Series) -> list[str]:
-    method = row["method"]
-    name = f"**{method}**" if row["selected"] else method
+def _score_cells(row: pd.Series, name: str) -> list[str]:
+    shown = f"**{name}**" if row["selected"] else name
     scores = [decimal(row[column], 4) for column in SCORES]
-    return [name, *scores]
+    return [shown, *scores]
+
+
+def short_rows(summary: pd.DataFrame, mask: str) -> pd.DataFrame:
+    """The rows of the five methods of a mask that a reader of the report sees first, without NOT_SHORT."""
+    rows = compared_rows(summary, mask)
+    rows = rows[~rows["method"].isin(NOT_SHORT)]
+    return rows[rows["method"].isin(main_methods(rows))]
 
 
 def short_table(summary: pd.DataFrame, mask: str) -> str:
-    """r2 and F1 of the methods of a mask, without NOT_SHORT."""
-    rows = compared_rows(summary, mask)
-    rows = rows[~rows["method"].isin(NOT_SHORT)]
-    lines = [_score_cells(row) for _, row in rows.iterrows()]
+    """r2 and F1 of `short_rows`, by the names that a person says."""
+    rows = short_rows(summary, mask)
+    names = shown_names(rows)
+    lines = [_score_cells(row, names[row["method"]]) for _, row in rows.iterrows()]
     return markdown_table(["method", *SCORES.values()], lines)
+
+
+def short_figure(results: Path, mask: str) -> Spec:
+    """r2 by minor allele frequency of the methods of the short table."""
+    summary = tables.read_table(results / "summary.tsv", result_tables.SUMMARY_COLUMNS)
+    measured = tables.read_table(results / "metrics.tsv", result_tables.METRIC_COLUMNS)
+    metrics = result_tables.of_genome(measured)
+    styles = method_styles(short_rows(summary, mask))
+    return accuracy_figures.r2_by_mac(metrics[metrics["mask"] == mask], styles)
 
 
 def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> str:
@@ -84,7 +105,7 @@ def accuracy_table(summary: pd.DataFrame, metrics: pd.DataFrame, mask: str) -> s
         method = row["method"]
         values = [by_bin.get((method, stratum), float("nan")) for stratum in BINS]
         bins = " ".join(decimal(value, 3) for value in values)
-        lines.append([*_score_cells(row), bins])
+        lines.append([*_score_cells(row, method), bins])
     head = ["method", *SCORES.values(), "r2 by reference minor allele count (1, 2, 3-5, ..)"]
     return markdown_table(head, lines)
 
@@ -161,10 +182,11 @@ def short_block(results: Path, mask: str) -> str:
     return short_table(summary, mask)
 
 
-def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
+def fill_accuracy(page: Path, results: Sequence[Path], run: Run, figure: Path | None = None) -> list[str]:
     """Write the accuracy tables of `page` whose masks the results folders have; return the marks of the others.
 
-    Below each stand the command, the commit, the date and the machine that provenance.json of the results names.
+    `figure` (.svg) shows the methods of the page's last short table. Below each table stand the command, the commit,
+    the date and the machine that provenance.json of the results names.
     Raises InputError when the page has no table of these masks, or a folder lacks a file.
     """
     text = page.read_text(encoding="utf-8")
@@ -179,6 +201,8 @@ def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
             continue
         folder = folders[mask]
         write = short_block if kind == SHORT else accuracy_block
+        if kind == SHORT and figure is not None:
+            save_figure(short_figure(folder, mask), figure)
         content = write(folder, mask)
         hardware = hardware_text(folder)
         made = f"`{run.command}` at commit `{run.commit}`, {hardware}, {run.date}."
@@ -205,15 +229,16 @@ def fill_accuracy(page: Path, results: Sequence[Path], run: Run) -> list[str]:
 @click.option("--command", required=True, help="The command that made the results.")
 @click.option("--commit", required=True, help="The commit that they were made with.")
 @click.option("--date", required=True, help="The day that they were made, as 2026-11-30.")
+@click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the short table's methods: SVG.")
 @click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(results: tuple[Path, ...], command: str, commit: str, date: str, page: Path) -> None:
+def main(results: tuple[Path, ...], command: str, commit: str, date: str, figure: Path | None, page: Path) -> None:
     """Fill the accuracy tables of PAGE whose masks the results folders have.
 
     PAGE marks the place of a table with <!-- accuracy MASK --> or <!-- accuracy_short MASK -->, and its end with <!--
     end -->. Below each table stand the command, the commit, the date, and the machine, from provenance.json of the
     results. Tables of other masks stay as they are.
     """
-    for name in fill_accuracy(page, results, Run(command, commit, date)):
+    for name in fill_accuracy(page, results, Run(command, commit, date), figure):
         click.echo(f"{page}: <!-- {name} --> stays as it is: no results of this mask")
 
 

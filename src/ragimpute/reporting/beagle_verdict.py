@@ -27,32 +27,33 @@ def rounded(value: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
-def compare_with_beagle(summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame) -> BeagleVerdict:
+def compare_with_beagle(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, metrics: pd.DataFrame, name: str | None = None
+) -> BeagleVerdict:
     """Compare the selected trained row of one mask with Beagle: rare r2 first, then overall.
 
     Only this row is compared, as it was chosen on validation samples: the best of many rows on the targets would be
-    ahead by luck alone.
+    ahead by luck alone. `name`: what the method is called in the sentence.
     """
     chosen = summary.loc[summary["selected"], "method"]
     if summary["r2_overall"].isna().all():
         return BeagleVerdict("none", "There is no truth to compare with: accuracy is estimated, not measured.", "")
     if chosen.empty:
-        return BeagleVerdict("none", "No trained row was selected on validation samples; nothing is compared.", "")
+        return BeagleVerdict("none", "No network was chosen on validation samples; none is compared.", "")
     method = str(chosen.iloc[0])
+    name = name or method
     with_beagle = comparisons[comparisons["method_b"] == "beagle"]
     rows = with_beagle[with_beagle["method_a"] == method]
     is_wanted = (rows["population"] == "all") & (rows["metric"] == "r2")
     r2 = rows[is_wanted].set_index("stratum")
     if r2.empty:
-        return BeagleVerdict(
-            "none", f"{method} was selected on validation samples; Beagle was not run on this mask.", ""
-        )
+        return BeagleVerdict("none", f"{name} was chosen on validation samples; Beagle was not run here.", "")
     outcome_rare, rare = _clause(r2, "rare")
     outcome_overall, overall = _clause(r2, "overall")
     bins = _bins(r2, metrics, method)
     if outcome_rare == "none":  # no rare sites: judge on all
-        return BeagleVerdict(outcome_overall, f"{method} {overall}.", bins)
-    return BeagleVerdict(outcome_rare, f"{method} {rare}; it {overall}.", bins)
+        return BeagleVerdict(outcome_overall, f"{name} {overall}.", bins)
+    return BeagleVerdict(outcome_rare, f"{name} {rare}; it {overall}.", bins)
 
 
 def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
@@ -60,16 +61,16 @@ def _clause(r2: pd.DataFrame, stratum: str) -> tuple[str, str]:
         return "none", f"has no {stratum} r² to compare"
     row = r2.loc[stratum]
     difference, low, high = (float(row[name]) for name in ("difference", "ci_low", "ci_high"))
-    interval = f"[{rounded(low)}, {rounded(high)}]"
+    interval = f"(95 % interval {rounded(low)} to {rounded(high)})"
     if low > 0:
         gain = rounded(difference)
-        return "ahead", f"is ahead of Beagle by {gain} {stratum} r² {interval}"
+        return "ahead", f"is ahead of Beagle by {gain} in {stratum} r² {interval}"
     if high < 0:
         deficit = rounded(-difference)
-        mirrored = f"[{rounded(-high)}, {rounded(-low)}]"
-        return "behind", f"is behind Beagle by {deficit} {stratum} r² {mirrored}"
-    shown = rounded(difference)
-    return "undecided", f"cannot be told from Beagle in {stratum} r² (difference {shown} {interval})"
+        mirrored = f"(95 % interval {rounded(-high)} to {rounded(-low)})"
+        return "behind", f"is behind Beagle by {deficit} in {stratum} r² {mirrored}"
+    shown = f"difference {rounded(difference)}, 95 % interval {rounded(low)} to {rounded(high)}"
+    return "undecided", f"cannot be told from Beagle in {stratum} r² ({shown})"
 
 
 def bins_with_enough(metrics: pd.DataFrame, method: str) -> list[str]:

@@ -49,11 +49,12 @@ def nothing(title: str, message: str) -> Spec:
 def of_methods(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """Data and parameter of a figure whose `rows` have a column method; the reader can switch each of them off.
 
-    A column `selected` is added. Methods without a style are left out.
+    Columns `selected` and `name` are added. Methods without a style are left out.
     """
     rows = rows[rows["method"].isin(list(styles))]
     is_selected = {name: style.selected for name, style in styles.items()}
-    rows = rows.assign(selected=rows["method"].map(is_selected))
+    names = {method: style.name for method, style in styles.items()}
+    rows = rows.assign(selected=rows["method"].map(is_selected), name=rows["method"].map(names))
     data = {"values": table_rows(rows)}
     hidden = {"name": HIDDEN, "value": []}
     shown = {"filter": f"indexof({HIDDEN}, datum.method) < 0"}
@@ -66,12 +67,12 @@ def method_encoding(styles: Mapping[str, Style], *channels: str) -> Spec:
     ranges["color"] = [style.colour for style in styles.values()]
     ranges["shape"] = [style.shape for style in styles.values()]
     ranges["strokeDash"] = [list(style.dash) for style in styles.values()]
-    names = list(styles)
+    names = [style.name for style in styles.values()]
     encoding = {}
     for channel in channels:
         scale = {"domain": names, "range": ranges[channel]}
         legend = {"symbolOpacity": 1, "symbolDash": list(SOLID)}
-        encoding[channel] = {"field": "method", "type": "nominal", "scale": scale, "legend": legend}
+        encoding[channel] = {"field": "name", "type": "nominal", "scale": scale, "legend": legend}
     return encoding
 
 
@@ -107,9 +108,13 @@ def number_format(field: str, title: str | None = None, **options: Any) -> Spec:
 
 
 def tooltips(titles: Mapping[str, str]) -> list[Spec]:
-    """What hovering shows: field -> title. `field:Q` is a number, shown to four decimals."""
+    """What hovering shows: field -> title. `field:Q` is a number, shown to four decimals.
+
+    A method is shown by the name that a person reads, and by its name in tables and files.
+    """
     out: list[Spec] = []
-    for field, title in titles.items():
+    named = {"name": "method", "method": "in the tables"} if "method" in titles else {}
+    for field, title in {**named, **titles, **named}.items():
         name, _, kind = field.partition(":")
         form = {"type": "quantitative", "format": ".4~f"} if kind else {"type": "nominal"}
         out.append({"field": name, "title": title, **form})
@@ -180,7 +185,8 @@ def _panel(name: str, domain: list[float], styles: Mapping[str, Style], named: b
     """One panel of `dots`; `named` gives it the methods' names."""
     limits = [float(f"{bound:.6g}") for bound in domain]
     axis = {"labelFontSize": 12, "ticks": False, "domain": False} if named else None
-    y = {"field": "method", "type": "nominal", "sort": list(styles), "axis": axis, "title": None}
+    names = [style.name for style in styles.values()]
+    y = {"field": "name", "type": "nominal", "sort": names, "axis": axis, "title": None}
     x = number_format("value", scale={"domain": limits, "zero": False, "nice": False}, axis={"tickCount": 4})
     colour = without_legend(styles, "color")
     shown = tooltips({"method": "method", "value:Q": name, "low:Q": "95 % from", "high:Q": "to"})

@@ -1,36 +1,27 @@
-"""Accuracy by chromosome of the main methods: a figure and a table, of a panel that has a file for each."""
+"""Accuracy by chromosome of the main methods: a figure, of a panel that has a file for each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pandas as pd
 
 from ragimpute.evaluation.result_tables import ordered_chromosomes
 from ragimpute.reporting import chart
 from ragimpute.reporting.chart import Spec
+from ragimpute.reporting.method_names import FREQUENCY
 from ragimpute.reporting.style import Style
 
 TITLE = "Accuracy by chromosome"
-BASELINES = ("beagle", "minimac4")
 STRATA = {"overall": "all sites", "rare": "rare sites"}
 # metric -> its name; the second where there is no truth
 MEASURES = {"r2": "r²", "r2_info": "estimated r²"}
 
 
-@dataclass(frozen=True)
-class ChromosomeTable:
-    """Accuracy by chromosome, as text."""
+def compared_methods(styles: Mapping[str, Style]) -> list[str]:
+    """The main methods that know something of the sample, in the order of the legends.
 
-    measure: str  # a name of MEASURES
-    methods: list[str]  # each has a column for each of STRATA
-    rows: list[list[str]]  # chromosome, typed sites, sites scored, then values
-
-
-def main_methods(styles: Mapping[str, Style]) -> list[str]:
-    """The selected row, those with pretrained weights, and BASELINES, in the order of the legends."""
-    return [
-        name for name, style in styles.items() if style.selected or name in BASELINES or name.endswith(".pretrained")
-    ]
+    r2 of the allele frequency alone is so far below that it would press all others into a few pixels.
+    """
+    return [name for name, style in styles.items() if style.main and name != FREQUENCY]
 
 
 def values_by_chromosome(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> pd.DataFrame:
@@ -39,7 +30,7 @@ def values_by_chromosome(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> 
     metrics: the rows of metrics.tsv that are of one chromosome each. Empty for fewer than two chromosomes, and where
     nothing is known of them. Only r2 is kept where there is truth, only the estimate where there is none.
     """
-    chosen = metrics["method"].isin(main_methods(styles)) & metrics["stratum"].isin(list(STRATA))
+    chosen = metrics["method"].isin(compared_methods(styles)) & metrics["stratum"].isin(list(STRATA))
     rows = metrics[chosen & (metrics["population"] == "all") & metrics["value"].notna()]
     if metrics["chrom"].nunique() < 2:
         rows = rows[:0]
@@ -56,7 +47,7 @@ def chromosome_figure(metrics: pd.DataFrame, styles: Mapping[str, Style]) -> Spe
     if rows.empty:
         return chart.nothing(TITLE, "Nothing to show: one chromosome, or a panel in one file.")
     label = MEASURES[rows["metric"].iloc[0]]
-    shown_styles = {name: styles[name] for name in main_methods(styles)}
+    shown_styles = {name: styles[name] for name in compared_methods(styles)}
     panels = [_panel(stratum, f"{label}, {sites}", rows, shown_styles) for stratum, sites in STRATA.items()]
     caption = (
         f"{label} of the main methods over all genotypes of a chromosome, with 95 % intervals over target samples. "
@@ -70,7 +61,8 @@ def _panel(stratum: str, label: str, rows: pd.DataFrame, styles: Mapping[str, St
     """The methods beside each other at each chromosome."""
     places = {"field": "chrom", "type": "ordinal", "sort": ordered_chromosomes(rows["chrom"]), "title": "chromosome"}
     x = {**places, "axis": {"labelAngle": 0, "labelOverlap": False, "grid": True}}
-    beside = {"xOffset": {"field": "method", "type": "nominal", "sort": list(styles)}}
+    names = [style.name for style in styles.values()]
+    beside = {"xOffset": {"field": "name", "type": "nominal", "sort": names}}
     y = chart.number_format("value", label, scale={"zero": False}, axis={"tickCount": 5})
     shown = chart.tooltips(
         {
@@ -87,26 +79,3 @@ def _panel(stratum: str, label: str, rows: pd.DataFrame, styles: Mapping[str, St
     ]
     view = {"width": chart.WIDTH, "height": 170, "transform": [{"filter": f"datum.stratum === '{stratum}'"}]}
     return {**view, "layer": layers}
-
-
-def chromosome_table(metrics: pd.DataFrame, along: pd.DataFrame, styles: Mapping[str, Style]) -> ChromosomeTable | None:
-    """The values of the figure, with the numbers of typed and scored sites; None where the figure shows nothing.
-
-    along: rows of along.tsv of the mask.
-    """
-    rows = values_by_chromosome(metrics, styles)
-    if rows.empty:
-        return None
-    windows = along.drop_duplicates(["chrom", "start"])
-    n_typed = windows.groupby("chrom")["n_typed"].sum()
-    n_scored = rows[rows["stratum"] == "overall"].groupby("chrom")["n_sites"].max()
-    values = rows.set_index(["chrom", "method", "stratum"])["value"]
-    methods = [name for name in main_methods(styles) if name in set(rows["method"])]
-    lines = []
-    for chrom in ordered_chromosomes(metrics["chrom"]):
-        cells = [chrom, f"{n_typed.get(chrom, 0):,.0f}", f"{n_scored.get(chrom, 0):,.0f}"]
-        for method in methods:
-            found = [values.get((chrom, method, stratum)) for stratum in STRATA]
-            cells += ["NA" if value is None else f"{value:.4f}" for value in found]
-        lines.append(cells)
-    return ChromosomeTable(MEASURES[rows["metric"].iloc[0]], methods, lines)

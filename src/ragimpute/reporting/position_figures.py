@@ -8,6 +8,7 @@ import pandas as pd
 from ragimpute.evaluation.result_tables import ordered_chromosomes
 from ragimpute.reporting import chart
 from ragimpute.reporting.chart import Spec
+from ragimpute.reporting.method_names import FREQUENCY
 from ragimpute.reporting.style import CATEGORIES, FAINT, INK, PAPER, Style
 
 MEASURES = {"r2_overall": "r², all sites", "r2_rare": "r², rare sites", "r2_info": "estimated r²"}
@@ -21,9 +22,11 @@ SHARED_X: Spec = {"scale": {"x": "shared"}}
 def accuracy_along_region(rows: pd.DataFrame, styles: Mapping[str, Style]) -> Spec:
     """r2 in windows; below, typed sites and recombination. Estimated r2 where there is no truth.
 
-    Args: rows of along.tsv of one mask.
+    Args: rows of along.tsv of one mask. The allele frequency alone is left out: it would press all others together.
     """
     title = "Accuracy along the chromosome"
+    is_other = rows["method"] != FREQUENCY
+    rows = rows[is_other] if is_other.any() else rows
     keys = ["method", "chrom", "start", "end", "cm_start", "cm_end", "n_typed", "n_sites"]
     of_windows = rows.groupby(keys)[list(MEASURES)]
     means = of_windows.mean().reset_index()

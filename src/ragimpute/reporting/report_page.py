@@ -12,10 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ragimpute import __version__
 from ragimpute.artefacts import atomic_path
 from ragimpute.errors import InputError
-from ragimpute.reporting import report_of_mask, report_of_run, style
+from ragimpute.reporting import report_of_mask, report_of_run, report_overview, style
+from ragimpute.reporting.report_summary import TRAINED
 from ragimpute.reporting.study_tables import StudyTables
-from ragimpute.study.runs import NOT_TRAINED
 
+# what the sizes of networks mean, where the report names them
+SIZES = {
+    "small": "which two cores train in minutes",
+    "full": "which is meant for a GPU",
+}
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -63,14 +68,18 @@ def page_context(inputs: ReportInputs) -> dict:
     tables = inputs.tables
     metrics = tables.metrics
     summary = tables.summary
-    trained = metrics["architecture"] != NOT_TRAINED
+    trained = metrics["weights"].isin(TRAINED)
     context: dict = {"version": __version__, "date": date.today().isoformat()}
     context["on_dark"] = {light.removeprefix("#"): dark for light, dark in style.ON_DARK.items()}
     context["masks"] = []
+    parts = []
     for mask, of_mask in tables.masks():
-        context_of_mask = report_of_mask.mask_context(mask, of_mask, inputs.figures, sizes)
+        context_of_mask = report_of_mask.mask_context(mask, of_mask, inputs.figures)
         context["masks"].append(context_of_mask)
+        parts.append((mask, of_mask, context_of_mask["styles"]))
+    context["overview"] = report_overview.overview(parts)
     context["sizes"] = sizes
+    context["meanings"] = SIZES
     context["methods"] = set(summary["method"])
     context["weights"] = set(summary["weights"])
     context["checks"] = report_of_run.findings_by_name(inputs.checks)
@@ -86,7 +95,8 @@ def page_context(inputs: ReportInputs) -> dict:
 def architecture_sizes(config: dict, tables: StudyTables) -> dict[str, str]:
     """Architecture -> size, of those that were trained; "unknown" where the configuration does not say."""
     training = config.get("training") or {}
-    trained = sorted(set(tables.summary["architecture"]) - {NOT_TRAINED})
+    summary = tables.summary
+    trained = sorted(set(summary.loc[summary["weights"].isin(TRAINED), "architecture"]))
     sizes = {}
     for name in trained:
         settings = training.get(name) or {}

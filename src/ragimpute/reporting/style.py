@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ragimpute.reporting.method_names import kind_of_training, main_methods, shown_names
+
 # Okabe and Ito's palette: told apart with any colour vision, and in grey by the shapes and dashes
 SOLID: tuple[int, ...] = (1, 0)
 DOTTED, DASHED, DASH_DOTTED = (2, 2), (6, 3), (8, 3, 2, 3)
@@ -58,39 +60,40 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Style:
-    """Colour, shape and dash of one method."""
+    """Name, colour, shape and dash of one method."""
+
+    name: str  # what a person calls it; no two methods share it
+    main: bool  # a reader sees it at first
 
     colour: str
     shape: str  # a symbol of Vega
     dash: tuple[int, ...]  # pixels on, off, on ..
     selected: bool
-    rank: tuple[int, str]  # order in legends: selected, baselines, other trained methods
+    rank: tuple[int, str]  # order in legends: main methods, other baselines, other trained methods
 
 
 def method_styles(summary: pd.DataFrame) -> dict[str, Style]:
     """The style of each method of a summary table (one mask), in the order of legends; the selected row is solid."""
-    kinds = sorted({_kind(row) for row in summary.itertuples() if row.architecture != "NA"})
+    rows = list(summary.itertuples())
+    kind_of = {row.method: kind_of_training(row.method, row.weights, row.loss) for row in rows}
+    kinds = sorted({kind_of[row.method] for row in rows if row.architecture != "NA"})
+    names = shown_names(summary)
+    main = main_methods(summary)
     others = sorted(set(summary["architecture"]) - {"NA", *ARCHITECTURE_COLOURS})
     colours = ARCHITECTURE_COLOURS | dict(zip(others, itertools.cycle(OTHER_COLOURS), strict=False))
     styles = {}
-    for row in summary.itertuples():
+    for row in rows:
         method = row.method
+        is_main = method in main
+        rank = (0, f"{main.index(method)}") if is_main else (1 if row.architecture == "NA" else 2, method)
         if row.architecture == "NA":
             colour, shape, dash = BASELINE_STYLES.get(method, (FAINT, "circle", DOTTED))
-            styles[method] = Style(colour, shape, dash, False, (1, method))
+            styles[method] = Style(names[method], is_main, colour, shape, dash, False, rank)
             continue
-        kind = kinds.index(_kind(row))
+        kind = kinds.index(kind_of[method])
         colour = colours[row.architecture]
         shape = SHAPES[kind % len(SHAPES)]
         selected = bool(row.selected)
         dash = SOLID if selected else DASHES[(kind + 1) % len(DASHES)]
-        place = 0 if selected else 2
-        styles[method] = Style(colour, shape, dash, selected, (place, method))
+        styles[method] = Style(names[method], is_main, colour, shape, dash, selected, rank)
     return dict(sorted(styles.items(), key=lambda item: item[1].rank))
-
-
-def _kind(row: Any) -> str:
-    """What a trained method's shape and dash stand for: its name without architecture and weights."""
-    _, *words = row.method.split(".")
-    kind = ".".join(word for word in words if word != row.weights)
-    return kind or row.loss

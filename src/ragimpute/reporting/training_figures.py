@@ -94,7 +94,7 @@ def _lines(rows: pd.DataFrame, metric: str, label: str, styles: Mapping[str, Sty
 
 def _switches(styles: Mapping[str, Style]) -> Spec:
     x = chart.number_format("first_step", "step", scale=STEPS)
-    y = {"field": "method", "type": "nominal", "title": SWITCHED, "axis": {"labels": False, "ticks": False}}
+    y = {"field": "name", "type": "nominal", "title": SWITCHED, "axis": {"labels": False, "ticks": False}}
     colour = chart.method_encoding(styles, "color")
     opacity = chart.number_format("value", scale={"domain": [0, 1], "range": [0, 1]}, legend=None)
     shown = chart.tooltips({"method": "method", "epoch": "epoch", "value:Q": "share of steps switched"})

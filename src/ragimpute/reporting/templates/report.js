@@ -3,30 +3,22 @@
 // Figures. Their colours become CSS variables, so that one drawing serves light and dark screens and paper.
 const themed = text => text.replace(/"#([0-9a-f]{6})"/g, (hex, digits) => `"var(--c${digits}, #${digits})"`);
 
-// Views of each mask, for its list of methods.
-const views = {};
+// Views of each part of the page about one mask.
+const views = new Map();
+const partOf = element => element.closest(".mask");
+const figure = host => JSON.parse(themed(host.closest("figure").querySelector("script").textContent));
 
-// A wide figure takes the width of the page; panels side by side keep their size, and scroll where they must.
-function fitted(spec, host) {
-  spec.background = null;
-  spec.config.legend.columns = Math.max(1, Math.floor(host.clientWidth / 220));
-  return spec.usermeta.wide ? widened(spec, host.clientWidth - AXES) : spec;
-}
-
-const AXES = 110; // pixels left and right of a wide view for its axes
-const widened = (view, width) => view.vconcat
-  ? { ...view, vconcat: view.vconcat.map(part => widened(part, width)) } : { ...view, width: Math.max(width, 200) };
-
-// Where the page's list of methods stands for a figure's legend, its encodings do without.
-const withoutLegend = (key, value) => value?.field === "method" ? { ...value, legend: null } : value;
-
-const specification = host => host.closest("figure").querySelector("script").textContent;
+// The layout whose height the style sheet has reserved.
+const layout = () => matchMedia("(min-width: 1000px)").matches ? "wide"
+  : matchMedia("(min-width: 560px)").matches ? "middle" : "narrow";
 
 async function draw(host) {
-  const spec = JSON.parse(themed(specification(host)), host.dataset.legend === "none" ? withoutLegend : undefined);
-  const { view } = await vegaEmbed(host, fitted(spec, host), { renderer: "svg", actions: false, ast: true });
+  const { shared, bodies } = figure(host);
+  const spec = { ...shared, ...bodies[layout()], background: null };
+  const { view } = await vegaEmbed(host, spec, { renderer: "svg", actions: false, ast: true });
   host.querySelector("svg").setAttribute("aria-hidden", "true"); // the host's label speaks for it
-  (views[host.dataset.mask] ??= []).push(view);
+  const part = partOf(host);
+  views.set(part, [...views.get(part) ?? [], view]);
 }
 
 let drawing = 0; // a window that is resized while figures are drawn starts them afresh
@@ -34,7 +26,8 @@ let drawing = 0; // a window that is resized while figures are drawn starts them
 async function drawAll() {
   const mine = ++drawing;
   delete document.documentElement.dataset.drawn;
-  for (const mask of Object.keys(views)) views[mask].splice(0).forEach(view => view.finalize());
+  for (const list of views.values()) list.forEach(view => view.finalize());
+  views.clear();
   for (const host of document.querySelectorAll(".chart")) {
     if (mine !== drawing) return;
     try {
@@ -46,7 +39,7 @@ async function drawAll() {
     await new Promise(done => requestAnimationFrame(() => setTimeout(done))); // each is painted before the next is drawn
   }
   // a browser may come back to a page with boxes as they were, and boxes answer while figures are still to be drawn
-  for (const list of document.querySelectorAll(".methods")) hide(list);
+  for (const list of document.querySelectorAll(".methods")) if (changed(list)) hide(list);
   document.documentElement.dataset.drawn = "all";
 }
 
@@ -61,28 +54,44 @@ function save(name, url) {
 for (const button of document.querySelectorAll(".save button")) button.addEventListener("click", async () => {
   const host = button.closest("figure").querySelector(".chart");
   const aside = document.createElement("div");
-  const { view } = await vegaEmbed(aside, JSON.parse(specification(host)), { actions: false, ast: true });
+  const { shared, bodies } = JSON.parse(button.closest("figure").querySelector("script").textContent);
+  const { view } = await vegaEmbed(aside, { ...shared, ...bodies.saved }, { actions: false, ast: true });
   save(`${host.dataset.name}.${button.dataset.format}`, await view.toImageURL(button.dataset.format, 2));
   view.finalize();
 });
 
+// Methods.
+const changed = list => [...list.querySelectorAll("input")].some(box => box.checked !== box.defaultChecked);
+
 function hide(list) {
   const hidden = [...list.querySelectorAll("input:not(:checked)")].map(box => box.value);
-  for (const view of views[list.dataset.mask] ?? [])
-    if ("hidden" in view.getState().signals) view.signal("hidden", hidden).runAsync();
+  for (const view of views.get(partOf(list)) ?? []) {
+    if (view.container().closest(".trainings") || !("hidden" in view.getState().signals)) continue;
+    view.container().style.aspectRatio = "auto"; // rows of methods come and go
+    view.signal("hidden", hidden).resize().runAsync();
+  }
+}
+
+function showAll(part, all) {
+  part.classList.toggle("few", !all);
+  for (const button of part.querySelectorAll(".show-all")) {
+    button.textContent = all ? button.dataset.few : button.dataset.all;
+    button.setAttribute("aria-pressed", all);
+  }
+  for (const box of part.querySelectorAll(".methods input")) box.checked = all || box.defaultChecked;
+  hide(part.querySelector(".methods"));
 }
 
 for (const list of document.querySelectorAll(".methods")) list.addEventListener("change", () => hide(list));
+for (const button of document.querySelectorAll(".show-all"))
+  button.addEventListener("click", () => showAll(partOf(button), button.getAttribute("aria-pressed") !== "true"));
 drawAll();
 
-let shownWidth = document.documentElement.clientWidth, later;
+let shown = layout();
 addEventListener("resize", () => {
-  clearTimeout(later);
-  later = setTimeout(() => {
-    if (document.documentElement.clientWidth === shownWidth) return; // a telephone's address bar changes the height alone
-    shownWidth = document.documentElement.clientWidth;
-    drawAll();
-  }, 150);
+  if (layout() === shown) return; // the browser scales the figures
+  shown = layout();
+  drawAll();
 });
 
 // Tables.
