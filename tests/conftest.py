@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import two_chromosomes
+from accounting import check_run
 from genome_files import write_genome
 from mosaic import mosaic_panel
 from ragimpute.panel.store import Panel
@@ -21,6 +22,23 @@ def keep_denormals() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def accounting() -> Iterator[None]:
+    """After each run of `impute` in this process its records are counted: used, or listed with a reason."""
+    with pytest.MonkeyPatch.context() as patch:
+        from ragimpute.imputation import impute
+
+        impute_genome = impute.impute_genome
+
+        def counted(request, restart=False):
+            summary = impute_genome(request, restart)
+            check_run(request, summary)
+            return summary
+
+        patch.setattr(impute, "impute_genome", counted)
+        yield
 
 
 @pytest.fixture
