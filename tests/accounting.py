@@ -4,18 +4,21 @@ The records are read here by nothing of ours: lines of text, `bcftools view` for
 """
 
 import gzip
+import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pysam.bcftools
 from safetensors.numpy import load_file
 
 from ragimpute.imputation.stretch_run import GenomeRequest
 
+ZSTD = shutil.which("zstd") or "zstd"  # some tests change the PATH
 HUMAN = {**{str(number): str(number) for number in range(1, 23)}, "X": "X", "Y": "Y", "MT": "MT"}
 HUMAN |= {"23": "X", "24": "Y", "25": "X", "26": "MT", "XY": "X", "PAR1": "X", "PAR2": "X", "M": "MT"}
 
@@ -42,31 +45,27 @@ def plain(chrom: str) -> str:
     return HUMAN.get(bare, chrom)
 
 
-def lines_of(path: Path) -> Iterable[str]:
-    """The lines of a VCF, BCF or .pvar, also compressed, without the header."""
-    start = path.read_bytes()[:2]
-    if path.suffix == ".bcf" or path.read_bytes()[:3] == b"BCF":
-        text = subprocess.run(["bcftools", "view", "-H", path], capture_output=True, text=True, check=True).stdout
-    elif start == b"\x1f\x8b":
-        with gzip.open(path) as file:
-            text = file.read(5).decode("latin-1")
-        if text.startswith("BCF"):
-            text = subprocess.run(["bcftools", "view", "-H", path], capture_output=True, text=True, check=True).stdout
-        else:
-            text = gzip.decompress(path.read_bytes()).decode("latin-1")
-    elif start == b"\x28\xb5":
-        text = subprocess.run(["zstd", "-dc", path], capture_output=True, text=True, check=True).stdout
-    else:
-        text = path.read_text(encoding="latin-1")
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+def lines_of(path: Path) -> list[str]:
+    """The lines of a VCF, BCF or .pvar, also compressed, without the header but for the names of the columns."""
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    if content[:3] == b"BCF":
+        content = pysam.bcftools.view("--no-version", str(path)).encode()
+    if content[:4] == b"\x28\xb5\x2f\xfd":
+        content = subprocess.run([ZSTD, "-dc", path], capture_output=True, check=True).stdout
+    return [line for line in content.decode("latin-1").splitlines() if line and not line.startswith("##")]
 
 
 def vcf_records(path: Path) -> list[Record]:
     """The records of a VCF, BCF or .pvar."""
+    names, *lines = lines_of(path)
+    at = names.removeprefix("#").split("\t").index("INFO") if "INFO" in names else None
     found = []
-    for line in lines_of(path):
-        chrom, pos, _, ref, alt, *others = line.rstrip("\r").split("\t")
-        info = others[2] if len(others) > 2 else ""
+    for line in lines:
+        fields = line.rstrip("\r").split("\t")
+        chrom, pos, _, ref, alt = fields[:5]
+        info = fields[at] if at else ""
         ends = [word[4:] for word in info.split(";") if word.startswith("END=")]
         found.append(Record(plain(chrom), int(pos), ref, alt, int(ends[0]) if ends else 0, info))
     return found

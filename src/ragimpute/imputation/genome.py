@@ -30,7 +30,7 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in
+from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -110,6 +110,8 @@ def _each_chromosome(request: GenomeRequest, pieces: Pieces, sexes: Mapping[str,
     """Impute, or only read, the chromosomes in turn. Raises InputError where nothing can be imputed, or not joined."""
     regions = Regions.parse(request.inputs.regions)
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, regions)]
+    if len(request.files) > 1:
+        chromosomes = of_references(chromosomes)
     copy = _targets_copy(chromosomes, pieces)
     done = []
     for number, chromosome in enumerate(chromosomes, start=1):

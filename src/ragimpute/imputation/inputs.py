@@ -14,7 +14,7 @@ import pandas as pd
 from ragimpute.artefacts import is_safetensors
 from ragimpute.check.findings import Finding, say
 from ragimpute.check.judgement import judge
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.imputation.regions import Regions
@@ -253,9 +253,19 @@ def read_matched(
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
         policy = POLICY if is_plink(inputs.targets) else None
-        found = read_genotypes(
-            inputs.targets, panel.sites, inputs.target_samples, policy=policy, chosen=chosen, records_of=targets_copy
-        )
+        try:
+            found = read_genotypes(
+                inputs.targets,
+                panel.sites,
+                inputs.target_samples,
+                policy=policy,
+                chosen=chosen,
+                records_of=targets_copy,
+            )
+        except NoTypedSites as error:
+            if error.dropped is not None:
+                refuse_lost_sites(inputs.reference, unread, error.dropped, 0, inputs.max_lost_sites)
+            raise
     refuse_lost_sites(inputs.reference, unread, found.dropped, len(found.index), inputs.max_lost_sites)
     panel = replace(panel, sites=with_ids_of_targets(panel.sites, found.ids))
     messages.warn_of_variants_only(inputs.targets, panel, found)
@@ -340,6 +350,7 @@ def phase_targets(
         in_beagle["map.plink"] = str(inputs.genetic_map)
     if genetic_map is None:
         genetic_map = GeneticMap.of_sites(matched.panel.sites)
+    messages.report_phasing(matched.typed)
     with naming_files(in_beagle):
         phasings = phase_repeatedly(
             matched.panel,

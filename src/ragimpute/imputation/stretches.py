@@ -148,6 +148,14 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
     return found
 
 
+def of_references(chromosomes: Sequence[Chromosome]) -> list[Chromosome]:
+    """Chromosomes of regions without those that a reference has not and another one has; all others each once."""
+    there = [one for one in chromosomes if not one.only or one.only in all_chromosomes(one.files.reference)]
+    found = {one.only for one in there}
+    absent = {one.only: one for one in reversed(chromosomes) if one.only not in found}
+    return [one for one in chromosomes if one in there or one is absent.get(one.only)]
+
+
 def all_chromosomes(reference: Path) -> Sequence[str]:
     """The chromosomes that a panel has records on."""
     if is_safetensors(reference):
