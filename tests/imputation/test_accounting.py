@@ -10,6 +10,7 @@ import pytest
 
 import accounting
 from check_cases import Vcf, insert, pair, phased_at_random, with_genotypes
+from ragimpute.errors import InputError
 from ragimpute.imputation import impute as module
 from ragimpute.imputation.impute import impute
 from ragimpute.models.pretrained import DEFAULT
@@ -129,7 +130,7 @@ def test_x_of_unknown_build_is_listed_of_both_files(tmp_path):
         path.write_text(path.read_text().replace("##contig", "##contig=<ID=X>\n##contig", 1))
     result = impute(**files, **OPTIONS, out=tmp_path / "o.vcf.gz")
     assert result.summary["not_imputed"].keys() == {"X"}
-    words = "chromosome not imputed: the run's warnings say why"
+    words = "chromosome not imputed"
     assert result.summary["records"]["reference"]["listed"] == {words: 30}
     assert result.summary["records"]["targets"]["listed"] == {words: 30}
 
@@ -199,3 +200,46 @@ def test_an_allele_split_over_two_sites_counts_once(tmp_path):
     assert result.summary["typed_sites"] == 101
     assert result.summary["records"]["targets"] == {"records": 100, "used": 100, "listed": {}, "elsewhere": {}}
     np.testing.assert_array_equal(result.typed[1:3], [True, True])
+
+
+def parts_of_a_chromosome(folder: Path, names: list[str]) -> dict:
+    """The pair, its panel in two parts, and another chromosome beside the second one."""
+    panel, targets = pair()
+    rows = panel.rows
+    paths = [folder / name for name in names]
+    for path, of_part in zip(paths, (rows[:80], rows[80:]), strict=True):
+        path.parent.mkdir(exist_ok=True)
+        panel.rows = [*of_part, *([["21", *row[1:]] for row in rows[:30]] if path is paths[-1] else [])]
+        path.write_text(panel.text())
+    targets.rows += [["21", *row[1:]] for row in targets.rows[:20]]
+    targets.rows += [[*FREE, "A", "C", *["0/1"] * 12], ["22", "5", "A", "C", *["0/1"] * 12]]
+    (folder / "t.vcf").write_text(targets.text())
+    return {"reference": paths, "targets": folder / "t.vcf"}
+
+
+@pytest.mark.parametrize("names", [["a.vcf", "b.vcf"], ["a/p.vcf", "b/p.vcf"]])
+def test_parts_of_a_chromosome_in_several_references(names, tmp_path, outcome):
+    files = parts_of_a_chromosome(tmp_path, names)
+    result = impute(**files, **OPTIONS, out=tmp_path / "o.vcf.gz")
+    assert result.summary["typed_sites"] == 120
+    assert result.sites["pos"].is_monotonic_increasing or result.sites["chrom"].nunique() == 2
+    records = result.summary["records"]
+    assert records["reference"] == {"records": 180, "used": 180, "listed": {}}
+    assert records["targets"] == {"records": 122, "used": 120, "listed": {"not in the reference": 2}, "elsewhere": {}}
+    outcome("an option twice", f"--reference {names[0]} --reference {names[1]}", "impute", 0, "both are imputed")
+
+
+def test_a_reference_given_twice_or_not_in_order_is_an_error(tmp_path, outcome):
+    files = parts_of_a_chromosome(tmp_path, ["a.vcf", "b.vcf"])
+    first, second = files["reference"]
+    copy = tmp_path / "copy.vcf"
+    copy.write_bytes(first.read_bytes())
+    for references, words in (
+        ([first, first], "given twice"),
+        ([first, copy], "give the parts of a chromosome in their order"),
+        ([second, first], "give the parts of a chromosome in their order"),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            impute(**files | {"reference": references}, **OPTIONS, out=tmp_path / "o.vcf.gz")
+        of_input = " ".join(f"--reference {path.name}" for path in references)
+        outcome("an option twice", of_input, "impute", 1, str(caught.value))

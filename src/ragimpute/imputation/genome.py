@@ -18,7 +18,7 @@ from ragimpute.imputation.header_lines import header_lines
 from ragimpute.imputation.not_imputed import NO_SITE, UNUSABLE, sites_there, targets_there
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import unplaced_targets, with_targets_as_vcf
-from ragimpute.imputation.record_counts import ListedRecords, accounts, records_elsewhere
+from ragimpute.imputation.record_counts import ListedRecords, accounts, records_elsewhere, settle_parts
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
@@ -30,7 +30,7 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references
+from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -63,6 +63,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
+    refuse_overlaps(request.files)
     pieces = Pieces(request.out, request.decides(), restart)
     request, sexes, left_out = _with_samples(request, pieces)
     first = request.files[0]
@@ -84,6 +85,7 @@ def read_genome(request: GenomeRequest) -> list[Finding]:
 
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
+    refuse_overlaps(request.files)
     only_read = replace(request, only_read=True)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
@@ -238,7 +240,7 @@ def _join(
         for number in range(found["windows"]):
             written.append(pieces.path(f"{name}.{number:05d}.records"))
     longest = max((found["last_position"] for found in typed), default=0)
-    dropped = _joined_tables(pieces, stretches, "dropped", LISTED)
+    dropped, n_used = settle_parts(pieces, [(one.chromosome.files.readable_targets, one.found) for one in done])
     if not request.inputs.regions:
         dropped = join_tables([dropped, unplaced_targets(request, of_group)], LISTED)
     recoded = _joined_tables(pieces, stretches, "recoded", RECODED)
@@ -276,7 +278,7 @@ def _join(
         pgen_output.write_pgen(vcf, out, samples, how)
     elif any(kind_of(chrom) == "X" for chrom in chroms) and not request.sites_only:
         result_files.write_psam(out, samples, told or given)
-    return ListedRecords(dropped, len(recoded), int(kept.sum()))
+    return ListedRecords(dropped, len(recoded), n_used + int(kept.sum()))
 
 
 def _elsewhere(done: Sequence[_Done], pieces: Pieces) -> dict[str, int]:

@@ -224,6 +224,8 @@ class StretchRun:
         write_table(join_tables(discordant_sites, DISCORDANT), self.pieces.path(f"{self.name}.discordant.tsv"))
         dropped = self._write_tables(ready, engine)
         used = self._within(ready.typed.used.table)
+        if len(self.request.files) > 1:  # another reference may have a part of the chromosome
+            write_table(used, self.pieces.path(f"{self.name}.used.tsv"))
         return {
             **_facts(ready),
             "used": {"reference": len(ready.sites), "targets": len(used)},
@@ -332,6 +334,7 @@ def write_stretch_tables(
 def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """What is found of a stretch that is left out; `dropped`, with the columns LISTED, are its records."""
     write_stretch_tables(pieces, name, dropped)
+    write_table(pd.DataFrame(columns=DROPPED_COLUMNS[:-1]), pieces.path(f"{name}.used.tsv"))
     return {**copy.deepcopy(_NOTHING), "target_chroms": _target_chroms(dropped)}
 
 
