@@ -2,13 +2,15 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import outcomes
 import two_chromosomes
+from accounting import check_run
 from built_wheel import build_wheel
 from genome_files import write_genome
 from mosaic import mosaic_panel
@@ -22,6 +24,62 @@ def keep_denormals() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def accounting() -> Iterator[None]:
+    """After each run of `impute` in this process its records are counted: used, or listed with a reason."""
+    with pytest.MonkeyPatch.context() as patch:
+        from ragimpute.imputation import impute
+
+        impute_genome = impute.impute_genome
+
+        def counted(request, restart=False):
+            summary = impute_genome(request, restart)
+            check_run(request, summary)
+            return summary
+
+        patch.setattr(impute, "impute_genome", counted)
+        yield
+
+
+SAID = "outcome"  # the property of a report
+
+
+@pytest.fixture
+def outcome(record_property) -> Callable[[str, str, str, int, str], None]:
+    """Says what became of an input, for the table of outcomes: row, input, command, exit code and a sentence."""
+
+    def say(row: str, of_input: str, command: str, exit_code: int, text: str) -> None:
+        assert row in outcomes.ROWS
+        record_property(SAID, (row, of_input, command, str(exit_code), outcomes.sentence(text)))
+
+    return say
+
+
+class OutcomeTable:
+    """Collects what tests say of outcomes, also in other processes, and writes the table at the end."""
+
+    def __init__(self) -> None:
+        self.found: list[outcomes.Outcome] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:
+            self.found += [tuple(value) for name, value in report.user_properties if name == SAID]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.found:
+            outcomes.write(self.found)
+        of_all = session.config.args_source == pytest.Config.ArgsSource.TESTPATHS and not session.config.option.keyword
+        too_few = outcomes.rows_with_too_few(self.found) if of_all and not session.testsfailed else {}
+        if too_few:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            print(f"\nrows of {outcomes.ARTEFACT} with fewer than {outcomes.FEWEST} inputs: {too_few}", file=sys.stderr)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist sends its reports to the main process
+        config.pluginmanager.register(OutcomeTable())
 
 
 @pytest.fixture

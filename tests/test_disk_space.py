@@ -23,11 +23,12 @@ def fill(folder: Path, number: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def test_an_error_of_writing_names_the_folder_and_the_sizes(tmp_path):
+def test_an_error_of_writing_names_the_folder_and_the_sizes(tmp_path, outcome):
     with pytest.raises(InputError, match=r"no space is left on its disk: 2\.0 MB were written there") as caught:
         fill(tmp_path, errno.ENOSPC)
     assert str(caught.value).startswith(f"{tmp_path}: ")
     assert list(tmp_path.iterdir()) == []
+    outcome("a full disk", "no space is left", "impute", 1, str(caught.value))
 
 
 def test_a_program_that_says_so_is_understood(tmp_path):
@@ -37,10 +38,11 @@ def test_a_program_that_says_so_is_understood(tmp_path):
     assert str(caught.value).startswith(f"{tmp_path}: no space is left")
 
 
-def test_the_outermost_temporary_folder_is_the_one_that_is_named(tmp_path):
+def test_the_outermost_temporary_folder_is_the_one_that_is_named(tmp_path, outcome):
     with pytest.raises(InputError) as caught, temporary_folder("x", tmp_path) as folder:
         fill(folder, errno.EDQUOT)
     assert str(caught.value).startswith(f"{tmp_path}: the quota of its disk is used up")
+    outcome("a full disk", "the quota is used up", "impute", 1, str(caught.value))
 
 
 def test_other_errors_pass(tmp_path):
@@ -60,7 +62,7 @@ def limited(world: World, out: Path, setup, **environment: str) -> subprocess.Co
 
 
 @pytest.mark.parametrize("limit", [4_000, 40_000, 100_000])
-def test_a_limit_on_the_size_of_files_is_one_line(world: World, tmp_path, limit):
+def test_a_limit_on_the_size_of_files_is_one_line(world: World, tmp_path, limit, outcome):
     """The first is too small for the panel, the second for a window's records, the last for the joined file."""
     out = tmp_path / "o.vcf.gz"
     done = limited(world, out, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
@@ -71,6 +73,7 @@ def test_a_limit_on_the_size_of_files_is_one_line(world: World, tmp_path, limit)
     assert "Traceback" not in done.stderr
     left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix in (".gz", ".tbi")]
     assert left == []
+    outcome("a full disk", f"ulimit -f of {limit} bytes", "impute", 1, last)
 
 
 def test_no_temporary_folder_is_one_line(tmp_path, monkeypatch):

@@ -20,17 +20,21 @@ class InputError(Exception):
     """
 
 
-class NoTypedSites(InputError):
-    """The targets have no genotype at any site of a panel."""
-
-
-class NoUsableSite(InputError):
-    """A panel, or the part of it that is to be read, has no site that can be used."""
+class NothingUsed(InputError):
+    """No record of a file is used, or of the part of it that is to be read."""
 
     def __init__(self, message: str, dropped: "pd.DataFrame | None" = None) -> None:
         """`dropped`: its records, with the reasons, if there are any."""
         super().__init__(message)
         self.dropped = dropped
+
+
+class NoTypedSites(NothingUsed):
+    """The targets have no genotype at any site of a panel."""
+
+
+class NoUsableSite(NothingUsed):
+    """A panel, or the part of it that is to be read, has no site that can be used."""
 
 
 class UnusableChromosome(InputError):

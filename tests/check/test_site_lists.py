@@ -40,7 +40,7 @@ def spoilt(tmp_path: Path) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("form", ["prefix", "folder"])
-def test_bcftools_and_plink_take_them(spoilt, tmp_path, form):
+def test_bcftools_and_plink_take_them(spoilt, tmp_path, form, outcome):
     out = tmp_path / "qc"
     if form == "folder":
         out.mkdir()
@@ -65,6 +65,9 @@ def test_bcftools_and_plink_take_them(spoilt, tmp_path, form):
             read = subprocess.run(query, capture_output=True, text=True)
             assert (read.returncode, read.stderr) == (0, "")
             assert {int(line) for line in read.stdout.split()} == set(table["pos"])
+        outcome(
+            "QC lists", f"{kind} records, --out is a {form}", "check", 0, f"{len(table)} in a table for bcftools -T"
+        )
         if kind in ("duplicate", "unusable"):  # plink2 wants distinct IDs; symbolic alleles have long ones
             continue
         extract = ["plink2", "--pfile", tmp_path / "t", "--extract", ids, "--make-just-pvar", "--out", tmp_path / kind]

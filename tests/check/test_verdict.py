@@ -1,39 +1,26 @@
 """One judgement: `check` finds an error exactly where `impute` fails, over the pairs of files of the test suite."""
 
-import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import ragimpute
-from check_cases import CASES, in_panel, in_targets, on_x, pair, with_genotypes
+from check_cases import CASES, in_panel, in_targets, on_x, pair, phased_at_random, with_genotypes
 from ragimpute.check.findings import Finding
 from ragimpute.cli import ragimpute as command
 from ragimpute.errors import InputError
 from ragimpute.imputation.impute import impute
 from ragimpute.models.pretrained import DEFAULT
-from ragimpute.targets.genotypes import TargetGenotypes
 from tiny_study import ROOT
 from two_chromosomes import World
 from x_chromosome import REFERENCE, TARGET, XWorld, x_world
 
 ARTEFACT = ROOT / "build" / "tests" / "verdicts.tsv"  # what check and impute made of each pair
 OPTIONS = {"threads": 1, "n_phasings": 1, "model": DEFAULT}
-
-
-def phased_at_random(panel, typed, genetic_map, **_) -> list[TargetGenotypes]:
-    """Instead of Beagle, which takes seconds: missing alleles are REF, and heterozygotes stay as they are written."""
-    alleles = np.maximum(typed.alleles, 0)
-    return [
-        dataclasses.replace(
-            typed, alleles=alleles, phased=np.ones_like(typed.phased), filled=(typed.alleles < 0).any(axis=2)
-        )
-    ]
 
 
 @pytest.fixture(autouse=True)

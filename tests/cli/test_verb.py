@@ -33,7 +33,9 @@ def test_each_command_is_a_verb():
         ("score", "--truth", ["--imputed", "i"]),
     ],
 )
-def test_an_option_of_one_value_given_twice_is_an_unusable_command_line(tmp_path, monkeypatch, verb, option, others):
+def test_an_option_of_one_value_given_twice_is_an_unusable_command_line(
+    tmp_path, monkeypatch, verb, option, others, outcome
+):
     monkeypatch.chdir(tmp_path)
     for name in "abrtid":
         Path(name).write_text("")
@@ -41,6 +43,7 @@ def test_an_option_of_one_value_given_twice_is_an_unusable_command_line(tmp_path
     assert done.exit_code == 2
     assert f"{option} is given 2 times, and takes one value" in done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted("abrtid")
+    outcome("an option twice", f"{option} twice", verb, 2, done.output.splitlines()[-1])
 
 
 def test_flags_and_options_of_many_values_may_be_repeated(tmp_path):
@@ -94,7 +97,7 @@ def files(world: World, tmp_path: Path) -> dict[str, Path]:
         ("--exclude-samples", "left.txt"),
     ],
 )
-def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, link):
+def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, link, outcome):
     if name.endswith((".map", ".txt")):
         renamed = files[name].rename(tmp_path / f"{name}.vcf.gz")
         files[name] = renamed
@@ -105,6 +108,7 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
     assert isinstance(done.exception, InputError)
     assert f"it is the same file as {option} {files[name]}" in str(done.exception)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    outcome("output over input", f"--out is {option}, {link.__name__}", "impute", 1, str(done.exception))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
         ("score", ["--imputed", "r.vcf", "--truth", "t.vcf", "--out", "absent/s.tsv"], "there is no folder"),
     ],
 )
-def test_a_place_that_cannot_be_written_to_is_said_first(tmp_path, monkeypatch, verb, arguments, words):
+def test_a_place_that_cannot_be_written_to_is_said_first(tmp_path, monkeypatch, verb, arguments, words, outcome):
     monkeypatch.chdir(tmp_path)
     for name in ("r.vcf", "t.vcf", "m", "o.dropped.tsv", "o.recoded.tsv", "o.psam", "m.tsv", "m.findings.tsv"):
         Path(name).write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\n")
@@ -143,3 +147,5 @@ def test_a_place_that_cannot_be_written_to_is_said_first(tmp_path, monkeypatch, 
     assert isinstance(done.exception, InputError), done.output
     assert words in str(done.exception)
     assert sorted(tmp_path.rglob("*")) == before
+    row = "--out in a folder that does not exist" if words == "there is no folder" else "output over input"
+    outcome(row, " ".join(arguments), verb, 1, str(done.exception))

@@ -54,7 +54,7 @@ def test_a_frequency_near_one_half_does_not_tell(ours, theirs, expected):
     assert frequency_contradicts(ours, theirs) == expected
 
 
-def test_inverted_sites_are_found_and_no_others(case):
+def test_inverted_sites_are_found_and_no_others(case, outcome):
     reference = case.panel.of_samples(case.panel.samples[:-N_TARGETS])
     phased = np.ones(case.alleles.shape[:2], dtype=bool)
     typed = TargetGenotypes(case.panel.samples[-N_TARGETS:], case.typed, case.alleles, phased, pd.DataFrame())
@@ -62,10 +62,13 @@ def test_inverted_sites_are_found_and_no_others(case):
     expected = case.panel.sites.pos[case.typed[case.inverted]]
     assert len(expected) >= 4
     assert found["pos"].tolist() == expected.tolist()
+    outcome(
+        "inverted sites", "0 <-> 1 at every ninth common typed site", "impute", 0, f"{len(found)} listed, no others"
+    )
     assert (np.sign(found["target_frequency"] - 0.5) != np.sign(found["panel_frequency"] - 0.5)).all()
 
 
-def test_they_are_listed_and_left_out_when_asked(case, tmp_path):
+def test_they_are_listed_and_left_out_when_asked(case, tmp_path, outcome):
     panel, names = case.panel, case.panel.samples
     pairs = panel.alleles[:].reshape(N_SITES, -1, 2).astype(np.int8)
     write_genotypes(tmp_path / "p.vcf.gz", panel.sites, panel.contigs, names[:-N_TARGETS], pairs[:, :-N_TARGETS], True)
@@ -85,6 +88,8 @@ def test_they_are_listed_and_left_out_when_asked(case, tmp_path):
         truth = pairs[untyped, -N_TARGETS:].sum(axis=2)
         r2[name] = np.corrcoef(found.ds[untyped].ravel(), truth.ravel())[0, 1] ** 2
     assert r2["left_out"] > r2["used"]
+    for option, done in (("by default", "listed with both frequencies and ER2"), ("--drop-discordant", "left out too")):
+        outcome("inverted sites", f"the same in a file, {option}", "impute", 0, done)
     dropped = pd.read_csv(tmp_path / "left_out.dropped.tsv", sep="\t")
     assert dropped["pos"].tolist() == expected
     assert set(dropped["reason"]) == {"discordant with the reference: its genotypes look inverted"}

@@ -123,10 +123,11 @@ def test_explain_names_the_file_that_lacks_the_sample(world):
 
 
 @pytest.mark.parametrize("site", ["20", "20:x", "20-1000", "20:5:A", "rs12", ":5", ""])
-def test_a_malformed_site_is_said_before_a_file_is_read(tmp_path, site):
+def test_a_malformed_site_is_said_before_a_file_is_read(tmp_path, site, outcome):
     absent = tmp_path / "absent.vcf"
-    with pytest.raises(InputError, match="write it as CHROM:POS or CHROM:POS:REF:ALT"):
+    with pytest.raises(InputError, match="write it as CHROM:POS or CHROM:POS:REF:ALT") as caught:
         explain(reference=absent, targets=absent, sample="S", site=site)
+    outcome("late validation", f"--site '{site}', of files that are absent", "explain", 1, str(caught.value))
 
 
 def test_an_absent_or_typed_site_is_said_before_the_targets_are_phased(world, monkeypatch):

@@ -218,7 +218,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(world, files, tmp_path) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path, number) -> None:
+def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path, number, outcome) -> None:
     """Phasing is under way, in a temporary folder, when the signal comes."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "tmp").mkdir()
@@ -245,6 +245,8 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path,
     assert list((tmp_path / "tmp").iterdir()) == []
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(beagle) not in listed
+    name = signal.Signals(number).name
+    outcome("a signal", f"{name} while Beagle runs", "impute", 128 + number, "Beagle is ended, nothing is left")
 
 
 def test_the_header_names_what_decides_on_the_content(world, plain, tmp_path):
@@ -275,13 +277,14 @@ def test_the_header_is_the_same_whatever_the_place_the_threads_and_the_folder(wo
 
 
 @pytest.mark.parametrize("kind", ["csi", "tbi"])
-def test_the_index_that_is_asked_for(world, kind, tmp_path):
+def test_the_index_that_is_asked_for(world, kind, tmp_path, outcome):
     path = world.impute(f"{kind}.vcf.gz", "--region", "21", "--index", kind)
     assert [other.suffix for other in sorted(path.parent.glob(f"{path.name}.*"))] == [f".{kind}"]
     assert query(path, "%POS\n", "-r", "21")
+    outcome("index", f"--index {kind}", "impute", 0, f"a .{kind} alone, which bcftools reads")
 
 
-def test_an_index_of_the_other_kind_is_made_anew_and_not_deleted(world):
+def test_an_index_of_the_other_kind_is_made_anew_and_not_deleted(world, outcome):
     path = world.impute("twice.vcf.gz", "--region", "21")
     subprocess.run(["bcftools", "index", "--csi", path], check=True)
     world.impute("twice.vcf.gz", "--region", "20:1000000-3000000")
@@ -289,8 +292,10 @@ def test_an_index_of_the_other_kind_is_made_anew_and_not_deleted(world):
         index = path.with_name(f"{path.name}{suffix}")
         by_index = f"{path}##idx##{index}"
         assert query(by_index, "%POS\n", "-r", "20") == query(path, "%POS\n")
+    outcome("index", "an index of the other kind is there", "impute", 0, "it is made anew and not deleted")
 
 
-def test_a_bcf_with_a_tbi_is_refused(world):
-    with pytest.raises(InputError, match=r"the index of a BCF is a \.csi"):
+def test_a_bcf_with_a_tbi_is_refused(world, outcome):
+    with pytest.raises(InputError, match=r"the index of a BCF is a \.csi") as caught:
         world.impute("x.bcf", "--index", "tbi")
+    outcome("index", "--index tbi of a BCF", "impute", 1, str(caught.value))

@@ -47,7 +47,7 @@ def test_groups_are_records_of_one_position_that_exclude_each_other():
         ([1.0, 1.0, 0.2], [0, 1], [1.0, 1.0, 0.0]),  # what is typed is kept, be it possible or not
     ],
 )
-def test_dosages_are_scaled_where_they_are_above_one(dosages, kept, expected):
+def test_dosages_are_scaled_where_they_are_above_one(dosages, kept, expected, outcome):
     hds = np.zeros((len(dosages), 1, 2), dtype=np.float32)
     hds[:, 0, 0] = dosages
     is_kept = np.isin(np.arange(len(dosages)), kept)[:, None]
@@ -57,6 +57,8 @@ def test_dosages_are_scaled_where_they_are_above_one(dosages, kept, expected):
     if len(kept) < 2:
         assert printed.a.sum() <= 1000
     assert (new_hds[..., 1] == 0).all()
+    of_input = f"dosages {dosages} at one position, of which {kept} are typed"
+    outcome("split multiallelics", of_input, "impute", 0, f"printed as {(printed.a.ravel() / 1000).tolist()}")
 
 
 def test_the_printed_dosages_of_split_records_sum_to_at_most_one(tmp_path):

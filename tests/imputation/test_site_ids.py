@@ -44,7 +44,7 @@ def ids(files, **options) -> list[str]:
     return [row[0] for row in query(out, "%ID\n")]
 
 
-def test_targets_ids_stand_where_the_panel_has_none(files):
+def test_targets_ids_stand_where_the_panel_has_none(files, outcome):
     found = ids(files)
     for site, name in enumerate(found):
         number, is_typed = site // 3, site % 3 == 0
@@ -52,12 +52,15 @@ def test_targets_ids_stand_where_the_panel_has_none(files):
         expected = f"rs{number}" if is_typed and of_panel == "." and number != 4 else of_panel
         assert name == expected
     assert "rs6" in found, "the swapped one"
+    outcome("IDs", "panel '.', targets rs", "impute", 0, "the targets' ID, also where alleles are swapped")
+    outcome("IDs", "panel with IDs, targets rs", "impute", 0, "the panel's ID")
 
 
-def test_a_template_names_all_sites_or_those_without_an_id(files):
+def test_a_template_names_all_sites_or_those_without_an_id(files, outcome):
     every = ids(files, set_ids="chrCHROM_POS_REF_ALT")
     places = query(files["reference"], "%CHROM\t%POS\t%REF\t%ALT\n")
     assert every == ["chr" + "_".join(row) for row in places]
+    outcome("IDs", "--set-ids chrCHROM_POS_REF_ALT", "impute", 0, "every site has the ID of the template")
 
 
 def test_a_template_after_plus_keeps_what_is_there():
@@ -68,6 +71,7 @@ def test_a_template_after_plus_keeps_what_is_there():
 
 
 @pytest.mark.parametrize("template", ["@:#:$r:$a", "CHROM POS", "CHROM;POS", ""])
-def test_a_template_that_makes_no_id_is_an_error(template):
-    with pytest.raises(InputError, match="CHROM:POS:REF:ALT"):
+def test_a_template_that_makes_no_id_is_an_error(template, outcome):
+    with pytest.raises(InputError, match="CHROM:POS:REF:ALT") as caught:
         check_template(template)
+    outcome("IDs", f"--set-ids '{template}'", "impute", 1, str(caught.value))

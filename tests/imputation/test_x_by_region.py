@@ -38,13 +38,15 @@ def whole(x: XWorld, files: dict[str, Path]) -> Path:
     [f"X:60001-{PAR1_END}", "X:1200000-1500000", f"X:2400000-{PAR1_END + 900_000}", f"X:{PAR1_END + 1}-4000000"],
     ids=["PAR1", "a part of PAR1", "across its end", "beyond it"],
 )
-def test_a_region_of_x_has_the_genotypes_of_the_whole(files, whole, tmp_path, region):
+def test_a_region_of_x_has_the_genotypes_of_the_whole(files, whole, tmp_path, region, outcome):
     path = tmp_path / "region.vcf.gz"
     assert [finding for finding in ragimpute.check(**files, region=region) if finding.level == "error"] == []
     impute(**files, out=path, region=region, **EXACT)
     found = query(path, GENOTYPES)
     assert len(found) > 5
     assert found == query(whole, GENOTYPES, "-r", region)
+    for command in ("check", "impute"):
+        outcome("X by region", f"--region {region}", command, 0, "the genotypes are those of the whole X")
 
 
 @pytest.mark.parametrize("number", [0, 1])  # a woman and a man
@@ -57,7 +59,7 @@ def test_a_genotype_of_par1_is_explained_for_men_too(x, files, whole, number):
     assert table.attrs["dosages"] == pytest.approx([float(text) for text in row[0].split(",")], abs=6e-4)
 
 
-def test_men_who_are_written_as_women_are_said(x: XWorld, files, caplog):
+def test_men_who_are_written_as_women_are_said(x: XWorld, files, caplog, outcome):
     both = [(panel, x.alleles(panel, men_diploid=True)) for panel in (x.par, x.beyond)]
     targets = x.write("diploid.vcf.gz", both, TARGET, typed_only=True)
     words = "3 samples have no heterozygous genotype on X and are taken for women"
@@ -72,3 +74,5 @@ def test_men_who_are_written_as_women_are_said(x: XWorld, files, caplog):
     [sex] = [finding.numbers for finding in named if finding.code == "sex"]
     assert sex == {"men": 3, "women": 3}
     assert not [finding for finding in named if words in finding.message]
+    outcome("men coded diploid", "homozygous beyond PAR, without --sex", "impute", 0, words)
+    outcome("men coded diploid", "homozygous beyond PAR, with --sex", "check", 0, "3 men, 3 women, and no warning")

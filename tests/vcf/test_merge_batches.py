@@ -40,7 +40,7 @@ def write(path: Path, tiny_panel, dosages, chosen: slice, ploidy: np.ndarray | N
 @pytest.mark.parametrize("suffix", [".vcf.gz", ".bcf"])
 @pytest.mark.parametrize("cuts", [[6], [1, 5, 9]])
 @pytest.mark.parametrize("haploid", [False, True])
-def test_batches_merged_are_one_run(tmp_path, tiny_panel, dosages, suffix, cuts, haploid):
+def test_batches_merged_are_one_run(tmp_path, tiny_panel, dosages, suffix, cuts, haploid, outcome):
     ploidy = np.where(np.arange(SAMPLES) % 3 == 0, 1, 2).astype(np.int8) if haploid else None
     whole = write(tmp_path / f"whole{suffix}", tiny_panel, dosages, slice(None), ploidy)
     edges = [0, *cuts, SAMPLES]
@@ -55,6 +55,8 @@ def test_batches_merged_are_one_run(tmp_path, tiny_panel, dosages, suffix, cuts,
     info = " ".join(f"%INFO/{name}" for name in ("AF", "R2", "AN", "HDSSUM", "HDSSQ", "TYPED"))
     pattern = f"%CHROM %POS %ID %REF %ALT {info}[ %SAMPLE %GT %DS %HDS %GP]\n"
     assert query(out, pattern) == query(whole, pattern)
+    of_input = f"{len(batches)} batches, {suffix}, {'some samples haploid' if haploid else 'diploid'}"
+    outcome("batches merged", of_input, "merge-batches", 0, "all records are those of one run with all samples")
 
 
 def test_the_sums_in_info_are_those_of_the_printed_dosages(tmp_path, tiny_panel, dosages):
@@ -75,7 +77,7 @@ def test_the_sums_in_info_are_those_of_the_printed_dosages(tmp_path, tiny_panel,
         assert r2 == pytest.approx(expected, abs=1e-4)
 
 
-def test_what_cannot_be_merged_is_named(tmp_path, tiny_panel, dosages):
+def test_what_cannot_be_merged_is_named(tmp_path, tiny_panel, dosages, outcome):
     first = write(tmp_path / "a.vcf.gz", tiny_panel, dosages, slice(0, 6))
     second = write(tmp_path / "b.vcf.gz", tiny_panel, dosages, slice(6, 12))
     out = tmp_path / "o.vcf.gz"
@@ -96,6 +98,7 @@ def test_what_cannot_be_merged_is_named(tmp_path, tiny_panel, dosages):
             spoilt.write_text("".join(text.splitlines(keepends=True)[:-2]))
         else:
             subprocess.run([*command, "-o", spoilt, second], check=True)
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=words) as caught:
             merge_batches([first, spoilt], out)
+        outcome("batches merged", f"a batch with {words}", "merge-batches", 1, str(caught.value))
         assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "o."))) == []

@@ -107,7 +107,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", list(FILES))
-def test_it_is_named_with_the_command_that_converts_it_before_any_work(name, world: World, tmp_path):
+def test_it_is_named_with_the_command_that_converts_it_before_any_work(name, world: World, tmp_path, outcome):
     make, what, advice = FILES[name]
     path = tmp_path / name
     make(path, world.folder / "phased.vcf.gz")
@@ -127,6 +127,7 @@ def test_it_is_named_with_the_command_that_converts_it_before_any_work(name, wor
     )
     assert done.exit_code == 1
     assert what in done.output
+    outcome("other formats", name, "impute", 1, message)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ model_option = click.option(
     help="`pretrained`, or a model written by `train`.",
 )
 FIGURES = (".svg", ".png")
+NESTED = ("chromosomes", "records")  # parts of a summary that are shown otherwise
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
 
@@ -178,7 +179,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
     from ragimpute.reporting.terminal import print_facts, print_table
 
     rows = summary["chromosomes"]
-    facts = {name.replace("_", " "): _shown(fact) for name, fact in summary.items() if name != "chromosomes"}
+    facts = {name.replace("_", " "): _shown(fact) for name, fact in summary.items() if name not in NESTED}
+    for file, counted in summary["records"].items():
+        facts[f"records of the {file}"] = f"{counted['records']}, {counted['used']} of them used"
     out = Path(summary["out"])
     print_facts(out.name, facts)
     if len(rows) > 1:

@@ -63,7 +63,12 @@ def chromosome_files(
     found_map = None if genetic_map is None else _existing("--map", genetic_map)
     found_targets = _genotypes("--targets", targets)
     files = [_genotypes("--reference", name) for name in references]
-    return [ChromosomeFiles(_stem(path), path, found_targets, found_map) for path in files]
+    for number, path in enumerate(files):
+        if any(path.samefile(other) for other in files[:number]):
+            raise InputError(f"--reference {path}: given twice; give each file once")
+    return [
+        ChromosomeFiles(name, path, found_targets, found_map) for name, path in zip(_names(files), files, strict=True)
+    ]
 
 
 def _of_chromosome(name: str, reference: str, targets: str, genetic_map: str | None) -> ChromosomeFiles:
@@ -107,6 +112,13 @@ def _existing(option: str, name: str) -> Path:
     if not path.is_file():
         raise InputError(f"{option} {name}: no such file")
     return path
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """A name for each file; those that only their folders tell apart have a number."""
+    stems = [_stem(path) for path in paths]
+    numbers = [stems[:place].count(stem) for place, stem in enumerate(stems)]
+    return [f"{stem}.{number + 1}" if number else stem for stem, number in zip(stems, numbers, strict=True)]
 
 
 def _stem(path: Path) -> str:

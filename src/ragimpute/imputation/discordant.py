@@ -6,13 +6,11 @@ frequency of .4 a frequency does not tell; the imputed alleles then decide alone
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ragimpute.imputation.left_out import correlation, left_out
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.targets.alleles import MAX_MINOR_FREQUENCY, MIN_LOG_ODDS
 from ragimpute.targets.genotypes import TargetGenotypes
@@ -88,7 +86,6 @@ def without_sites(typed: TargetGenotypes, panel: Panel, listed: pd.DataFrame) ->
     """The targets without the typed sites of a table, whose records count as dropped."""
     keys = set(listed[["chrom", "pos", "ref", "alt"]].itertuples(index=False, name=None))
     is_listed = [key in keys for key in panel.sites.take(typed.index).keys()]  # noqa: SIM118 (not a mapping)
-    kept = np.flatnonzero(~np.array(is_listed, dtype=bool))
-    rows = listed[[name for name in DROPPED_COLUMNS if name != "reason"]].assign(reason=INVERTED)
-    dropped = pd.concat([table for table in (typed.dropped, rows) if len(table)], ignore_index=True)
-    return replace(typed.at(kept), dropped=dropped, n_used=typed.n_used - len(rows))
+    is_inverted = np.array(is_listed, dtype=bool)
+    kept = np.flatnonzero(~is_inverted)
+    return typed.at(kept).without_records_of(typed.index[is_inverted], INVERTED)

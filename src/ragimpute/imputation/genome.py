@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from ragimpute.artefacts import is_safetensors
 from ragimpute.check.findings import Finding
 from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.imputation import messages, pgen_output, result_files, unmatched
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.header_lines import header_lines
+from ragimpute.imputation.not_imputed import NO_SITE, UNUSABLE, sites_there, targets_there
 from ragimpute.imputation.pieces import Pieces
-from ragimpute.imputation.plink_targets import families_of, with_targets_as_vcf
+from ragimpute.imputation.plink_targets import families_of, unplaced_targets, with_targets_as_vcf
+from ragimpute.imputation.record_counts import ListedRecords, accounts, records_elsewhere, settle_parts
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
@@ -29,22 +30,19 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in
+from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.sexes import Sex, read_sexes
-from ragimpute.panel.store import Panel
 from ragimpute.tables import Columns, join_tables, read_table
-from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.indexed import has_index, indexed_copy
-from ragimpute.vcf.source import Region, read_header, records
+from ragimpute.vcf.source import Region, read_header
 from ragimpute.vcf.writer import imputed_header, join_pieces
 
 logger = logging.getLogger(__name__)
 
-UNUSABLE = "chromosome not imputed: the run's warnings say why"
+TARGETS_COPY = "targets.bcf"
 SEX_CODES: dict[Sex, str] = {"M": "1", "F": "2"}
 UNKNOWN_SEX = "NA"
 
@@ -65,6 +63,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     X, Y or MT that cannot be imputed are left out, with a warning, unless nothing else is imputed.
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
+    refuse_overlaps(request.files)
     pieces = Pieces(request.out, request.decides(), restart)
     request, sexes, left_out = _with_samples(request, pieces)
     first = request.files[0]
@@ -75,10 +74,10 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     for one in done:
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
+    elsewhere = {} if request.inputs.regions else _elsewhere(done, pieces)
     pieces.remove()
-    n_dropped = sum(number for number, _ in listed)
-    n_recoded = sum(number for _, number in listed)
-    return _summary(request, done, n_dropped, n_recoded)
+    every_stretch = [found for one in done for found in one.found.values()]
+    return _summary(request, done, accounts(every_stretch, listed, elsewhere), sum(one.n_recoded for one in listed))
 
 
 def read_genome(request: GenomeRequest) -> list[Finding]:
@@ -86,6 +85,7 @@ def read_genome(request: GenomeRequest) -> list[Finding]:
 
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
+    refuse_overlaps(request.files)
     only_read = replace(request, only_read=True)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
@@ -112,6 +112,8 @@ def _each_chromosome(request: GenomeRequest, pieces: Pieces, sexes: Mapping[str,
     """Impute, or only read, the chromosomes in turn. Raises InputError where nothing can be imputed, or not joined."""
     regions = Regions.parse(request.inputs.regions)
     chromosomes = [chromosome for files in request.files for chromosome in chromosomes_in(files, regions)]
+    if len(request.files) > 1:
+        chromosomes = of_references(chromosomes)
     copy = _targets_copy(chromosomes, pieces)
     done = []
     for number, chromosome in enumerate(chromosomes, start=1):
@@ -152,7 +154,7 @@ def _targets_copy(chromosomes: Sequence[Chromosome], pieces: Pieces) -> Path | N
     is_read_once = len(chromosomes) == 1 and chromosomes[0].kind != "X"
     if is_read_once or {one.files.readable_targets for one in chromosomes} != {targets} or has_index(targets):
         return None
-    copy = pieces.path("targets.bcf")
+    copy = pieces.path(TARGETS_COPY)
     is_there = copy.exists() or indexed_copy(targets, copy)
     return copy if is_there else None
 
@@ -177,9 +179,11 @@ def _impute_chromosome(
             raise
         problem = str(error)
     regions = Regions.parse(request.inputs.regions)
-    sites = regions.within(_sites_of(chromosome)).assign(file="reference")
+    sites = regions.within(sites_there(chromosome)).assign(file="reference")
+    chrom = chromosome.contig or chromosome.only
+    ours = targets_there(targets_copy or chromosome.files.readable_targets, Region(chrom), UNUSABLE, regions)
     name = chromosome.name
-    nothing = nothing_imputed(pieces, name, [sites])
+    nothing = nothing_imputed(pieces, name, [sites, ours])
     return _Done(chromosome, {name: nothing}, problem)
 
 
@@ -204,28 +208,14 @@ def _impute_stretches(
             found[name] = run.run()
         except NoUsableSite as error:
             without_sites.append(error)
-            dropped = [] if error.dropped is None else [error.dropped.assign(file="reference")]
+            dropped = [] if error.dropped is None else [regions.within(error.dropped).assign(file="reference")]
+            if stretch.chosen.region is not None:
+                targets = targets_copy or stretch.files.readable_targets
+                dropped.append(targets_there(targets, stretch.chosen.region, NO_SITE, regions))
             found[name] = nothing_imputed(pieces, name, dropped)
     if len(without_sites) == len(stretches):
         raise without_sites[0]
     return found
-
-
-def _sites_of(chromosome: Chromosome) -> pd.DataFrame:
-    """The reference's records of a chromosome that is not imputed: DROPPED_COLUMNS."""
-    path = chromosome.files.reference
-    chrom = chromosome.contig or chromosome.only
-    if is_safetensors(path):
-        sites = Panel.load(path).sites
-        is_here = sites.chrom == chrom
-        return unused_sites(sites.take(is_here), UNUSABLE)
-    rows = []
-    for record in records(path, Region(chrom), samples=[]):
-        name = record.ID or "."
-        alts = ",".join(record.ALT) or "."
-        row = (record.CHROM, record.POS, name, record.REF, alts, UNUSABLE)
-        rows.append(row)
-    return pd.DataFrame(rows, columns=DROPPED_COLUMNS)
 
 
 def _join(
@@ -234,8 +224,8 @@ def _join(
     done: Sequence[_Done],
     sexes: Mapping[str, Sex],
     left_out: pd.DataFrame,
-) -> tuple[int, int]:
-    """Join the pieces of some chromosomes to one output. Returns how many records the tables beside it list."""
+) -> ListedRecords:
+    """Join the pieces of some chromosomes to one output. Returns what the tables beside it list."""
     files = done[0].chromosome.files
     out = Path(request.out.replace(MARK, files.name))
     stretches = {name: found for one in done for name, found in one.found.items()}
@@ -250,19 +240,22 @@ def _join(
         for number in range(found["windows"]):
             written.append(pieces.path(f"{name}.{number:05d}.records"))
     longest = max((found["last_position"] for found in typed), default=0)
-    dropped = _joined_tables(pieces, stretches, "dropped", LISTED)
+    dropped, n_used = settle_parts(pieces, [(one.chromosome.files.readable_targets, one.found) for one in done])
+    if not request.inputs.regions:
+        dropped = join_tables([dropped, unplaced_targets(request, of_group)], LISTED)
     recoded = _joined_tables(pieces, stretches, "recoded", RECODED)
 
     def write(path: Path) -> None:
         join_pieces(path, longest, header, written, request.index)
 
-    of_targets = dropped["file"] == "targets"
-    lacking = of_targets & (dropped["reason"] == NOT_IN_REFERENCE) & dropped["chrom"].isin(chroms)
+    kept = unmatched.can_be_kept(dropped, chroms) & request.keep_unmatched
     is_pgen = out.suffix == pgen_output.SUFFIX
     vcf = pieces.path(f"{files.name}.joined.vcf.gz") if is_pgen else out
-    if request.keep_unmatched and lacking.any():
-        unmatched.write_with(vcf, files.readable_targets, dropped[lacking], write, request.inputs.target_samples)
-        dropped = dropped[~lacking]
+    if kept.any():
+        of_targets = dict.fromkeys(one.readable_targets for one in of_group)
+        source = unmatched.Source(list(of_targets), request.inputs.target_samples, request.inputs.apply_filters)
+        unmatched.write_with(vcf, source, dropped[kept], write)
+        dropped = dropped[~kept]
     else:
         write(vcf)
     result_files.write_records(out, "dropped", dropped)
@@ -286,7 +279,20 @@ def _join(
         pgen_output.write_pgen(vcf, out, how)
     elif any(kind_of(chrom) == "X" for chrom in chroms) and not request.sites_only:
         result_files.write_psam(out, psam)
-    return len(dropped), len(recoded)
+    return ListedRecords(dropped, len(recoded), n_used + int(kept.sum()))
+
+
+def _elsewhere(done: Sequence[_Done], pieces: Pieces) -> dict[str, int]:
+    """The records of the targets on chromosomes that the reference has none of: chromosome -> how many."""
+    read: dict[Path, set[str]] = {}
+    for one in done:
+        of_one = [chrom for found in one.found.values() for chrom in found["target_chroms"]]
+        read.setdefault(one.chromosome.files.readable_targets, set()).update(of_one)
+    copy = pieces.path(TARGETS_COPY)
+    if copy.exists():  # of the only file
+        [chroms] = read.values()
+        read = {copy: chroms}
+    return records_elsewhere(read)
 
 
 def _header(
@@ -328,7 +334,9 @@ def _sex_code(sex: Sex | None) -> str:
     return UNKNOWN_SEX if sex is None else SEX_CODES[sex]
 
 
-def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: int, n_recoded: int) -> dict[str, Any]:
+def _summary(
+    request: GenomeRequest, chromosomes: Sequence[_Done], records: dict[str, dict[str, Any]], n_recoded: int
+) -> dict[str, Any]:
     """What was read and imputed, over all chromosomes and by chromosome."""
     rows = []
     for one in chromosomes:
@@ -347,10 +355,11 @@ def _summary(request: GenomeRequest, chromosomes: Sequence[_Done], n_dropped: in
     summary["reference_samples"] = max(found["reference_samples"] for found in done)
     summary["typed_sites"] = facts.pop("typed_sites")
     summary["imputed_sites"] = facts.pop("imputed_sites")
-    summary["unused_records"] = n_dropped
+    summary["unused_records"] = sum(sum(of_file["listed"].values()) for of_file in records.values())
     summary["recoded_records"] = n_recoded
     summary["weights"] = ", ".join(sorted(weights))
     summary |= facts
+    summary["records"] = records
     if problems:
         summary["not_imputed"] = problems
     summary["chromosomes"] = rows

@@ -14,21 +14,21 @@ import pandas as pd
 from ragimpute.artefacts import is_safetensors
 from ragimpute.check.findings import Finding, say
 from ragimpute.check.judgement import judge
-from ragimpute.errors import InputError
+from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.external import naming_files
 from ragimpute.imputation import messages
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.site_choice import keep_typed_chromosomes, known_at_some_site
 from ragimpute.imputation.site_ids import check_template, with_ids_of_targets
 from ragimpute.models import pretrained
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, read_records_of_panel, write_records_of_panel
+from ragimpute.panel.dropped_records import dropped_of
+from ragimpute.panel.from_vcf import read_records_of_panel, write_records_of_panel
 from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.roles import without_samples
 from ragimpute.panel.sex_chromosomes import BUILDS
 from ragimpute.panel.store import Panel, Sites, join_sites
-from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.lost_sites import MAX_LOST, refuse_lost_sites
 from ragimpute.targets.phasing import phase_repeatedly
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 FilePath = str | os.PathLike
 DEVICES = ("auto", "cpu", "cuda")
 PRETRAINED = "pretrained"  # a model's name: the weights that come with the package
-TARGET_TABLES = ("dropped", "recoded", "set_missing")  # of TargetGenotypes
+OF_RECORDS = ("dropped", "recoded", "set_missing", "used")  # of TargetGenotypes
 UNTYPED_STRETCH = "no typed site in this part of the chromosome"
 
 
@@ -168,7 +168,7 @@ class MatchedInputs:
 
     def phased(self, phasings: list[TargetGenotypes]) -> PreparedImputation:
         """The same with the targets' phasings."""
-        tables: dict[str, Any] = {name: getattr(self.typed, name) for name in TARGET_TABLES}
+        tables: dict[str, Any] = {name: getattr(self.typed, name) for name in OF_RECORDS}
         with_tables = [replace(phasing, **tables) for phasing in phasings]
         return PreparedImputation(self.panel, with_tables, self.imputer, self.model, self.unused, self.wanted)
 
@@ -253,9 +253,19 @@ def read_matched(
         chosen = replace(chosen, region=whole)  # read by index, where there is one
     with naming_files({str(targets_copy): str(inputs.targets)}):
         policy = POLICY if is_plink(inputs.targets) else None
-        found = read_genotypes(
-            inputs.targets, panel.sites, inputs.target_samples, policy=policy, chosen=chosen, records_of=targets_copy
-        )
+        try:
+            found = read_genotypes(
+                inputs.targets,
+                panel.sites,
+                inputs.target_samples,
+                policy=policy,
+                chosen=chosen,
+                records_of=targets_copy,
+            )
+        except NoTypedSites as error:
+            if error.dropped is not None:
+                refuse_lost_sites(inputs.reference, unread, error.dropped, 0, inputs.max_lost_sites)
+            raise
     refuse_lost_sites(inputs.reference, unread, found.dropped, len(found.index), inputs.max_lost_sites)
     panel = replace(panel, sites=with_ids_of_targets(panel.sites, found.ids))
     messages.warn_of_variants_only(inputs.targets, panel, found)
@@ -263,10 +273,8 @@ def read_matched(
     messages.report_inputs(inputs.reference, inputs.targets, panel, typed, unread)
     findings = judge(inputs.reference, inputs.targets, panel, found, unread, genetic_map)
     panel, typed, untyped = keep_typed_chromosomes(panel, typed)
-    wanted = regions.slices(panel.sites, inputs.reference)
     unread = regions.within(unread)
-    tables = {name: regions.within(getattr(typed, name)) for name in TARGET_TABLES}
-    typed = replace(typed, **tables)
+    wanted = regions.slices(panel.sites, inputs.reference, unread)
     unused = pd.concat([unread, untyped], ignore_index=True)
     return MatchedFiles(panel, typed, unused, wanted, findings)
 
@@ -300,8 +308,7 @@ def open_panel(
 ) -> tuple[Panel, pd.DataFrame]:
     """The reference panel at the records `chosen`, and those that are unusable: chrom, pos, id, ref, alt, reason.
 
-    `prepared`: where the panel of a VCF is written to, and read from, instead of being in memory; its unusable records
-    lie beside it.
+    `prepared`: where the panel of a VCF is written to, and read from, instead of being in memory.
 
     The file may be a VCF, a BCF, or a panel prepared by `ragimpute read-panel`, which knows its genetic positions;
     `genetic_map` replaces those. A VCF without a map gets 1 cM per Mb, and a warning says so.
@@ -309,28 +316,28 @@ def open_panel(
     chosen = chosen or ChosenRecords()
     if is_safetensors(reference):
         panel = Panel.load(reference)
+        unusable = dropped_of(reference)
         if chosen.region is not None:
-            [wanted] = Regions((chosen.region,)).slices(panel.sites, reference)
+            region = Regions((chosen.region,))
+            unusable = region.within(unusable)
+            [wanted] = region.slices(panel.sites, reference, unusable)
             panel = panel.within(wanted.start, wanted.stop)
         elif chosen.without:
             passed_over = np.isin(panel.sites.chrom, list(chosen.without))
             panel = panel.take(~passed_over)
+            unusable = unusable[~unusable["chrom"].isin(list(chosen.without))]
         if genetic_map is not None:
             sites = genetic_map.locate(panel.sites)
             panel = replace(panel, sites=sites, ages=None)
-        return panel, pd.DataFrame()
+        return panel, unusable
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
         logger.warning("no genetic map: 1 cM per Mb is assumed everywhere", extra={"code": "map"})
     if prepared is None:
         return read_records_of_panel(reference, chosen, genetic_map)
-    listed = prepared.with_suffix(".dropped.tsv")
     if not prepared.exists():
-        unusable = write_records_of_panel(reference, chosen, genetic_map, prepared)
-        write_table(unusable, listed)
-    panel = Panel.load(prepared)
-    unusable = read_table(listed, dict.fromkeys(DROPPED_COLUMNS, str))
-    return panel, unusable.astype({"pos": int})
+        write_records_of_panel(reference, chosen, genetic_map, prepared)
+    return Panel.load(prepared), dropped_of(prepared)
 
 
 def phase_targets(
@@ -343,6 +350,7 @@ def phase_targets(
         in_beagle["map.plink"] = str(inputs.genetic_map)
     if genetic_map is None:
         genetic_map = GeneticMap.of_sites(matched.panel.sites)
+    messages.report_phasing(matched.typed)
     with naming_files(in_beagle):
         phasings = phase_repeatedly(
             matched.panel,

@@ -51,6 +51,15 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
             logger.warning("%s: only %d typed sites on chromosome %s", targets, count, chrom)
 
 
+def report_phasing(typed: TargetGenotypes) -> None:
+    """Log that unphased targets depend on each other."""
+    if len(typed.samples) > 1 and not typed.complete:
+        logger.info(
+            "the %d targets are phased together: alone or in another batch a sample may be phased otherwise",
+            len(typed.samples),
+        )
+
+
 def warn_of_few_samples(targets: Path, n_samples: int) -> None:
     """Warn that R2 is unreliable where it is estimated from fewer than FEW_TARGETS samples."""
     if n_samples < FEW_TARGETS:

@@ -1,12 +1,18 @@
 """Targets of a run that are PLINK's files: a VCF of them is one of the run's pieces; their families stay with them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
+from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.pieces import Pieces
-from ragimpute.imputation.stretch_run import GenomeRequest
+from ragimpute.imputation.stretch_run import LISTED, GenomeRequest
+from ragimpute.panel.dropped_records import RECORD
 from ragimpute.panel.sexes import Sex
-from ragimpute.targets.plink_copy import copy_targets
+from ragimpute.tables import join_tables, read_table
+from ragimpute.targets.plink_copy import copy_targets, unplaced_beside
 from ragimpute.targets.plink_files import find_fileset, read_families
 
 
@@ -35,3 +41,12 @@ def families_of(request: GenomeRequest) -> dict[str, str]:
         if fileset is not None:
             families |= read_families(fileset)
     return families
+
+
+def unplaced_targets(request: GenomeRequest, files: Sequence[ChromosomeFiles]) -> pd.DataFrame:
+    """The variants without a position of PLINK's files that are first used among `files`, as records: LISTED."""
+    first_use = {one.targets_copy: one for one in reversed(request.files)}
+    copies = [copy for copy, one in first_use.items() if copy is not None and one in files]
+    tables = [unplaced_beside(copy) for copy in copies]
+    found = [read_table(path, RECORD).assign(file="targets") for path in tables if path.exists()]
+    return join_tables(found, LISTED)

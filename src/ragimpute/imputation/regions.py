@@ -43,8 +43,11 @@ class Regions:
         """Whether there is no region, or one that overlaps a stretch of its chromosome."""
         return not self.parts or any(part.start <= stretch.end and part.end >= stretch.start for part in self.parts)
 
-    def slices(self, sites: Sites, path: Path) -> list[slice]:
-        """The runs of `sites`, read from `path`, that lie in the regions. Raises NoUsableSite if none does."""
+    def slices(self, sites: Sites, path: Path, dropped: pd.DataFrame | None = None) -> list[slice]:
+        """The runs of `sites`, read from `path`, that lie in the regions.
+
+        Raises NoUsableSite if none does; `dropped` are the other records of the file.
+        """
         if not self.parts:
             return [slice(0, len(sites))]
         is_inside = np.zeros(len(sites), dtype=bool)
@@ -55,7 +58,7 @@ class Regions:
             is_inside |= in_part
         if not is_inside.any():
             listed = ", ".join(str(part) for part in self.parts)
-            raise NoUsableSite(f"{path}: no site in region {listed}")
+            raise NoUsableSite(f"{path}: no site in region {listed}", dropped)
         steps = np.diff(is_inside.astype(np.int8), prepend=0, append=0)
         starts = np.flatnonzero(steps == 1).tolist()
         stops = np.flatnonzero(steps == -1).tolist()

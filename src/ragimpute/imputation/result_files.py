@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ragimpute.imputation.work_size import WorkSize
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
 from ragimpute.targets.genotypes import TargetGenotypes

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import NoTypedSites
-from ragimpute.panel.from_vcf import unused_sites
+from ragimpute.panel.dropped_records import unused_sites
+from ragimpute.panel.from_vcf import ALL_MISSING
 from ragimpute.panel.store import Panel
 from ragimpute.targets.genotypes import TargetGenotypes
 
@@ -33,16 +34,21 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     panel = panel.take(kept)
     place = np.cumsum(kept) - 1
     index = place[typed.index]
-    return panel, replace(typed, index=index), table
+    return panel, replace(typed, index=index, used=typed.used.at_places(place)), table
 
 
 def known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
-    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones."""
+    """The targets, read from `path`, without sites at which all genotypes are missing: imputed like untyped ones.
+
+    Records of such sites alone are listed as dropped.
+    """
     known = typed.known
+    unknown = typed.index[~known]
+    known_rows = np.flatnonzero(known)
+    found = typed.at(known_rows).without_records_of(unknown, ALL_MISSING)
     if not known.any():
-        raise NoTypedSites(f"{path}: all genotypes are missing at the sites of the panel; export the file again")
-    if not known.all():
-        n_unknown = np.count_nonzero(~known)
-        logger.info("%s: %d sites where all genotypes are missing are imputed", path, n_unknown)
-    rows = np.flatnonzero(known)
-    return typed.at(rows)
+        message = f"{path}: all genotypes are missing at the sites of the panel; export the file again"
+        raise NoTypedSites(message, found.dropped)
+    if len(unknown):
+        logger.info("%s: %d sites where all genotypes are missing are imputed", path, len(unknown))
+    return found

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ from ragimpute.imputation.inputs import (
     read_matched,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
 from ragimpute.imputation.site_ids import with_ids_by_template
 from ragimpute.imputation.stretches import Stretch
 from ragimpute.imputation.work_size import WorkSize
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, unused_sites
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS, unused_sites
 from ragimpute.panel.windows import Window
 from ragimpute.progress import share_of_work
 from ragimpute.tables import join_tables, write_table
@@ -147,7 +149,9 @@ class StretchRun:
             logger.warning("%s%s", f"{self.name}: " if self.stretch.is_of_sex_chromosome else "", error)
             reason = UNTYPED_STRETCH if self.stretch.is_of_sex_chromosome else UNTYPED_CHROMOSOME
             not_imputed = unused_sites(panel.sites, reason)
-            listed = [table.assign(file="reference") for table in (unread, not_imputed)]
+            listed = [self._within(table).assign(file="reference") for table in (unread, not_imputed)]
+            if error.dropped is not None:
+                listed.append(self._within(error.dropped).assign(file="targets"))
             found = nothing_imputed(self.pieces, self.name, listed)
             found |= {"reference_samples": len(panel.samples), "contigs": list(panel.contigs)}
         else:
@@ -218,9 +222,14 @@ class StretchRun:
                 progress((number + 1) / len(plan))
         discordant_sites.append(discordant.table_of(ready.panel, ready.typed, suspects, used=True))
         write_table(join_tables(discordant_sites, DISCORDANT), self.pieces.path(f"{self.name}.discordant.tsv"))
-        self._write_tables(ready, engine)
+        dropped = self._write_tables(ready, engine)
+        used = self._within(ready.typed.used.table)
+        if len(self.request.files) > 1:  # another reference may have a part of the chromosome
+            write_table(used, self.pieces.path(f"{self.name}.used.tsv"))
         return {
             **_facts(ready),
+            "used": {"reference": len(ready.sites), "targets": len(used)},
+            "target_chroms": _target_chroms([*dropped, used.assign(file="targets")]),
             "windows": len(plan),
             "chroms": list(dict.fromkeys(ready.sites.chrom.tolist())),
             "last_position": longest_position(ready.sites, ready.panel.contigs),
@@ -273,16 +282,26 @@ class StretchRun:
         ploidy = ready.typed.ploidy
         return ["2"] * len(ready.typed.samples) if ploidy is None else [str(number) for number in ploidy]
 
-    def _write_tables(self, ready: PreparedImputation, engine: Engine) -> None:
-        of_targets = [table.assign(file="targets") for table in (ready.typed.dropped, ready.typed.set_missing)]
-        by_frequency = uncalled.listed_uncalled(self.inputs.targets, ready.typed.samples, engine.uncalled)
-        dropped = [ready.unused.assign(file="reference"), *of_targets]
-        write_stretch_tables(self.pieces, self.name, dropped, ready.typed.recoded, by_frequency)
+    def _write_tables(self, ready: PreparedImputation, engine: Engine) -> list[pd.DataFrame]:
+        """Keep the tables of the stretch; those of its dropped records, LISTED."""
+        typed = ready.typed
+        by_frequency = uncalled.listed_uncalled(self.inputs.targets, typed.samples, engine.uncalled)
+        of_targets = self._within(typed.dropped).assign(file="targets")
+        dropped = [ready.unused.assign(file="reference"), of_targets]
+        recoded = [self._within(table) for table in (typed.recoded, typed.set_missing)]
+        write_stretch_tables(self.pieces, self.name, dropped, recoded, by_frequency)
+        return dropped
+
+    def _within(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table of records that lie in the regions of the run."""
+        return Regions.parse(self.inputs.regions).within(table)
 
 
 _NOTHING: dict[str, Any] = {
     "typed_sites": 0,
     "imputed_sites": 0,
+    "used": {"reference": 0, "targets": 0},  # records of the two files
+    "target_chroms": [],  # on which records of the targets were read
     "reference_samples": 0,
     "weights": "",
     "windows": 0,
@@ -300,7 +319,7 @@ def write_stretch_tables(
     pieces: Pieces,
     name: str,
     dropped: Sequence[pd.DataFrame],
-    recoded: pd.DataFrame | None = None,
+    recoded: Sequence[pd.DataFrame] = (),
     by_frequency: pd.DataFrame | None = None,
 ) -> None:
     """Keep the tables of the stretch `name`: `dropped` have the columns LISTED."""
@@ -309,13 +328,20 @@ def write_stretch_tables(
     if not pieces.path(f"{name}.discordant.tsv").exists():
         write_table(join_tables([], DISCORDANT), pieces.path(f"{name}.discordant.tsv"))
     write_table(join_tables(dropped, LISTED), pieces.path(f"{name}.dropped.tsv"))
-    write_table(join_tables([] if recoded is None else [recoded], RECODED), pieces.path(f"{name}.recoded.tsv"))
+    write_table(join_tables(recoded, RECODED), pieces.path(f"{name}.recoded.tsv"))
 
 
 def nothing_imputed(pieces: Pieces, name: str, dropped: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """What is found of a stretch that is left out; `dropped`, with the columns LISTED, are its records."""
     write_stretch_tables(pieces, name, dropped)
-    return copy.deepcopy(_NOTHING)
+    write_table(pd.DataFrame(columns=DROPPED_COLUMNS[:-1]), pieces.path(f"{name}.used.tsv"))
+    return {**copy.deepcopy(_NOTHING), "target_chroms": _target_chroms(dropped)}
+
+
+def _target_chroms(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """The chromosomes of the targets' records in tables with the columns chrom and file."""
+    found = [table.loc[table["file"] == "targets", "chrom"].tolist() for table in tables if len(table)]
+    return list(dict.fromkeys(chain.from_iterable(found)))
 
 
 def _targets_state(path: Path) -> list[dict[str, Any]]:

@@ -2,21 +2,22 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragimpute.artefacts import is_safetensors
-from ragimpute.errors import UnusableChromosome
+from ragimpute.errors import InputError, UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
-from ragimpute.panel.chromosome_names import place_in_genome
+from ragimpute.panel.chromosome_names import place_in_genome, plain_name
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.renamed import Renaming
-from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
+from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header, records
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +147,51 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
         contig = chrom if kind_of(chrom) else ""
         found.append(Chromosome(name, files, contig, only=chrom))
     return found
+
+
+def of_references(chromosomes: Sequence[Chromosome]) -> list[Chromosome]:
+    """Chromosomes of regions without those that a reference has not and another one has; all others each once."""
+    there = [one for one in chromosomes if not one.only or one.only in all_chromosomes(one.files.reference)]
+    found = {one.only for one in there}
+    absent = {one.only: one for one in reversed(chromosomes) if one.only not in found}
+    return [one for one in chromosomes if one in there or one is absent.get(one.only)]
+
+
+def refuse_overlaps(files: Sequence[ChromosomeFiles]) -> None:
+    """Raise InputError where a reference's part of a chromosome is not wholly after the parts in those before it.
+
+    The output has the order of the references. A file for a {chrom} that is an autosome is not looked into.
+    """
+    several = [one.reference for one in files if not AUTOSOME.fullmatch(one.name)]
+    if len(several) < 2:
+        return
+    chroms = {path: all_chromosomes(path) for path in several}
+    counts = Counter(plain_name(chrom) for found in chroms.values() for chrom in found)
+    shared = {chrom for chrom, number in counts.items() if number > 1}
+    before: dict[str, tuple[int, Path]] = {}
+    newest = ""
+    for path in several:
+        for chrom in chroms[path]:
+            name = plain_name(chrom)
+            is_apart, newest = name != newest, name
+            if name not in shared:
+                continue
+            first, last = _extent(path, chrom)
+            end, other = before.get(name, (0, path))
+            if first <= end or (name in before and is_apart):
+                raise InputError(
+                    f"{path}: its records on {chrom}, from {first}, are not after those of {other}, to {end}; give the "
+                    "parts of a chromosome in their order, and no position twice"
+                )
+            before[name] = (last, path)
+
+
+def _extent(reference: Path, chrom: str) -> tuple[int, int]:
+    """The first and the last position of a panel on a chromosome."""
+    if is_safetensors(reference):
+        return Panel.load(reference).sites.extents()[chrom]
+    positions = [record.POS for record in records(reference, Region(chrom), samples=[])]
+    return min(positions), max(positions)
 
 
 def all_chromosomes(reference: Path) -> Sequence[str]:

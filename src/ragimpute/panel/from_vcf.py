@@ -13,30 +13,24 @@ import pandas as pd
 from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
 from ragimpute.panel.chromosome_names import two_names
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS, RECORD, as_arrays
 from ragimpute.panel.gaps import fill_gaps
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import Haplotypes, StoredHaplotypes
 from ragimpute.panel.ploidy import OTHER_PLOIDY, ChosenRecords, check_records, diploid_form
 from ragimpute.panel.site_rows import SiteRows
 from ragimpute.panel.store import Panel, Sites
+from ragimpute.tables import join_tables
 from ragimpute.targets.alleles import allele_key, unusable_alleles
 from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import Header, Region, genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
 
-DROPPED_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "reason"]
 ALL_MISSING = "all genotypes missing"
 LOSSES = ("missing", "unphased")  # reasons that lie in the genotypes: another file of the same panel may be better
 MANY_LOST = 0.1  # share of the records that are lost for them: more is worth a warning
 BLOCK = 1024  # records whose genotypes are checked at once
-
-
-def unused_sites(sites: Sites, reason: str) -> pd.DataFrame:
-    """Rows of a table of dropped records (DROPPED_COLUMNS) for `sites`."""
-    columns = {name: getattr(sites, name) for name in DROPPED_COLUMNS if name != "reason"}
-    table = pd.DataFrame(columns)
-    return table.assign(reason=reason)
 
 
 def read_panel(
@@ -92,8 +86,12 @@ def write_records_of_panel(
     genetic_map: GeneticMap,
     out: str | os.PathLike,
     describe: Callable[[Panel], np.ndarray] | None = None,
+    passed_over: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """`write_panel` of the records `chosen`: the panel that `read_records_of_panel` reads."""
+    """`write_panel` of the records `chosen`: the panel that `read_records_of_panel` reads.
+
+    `passed_over`: other records of the file, DROPPED_COLUMNS, which count as dropped.
+    """
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(f".{final.name}.", final.parent) as folder:
@@ -104,8 +102,9 @@ def write_records_of_panel(
         panel = found.panel(alleles)
         if describe is not None:
             panel = replace(panel, ages=describe(panel))
-        panel.save_with_alleles(final, content)
-    return found.dropped
+        dropped = found.dropped if passed_over is None else join_tables([found.dropped, passed_over], RECORD)
+        panel.save_with_alleles(final, content, as_arrays(dropped))
+    return dropped
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,15 @@
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS, write_records_of_panel
+from ragimpute.panel.dropped_records import unused_records
+from ragimpute.panel.from_vcf import write_records_of_panel
 from ragimpute.panel.gaps import MOST_MISSING
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import find_build, kind_of, stretches_of_x
 from ragimpute.tables import write_table
 from ragimpute.vcf.filter_counts import parse_filters
-from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header, records
+from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header
 
 
 def prepare_panel(
@@ -50,8 +49,10 @@ def prepare_panel(
         not_kept = write_records_of_panel(reference, chosen, located, out, ages_of)
     else:
         chosen = ChosenRecords(beyond, rule=PloidyRule("X", {}), most_missing=most_missing, filters=filters)
-        unusable = write_records_of_panel(reference, chosen, located, out, ages_of)
-        not_kept = pd.concat([unusable, _pseudoautosomal(reference, beyond)], ignore_index=True)
+        passed_over = unused_records(
+            reference, "pseudoautosomal", holds=lambda chrom, pos: not beyond.holds(chrom, pos)
+        )
+        not_kept = write_records_of_panel(reference, chosen, located, out, ages_of, passed_over)
     write_table(not_kept, dropped)
 
 
@@ -66,13 +67,3 @@ def x_beyond_pars(path: Path) -> Region | None:
         return None
     build = find_build(chroms[0], [contig_lengths(header.contigs)], None)
     return None if build is None else stretches_of_x(chroms[0], build)[""]
-
-
-def _pseudoautosomal(path: Path, beyond: Region) -> pd.DataFrame:
-    """The records of X outside the region `beyond`: DROPPED_COLUMNS."""
-    rows = [
-        (record.CHROM, record.POS, record.ID or ".", record.REF, ",".join(record.ALT) or ".", "pseudoautosomal")
-        for record in records(path, samples=[])
-        if not beyond.holds(record.CHROM, record.POS)
-    ]
-    return pd.DataFrame(rows, columns=DROPPED_COLUMNS)

@@ -188,11 +188,11 @@ class Panel:
         arrays["alleles"] = self.alleles.bits(slice(None))
         artefacts.save(path, KIND, arrays, {})
 
-    def save_with_alleles(self, path: str | os.PathLike, content: Path) -> None:
-        """`save`, where the packed alleles are the bytes of the file `content`."""
+    def save_with_alleles(self, path: str | os.PathLike, content: Path, more: Mapping[str, np.ndarray]) -> None:
+        """`save`, where the packed alleles are the bytes of the file `content`. `more`: further arrays of the file."""
         row_bytes = packed_size(self.n_haplotypes)
         shape = (len(self.sites), row_bytes)
-        artefacts.save_with_large(path, KIND, self.columns(), {}, "alleles", shape, content)
+        artefacts.save_with_large(path, KIND, {**self.columns(), **more}, {}, "alleles", shape, content)
 
     def columns(self) -> dict[str, np.ndarray]:
         """The arrays of the panel's file but the alleles."""

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError, NoTypedSites
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS, RECORD
 from ragimpute.panel.ploidy import ABSENT, ChosenRecords, rule_of_ploidy
 from ragimpute.panel.store import Sites
-from ragimpute.tables import tally
+from ragimpute.tables import join_tables, tally
 from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.common_chromosomes import require_common_chromosome
 from ragimpute.targets.haploid_samples import settle_ploidy
 from ragimpute.targets.matched_records import MatchedRecords
+from ragimpute.targets.used_records import UsedRecords
 from ragimpute.vcf.renamed import Renamed, renamed_chromosomes
 from ragimpute.vcf.source import read_header, records, sample_order
 
@@ -41,8 +42,13 @@ class TargetGenotypes:
     # [N] int8, the alleles that a sample has here: 2; 1, twice in `alleles`; 0, and 0 in `alleles`; None: all have two
     ploidy: np.ndarray | None = None
     set_missing: pd.DataFrame = field(default_factory=_no_records)  # sites with genotypes that a ploidy excludes
-    n_used: int = 0  # records of the file that were used; those of a site are several where they were merged
+    used: UsedRecords = field(default_factory=UsedRecords)  # those of a site are several where they were merged
     ids: Mapping[int, str] = field(default_factory=dict)  # of the records, by the panel's sites
+
+    @property
+    def n_used(self) -> int:
+        """How many records of the file are used."""
+        return len(self.used)
 
     @property
     def complete(self) -> bool:
@@ -83,6 +89,14 @@ class TargetGenotypes:
         phased = self.phased[rows]
         filled = None if self.filled is None else self.filled[rows]
         return replace(self, index=index, alleles=alleles, phased=phased, filled=filled)
+
+    def without_records_of(self, sites: np.ndarray, reason: str) -> "TargetGenotypes":
+        """The same with the records that are used at `sites` alone, panel indices, among those that were dropped."""
+        if not len(sites):
+            return self
+        used, unused = self.used.without_sites(sites)
+        dropped = join_tables([self.dropped, unused.table.assign(reason=reason)], RECORD)
+        return replace(self, used=used, dropped=dropped)
 
     def of_samples(self, columns: np.ndarray) -> "TargetGenotypes":
         """Some of the samples only; `columns` indexes them."""
@@ -172,23 +186,22 @@ def read_genotypes(
         logger.info("%s: %s", path, renamed_chromosomes(renamed))
     if not chroms and region is not None and require_match:
         chroms = dict.fromkeys(record.CHROM for record in records(source, known=sites.chromosomes()))
-    require_common_chromosome(path, chroms, sites)
     collector.settle_turned()
     n_sites = collector.n_sites
     ids = collector.ids()
     index, array = collector.take_genotypes(order)
     dropped = collector.dropped
     recoded = collector.recoded
-    n_used = collector.n_used
+    require_common_chromosome(path, chroms, sites, dropped)
     if require_match and not n_sites:
-        raise no_record_matches(path, tally(dropped))
+        raise no_record_matches(path, tally(dropped), dropped)
     if announce:
         _report(path, n_sites, dropped, recoded)
         collector.filters.warn(path)
     if chosen.rule is None:
         alleles = array[..., :2].copy()
         phased = array[..., 2] == 1
-        return TargetGenotypes(wanted, index, alleles, phased, dropped, recoded, n_used=n_used, ids=ids)
+        return TargetGenotypes(wanted, index, alleles, phased, dropped, recoded, used=collector.used, ids=ids)
     found_sites = sites.take(index)
     settled = settle_ploidy(path, chosen.rule, wanted, found_sites, array, announce)
     return TargetGenotypes(
@@ -200,7 +213,7 @@ def read_genotypes(
         recoded,
         ploidy=settled.ploidy,
         set_missing=settled.set_missing,
-        n_used=n_used,
+        used=collector.used,
         ids=ids,
     )
 
@@ -250,7 +263,8 @@ def alt_counts(found: TargetGenotypes, n_sites: int, ploidy: np.ndarray | None) 
     return counts
 
 
-def no_record_matches(path: str | os.PathLike, dropped: str) -> NoTypedSites:
-    """The error for a file of which all records are `dropped`: how many for which reason."""
+def no_record_matches(path: str | os.PathLike, dropped: str, records_of: pd.DataFrame | None = None) -> NoTypedSites:
+    """The error for a file of which all records are `dropped`: how many for which reason. `records_of`: a table."""
     found = dropped or "it has no records"
-    return NoTypedSites(f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})")
+    message = f"{path}: no record matches a site of the panel by CHROM, POS, REF and ALT ({found})"
+    return NoTypedSites(message, records_of)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ABSENT, UNKNOWN, PloidyRule, diploid_form, haploid_woman
 from ragimpute.panel.store import Sites
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.panel.from_vcf import ALL_MISSING, unused_sites
+from ragimpute.panel.dropped_records import unused_sites
+from ragimpute.panel.from_vcf import ALL_MISSING
 from ragimpute.panel.ploidy import records_beside
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.site_tables import read_site_table, write_site_table

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.errors import InputError
-from ragimpute.panel.from_vcf import DROPPED_COLUMNS
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ChosenRecords, unusable_genotypes
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, SWAPS, AllelePolicy, Match, SiteIndex, resolve
@@ -20,6 +20,7 @@ from ragimpute.targets.record_alleles import (
     reference_sites,
 )
 from ragimpute.targets.same_site import merge_records
+from ragimpute.targets.used_records import Row, UsedRecords
 from ragimpute.vcf.filter_counts import FilterCounts
 from ragimpute.vcf.source import genotypes
 
@@ -27,8 +28,6 @@ ONE_OF_SEVERAL = "one of several alleles"
 MERGED = "merged with another record of the site"
 DUPLICATE = "duplicate"
 EMPTY_BLOCK = "reference block without a site of the panel"
-
-Row = tuple[str, int, str, str, str]  # chrom, pos, id, ref, alt
 
 
 class MatchedRecords:
@@ -54,6 +53,8 @@ class MatchedRecords:
         self._found: dict[int, tuple[int, Row, np.ndarray]] = {}
         self._others: dict[int, list[tuple[int, Row, np.ndarray]]] = {}  # further records of a site
         self._blocks: dict[int, np.ndarray] = {}  # site -> genotypes by reference blocks, likewise
+        self._used: dict[int, Row] = {}  # number of each record that is used -> its row
+        self._used_at: list[tuple[int, int]] = []  # number of the record, site
         self._dropped: list[tuple[int, tuple]] = []  # number of the record, DROPPED_COLUMNS
         self._recoded: list[tuple[int, tuple]] = []
         self._turned: list[tuple[int, int]] = []  # ambiguous records with swapped alleles: site, number of the record
@@ -65,19 +66,23 @@ class MatchedRecords:
         return len(self._found.keys() | self._blocks.keys())
 
     @property
-    def n_used(self) -> int:
-        """How many records are used."""
-        return self.n_records - len({number for number, _ in self._dropped})
+    def used(self) -> UsedRecords:
+        """The records that are used; after `take_genotypes`."""
+        numbers = np.array(self._used_at, dtype=np.int64).reshape(-1, 2)
+        return UsedRecords(self._used, numbers[:, 0], numbers[:, 1])
 
     @property
     def dropped(self) -> pd.DataFrame:
-        """The records that are not used, in file order: DROPPED_COLUMNS."""
-        return _table(self._dropped)
+        """The records that are not used, in file order, each once: DROPPED_COLUMNS; after `take_genotypes`."""
+        unused = {number: row for number, row in reversed(self._dropped) if number not in self._used}
+        assert len(unused) + len(self._used) == self.n_records, "a record is neither used nor listed"
+        return _table(list(unused.items()))
 
     @property
     def recoded(self) -> pd.DataFrame:
-        """The records whose genotypes are used otherwise than they stand, likewise."""
-        return _table(self._recoded)
+        """The records whose genotypes are used otherwise than they stand, or not at each of their sites, likewise."""
+        not_everywhere = [(number, row) for number, row in self._dropped if number in self._used]
+        return _table([*self._recoded, *not_everywhere])
 
     def add(self, record) -> None:
         """Match a record with the panel's sites and keep its genotypes, or list it with a reason."""
@@ -148,6 +153,8 @@ class MatchedRecords:
         array = reference_genotypes(record, array).astype(np.int8)
         for site in within:
             self._blocks[site] = _filled(self._blocks[site], array) if site in self._blocks else array
+            self._used_at.append((self.n_records, site))
+        self._used[self.n_records] = _row(record)
         return ""
 
     def _usable(self, record) -> tuple[np.ndarray | None, str]:
@@ -211,17 +218,23 @@ class MatchedRecords:
             return block
         records = [self._found.pop(site), *self._others.pop(site, [])]
         array = records[0][2]
+        is_refused = [False] * len(records)
         if len(records) > 1:
             found = merge_records([genotypes_of for _, _, genotypes_of in records])
             array = found.genotypes
+            is_refused = found.is_refused.tolist()
             for place, (number, row, _) in enumerate(records):
                 n_differ = found.discordant[place]
-                if found.is_refused[place]:
+                if is_refused[place]:
                     reason = f"{DUPLICATE}: {n_differ} of {found.compared[place]} genotypes differ"
                     self._dropped.append((number, (*row, reason)))
                 elif place != found.main:
                     reason = f"{MERGED}: {n_differ} discordant genotypes set missing" if n_differ else MERGED
                     self._recoded.append((number, (*row, reason)))
+        for (number, row, _), refused in zip(records, is_refused, strict=True):
+            if not refused:
+                self._used[number] = row
+                self._used_at.append((number, site))
         return array if block is None else _filled(array, block)
 
     def _resolved(self, match: Match, array: np.ndarray) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.artefacts import is_safetensors
 from ragimpute.disk_space import temporary_folder
@@ -20,6 +21,7 @@ from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.panel.text_column import TextColumn
+from ragimpute.tables import write_table
 from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.plink_files import (
     Fileset,
@@ -35,6 +37,7 @@ from ragimpute.vcf.writer import write_genotypes_of
 logger = logging.getLogger(__name__)
 
 POLICY = AllelePolicy(ordered=False)  # A1 and A2 of a .bed, and REF of a .pgen made of it, say nothing
+UNPLACED = "no position"
 NO_BASE = "N"  # REF of a variant of which no allele is known
 MAX_ALLELE = 9  # the last one that the copy's genotypes name; those with others are missing
 
@@ -84,6 +87,11 @@ def sample_names(targets: str | os.PathLike) -> tuple[str, ...]:
     return names
 
 
+def unplaced_beside(copy: Path) -> Path:
+    """The table of the variants without a position beside a copy; there is none where all have one."""
+    return copy.with_name(f"{copy.name}.unplaced.tsv")
+
+
 def _chromosomes_of(reference: str | os.PathLike) -> Collection[str]:
     """The chromosomes of a panel; those of the header where it names any."""
     path = Path(reference)
@@ -104,10 +112,12 @@ def _write(
     ranks = np.array([rank[chrom] for chrom in chroms.tolist()])
     order = np.lexsort((variants.pos, ranks))  # stable: X and its pseudoautosomal regions become one
     is_placed = variants.pos[order] > 0
+    unplaced = order[~is_placed]
     order = order[is_placed]
-    n_left_out = len(is_placed) - len(order)
-    if n_left_out:
-        logger.warning("%s: %d variants without a position are left out", fileset.variants, n_left_out)
+    if len(unplaced):
+        logger.warning("%s: %d variants without a position are left out", fileset.variants, len(unplaced))
+        columns = {name: getattr(variants, name)[unplaced] for name in ("chrom", "pos", "id", "ref", "alt")}
+        write_table(pd.DataFrame(columns).assign(reason=UNPLACED), unplaced_beside(copy))
     if not len(order):
         raise InputError(f"{fileset.variants}: no variant has a position")
     refs, alts, turned = _alleles(variants.ref, variants.alt, order)

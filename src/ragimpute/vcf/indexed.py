@@ -1,10 +1,12 @@
-"""An index of a VCF, which lets one chromosome be read without the others."""
+"""An index of a VCF, which lets one chromosome be read without the others, and knows how many records each has."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from ragimpute.artefacts import atomic_path
-from ragimpute.vcf.source import index_of
+from ragimpute.vcf.raw_file import is_bcf, open_content
+from ragimpute.vcf.source import index_of, records
 
 
 def indexed_copy(path: str | os.PathLike, copy: Path) -> bool:
@@ -31,3 +33,23 @@ def indexed_copy(path: str | os.PathLike, copy: Path) -> bool:
 def has_index(path: str | os.PathLike) -> bool:
     """Whether there is an index beside the file, no older than the file is."""
     return index_of(path) is not None
+
+
+def records_by_chromosome(path: str | os.PathLike) -> dict[str, int]:
+    """Chromosome, by the file's name for it, -> its records; by an index where there is one, else by reading."""
+    if index_of(path) is not None:
+        import pysam.bcftools
+
+        lines = str(pysam.bcftools.index("--stats", os.fspath(path))).splitlines()
+        counts = [line.split("\t") for line in lines]
+        if all(number.isdecimal() for _, _, number in counts):
+            return {chrom: int(number) for chrom, _, number in counts}
+    if is_bcf(path):
+        return dict(Counter(record.CHROM for record in records(path, samples=[])))
+    found: Counter[str] = Counter()
+    with open_content(path) as lines_of_file:
+        for line in lines_of_file:
+            if not line.startswith(b"#"):
+                chrom = line.split(b"\t", 1)[0]
+                found[chrom.decode()] += 1
+    return dict(found)
