@@ -72,6 +72,7 @@ class Engine:
     work: WorkSize
     threads: int = 1
     folder: Path | None = None  # of temporary files; None: the system's
+    density_of_whole: float | None = None  # typed sites per cM of what `reference` is a part of; None: of nothing
 
     def windows(self, wanted: slice | None = None) -> list[tuple[Window, slice]]:
         """The windows of the panel, in order, each with those of its core's sites that are `wanted` (all).
@@ -95,6 +96,8 @@ class Engine:
     @cached_property
     def density(self) -> float:
         """Typed sites per cM over all chromosomes of the panel."""
+        if self.density_of_whole is not None:
+            return self.density_of_whole
         typed = np.zeros(len(self.reference.sites), dtype=bool)
         typed[self.targets[0].index] = True
         return typed_per_cm(self.reference.sites, typed)

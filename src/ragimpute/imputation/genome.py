@@ -1,7 +1,7 @@
 """Imputing a genome: one chromosome after the other, joined to one output or one of each chromosome."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.header_lines import header_lines
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import with_targets_as_vcf
+from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
@@ -81,12 +82,13 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     return _summary(request, done, n_dropped, n_recoded)
 
 
-def read_genome(request: GenomeRequest) -> list[Finding]:
+def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -> list[Finding]:
     """Read all that `impute_genome` would read before it phases, and tell what is to be said of it.
 
+    `reader` is shown each stretch that would be imputed, while its panel is there.
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
-    only_read = replace(request, only_read=True)
+    only_read = replace(request, reader=reader)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
         only_read, sexes, _ = _with_samples(only_read, pieces)

@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from ragimpute.imputation.inputs import (
     read_matched,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
 from ragimpute.imputation.site_ids import with_ids_by_template
 from ragimpute.imputation.stretches import Stretch
@@ -69,7 +70,8 @@ class GenomeRequest:
     min_r2: float | None = None  # imputed sites whose R2 is lower are not written
     sites_only: bool = False  # write records without genotypes
     index: str | None = None  # of the output, csi or tbi; None: tbi where it can be
-    only_read: bool = False  # for `check`: everything that is read before phasing, and no more
+    # for `check`: everything is read that is read before phasing, shown to this function, and no more is done
+    reader: Callable[[ReadStretch], None] | None = None
 
     @property
     def written_fields(self) -> tuple[str, ...]:
@@ -136,8 +138,9 @@ class StretchRun:
             panel, unread = panel_of(self.inputs, prepared, chosen)
         try:
             with self._unusable_alone():
-                if self.request.only_read:
-                    found = self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
+                if self.request.reader is not None:
+                    matched_files = read_matched(self.inputs, panel, unread, self.targets_copy, chosen)
+                    found = self._read(matched_files, self.request.reader)
                     prepared.unlink(missing_ok=True)
                     return found
                 matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
@@ -157,11 +160,12 @@ class StretchRun:
         prepared.unlink(missing_ok=True)
         return found
 
-    def _read(self, matched: MatchedFiles) -> dict[str, Any]:
+    def _read(self, matched: MatchedFiles, reader: Callable[[ReadStretch], None]) -> dict[str, Any]:
         """What is found of a stretch that is only read. Raises InputError where imputing it would fail."""
         refuse_errors(matched.findings)
         if not matched.typed.complete:
             require_program("beagle")
+        reader(ReadStretch(self.name, self.inputs, self.stretch.chosen, matched))
         return {
             **_NOTHING,
             "windows": 1,  # there would be some
