@@ -25,10 +25,11 @@ from ragimpute.models import pretrained
 from ragimpute.panel.windows import Window, windows
 
 CORE_CM, MARGIN_CM = 4.0, 2.0  # of the windows that are imputed: short ones, so that they can lie far apart
-MOST_SAMPLES, MOST_TARGETS = 200, 200  # left-out samples, and targets that are looked at
-MOST_WINDOWS = 4
+MOST_SAMPLES, MOST_TARGETS = 1000, 500  # left-out samples, and targets that are looked at
+NUMBERS_OF_WINDOWS = (4, 2, 1)  # as many as time allows with at least ENOUGH of both samples in each
+ENOUGH = 100
 MOST_SHARE = 1 / 3  # of the panel that is left out
-FEWEST = 20  # samples of a panel, below which nothing is learnt from leaving some out; and to leave out in a large one
+FEWEST = 20  # samples of a panel, below which nothing is learnt from leaving some out; and that are left out at least
 BOOTSTRAPS = 1000
 OVERALL, RARE, COMMON = (STRATA.index(name) for name in ("overall", "rare", "common"))
 N_WIDE = len(STRATA) - len(MAC_BINS)  # these three
@@ -137,13 +138,7 @@ def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> Expect
     panel, typed = stretch.matched.panel, stretch.matched.typed
     if panel.ploidy is not None or typed.ploidy is not None or len(panel.samples) < FEWEST:
         return None
-    plan = _spread_windows(stretch)
-    n_targets = min(MOST_TARGETS, len(typed.samples))
-    n_left_out = min(MOST_SAMPLES, int(len(panel.samples) * MOST_SHARE))
-    share = seconds / _seconds_of_window(stretch, plan, n_targets + n_left_out)
-    plan = _evenly(plan, max(1, min(MOST_WINDOWS, int(share))))
-    if share < 1:
-        n_targets, n_left_out = (max(min(number, FEWEST), int(share * number)) for number in (n_targets, n_left_out))
+    plan, n_targets, n_left_out = _fitting(stretch, _spread_windows(stretch), seconds)
     generator = np.random.default_rng(seed)
     some_targets = typed.of_samples(some_of(len(typed.samples), n_targets, generator))
     chosen = choose_left_out(panel, some_targets, n_left_out, generator)
@@ -168,6 +163,22 @@ def _spread_windows(stretch: ReadStretch) -> list[tuple[Window, slice]]:
                 nearby = typed.index[chrom[typed.index] == chrom[window.first]]
                 found.append((window.reaching(nearby), slice(first, last)))
     return found
+
+
+def _fitting(
+    stretch: ReadStretch, plan: list[tuple[Window, slice]], seconds: float
+) -> tuple[list[tuple[Window, slice]], int, int]:
+    """Which of the windows, how many targets and how many left-out samples take about `seconds`, or less."""
+    n_targets = min(MOST_TARGETS, len(stretch.matched.typed.samples))
+    n_left_out = min(MOST_SAMPLES, int(len(stretch.matched.panel.samples) * MOST_SHARE))
+    of_window = _seconds_of_window(stretch, plan, n_targets + n_left_out)
+    for number in NUMBERS_OF_WINDOWS:
+        chosen = _evenly(plan, number)
+        share = min(1.0, seconds / (len(chosen) * of_window))
+        if share * n_left_out >= min(ENOUGH, n_left_out) or number == NUMBERS_OF_WINDOWS[-1]:
+            break
+    n_targets, n_left_out = (max(min(most, FEWEST), int(share * most)) for most in (n_targets, n_left_out))
+    return chosen, n_targets, n_left_out
 
 
 def _evenly(plan: list[tuple[Window, slice]], number: int) -> list[tuple[Window, slice]]:

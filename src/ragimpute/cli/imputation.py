@@ -96,6 +96,11 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @exclude_option
 @click.option("--min-r2", type=click.FloatRange(0, 1), help="Leave out imputed sites whose R2 is lower.")
 @click.option("--sites-only", is_flag=True, help="Write records without genotypes.")
+@click.option(
+    "--sample-quality",
+    type=OUT,
+    help="Write a TSV of how well each sample is imputed, by chromosome: expected r2, left-out r2, missingness.",
+)
 @sex_option
 @build_option
 @device_option
@@ -122,6 +127,7 @@ def impute_command(
     exclude_samples: Path | None,
     min_r2: float | None,
     sites_only: bool,
+    sample_quality: Path | None,
     sex: Path | None,
     build: str | None,
     device: str,
@@ -160,6 +166,7 @@ def impute_command(
         exclude_samples=exclude_samples,
         min_r2=min_r2,
         sites_only=sites_only,
+        sample_quality=sample_quality,
         sex=sex,
         build=build,
         device=device,
