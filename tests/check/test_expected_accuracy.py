@@ -76,8 +76,9 @@ def test_few_seconds_mean_few_samples(everybody, tmp_path):
     typed = targets_of(everybody, np.arange(40))
     stretch = stretch_of(everybody, typed, tmp_path)
     plenty, none = (expected_accuracy(stretch, seconds, seed=1) for seconds in (60, 1e-6))
-    assert len(plenty.weights) == len(everybody.samples) // 3
-    assert len(none.weights) == 20
+    assert plenty.weights.sum() == len(everybody.samples)
+    assert len(plenty.weights) > 40
+    assert len(none.weights) <= none.weights.sum() == 20
     assert none.of_targets.shape[1] == 20
 
 

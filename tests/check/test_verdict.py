@@ -268,7 +268,7 @@ def test_check_tells_time_memory_and_on_demand_the_accuracy(tmp_path):
     assert {"cpu_seconds", "seconds", "memory_mb", "machine", "threads"} == codes["expected-work"].keys()
     assert "expected-accuracy" not in codes
     [numbers] = [one["numbers"] for one in json.loads(asked.stdout) if one["code"] == "expected-accuracy"]
-    assert numbers["left_out_samples"] == 10
+    assert 20 <= numbers["left_out_samples"] <= 30  # of the panel's 30
     by_stratum = {row["stratum"]: row for row in numbers["strata"]}
     assert {"sites", "r2", "r2_low", "r2_high", "r2_of_panel"} < by_stratum["overall"].keys()
     assert 0 <= by_stratum["common"]["r2"] <= 1

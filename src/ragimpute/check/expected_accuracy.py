@@ -28,7 +28,6 @@ CORE_CM, MARGIN_CM = 4.0, 2.0  # of the windows that are imputed: short ones, so
 MOST_SAMPLES, MOST_TARGETS = 1000, 500  # left-out samples, and targets that are looked at
 NUMBERS_OF_WINDOWS = (4, 2, 1)  # as many as time allows with at least ENOUGH of both samples in each
 ENOUGH = 100
-MOST_SHARE = 1 / 3  # of the panel that is left out
 FEWEST = 20  # samples of a panel, below which nothing is learnt from leaving some out; and that are left out at least
 BOOTSTRAPS = 1000
 OVERALL, RARE, COMMON = (STRATA.index(name) for name in ("overall", "rare", "common"))
@@ -170,8 +169,8 @@ def _fitting(
 ) -> tuple[list[tuple[Window, slice]], int, int]:
     """Which of the windows, how many targets and how many left-out samples take about `seconds`, or less."""
     n_targets = min(MOST_TARGETS, len(stretch.matched.typed.samples))
-    n_left_out = min(MOST_SAMPLES, int(len(stretch.matched.panel.samples) * MOST_SHARE))
-    of_window = _seconds_of_window(stretch, plan, n_targets + n_left_out)
+    n_left_out = min(MOST_SAMPLES, len(stretch.matched.panel.samples))
+    of_window = _seconds_of_window(stretch, plan, n_targets, n_left_out)
     for number in NUMBERS_OF_WINDOWS:
         chosen = _evenly(plan, number)
         share = min(1.0, seconds / (len(chosen) * of_window))
@@ -189,16 +188,19 @@ def _evenly(plan: list[tuple[Window, slice]], number: int) -> list[tuple[Window,
     return [plan[int(place)] for place in middles]
 
 
-def _seconds_of_window(stretch: ReadStretch, plan: list[tuple[Window, slice]], n_samples: int) -> float:
+def _seconds_of_window(
+    stretch: ReadStretch, plan: list[tuple[Window, slice]], n_targets: int, n_left_out: int
+) -> float:
     """How long the longest window takes with so many samples, by the slopes of `expected_work`."""
     whole = stretch.size()
     n_sites = max(window.stop - window.start for window, _ in plan)
-    n_groups = 1 / GROUP_SHARE * MOST_SHARE  # each of which the panel is described for anew
     typed_sites = round(n_sites * whole.typed_sites / whole.sites)
+    n_samples = n_targets + n_left_out
     of_window = replace(
         whole, sites=n_sites, imputed_sites=n_sites, typed_sites=typed_sites, targets=n_samples, prepared=True
     )
     described = replace(of_window, described=True)
     threads = stretch.inputs.threads
     once, again = (expected_work([size], threads, stretch.inputs.memory_mb).seconds for size in (of_window, described))
+    n_groups = n_left_out / len(stretch.matched.panel.samples) / GROUP_SHARE  # the panel is described anew for each
     return once + n_groups * (once - again)

@@ -26,6 +26,10 @@ class LeftOutSamples:
     weights: np.ndarray  # [L] float64
     targets: np.ndarray  # [L] int64: the target whose missing genotypes and phase the sample gets
 
+    def part(self, rows: slice) -> "LeftOutSamples":
+        """Some of them."""
+        return LeftOutSamples(self.samples[rows], self.weights[rows], self.targets[rows])
+
 
 def choose_left_out(
     panel: Panel, typed: TargetGenotypes, number: int, generator: np.random.Generator

@@ -22,7 +22,8 @@ from ragimpute.targets.phasing import phase_repeatedly
 from ragimpute.targets.several_phasings import number_of_phasings
 from ragimpute.vcf.imputed import Imputed
 
-GROUP_SHARE = 1 / 20  # of the panel that is out at a time: the others are nearly as many as the whole panel
+ROUND_SHARE = 1 / 3  # of the panel that is out while it phases the others
+GROUP_SHARE = 1 / 20  # of the panel that is out while it imputes: the others are nearly as many as all
 
 
 @dataclass(frozen=True)
@@ -64,38 +65,43 @@ class LeftOutWindow:
         self.n_phasings = stretch.inputs.n_phasings or number_of_phasings(whole.sites, typed)
         self.is_typed = is_typed[window.start : window.stop]
         self.mac = _counts(self.panel).mac
+        self.group = max(1, int(len(self.panel.samples) * GROUP_SHARE))
 
     def run(self, seed: int) -> WindowSums:
-        """Phase the left-out samples and the targets together, if at all, and impute the former in small groups."""
-        phasings = self._phased(seed)
-        n_left_out = len(self.chosen.samples)
-        step = max(1, int(len(self.panel.samples) * GROUP_SHARE))
-        groups = [np.arange(start, min(start + step, n_left_out)) for start in range(0, n_left_out, step)]
+        """Phase left-out samples in rounds, the targets in the first, if they need it; and impute them in small groups."""
+        step = max(1, int(len(self.panel.samples) * ROUND_SHARE))
+        number = len(self.chosen.samples)
+        rounds = [self.chosen.part(slice(start, start + step)) for start in range(0, number, step)]
         untyped, typed = [], []
-        for group in groups:
-            of_group = [phasing.of_samples(group) for phasing in phasings]
-            reference = self._without(self.chosen.samples[group])
-            untyped.append(self._imputed(reference, of_group, self.chosen.samples[group]))
-            typed.append(self._at_typed_sites(reference, of_group[0]))
-        targets = np.arange(n_left_out, n_left_out + len(self.typed.samples))
-        of_targets = self._at_typed_sites(self.panel, phasings[0].of_samples(targets))
+        for place, chosen in enumerate(rounds):
+            phasings = self._phased(chosen, seed, with_targets=place == 0)
+            for start in range(0, len(chosen.samples), self.group):
+                group = np.arange(start, min(start + self.group, len(chosen.samples)))
+                of_group = [phasing.of_samples(group) for phasing in phasings]
+                reference = self._without(chosen.samples[group])
+                untyped.append(self._imputed(reference, of_group, chosen.samples[group]))
+                typed.append(self._at_typed_sites(reference, of_group[0]))
+            if place == 0:
+                targets = np.arange(len(chosen.samples), len(phasings[0].samples))
+                of_targets = self._at_typed_sites(self.panel, phasings[0].of_samples(targets))
         here = np.flatnonzero(~self.is_typed[self.asked]) + self.asked.start
         n_sites = membership(_counts(self.panel).take(here)).sum(axis=1)
         return WindowSums(np.concatenate(untyped), np.concatenate(typed, axis=1), of_targets, n_sites)
 
-    def _phased(self, seed: int) -> list[TargetGenotypes]:
-        """Phasings of the left-out samples and, after them, the targets, against the rest of the panel."""
-        hidden = hidden_genotypes(self.panel, self.typed, self.chosen)
-        names = tuple(f"target.{i}" for i in range(len(self.typed.samples)))  # none is called as one of the panel
-        together = replace(
-            self.typed,
-            samples=(*hidden.samples, *names),
-            alleles=np.concatenate([hidden.alleles, self.typed.alleles], axis=1),
-            phased=np.concatenate([hidden.phased, self.typed.phased], axis=1),
-        )
+    def _phased(self, chosen: LeftOutSamples, seed: int, with_targets: bool) -> list[TargetGenotypes]:
+        """Phasings of left-out samples and, after them, the targets, against the rest of the panel."""
+        together = hidden_genotypes(self.panel, self.typed, chosen)
+        if with_targets:
+            names = tuple(f"target.{i}" for i in range(len(self.typed.samples)))  # none is called as one of the panel
+            together = replace(
+                self.typed,
+                samples=(*together.samples, *names),
+                alleles=np.concatenate([together.alleles, self.typed.alleles], axis=1),
+                phased=np.concatenate([together.phased, self.typed.phased], axis=1),
+            )
         inputs = self.stretch.inputs
         genetic_map = genetic_map_of(inputs, self.stretch.chosen) or GeneticMap.of_sites(self.panel.sites)
-        reference = self._without(self.chosen.samples)
+        reference = self._without(chosen.samples)
         how = {"memory_mb": inputs.memory_mb, "seed": seed, "n_phasings": self.n_phasings}
         return phase_repeatedly(reference, together, genetic_map, **how)
 
