@@ -68,7 +68,7 @@ class LeftOutWindow:
         self.group = max(1, int(len(self.panel.samples) * GROUP_SHARE))
 
     def run(self, seed: int) -> WindowSums:
-        """Phase left-out samples in rounds, the targets in the first, if they need it; and impute them in small groups."""
+        """Phase left-out samples in rounds, the targets in the first, if they need it; impute them in small groups."""
         step = max(1, int(len(self.panel.samples) * ROUND_SHARE))
         number = len(self.chosen.samples)
         rounds = [self.chosen.part(slice(start, start + step)) for start in range(0, number, step)]
