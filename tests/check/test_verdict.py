@@ -1,5 +1,6 @@
 """One judgement: `check` finds an error exactly where `impute` fails, over the pairs of files of the test suite."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ OPTIONS = {"threads": 1, "n_phasings": 1, "model": DEFAULT}
 @pytest.fixture(autouse=True)
 def no_beagle(monkeypatch):
     monkeypatch.setattr("ragimpute.imputation.inputs.phase_repeatedly", phased_at_random)
+    monkeypatch.setattr("ragimpute.check.left_out_window.phase_repeatedly", phased_at_random)
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +243,28 @@ def test_impute_prints_the_warnings_of_check(name, words, tmp_path, caplog):
         impute(**files, **OPTIONS, out=tmp_path / "o.vcf.gz")
     said = [f"warning: {record.getMessage()}" for record in caplog.records]
     assert [text for text in said if words in text] == [text for text in warnings if words in text]
+
+
+def test_check_tells_time_memory_and_on_demand_the_accuracy(tmp_path):
+    files = written(tmp_path, lambda panel, targets: None)
+    arguments = ["check", "--reference", str(files["reference"]), "--targets", str(files["targets"]), "--json"]
+    plain = CliRunner().invoke(command, arguments)
+    asked = CliRunner().invoke(command, [*arguments, "--expected-accuracy", "--threads", "1"])
+    assert plain.exit_code == asked.exit_code == 0, asked.output
+    codes = {one["code"]: one["numbers"] for one in json.loads(plain.stdout)}
+    assert {"cpu_seconds", "seconds", "memory_mb", "machine", "threads"} == codes["expected-work"].keys()
+    assert "expected-accuracy" not in codes
+    [numbers] = [one["numbers"] for one in json.loads(asked.stdout) if one["code"] == "expected-accuracy"]
+    assert 20 <= numbers["left_out_samples"] <= 30  # of the panel's 30
+    by_stratum = {row["stratum"]: row for row in numbers["strata"]}
+    assert {"sites", "r2", "r2_low", "r2_high", "r2_of_panel"} < by_stratum["overall"].keys()
+    assert 0 <= by_stratum["common"]["r2"] <= 1
+    as_text = CliRunner().invoke(command, [*arguments[:-1], "--expected-accuracy"])
+    assert "expected r2 at untyped sites" in as_text.output
+    assert "of the panel's samples" in as_text.output
+
+
+def test_nothing_is_forecast_where_imputation_would_fail(tmp_path):
+    files = written(tmp_path, in_targets(with_genotypes("./.")))
+    findings = ragimpute.check(**files, expected_accuracy=True)
+    assert not [finding for finding in findings if finding.code.startswith("expected")]

@@ -1,6 +1,7 @@
 """`ragimpute explain`: which haplotypes a sample copied at a site."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -52,15 +53,18 @@ def test_explain_names_the_neighbours_of_the_flanking_typed_sites(world, plain, 
             stop = cm[after.min()] if len(after) else cm[here[-1]]
             assert one.left_cm == pytest.approx(cm[flank] - start, rel=0.02, abs=2e-3)
             assert one.right_cm == pytest.approx(stop - cm[flank], rel=0.02, abs=2e-3)
+            assert one.left_bp == pytest.approx(1e6 * one.left_cm, abs=20)  # 1 cM per Mb
+            assert one.right_bp == pytest.approx(1e6 * one.right_cm, abs=20)
     hds = query(plain, "[%HDS]\n", "-r", f"{chrom}:{pos}", "-s", panel.samples[-1])[0][0].split(",")
     for hap, dosage in enumerate(hds, start=1):
         title = f"haplotype {hap}, {chrom}:{pos} {ref}>{alt}: dosage "
         shown = next(line for line in printed.splitlines() if title in line).split(title)[1][:5]
         assert float(shown) == pytest.approx(float(dosage), abs=1.1e-3)
     drawn = (tmp_path / "copied.svg").read_text()
-    shown = pd.concat([rows.head(copying_figure.SHOWN) for _, rows in table.groupby("haplotype")])
+    for name, number in zip(table["neighbour"], table["neighbour_haplotype"], strict=True):
+        assert f". {name} ({number})" in drawn
     for allele, colour in enumerate(copying_figure.COLOURS):  # two bars for each neighbour, and one in the legend
-        assert drawn.lower().count(f'fill="{colour.lower()}"') == 2 * (shown["allele"] == allele).sum() + 1
+        assert drawn.lower().count(f'fill="{colour.lower()}"') == 2 * (table["allele"] == allele).sum() + 1
 
 
 def test_attention_is_that_of_the_network(world):
@@ -122,7 +126,69 @@ def test_explain_names_the_file_that_lacks_the_sample(world):
         CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
 
 
-@pytest.mark.parametrize("site", ["20", "20:x", "20-1000", "20:5:A", "rs12", ":5", ""])
+def site_text(world, row: int) -> str:
+    return ":".join(map(str, world.panel.sites.keys()[row]))
+
+
+def test_several_sites_are_those_asked_for_alone(world, tmp_path):
+    rows = [102, FIRST + 102, 110]  # of two chromosomes
+    asked = [option for row in rows[1:] for option in ("--site", site_text(world, row))]
+    printed, table = explained(world, tmp_path, site_text(world, rows[0]), *asked, "--plot", str(tmp_path / "all.svg"))
+    assert table["site"].drop_duplicates().tolist() == [site_text(world, row) for row in rows]
+    for row in rows:
+        _, alone = explained(world, tmp_path, site_text(world, row))
+        of_site = table[table["site"] == site_text(world, row)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(of_site, alone)
+        assert site_text(world, row).split(":")[1] in printed
+    told, _ = explained(world, tmp_path, site_text(world, rows[0]), *asked, "--json", "--quiet")
+    assert [one["site"].split()[0] for one in json.loads(told)] == [site_text(world, row)[:-4] for row in rows]
+
+
+def test_a_site_is_found_by_its_id(world, tmp_path):
+    files = {"reference": world.folder / "reference.vcf.gz", "targets": world.folder / "phased.vcf.gz"}
+    asked = {**files, "sample": world.panel.samples[-1], "model": DEFAULT}
+    unique = 1002
+    assert not world.typed[unique]
+    found = explain(**asked, site=world.panel.sites.id[unique])
+    pd.testing.assert_frame_equal(found, explain(**asked, site=site_text(world, unique)))
+    with pytest.raises(InputError, match="2 sites of the panel have this ID; choose from 20:"):
+        explain(**asked, site=world.panel.sites.id[102])  # both chromosomes have it
+    with pytest.raises(InputError, match=r"no biallelic record of .* has this ID"):
+        explain(**asked, site="rs0")
+
+
+def test_a_further_site_is_explained_from_the_cache(world, tmp_path, monkeypatch):
+    files = {"reference": world.folder / "reference.vcf.gz", "targets": world.folder / "unphased.vcf.gz"}
+    asked = {**files, "sample": world.panel.samples[-1], "model": DEFAULT, "n_phasings": 2}
+    expected = [explain(**asked, site=site_text(world, row)) for row in (102, 110)]
+    cache = tmp_path / "cache"
+    first = explain(**asked, site=site_text(world, 102), cache=cache)
+    pd.testing.assert_frame_equal(first, expected[0])
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("files are read again")
+
+    for name in ("phase_targets", "match_targets", "panel_of"):
+        monkeypatch.setattr(f"ragimpute.imputation.explanation.{name}", never)
+    start = time.process_time()
+    second = explain(**asked, site=site_text(world, 110), cache=cache)
+    assert time.process_time() - start < 2
+    pd.testing.assert_frame_equal(second, expected[1])
+    assert second.attrs["dosages"] == expected[1].attrs["dosages"]
+    with pytest.raises(InputError, match="is typed in the targets"):
+        explain(**asked, site=f"20:{world.panel.sites.pos[world.typed][3]}", cache=cache)
+    with pytest.raises(InputError, match="has no sample 'Nobody'"):
+        explain(**{**asked, "sample": "Nobody"}, site=site_text(world, 110), cache=cache)
+    with pytest.raises(InputError, match=r"made from other files or options \(seed\)"):
+        explain(**asked, seed=5, site=site_text(world, 110), cache=cache)
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="holds other files"):
+        explain(**asked, site=site_text(world, 110), cache=strange)
+
+
+@pytest.mark.parametrize("site", ["20", "20:x", "20-1000", "20:5:A", ":5", "", "rs 12"])
 def test_a_malformed_site_is_said_before_a_file_is_read(tmp_path, site, outcome):
     absent = tmp_path / "absent.vcf"
     with pytest.raises(InputError, match="write it as CHROM:POS or CHROM:POS:REF:ALT") as caught:

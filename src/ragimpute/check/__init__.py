@@ -30,12 +30,17 @@ def check(
     panel_missing: float = 0.05,
     max_lost_sites: float = 0.1,
     apply_filters: str | None = None,
+    expected_accuracy: bool = False,
+    threads: int = 2,
+    seed: int = 1,
 ) -> "list[Finding]":
     """Everything that is, or may be, wrong with a reference, targets and a map: findings, errors first.
 
     Arguments are those of `ragimpute.impute`, which fails with these inputs exactly when a finding is an error. A
-    finding has `level` (error, warning or info), `file`, `code` and `message`. Nothing that the files hold raises an
-    exception; InputError for options that mean nothing, such as a `region` that cannot be read, and missing files.
+    finding has `level` (error, warning or info), `file`, `code`, `message`, `numbers` and `fix`. With
+    `expected_accuracy`, which takes up to a minute, one of them says what r2 to expect. Nothing that the files hold
+    raises an exception; InputError for options that mean nothing, such as a `region` that cannot be read, and missing
+    files.
     """
     from ragimpute.check.verdict import check_imputation
     from ragimpute.imputation.impute import files_and_inputs
@@ -52,8 +57,10 @@ def check(
         panel_missing=panel_missing,
         max_lost_sites=max_lost_sites,
         apply_filters=apply_filters,
+        threads=threads,
+        seed=seed,
     )
-    return check_imputation(files, inputs)
+    return check_imputation(files, inputs, with_accuracy=expected_accuracy)
 
 
 class _CallablePackage(ModuleType):

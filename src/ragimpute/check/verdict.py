@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ragimpute.check.all_checks import check_files
 from ragimpute.check.findings import Finding, Level, by_level, distinct
+from ragimpute.check.forecast import Forecast
 from ragimpute.check.site_lists import SiteLists
 from ragimpute.check.survey import without_path
 from ragimpute.errors import InputError
@@ -26,12 +27,17 @@ SAID_BY_SURVEY = ("map", "same-names", "filter", "lost-records", "variants-only"
 
 
 def check_imputation(
-    files: Sequence[ChromosomeFiles], inputs: ImputationInputs, lists: SiteLists | None = None
+    files: Sequence[ChromosomeFiles],
+    inputs: ImputationInputs,
+    lists: SiteLists | None = None,
+    with_accuracy: bool = False,
 ) -> list[Finding]:
     """Findings about the files of each chromosome, errors first: an error is what `impute` would end with.
 
-    `inputs` holds the options; `lists` takes the target records that the findings are about.
+    `inputs` holds the options; `lists` takes the target records that the findings are about. `with_accuracy`: also what
+    accuracy is to be expected, which takes up to a minute.
     """
+    forecast = Forecast(len(files), inputs, with_accuracy)
     surveyed = check_files(files, inputs, lists)
     request = GenomeRequest(files, inputs, "imputed.vcf.gz", FIELDS, keep_unmatched=False, work=WorkSize())
     judged: list[Finding] = []
@@ -39,7 +45,8 @@ def check_imputation(
     with _collected_warnings(files) as said:
         try:
             refuse_other_files(files)
-            judged += read_genome(request)
+            judged += read_genome(request, forecast.look)
+            judged += forecast.findings()
         except InputError as error:
             problem = _as_finding(str(error), files, "error")
     judged += said

@@ -1,5 +1,6 @@
 """The verb `check`: what is wrong with the inputs, all at once, before anything is computed."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,9 @@ from ragimpute.cli.options import (
     panel_missing_option,
     references_option,
     region_option,
+    seed_option,
     sex_option,
+    two_threads_option,
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
@@ -50,6 +53,14 @@ FINDINGS = ".findings.tsv"
 @panel_missing_option
 @max_lost_sites_option
 @apply_filters_option
+@click.option(
+    "--expected-accuracy",
+    is_flag=True,
+    help="Also tell what r2 to expect, by allele frequency: samples of the panel are left out, imputed and scored. It "
+    "takes up to a minute, and Beagle where targets are unphased.",
+)
+@seed_option
+@two_threads_option
 @json_option
 @quiet_option("Print errors and warnings only.")
 @click.option(
@@ -73,6 +84,9 @@ def check_command(
     panel_missing: float,
     max_lost_sites: float,
     apply_filters: str | None,
+    expected_accuracy: bool,
+    seed: int,
+    threads: int,
     as_json: bool,
     quiet: bool,
     out: Path | None,
@@ -84,6 +98,7 @@ def check_command(
     """
     from ragimpute.check.all_checks import check_inputs
     from ragimpute.check.findings import write_findings
+    from ragimpute.check.forecast import ACCURACY
     from ragimpute.check.site_lists import SiteLists
     from ragimpute.check.verdict import check_imputation
     from ragimpute.imputation.impute import files_and_inputs
@@ -105,6 +120,8 @@ def check_command(
         exclude_samples=exclude_samples,
         sex=sex,
         build=build,
+        threads=threads,
+        seed=seed,
         **reading,
     )
     if table is not None:
@@ -116,13 +133,15 @@ def check_command(
         ours = inputs.reference, inputs.targets, inputs.genetic_map
         findings = check_inputs(*ours, within, held_out=held_out, leak=leak, **reading)
     else:
-        findings = check_imputation(files, inputs, lists)
+        findings = check_imputation(files, inputs, lists, expected_accuracy)
     shown = [finding for finding in findings if not (quiet and finding.level == "info")]
     if as_json:
         print_json([finding.as_json() for finding in shown])
     else:
         for finding in shown:
             click.echo(str(finding))
+            if finding.code == ACCURACY:
+                _print_accuracy(finding.numbers.get("strata", []))
     if table is not None:
         write_findings(findings, table)
         if lists is not None:
@@ -132,6 +151,18 @@ def check_command(
         count = "1 error" if errors == 1 else f"{errors} errors"
         click.echo(f"ragimpute: error: {count} in the inputs, listed above with what to do", err=True)
         raise SystemExit(1)
+
+
+def _print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The expected r2 of each stratum, as a table."""
+    from ragimpute.reporting.terminal import print_table
+
+    cells = []
+    for row in rows:
+        interval = f"{row['r2_low']:.3f} {row['r2_high']:.3f}"
+        cells.append([row["stratum"], f"{row['sites']:,}", f"{row['r2']:.3f}", interval, f"{row['r2_of_panel']:.3f}"])
+    header = ["stratum", "sites", "expected r2", "95 % interval", "of the panel's samples"]
+    print_table("accuracy to expect at untyped sites", header, cells)
 
 
 def _table_of_findings(out: Path) -> Path:

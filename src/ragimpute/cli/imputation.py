@@ -97,6 +97,11 @@ SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 @exclude_option
 @click.option("--min-r2", type=click.FloatRange(0, 1), help="Leave out imputed sites whose R2 is lower.")
 @click.option("--sites-only", is_flag=True, help="Write records without genotypes.")
+@click.option(
+    "--sample-quality",
+    type=OUT,
+    help="Write a TSV of how well each sample is imputed, by chromosome: expected r2, left-out r2, missingness.",
+)
 @sex_option
 @build_option
 @device_option
@@ -123,6 +128,7 @@ def impute_command(
     exclude_samples: Path | None,
     min_r2: float | None,
     sites_only: bool,
+    sample_quality: Path | None,
     sex: Path | None,
     build: str | None,
     device: str,
@@ -161,6 +167,7 @@ def impute_command(
         exclude_samples=exclude_samples,
         min_r2=min_r2,
         sites_only=sites_only,
+        sample_quality=sample_quality,
         sex=sex,
         build=build,
         device=device,
@@ -206,7 +213,18 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 @reference_option
 @targets_option
 @click.option("--sample", required=True, help="The sample, one of TARGETS.")
-@click.option("--site", required=True, help="CHROM:POS, or CHROM:POS:REF:ALT where several records lie there.")
+@click.option(
+    "--site",
+    "sites",
+    multiple=True,
+    required=True,
+    help="CHROM:POS, CHROM:POS:REF:ALT where several records lie there, or an ID such as rs123; repeat it for several.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder where the panel and the phased targets are kept: a further site then takes a second or two.",
+)
 @map_option
 @click.option("--out", type=OUT, help="All retrieved haplotypes, TSV.")
 @click.option("--plot", type=OUT, callback=_drawable, help="A figure of them: .svg or .png.")
@@ -225,7 +243,8 @@ def explain_command(
     reference: Path,
     targets: Path,
     sample: str,
-    site: str,
+    sites: tuple[str, ...],
+    cache: Path | None,
     map_path: Path | None,
     out: Path | None,
     plot: Path | None,
@@ -241,14 +260,16 @@ def explain_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Show which haplotypes of the panel a sample's haplotypes were copied from at one untyped site.
+    """Show which haplotypes of the panel a sample's haplotypes were copied from at untyped sites.
 
     For each haplotype: the reference haplotypes retrieved at the typed site to the left and at the one to the right,
     the weight that the network gives to each, the allele that they carry at the site, and how far they match the
     sample, in centimorgan. Give the options that `ragimpute impute` was given, and its result is the one explained.
     """
     start_logging()
-    from ragimpute.imputation.explanation import explain_genotype
+    import pandas as pd
+
+    from ragimpute.imputation.explanation import explain_genotypes
     from ragimpute.imputation.inputs import ImputationInputs
     from ragimpute.tables import write_table
 
@@ -267,26 +288,34 @@ def explain_command(
         seed=seed,
         n_phasings=n_phasings,
     )
-    explanation = explain_genotype(inputs, sample, site)
+    explanations = explain_genotypes(inputs, sample, sites, cache)
     if as_json:
-        neighbours = explanation.neighbours.to_dict(orient="records")
-        found = {"site": explanation.site, "dosages": explanation.dosages, "neighbours": neighbours}
-        print_json({"sample": sample, **found})
+        found = [_as_json(explanation) for explanation in explanations]
+        print_json(found[0] if len(found) == 1 else found)
     else:
-        _print(explanation)
+        for explanation in explanations:
+            _print(explanation)
     if out is not None:
-        write_table(explanation.neighbours, out)
+        tables = [explanation.neighbours for explanation in explanations]
+        write_table(pd.concat(tables, ignore_index=True), out)
     if plot is not None:
         from ragimpute.reporting import chart, copying_figure
 
-        figure = copying_figure.copying_figure(explanation)
+        figure = copying_figure.copying_figure(explanations)
         chart.save_figure(figure, plot)
+
+
+def _as_json(explanation: "Explanation") -> dict[str, Any]:
+    """One site, with all neighbours."""
+    facts = {"sample": explanation.sample, "site": explanation.site, "cm": explanation.cm}
+    neighbours = explanation.neighbours.to_dict(orient="records")
+    return {**facts, "dosages": explanation.dosages, "neighbours": neighbours}
 
 
 def _print(explanation: "Explanation") -> None:
     from ragimpute.reporting.terminal import print_table
 
-    header = ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right")
+    header = ("neighbour", "retrieved at", "allele", "weight", "cM left", "cM right", "bp left", "bp right")
     for hap, rows in explanation.neighbours.groupby("haplotype"):
         of_carriers = rows.loc[rows["allele"] == 1, "weight"].sum()
         dosage = explanation.dosages[hap - 1]
@@ -309,6 +338,7 @@ def _cells(row: Any) -> tuple[str, ...]:
     """A row of `Explanation.neighbours` as the text of its columns on the screen."""
     arrow = "←" if row.flank == "left" else "→"
     numbers = [f"{number:.3f}" for number in (row.weight, row.left_cm, row.right_cm)]
+    numbers += [f"{row.left_bp:,}", f"{row.right_bp:,}"]
     return f"{row.neighbour} ({row.neighbour_haplotype})", f"{row.typed_pos} {arrow}", str(row.allele), *numbers
 
 

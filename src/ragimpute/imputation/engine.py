@@ -72,6 +72,7 @@ class Engine:
     work: WorkSize
     threads: int = 1
     folder: Path | None = None  # of temporary files; None: the system's
+    density_of_whole: float | None = None  # typed sites per cM of what `reference` is a part of; None: of nothing
 
     def windows(self, wanted: slice | None = None) -> list[tuple[Window, slice]]:
         """The windows of the panel, in order, each with those of its core's sites that are `wanted` (all).
@@ -95,6 +96,8 @@ class Engine:
     @cached_property
     def density(self) -> float:
         """Typed sites per cM over all chromosomes of the panel."""
+        if self.density_of_whole is not None:
+            return self.density_of_whole
         typed = np.zeros(len(self.reference.sites), dtype=bool)
         typed[self.targets[0].index] = True
         return typed_per_cm(self.reference.sites, typed)
@@ -203,8 +206,10 @@ def _rows_of(part: Imputed, rows: slice) -> Imputed:
     """Some of the sites of a part that `_LeftOut` has completed."""
     assert part.er2 is not None
     assert part.inverted is not None
+    assert part.left_out is not None
     arrays = {name: getattr(part, name)[rows] for name in ("hds", "both", "typed", "er2", "inverted")}
-    return replace(part, **arrays)
+    first, last = part.typed[: rows.start].sum(), part.typed[: rows.stop].sum()
+    return replace(part, **arrays, left_out=part.left_out[first:last])
 
 
 def _batch_bounds(fold: Fold, n_samples: int, work: WorkSize) -> list[tuple[int, int]]:
@@ -254,14 +259,13 @@ class _LeftOut:
         self.parts = [self.incomplete[start : start + step] for start in range(0, len(self.incomplete), step)]
         self.dosages = SampleBatches(n_batches, folder)
         self.of_incomplete = SampleBatches(len(self.parts), folder)
-        self.needed = n_samples > 1 or len(self.incomplete) > 0
+        self.judges_sites = n_samples > 1 or len(self.incomplete) > 0
 
     def add(self, retrieved: FoldNeighbours, n_samples: int) -> None:
         """Keep what retrieval says of the next samples, in the first of their phasings."""
-        if self.needed:
-            assert retrieved.left_out is not None
-            of_first = retrieved.left_out[self.of_retrieved, : 2 * n_samples]
-            self.dosages.add(of_first.reshape(-1, n_samples, 2).astype(np.float32))
+        assert retrieved.left_out is not None
+        of_first = retrieved.left_out[self.of_retrieved, : 2 * n_samples]
+        self.dosages.add(of_first.reshape(-1, n_samples, 2).astype(np.float32))
 
     def add_incomplete(self, threads: int) -> None:
         """Impute the typed alleles of the samples that lack some, each without itself."""
@@ -283,6 +287,13 @@ class _LeftOut:
             return values.reshape(len(values), -1)
         return values[:, self.ploidy[:, None] > np.arange(2)]
 
+    def _of_genotypes(self, dosages: np.ndarray, given: np.ndarray) -> np.ndarray:
+        """Dosages [t, N] of genotypes, of those of their haplotypes [t, N, 2]; NaN where none was given."""
+        has_haplotype = np.ones((given.shape[1], 2)) if self.ploidy is None else self.ploidy[:, None] > np.arange(2)
+        of_both: np.ndarray = (dosages * has_haplotype).sum(axis=2).astype(np.float32)
+        is_absent = (given[..., 0] < 0) | ~has_haplotype[:, 0].astype(bool)
+        return np.where(is_absent, np.float32(np.nan), of_both)
+
     def is_given(self, here: slice) -> np.ndarray:
         """Which genotypes [S, N] bool at the fold's sites `here` are typed and not missing."""
         found = np.zeros((here.stop - here.start, self.given.shape[1]), dtype=bool)
@@ -296,10 +307,14 @@ class _LeftOut:
         er2 = np.full(len(block.typed), np.nan, dtype=np.float32)
         inverted = np.zeros(len(block.typed), dtype=np.float32)
         rows = self.fold.typed_rows(here)
-        if not self.needed or rows.start == rows.stop:
-            return replace(block, er2=er2, inverted=inverted)
-        dosages = self._rows(rows.start - self.wanted.start, rows.stop - self.wanted.start)  # [t, N, 2]
         given = self.given[rows]
+        if rows.start == rows.stop:
+            none = np.zeros((0, given.shape[1]), dtype=np.float32)
+            return replace(block, er2=er2, inverted=inverted, left_out=none)
+        dosages = self._rows(rows.start - self.wanted.start, rows.stop - self.wanted.start)  # [t, N, 2]
+        genotypes = self._of_genotypes(dosages, given)
+        if not self.judges_sites:
+            return replace(block, er2=er2, inverted=inverted, left_out=genotypes)
         counted_dosages, counted_alleles = self._counted(dosages), self._counted(given)
         er2 = correlation(counted_dosages, counted_alleles, block.typed)
         inverted[block.typed] = log_odds_inverted(counted_dosages, counted_alleles)
@@ -308,4 +323,4 @@ class _LeftOut:
         filled = dosages[sites, samples]  # [K, 2]
         block.hds[places, samples] = filled
         block.both[places, samples] = filled.prod(axis=1)
-        return replace(block, er2=er2, inverted=inverted)
+        return replace(block, er2=er2, inverted=inverted, left_out=genotypes)

@@ -1,6 +1,5 @@
-"""Which haplotypes a target sample was imputed from at one site, and the weights that the network gave them."""
+"""Which haplotypes a target sample was imputed from at some sites, and the weights that the network gave them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from ragimpute.errors import InputError, suggest_keywords
 from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.engine import Engine
+from ragimpute.imputation.explanation_cache import ExplanationCache
 from ragimpute.imputation.inputs import (
     FilePath,
     ImputationInputs,
@@ -20,6 +20,7 @@ from ragimpute.imputation.inputs import (
     panel_of,
     phase_targets,
 )
+from ragimpute.imputation.named_sites import find_site, is_id, parse_site, sites_of_ids
 from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretches import Chromosome
 from ragimpute.imputation.work_size import WorkSize
@@ -35,6 +36,7 @@ from ragimpute.targets.plink_copy import targets_as_vcf
 from ragimpute.vcf.source import Region, read_header
 
 COLUMNS = (
+    "site",
     "haplotype",
     "flank",
     "typed_pos",
@@ -44,6 +46,8 @@ COLUMNS = (
     "weight",
     "left_cm",
     "right_cm",
+    "left_bp",
+    "right_bp",
 )
 
 
@@ -65,7 +69,7 @@ def explain(
     reference: FilePath,
     targets: FilePath,
     sample: str,
-    site: str,
+    site: str | Sequence[str],
     genetic_map: FilePath | None = None,
     region: str | None = None,
     exclude_samples: FilePath | None = None,
@@ -76,15 +80,19 @@ def explain(
     n_phasings: int | None = None,
     sex: FilePath | None = None,
     build: str | None = None,
+    cache: FilePath | None = None,
 ) -> pd.DataFrame:
     """Which haplotypes of the reference `sample` copies at `site`, and with what weight.
 
-    `site` is 'CHROM:POS', or 'CHROM:POS:REF:ALT' where several records lie there. The other arguments are those of
-    `impute`; give the same, and its result is the one explained. Only copy_rag, the default, can be asked.
+    `site` is 'CHROM:POS', 'CHROM:POS:REF:ALT' where several records lie there, or an ID of the reference such as
+    'rs123'; or several of these. `cache`: a folder where the panel and the phased targets are kept, so that a further
+    call with the same files need not read and phase them. The other arguments are those of `impute`; give the same, and
+    its result is the one explained. Only copy_rag, the default, can be asked.
 
-    Returns a table with the columns of `explanation.COLUMNS`, heaviest first within each haplotype of the sample: see
-    `explain_genotype`. Its `attrs` hold `sample`, `site` (with REF and ALT), `cm` and `dosages`, those of the sample's
-    haplotypes: two, or one where it is haploid. Raises InputError as `explain_genotype` does.
+    Returns a table with the columns of `explanation.COLUMNS`, heaviest first within each site and haplotype of the
+    sample: see `explain_genotypes`. Its `attrs` hold `sample`, and of a single site `site` (with REF and ALT), `cm` and
+    `dosages`, those of the sample's haplotypes: two, or one where it is haploid; of several sites `sites`, a list of
+    these. Raises InputError as `explain_genotypes` does.
     """
     inputs = ImputationInputs.of_paths(
         reference=reference,
@@ -101,15 +109,18 @@ def explain(
         sex=sex,
         build=build,
     )
-    found = explain_genotype(inputs, sample, site)
-    table = found.neighbours
-    table.attrs = {"sample": found.sample, "site": found.site, "cm": found.cm, "dosages": found.dosages}
+    named = [site] if isinstance(site, str) else list(site)
+    found = explain_genotypes(inputs, sample, named, None if cache is None else Path(cache))
+    table = pd.concat([one.neighbours for one in found], ignore_index=True)
+    of_sites = [{"site": one.site, "cm": one.cm, "dosages": one.dosages} for one in found]
+    table.attrs = {"sample": sample, **of_sites[0]} if isinstance(site, str) else {"sample": sample, "sites": of_sites}
     return table
 
 
-def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explanation:
-    """Look up which haplotypes `sample` copies at `site`, 'CHROM:POS' or, where several records share it,
-    'CHROM:POS:REF:ALT'.
+def explain_genotypes(
+    inputs: ImputationInputs, sample: str, sites: Sequence[str], cache: Path | None = None
+) -> list[Explanation]:
+    """Look up which haplotypes `sample` copies at each of `sites`, named as in `named_sites`, in their order.
 
     All targets are phased together, as `ragimpute impute` does it, so that its result is the one explained. In the
     table: `flank`, at which of the two typed sites around it the haplotype was retrieved (`typed_pos`); `allele` that
@@ -117,13 +128,38 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     1; `left_cm` and `right_cm`, how far it matches the sample around `typed_pos`, without a mismatch. Where several
     phasings are averaged, the table is of the one that is written, the dosages are the average.
 
+    `cache` is the folder of `ExplanationCache`; what it holds is neither read nor phased again.
+
     Raises InputError for an unknown sample, a site that is absent, ambiguous or typed, or where the sample has no
     haplotype (a woman on Y), and a network but copy_rag.
     """
-    parse_site(site)
-    with targets_as_vcf(inputs.targets, [inputs.reference]) as readable:
-        _check_sample(inputs.targets, read_header(readable).samples, sample)
-        ready, wanted = _prepared(inputs, site, None if readable == inputs.targets else readable)
+    ids = [site for site in sites if is_id(site)]
+    kept = None if cache is None else ExplanationCache(cache, inputs)
+    of_ids = sites_of_ids(inputs.reference, ids)
+    found: dict[str, Explanation] = {}
+    for stretch in _by_stretch([of_ids.get(site, site) for site in sites], inputs):
+        ready = _ready(inputs, sample, stretch, kept)
+        for site in stretch:
+            found[site] = _explained(ready, sample, site)
+    return [found[of_ids.get(site, site)] for site in sites]
+
+
+def _by_stretch(sites: Sequence[str], inputs: ImputationInputs) -> list[list[str]]:
+    """The sites that are imputed together: those of the autosomes, and those of each part of X, Y and MT."""
+    groups: list[tuple[ChosenRecords | None, list[str]]] = []
+    for site in dict.fromkeys(sites):
+        chosen = _records_around(inputs, site)
+        same = [group for other, group in groups if other == chosen]
+        if same:
+            same[0].append(site)
+        else:
+            groups.append((chosen, [site]))
+    return [group for _, group in groups]
+
+
+def _explained(ready: PreparedImputation, sample: str, site: str) -> Explanation:
+    """One site of a stretch that is ready."""
+    wanted = _place(ready.panel.sites, ready.wanted, site)
     imputer = ready.imputer
     assert isinstance(imputer, KernelBackEnd)
     whole, core, in_whole = _fold_of_sample(ready, sample, wanted)
@@ -139,65 +175,86 @@ def explain_genotype(inputs: ImputationInputs, sample: str, site: str) -> Explan
     flanks, carriers, weight = imputer.attention(fold, segments, local)
     left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
     flank_sites = fold.typed_sites[flanks]
+    chrom, pos, ref, alt = fold.reference.sites.take(slice(local, local + 1)).keys()[0]
     tables = []
     for hap in range(ploidy):
         of_haplotype = carriers[hap], weight[hap], left_cm[hap], right_cm[hap]
-        tables.append(_neighbour_table(fold, local, hap, flank_sites, *of_haplotype))
-    here = fold.reference.sites.take(slice(local, local + 1))
-    chrom, pos, ref, alt = here.keys()[0]
-    title = f"{chrom}:{pos} {ref}>{alt}"
+        table = _neighbour_table(fold, local, hap, flank_sites, *of_haplotype)
+        tables.append(_with_base_pairs(table, whole.reference.sites))
+    neighbours = pd.concat(tables, ignore_index=True)
+    neighbours["site"] = f"{chrom}:{pos}:{ref}:{alt}"
     cm = fold.reference.sites.cm
     before, after = cm[flank_sites].tolist()
-    neighbours = pd.concat(tables, ignore_index=True)
-    return Explanation(sample, title, float(cm[local]), (before, after), tuple(dosages), neighbours)
+    title = f"{chrom}:{pos} {ref}>{alt}"
+    return Explanation(sample, title, float(cm[local]), (before, after), tuple(dosages), neighbours[list(COLUMNS)])
 
 
-def parse_site(text: str) -> tuple[str, int, str | None, str | None]:
-    """CHROM, POS, REF and ALT of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError for another text."""
-    match = re.fullmatch(r"(.+?):(\d+)(?::([^:]+):([^:]+))?", text)
-    if not match:
-        raise InputError(f"--site {text!r}: write it as CHROM:POS or CHROM:POS:REF:ALT")
-    chrom, pos, ref, alt = match.groups()
-    return chrom, int(pos), ref, alt
+def _with_base_pairs(table: pd.DataFrame, sites: Sites) -> pd.DataFrame:
+    """The table with `left_bp` and `right_bp`: how far `left_cm` and `right_cm` reach, by the map of `sites`."""
+    pos = table["typed_pos"].to_numpy()
+    cm = np.interp(pos, sites.pos, sites.cm)
+    left = np.interp(cm - table["left_cm"], sites.cm, sites.pos)
+    right = np.interp(cm + table["right_cm"], sites.cm, sites.pos)
+    left_bp = np.rint(np.maximum(pos - left, 0)).astype(np.int64)
+    right_bp = np.rint(np.maximum(right - pos, 0)).astype(np.int64)
+    return table.assign(left_bp=left_bp, right_bp=right_bp)
 
 
-def find_site(sites: Sites, text: str) -> int:
-    """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
-    chrom, pos, ref, alt = parse_site(text)
-    found = (sites.chrom == chrom) & (sites.pos == pos)
-    if ref is not None:
-        found &= (sites.ref == ref) & (sites.alt == alt)
-    index = np.flatnonzero(found)
-    if len(index) > 1:
-        keys = sites.take(index).keys()
-        texts = [":".join(map(str, key)) for key in keys]
-        several = ", ".join(texts)
-        raise InputError(f"--site {text}: {len(index)} sites of the panel lie there; choose from {several}")
-    if not len(index):
-        raise InputError(f"--site {text}: no such site among the {len(sites)} of the panel that are imputed")
-    return int(index[0])
+def _ready(
+    inputs: ImputationInputs, sample: str, sites: Sequence[str], kept: ExplanationCache | None
+) -> PreparedImputation:
+    """What imputing the stretch of `sites` needs, from what is `kept`, or read and phased, and then kept.
 
-
-def _prepared(inputs: ImputationInputs, site: str, readable: Path | None) -> tuple[PreparedImputation, int]:
-    """What imputing the chromosome of `site` needs, and the site's place in the panel.
-
-    Of X, Y or MT it is the stretch of one ploidy that holds the site. All that may be wrong is said before the targets
-    are phased. readable: the VCF or BCF of targets that are PLINK's files.
+    All that may be wrong with the sites is said before the targets are phased.
     """
-    chosen = _records_around(inputs, site, readable)
+    chosen = _records_around(inputs, sites[0])
+    found = None if kept is None else kept.load(chosen)
+    if found is not None:
+        _check_sample(inputs.targets, found.typed.samples, sample)
+        for site in sites:
+            _refuse_typed(found.typed.index, _place(found.panel.sites, found.wanted, site), site)
+        _require_kernel(found.imputer, found.model)
+        return found
+    with targets_as_vcf(inputs.targets, [inputs.reference]) as readable:
+        _check_sample(inputs.targets, read_header(readable).samples, sample)
+        ready = _read_and_phased(inputs, sites, None if readable == inputs.targets else readable)
+    if kept is not None:
+        kept.save(chosen, ready)
+    return ready
+
+
+def _read_and_phased(inputs: ImputationInputs, sites: Sequence[str], readable: Path | None) -> PreparedImputation:
+    """Read the stretch of `sites` and phase the targets there. `readable`: the VCF of targets in PLINK's files.
+
+    All targets are phased together, as `ragimpute impute` does it, so that its result is the one explained.
+    """
+    chosen = _records_around(inputs, sites[0], readable)
     panel, unread = panel_of(inputs, chosen=chosen)
     matched = match_targets(inputs, panel, unread, readable, chosen)
-    if not isinstance(matched.imputer, KernelBackEnd):
-        raise InputError(f"{matched.model}: only copy_rag can be explained; this is another architecture's model")
-    [part] = matched.wanted  # one region at most
-    wanted = part.start + find_site(matched.panel.sites.take(part), site)
-    if wanted in matched.typed.index:
-        raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
+    _require_kernel(matched.imputer, matched.model)
+    for site in sites:
+        _refuse_typed(matched.typed.index, _place(matched.panel.sites, matched.wanted, site), site)
     phasings = phase_targets(inputs, matched, chosen)
-    return matched.phased(phasings), wanted
+    return matched.phased(phasings)
 
 
-def _records_around(inputs: ImputationInputs, site: str, readable: Path | None) -> ChosenRecords | None:
+def _place(sites: Sites, wanted: Sequence[slice], site: str) -> int:
+    """The index of a named site in the panel, among those that are wanted: of one region at most."""
+    [part] = wanted
+    return part.start + find_site(sites.take(part), site)
+
+
+def _refuse_typed(typed: np.ndarray, place: int, site: str) -> None:
+    if place in typed:
+        raise InputError(f"{site} is typed in the targets: the genotype was kept, and no haplotype was copied")
+
+
+def _require_kernel(imputer: object, model: Path) -> None:
+    if not isinstance(imputer, KernelBackEnd):
+        raise InputError(f"{model}: only copy_rag can be explained; this is another architecture's model")
+
+
+def _records_around(inputs: ImputationInputs, site: str, readable: Path | None = None) -> ChosenRecords | None:
     """The records of the stretch of X, Y or MT that holds a site; None for another chromosome."""
     chrom, pos, _, _ = parse_site(site)
     if kind_of(chrom) is None:
@@ -275,4 +332,4 @@ def _neighbour_table(
     table["left_cm"] = left_cm
     table["right_cm"] = right_cm
     heaviest_first = table.sort_values("weight", ascending=False, kind="stable")
-    return heaviest_first[list(COLUMNS)]
+    return heaviest_first

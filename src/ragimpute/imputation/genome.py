@@ -1,12 +1,13 @@
 """Imputing a genome: one chromosome after the other, joined to one output or one of each chromosome."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ragimpute.check.findings import Finding
@@ -18,8 +19,10 @@ from ragimpute.imputation.header_lines import header_lines
 from ragimpute.imputation.not_imputed import NO_SITE, UNUSABLE, sites_there, targets_there
 from ragimpute.imputation.pieces import Pieces
 from ragimpute.imputation.plink_targets import families_of, unplaced_targets, with_targets_as_vcf
+from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.record_counts import ListedRecords, accounts, records_elsewhere, settle_parts
 from ragimpute.imputation.regions import Regions
+from ragimpute.imputation.sample_quality import quality_table
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
     LISTED,
@@ -35,7 +38,7 @@ from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.sexes import Sex, read_sexes
-from ragimpute.tables import Columns, join_tables, read_table
+from ragimpute.tables import Columns, join_tables, read_table, write_table
 from ragimpute.vcf.indexed import has_index, indexed_copy
 from ragimpute.vcf.source import Region, read_header
 from ragimpute.vcf.writer import imputed_header, join_pieces
@@ -71,6 +74,8 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     messages.warn_of_few_samples(first.targets, len(names))
     done = _each_chromosome(request, pieces, sexes)
     listed = [_join(request, pieces, group, sexes, left_out) for group in _groups(request, done)]
+    if request.sample_quality is not None:
+        write_table(_quality(request, pieces, done), request.sample_quality)
     for one in done:
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
@@ -80,13 +85,14 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     return _summary(request, done, accounts(every_stretch, listed, elsewhere), sum(one.n_recoded for one in listed))
 
 
-def read_genome(request: GenomeRequest) -> list[Finding]:
+def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -> list[Finding]:
     """Read all that `impute_genome` would read before it phases, and tell what is to be said of it.
 
+    `reader` is shown each stretch that would be imputed, while its panel is there.
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
     refuse_overlaps(request.files)
-    only_read = replace(request, only_read=True)
+    only_read = replace(request, reader=reader)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
         only_read, sexes, _ = _with_samples(only_read, pieces)
@@ -293,6 +299,19 @@ def _elsewhere(done: Sequence[_Done], pieces: Pieces) -> dict[str, int]:
         [chroms] = read.values()
         read = {copy: chroms}
     return records_elsewhere(read)
+
+
+def _quality(request: GenomeRequest, pieces: Pieces, done: Sequence[_Done]) -> pd.DataFrame:
+    """How well each sample was imputed, by chromosome: `sample_quality.COLUMNS`."""
+    by_samples: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    for one in done:
+        for name, found in one.found.items():
+            sums = by_samples.setdefault(tuple(found["sample_names"]), {})
+            for number, chrom in enumerate(found["window_chroms"]):
+                of_window = np.load(pieces.path(f"{name}.{number:05d}.quality.npy"))
+                sums[chrom] = sums.get(chrom, 0.0) + of_window
+    tables = [quality_table(samples, sums) for samples, sums in by_samples.items() if sums]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _header(

@@ -47,6 +47,7 @@ def impute(
     exclude_samples: FilePath | None = None,
     min_r2: float | None = None,
     sites_only: bool = False,
+    sample_quality: FilePath | None = None,
     sex: FilePath | None = None,
     build: str | int | None = None,
     device: str = "auto",
@@ -85,6 +86,7 @@ def impute(
         exclude_samples: file of reference samples to leave out, one name a line.
         min_r2: imputed sites whose R2 is lower are not written; typed ones always are.
         sites_only: write records without genotypes.
+        sample_quality: where to write a table of how well each sample is imputed, by chromosome.
         sex: table of samples and their sex (1 or M, 2 or F), or a .fam or .psam: of targets and reference samples whose
             genotypes on X do not tell it. None: men are told by their haploid genotypes.
         build: of the genome, 37 or 38, which tells the pseudoautosomal regions of X; None: by the length of contig X.
@@ -135,7 +137,18 @@ def impute(
     fields = tuple(word for word in stripped if word)
     work = WorkSize(core_cm=core_cm)
     fields = fields_for(str(out), fields)
-    request = GenomeRequest(files, inputs, str(out), fields, keep_unmatched, work, min_r2, sites_only, index)
+    request = GenomeRequest(
+        files,
+        inputs,
+        str(out),
+        fields,
+        keep_unmatched,
+        work,
+        min_r2,
+        sites_only,
+        sample_quality=None if sample_quality is None else Path(sample_quality),
+        index=index,
+    )
     _check_output(request, str(out))
     if out is None:
         if keep_unmatched:
@@ -227,6 +240,8 @@ def _refuse_places(request: GenomeRequest, paths: Sequence[Path]) -> None:
     others["--keep-samples"] = of_all.keep_samples
     inputs += [(name, path) for name, path in others.items() if path is not None]
     outputs = [named for path in paths for named in files_beside(path).items()]
+    if request.sample_quality is not None:
+        outputs.append(("--sample-quality", request.sample_quality))
     check_outputs(outputs, inputs)
 
 

@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -16,6 +16,7 @@ import pandas as pd
 from ragimpute import __version__
 from ragimpute.check.findings import Finding, refuse_errors
 from ragimpute.errors import InputError, NoTypedSites, NoUsableSite, UnusableChromosome
+from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.external import require_program
 from ragimpute.imputation import discordant, uncalled
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
@@ -32,7 +33,9 @@ from ragimpute.imputation.inputs import (
     read_matched,
 )
 from ragimpute.imputation.pieces import Pieces, file_state
+from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.regions import Regions
+from ragimpute.imputation.sample_quality import QualityTally, save_sums
 from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
 from ragimpute.imputation.site_ids import with_ids_by_template
 from ragimpute.imputation.stretches import Stretch
@@ -70,8 +73,10 @@ class GenomeRequest:
     work: WorkSize
     min_r2: float | None = None  # imputed sites whose R2 is lower are not written
     sites_only: bool = False  # write records without genotypes
+    sample_quality: Path | None = None  # table of how well each sample is imputed
     index: str | None = None  # of the output, csi or tbi; None: tbi where it can be
-    only_read: bool = False  # for `check`: everything that is read before phasing, and no more
+    # for `check`: everything is read that is read before phasing, shown to this function, and no more is done
+    reader: Callable[[ReadStretch], None] | None = None
 
     @property
     def written_fields(self) -> tuple[str, ...]:
@@ -95,6 +100,7 @@ class GenomeRequest:
         options = {name: value for name, value in inputs.items() if name not in about_runs}
         decides: dict[str, Any] = {"version": __version__, "options": options, "fields": list(self.fields)}
         decides |= {"min_r2": self.min_r2, "sites_only": self.sites_only}
+        decides["sample_quality"] = self.sample_quality is not None
         decides |= {"keep_unmatched": self.keep_unmatched, "core_cm": self.work.core_cm, "out": self.out}
         decides["reference"] = {files.name: file_state(files.reference) for files in self.files}
         decides["targets"] = {files.name: _targets_state(files.targets) for files in self.files}
@@ -138,8 +144,9 @@ class StretchRun:
             panel, unread = panel_of(self.inputs, prepared, chosen)
         try:
             with self._unusable_alone():
-                if self.request.only_read:
-                    found = self._read(read_matched(self.inputs, panel, unread, self.targets_copy, chosen))
+                if self.request.reader is not None:
+                    matched_files = read_matched(self.inputs, panel, unread, self.targets_copy, chosen)
+                    found = self._read(matched_files, self.request.reader)
                     prepared.unlink(missing_ok=True)
                     return found
                 matched = match_targets(self.inputs, panel, unread, self.targets_copy, chosen)
@@ -161,11 +168,12 @@ class StretchRun:
         prepared.unlink(missing_ok=True)
         return found
 
-    def _read(self, matched: MatchedFiles) -> dict[str, Any]:
+    def _read(self, matched: MatchedFiles, reader: Callable[[ReadStretch], None]) -> dict[str, Any]:
         """What is found of a stretch that is only read. Raises InputError where imputing it would fail."""
         refuse_errors(matched.findings)
         if not matched.typed.complete:
             require_program("beagle")
+        reader(ReadStretch(self.name, self.inputs, self.stretch.chosen, matched))
         return {
             **_NOTHING,
             "windows": 1,  # there would be some
@@ -213,11 +221,13 @@ class StretchRun:
         )
         plan = [window for part in ready.wanted for window in engine.windows(part)]
         counts = []
+        window_chroms = []
         suspects: list[discordant.Flagged] = []
         with share_of_work(f"imputing {self.name}") as progress:
             for number, (window, asked) in enumerate(plan):
                 of_window = self._window(engine, window, asked, f"{self.name}.{number:05d}")
                 counts.append(of_window["R2"])
+                window_chroms.append(of_window["chrom"])
                 suspects += of_window["inverted"]
                 progress((number + 1) / len(plan))
         discordant_sites.append(discordant.table_of(ready.panel, ready.typed, suspects, used=True))
@@ -231,6 +241,7 @@ class StretchRun:
             "used": {"reference": len(ready.sites), "targets": len(used)},
             "target_chroms": _target_chroms([*dropped, used.assign(file="targets")]),
             "windows": len(plan),
+            "window_chroms": window_chroms,
             "chroms": list(dict.fromkeys(ready.sites.chrom.tolist())),
             "last_position": longest_position(ready.sites, ready.panel.contigs),
             "contigs": list(ready.panel.contigs),
@@ -258,21 +269,36 @@ class StretchRun:
         if found is not None and path.exists():
             return found
         tally = _R2Tally(asked.start, self.request.min_r2)
+        parts = tally.counted(engine.impute(window, asked))
+        quality = self._quality(engine, asked)
+        if quality is not None:
+            parts = quality.counted(parts)
         sites = engine.reference.sites.take(asked)
+        chrom = str(sites.chrom[0])
         if self.inputs.set_ids is not None:
             sites = with_ids_by_template(sites, self.inputs.set_ids)
         write_piece(
             path,
             sites,
             engine.targets[0].samples,
-            tally.counted(engine.impute(window, asked)),
+            parts,
             fields=self.request.written_fields,
             threads=self.inputs.threads,
             min_r2=self.request.min_r2,
         )
-        found = {"R2": tally.counts, "inverted": tally.inverted}
+        if quality is not None:
+            save_sums(self.pieces.path(f"{name}.quality.npy"), quality.sums)
+        found = {"R2": tally.counts, "inverted": tally.inverted, "chrom": chrom}
         self.pieces.save_json(f"{name}.json", found)
         return found
+
+    def _quality(self, engine: Engine, asked: slice) -> QualityTally | None:
+        """What adds up how well each sample is imputed in a window; None where nobody asks."""
+        if self.request.sample_quality is None:
+            return None
+        alleles = engine.reference.alleles.between(asked.start, asked.stop)
+        number = np.full(asked.stop - asked.start, engine.reference.n_haplotypes)
+        return QualityTally(ReferenceCounts(alleles.counts(), number), len(engine.targets[0].samples))
 
     def _sexes(self, ready: PreparedImputation) -> list[str] | None:
         """The sex codes of the samples, 1 or 2, as their ploidy on X tells them; None elsewhere."""
@@ -305,6 +331,7 @@ _NOTHING: dict[str, Any] = {
     "reference_samples": 0,
     "weights": "",
     "windows": 0,
+    "window_chroms": [],
     "chroms": [],
     "last_position": 0,
     "contigs": [],

@@ -1,5 +1,6 @@
-"""The figure of `ragimpute explain`: the haplotypes that a sample's two haplotypes copy around one site."""
+"""The figure of `ragimpute explain`: the haplotypes that a sample's two haplotypes copy around some sites."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,36 +12,48 @@ from ragimpute.reporting.style import ARCHITECTURE_COLOURS, FAINT, INK
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
 
-SHOWN = 20  # neighbours of each haplotype
 CARRIES = {0: "carries REF", 1: "carries ALT"}
 COLOURS = [FAINT, ARCHITECTURE_COLOURS["bert_rag"]]
 
 
-def copying_figure(explanation: "Explanation") -> Spec:
-    """For each haplotype the heaviest neighbours: the stretch that they share with it (cM), and their weight."""
-    title = f"{explanation.sample} at {explanation.site}"
+def copying_figure(explanations: "Sequence[Explanation]") -> Spec:
+    """For each site and haplotype all neighbours: the stretch that they share with it (cM), and their weight."""
+    sites = [explanation.site for explanation in explanations]
+    title = f"{explanations[0].sample} at {', '.join(sites)}"
+    panels = [panel for explanation in explanations for panel in _site(explanation, named=len(sites) > 1)]
+    caption = "Ticks: the typed site of the retrieval; line: the site."
+    body = {"title": title, "vconcat": panels}
+    return chart.chart(title, caption, body)
+
+
+def _site(explanation: "Explanation", named: bool) -> list[Spec]:
+    """The haplotypes of one site, which is `named` in their titles."""
     flank = dict(zip(("left", "right"), explanation.flank_cm, strict=True))
     panels = []
     for hap, dosage in enumerate(explanation.dosages, start=1):
         of_haplotype = explanation.neighbours["haplotype"] == hap
-        rows = explanation.neighbours[of_haplotype].head(SHOWN)
+        rows = explanation.neighbours[of_haplotype]
         middle = rows["flank"].map(flank)
         start = middle - rows["left_cm"]
         stop = middle + rows["right_cm"]
         carries = rows["allele"].map(CARRIES)
         names = [f"{i}. {row.neighbour} ({row.neighbour_haplotype})" for i, row in enumerate(rows.itertuples(), 1)]
         rows = rows.assign(row=names, carries=carries, middle=middle, start=start, stop=stop)
-        heading = f"haplotype {hap}: dosage {dosage:.3f}"
-        panels.append(_haplotype(rows, heading, explanation.cm))
-    caption = "Ticks: the typed site of the retrieval; line: the site."
-    body = {"title": title, "vconcat": panels}
-    return chart.chart(title, caption, body)
+        where = f"{explanation.site}, " if named else ""
+        panels.append(_haplotype(rows, f"{where}haplotype {hap}: dosage {dosage:.3f}", explanation.cm))
+    return panels
 
 
 def _haplotype(rows: pd.DataFrame, title: str, cm: float) -> Spec:
     names = list(rows["row"])
     bar = {"type": "bar", "height": {"band": 0.7}}
-    y = {"field": "row", "type": "nominal", "sort": names, "title": None, "axis": {"labelFontSize": 10}}
+    y = {
+        "field": "row",
+        "type": "nominal",
+        "sort": names,
+        "title": None,
+        "axis": {"labelFontSize": 10, "labelOverlap": False, "labelLimit": 0},
+    }
     by_allele = {"domain": list(CARRIES.values()), "range": COLOURS}
     colour = {"field": "carries", "type": "nominal", "scale": by_allele}
     x = {"scale": {"zero": False, "nice": False}}

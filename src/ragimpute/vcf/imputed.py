@@ -22,6 +22,8 @@ class Imputed:
     r2: np.ndarray | None = None  # [S] float32, the method's own estimate; None: Minimac's estimator on `hds`
     er2: np.ndarray | None = None  # [S] float32, that of ragimpute.imputation.left_out; NaN at untyped sites
     inverted: np.ndarray | None = None  # [S] float32, log odds that typed alleles are inverted; 0 at untyped sites
+    # [T, N] float32, dosages of the T typed genotypes, each from all other typed sites; NaN where it was not given
+    left_out: np.ndarray | None = None
     ploidy: np.ndarray | None = None  # [N] int8: 0 (written as missing), 1 or 2; None: all samples are diploid
 
     @classmethod

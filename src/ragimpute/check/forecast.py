@@ -1,0 +1,73 @@
+"""What `check` says in advance of `impute`: its time and memory, and on demand the accuracy to expect."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, expected_accuracy
+from ragimpute.check.findings import Finding
+from ragimpute.evaluation.strata import STRATA
+from ragimpute.imputation.expected_work import StretchSize, expected_work
+from ragimpute.imputation.inputs import ImputationInputs
+from ragimpute.imputation.read_only import ReadStretch
+
+ACCURACY, WORK = "expected-accuracy", "expected-work"  # codes of findings
+MOST_STRETCHES = 4  # in which samples are left out
+SECONDS = 60.0  # that leaving samples out may take
+
+
+class Forecast:
+    """Looks at each stretch that would be imputed, while its panel is there."""
+
+    def __init__(self, n_files: int, inputs: ImputationInputs, with_accuracy: bool) -> None:
+        """`n_files`: of the reference, over which the stretches are spread in which samples are left out."""
+        n_stretches = min(MOST_STRETCHES, n_files)
+        middles = (np.arange(n_stretches) + 0.5) * n_files / n_stretches
+        self._chosen = set(middles.astype(int).tolist()) if with_accuracy else set()
+        self._seconds = SECONDS / n_stretches
+        self._inputs, self._with_accuracy = inputs, with_accuracy
+        self._sizes: list[StretchSize] = []
+        self._found: list[ExpectedAccuracy] = []
+
+    def look(self, stretch: ReadStretch) -> None:
+        """Remember the size of a stretch, and leave samples out if it is one of those chosen for it."""
+        if len(self._sizes) in self._chosen:
+            found = expected_accuracy(stretch, self._seconds, self._inputs.seed)
+            self._found += [] if found is None else [found]
+        self._sizes.append(stretch.size())
+
+    def findings(self) -> Iterator[Finding]:
+        """What was found, about the targets."""
+        path = str(self._inputs.targets)
+        if self._sizes:
+            yield _work(path, self._sizes, self._inputs)
+        if self._with_accuracy:
+            yield _accuracy(path, self._found, self._inputs.seed)
+
+
+def _work(path: str, sizes: Sequence[StretchSize], inputs: ImputationInputs) -> Finding:
+    work = expected_work(sizes, inputs.threads, inputs.memory_mb)
+    numbers = {**work.as_json(), "threads": inputs.threads}
+    message = (
+        f"imputation takes about {numbers['seconds']:g} s with {inputs.threads} threads ({numbers['cpu_seconds']:g} "
+        f"CPU seconds) and {numbers['memory_mb']:g} MB of memory, on a machine like {numbers['machine']}"
+    )
+    return Finding("info", path, WORK, message, numbers)
+
+
+def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:
+    if not found:
+        message = "the accuracy to expect cannot be told: the panel is too small, or its samples are haploid"
+        return Finding("info", path, ACCURACY, message)
+    joined = add_expected(found)
+    rows = joined.rows(seed)
+    shown = [f"{row['r2']:.3f} {row['stratum']}" for row in rows if row["stratum"] in ("overall", "rare", "common")]
+    harder = joined.harder(joined.weights, np.ones(joined.of_targets.shape[1]))
+    n_left_out = len(joined.weights)
+    message = f"expected r2 at untyped sites: {', '.join(shown)} ({n_left_out} samples were left out of the panel)"
+    numbers = {
+        "strata": rows,
+        "left_out_samples": n_left_out,
+        "harder": {STRATA[k]: float(harder[k]) for k in range(N_WIDE)},
+    }
+    return Finding("info", path, ACCURACY, message, numbers)

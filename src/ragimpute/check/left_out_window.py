@@ -1,0 +1,163 @@
+"""Samples that are left out of a panel, imputed from the others in one window, and scored, beside the targets."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ragimpute.check.left_out_samples import LeftOutSamples, hidden_genotypes
+from ragimpute.evaluation.sample_statistics import FIELDS, Genotypes, sample_sums
+from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
+from ragimpute.imputation.back_ends import BackEnd
+from ragimpute.imputation.engine import Engine
+from ragimpute.imputation.inputs import genetic_map_of
+from ragimpute.imputation.left_out import left_out
+from ragimpute.imputation.read_only import ReadStretch
+from ragimpute.imputation.work_size import WorkSize
+from ragimpute.panel.folds import typed_per_cm
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel
+from ragimpute.panel.windows import Window
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.phasing import phase_repeatedly
+from ragimpute.targets.several_phasings import number_of_phasings
+from ragimpute.vcf.imputed import Imputed
+
+ROUND_SHARE = 1 / 3  # of the panel that is out while it phases the others
+GROUP_SHARE = 1 / 20  # of the panel that is out while it imputes: the others are nearly as many as all
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """The sums of the scorer (`sample_statistics.FIELDS`) of L left-out samples and T targets in one window."""
+
+    untyped: np.ndarray  # [L, 13, F] float64, of the left-out samples at untyped sites
+    # [2, L, 13, F], of the left-out samples at every other typed site, and at the others: each site is imputed from all
+    # other typed sites
+    typed: np.ndarray
+    of_targets: np.ndarray  # [2, T, 13, F], the same of the targets
+    n_sites: np.ndarray  # [13] int64, untyped sites by the counts of the whole panel
+
+
+class LeftOutWindow:
+    """One window of a stretch, of which the sites `asked` count."""
+
+    def __init__(
+        self,
+        stretch: ReadStretch,
+        imputer: BackEnd,
+        typed: TargetGenotypes,
+        chosen: LeftOutSamples,
+        window: Window,
+        asked: slice,
+    ) -> None:
+        """`typed`: some of the targets. `chosen`: samples of the panel that stand for them."""
+        self.stretch, self.imputer, self.chosen = stretch, imputer, chosen
+        whole = stretch.matched.panel
+        self.panel = whole.between(window.start, window.stop)
+        rows = typed.rows(window.start, window.stop)
+        inside = typed.at(np.arange(rows.start, rows.stop))
+        self.typed = replace(inside, index=inside.index - window.start)
+        self.window = Window(0, window.core.start, window.core.stop, window.stop - window.start)
+        self.asked = slice(asked.start - window.start, asked.stop - window.start)
+        is_typed = np.zeros(len(whole.sites), dtype=bool)
+        is_typed[typed.index] = True
+        self.density = typed_per_cm(whole.sites, is_typed)
+        self.n_phasings = stretch.inputs.n_phasings or number_of_phasings(whole.sites, typed)
+        self.is_typed = is_typed[window.start : window.stop]
+        self.mac = _counts(self.panel).mac
+        self.group = max(1, int(len(self.panel.samples) * GROUP_SHARE))
+
+    def run(self, seed: int) -> WindowSums:
+        """Phase left-out samples in rounds, the targets in the first, if they need it; impute them in small groups."""
+        step = max(1, int(len(self.panel.samples) * ROUND_SHARE))
+        number = len(self.chosen.samples)
+        rounds = [self.chosen.part(slice(start, start + step)) for start in range(0, number, step)]
+        untyped, typed = [], []
+        for place, chosen in enumerate(rounds):
+            phasings = self._phased(chosen, seed, with_targets=place == 0)
+            for start in range(0, len(chosen.samples), self.group):
+                group = np.arange(start, min(start + self.group, len(chosen.samples)))
+                of_group = [phasing.of_samples(group) for phasing in phasings]
+                reference = self._without(chosen.samples[group])
+                untyped.append(self._imputed(reference, of_group, chosen.samples[group]))
+                typed.append(self._at_typed_sites(reference, of_group[0]))
+            if place == 0:
+                targets = np.arange(len(chosen.samples), len(phasings[0].samples))
+                of_targets = self._at_typed_sites(self.panel, phasings[0].of_samples(targets))
+        here = np.flatnonzero(~self.is_typed[self.asked]) + self.asked.start
+        n_sites = membership(_counts(self.panel).take(here)).sum(axis=1)
+        return WindowSums(np.concatenate(untyped), np.concatenate(typed, axis=1), of_targets, n_sites)
+
+    def _phased(self, chosen: LeftOutSamples, seed: int, with_targets: bool) -> list[TargetGenotypes]:
+        """Phasings of left-out samples and, after them, the targets, against the rest of the panel."""
+        together = hidden_genotypes(self.panel, self.typed, chosen)
+        if with_targets:
+            names = tuple(f"target.{i}" for i in range(len(self.typed.samples)))  # none is called as one of the panel
+            together = replace(
+                self.typed,
+                samples=(*together.samples, *names),
+                alleles=np.concatenate([together.alleles, self.typed.alleles], axis=1),
+                phased=np.concatenate([together.phased, self.typed.phased], axis=1),
+            )
+        inputs = self.stretch.inputs
+        genetic_map = genetic_map_of(inputs, self.stretch.chosen) or GeneticMap.of_sites(self.panel.sites)
+        reference = self._without(chosen.samples)
+        how = {"memory_mb": inputs.memory_mb, "seed": seed, "n_phasings": self.n_phasings}
+        return phase_repeatedly(reference, together, genetic_map, **how)
+
+    def _without(self, samples: np.ndarray) -> Panel:
+        is_kept = np.ones(len(self.panel.samples), dtype=bool)
+        is_kept[samples] = False
+        return self.panel.of_samples([self.panel.samples[i] for i in np.flatnonzero(is_kept)])
+
+    def _imputed(self, reference: Panel, phasings: list[TargetGenotypes], samples: np.ndarray) -> np.ndarray:
+        """Impute `samples` of the panel from `reference`, and score them at untyped sites: [G, 13, F]."""
+        threads = self.stretch.inputs.threads
+        engine = Engine(reference, phasings, self.imputer, WorkSize(), threads, density_of_whole=self.density)
+        sums = np.zeros((len(samples), len(STRATA), len(FIELDS)))
+        start = self.asked.start
+        for part in engine.impute(self.window, self.asked):
+            stop = start + len(part.typed)
+            sums += self._sums(reference, part, slice(start, stop), samples)
+            start = stop
+        return sums
+
+    def _sums(self, reference: Panel, part: Imputed, sites: slice, samples: np.ndarray) -> np.ndarray:
+        counts = _counts(reference).take(sites)
+        rarest = self.mac[self.mac > 0].min(initial=self.panel.n_haplotypes)
+        # what is rarer without these samples than any site of the panel is there only because they carry the allele
+        scored = np.flatnonzero(~self.is_typed[sites] & (counts.mac >= rarest))
+        truth = self.panel.alleles[sites][:, self.panel.haplotypes_of(samples)]
+        genotypes = Genotypes(*_dosages(part), _pair_sums(truth))
+        return sample_sums(genotypes.take(scored), counts.take(scored))
+
+    def _at_typed_sites(self, reference: Panel, phased: TargetGenotypes) -> np.ndarray:
+        """Score plain Li-Stephens at both halves of the core's typed sites: [2, G, 13, F]."""
+        observed = phased.given.reshape(len(phased.index), -1)
+        dosages = left_out(reference, self.is_typed, observed, self.stretch.inputs.threads)
+        here = phased.rows(self.asked.start, self.asked.stop)
+        hds = dosages[here].reshape(-1, len(phased.samples), 2).astype(np.float32)
+        given = phased.given[here]
+        truth = np.where((given < 0).any(axis=2), np.int8(-1), given.sum(axis=2, dtype=np.int8))
+        counts = _counts(reference).take(phased.index[here])
+        genotypes = Genotypes(hds.sum(axis=2), hds, None, truth)
+        halves = [slice(half, None, 2) for half in (0, 1)]
+        return np.stack([sample_sums(genotypes.take(half), counts.take(half)) for half in halves])
+
+
+def _counts(panel: Panel) -> ReferenceCounts:
+    count = panel.allele_count
+    return ReferenceCounts(count, np.full(len(count), panel.n_haplotypes))
+
+
+def _pair_sums(alleles: np.ndarray) -> np.ndarray:
+    """Genotypes [S, N] int8 of the haplotypes' alleles [S, 2 N]."""
+    return alleles.reshape(len(alleles), -1, 2).sum(axis=2, dtype=np.int8)
+
+
+def _dosages(part: Imputed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """DS, HDS and GP of what was imputed for diploid samples."""
+    ds = part.hds.sum(axis=2)
+    one = ds - 2 * part.both
+    gp = np.stack([1 - one - part.both, one, part.both], axis=2)
+    return ds, part.hds, np.clip(gp, 0.0, 1.0)

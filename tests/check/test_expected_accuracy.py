@@ -1,0 +1,194 @@
+"""The accuracy to expect: samples left out of the panel, imputed by the engine, scored, and compared with targets."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mosaic import mosaic_panel
+from ragimpute.check.expected_accuracy import ExpectedAccuracy, add_expected, expected_accuracy
+from ragimpute.check.left_out_samples import NEAREST, choose_left_out, hidden_genotypes
+from ragimpute.evaluation import metrics
+from ragimpute.evaluation.sample_statistics import FIELDS, Genotypes, sample_sums
+from ragimpute.evaluation.strata import STRATA, ReferenceCounts
+from ragimpute.imputation import back_ends
+from ragimpute.imputation.engine import imputed_parts
+from ragimpute.imputation.inputs import ImputationInputs, MatchedFiles
+from ragimpute.imputation.read_only import ReadStretch
+from ragimpute.models import pretrained
+from ragimpute.panel.ploidy import ChosenRecords
+from ragimpute.panel.store import Panel
+from ragimpute.targets.genotypes import TargetGenotypes
+
+N_PANEL, N_TARGETS, N_SITES = 90, 30, 400
+
+
+@pytest.fixture(scope="module")
+def everybody() -> Panel:
+    return mosaic_panel(N_PANEL + N_TARGETS, N_SITES, n_founders=12, seed=5)
+
+
+def targets_of(panel: Panel, samples: np.ndarray, phased: bool = True) -> TargetGenotypes:
+    """Samples of a panel, typed at every fourth site."""
+    index = np.arange(2, len(panel.sites), 4)
+    alleles = panel.alleles[index].reshape(len(index), -1, 2)[:, samples].astype(np.int8)
+    names = tuple(f"T{i}" for i in samples.tolist())
+    return TargetGenotypes(names, index, alleles, np.full(alleles.shape[:2], phased), pd.DataFrame())
+
+
+def stretch_of(panel: Panel, typed: TargetGenotypes, tmp_path) -> ReadStretch:
+    inputs = ImputationInputs(reference=tmp_path / "p.vcf", targets=tmp_path / "t.vcf", threads=1)
+    matched = MatchedFiles(panel, typed, pd.DataFrame(), [slice(0, len(panel.sites))], [])
+    return ReadStretch("20", inputs, ChosenRecords(), matched)
+
+
+def test_it_is_the_accuracy_of_targets_of_the_panels_population(everybody, tmp_path):
+    panel = everybody.of_samples(everybody.samples[:N_PANEL])
+    typed = targets_of(everybody, np.arange(N_PANEL, N_PANEL + N_TARGETS))
+    found = expected_accuracy(stretch_of(panel, typed, tmp_path), seconds=60, seed=1)
+    rows = {row["stratum"]: row for row in found.rows(seed=1)}
+    truth = everybody.alleles[:, 2 * N_PANEL :].reshape(N_SITES, -1, 2).sum(axis=2).astype(np.int8)
+    imputer = back_ends.load_back_end(pretrained.DEFAULT, "cpu", 1)
+    hds = np.concatenate([part.hds for part in imputed_parts(panel, [typed], imputer)])
+    untyped = np.setdiff1d(np.arange(N_SITES), typed.index)
+    counts = ReferenceCounts(panel.allele_count, np.full(N_SITES, 2 * N_PANEL))
+    genotypes = Genotypes(hds.sum(axis=2), hds, None, truth)
+    sums = sample_sums(genotypes.take(untyped), counts.take(untyped))
+    measured = float(metrics.METRICS["r2"](sums.sum(axis=0))[STRATA.index("overall")])
+    assert rows["overall"]["r2"] == pytest.approx(measured, abs=0.03)
+    assert rows["overall"]["r2_low"] < rows["overall"]["r2"] < rows["overall"]["r2_high"]
+    assert rows["overall"]["sites"] == np.count_nonzero(panel.polymorphic[untyped])
+    assert "mac_0" not in rows
+
+
+def test_a_seed_gives_one_answer_whatever_the_threads(everybody, tmp_path):
+    typed = targets_of(everybody, np.arange(4))
+    stretch = stretch_of(everybody, typed, tmp_path)
+    two_threads = dataclasses.replace(stretch, inputs=dataclasses.replace(stretch.inputs, threads=2))
+    first, second = (expected_accuracy(one, 60, seed=3) for one in (stretch, two_threads))
+    other = expected_accuracy(stretch, 60, seed=4)
+    np.testing.assert_array_equal(first.untyped, second.untyped)
+    assert not np.array_equal(first.untyped, other.untyped)
+
+
+def test_few_seconds_mean_few_samples(everybody, tmp_path):
+    typed = targets_of(everybody, np.arange(40))
+    stretch = stretch_of(everybody, typed, tmp_path)
+    plenty, none = (expected_accuracy(stretch, seconds, seed=1) for seconds in (60, 1e-6))
+    assert plenty.weights.sum() == len(everybody.samples)
+    assert len(plenty.weights) > 40
+    assert len(none.weights) <= none.weights.sum() == 20
+    assert none.of_targets.shape[1] == 20
+
+
+def test_haploid_samples_and_tiny_panels_tell_nothing(everybody, tmp_path):
+    tiny = everybody.of_samples(everybody.samples[:10])
+    typed = targets_of(everybody, np.arange(4))
+    assert expected_accuracy(stretch_of(tiny, typed, tmp_path), 60, 1) is None
+    haploid = dataclasses.replace(typed, ploidy=np.ones(4, np.int8))
+    assert expected_accuracy(stretch_of(everybody, haploid, tmp_path), 60, 1) is None
+
+
+def sums_of(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The scorer's sums [P, 13, F] of samples with these dosages and true counts at common sites."""
+    found = []
+    for ds, truth in pairs:
+        hds = np.repeat(ds[:, None, None] / 2, 2, axis=2).astype(np.float32)
+        counts = ReferenceCounts(np.full(len(ds), 50), np.full(len(ds), 100))
+        found.append(sample_sums(Genotypes(ds[:, None].astype(np.float32), hds, None, truth[:, None]), counts))
+    return np.concatenate(found)
+
+
+def noisy(sample: int, error: float) -> tuple[np.ndarray, np.ndarray]:
+    """Dosages that are off by `error` at each site, up and down."""
+    truth = (np.arange(400) % 3).astype(np.int8)
+    return truth + error * (1 - 2 * (np.arange(400) // 3 % 2)), truth
+
+
+def test_targets_that_are_harder_at_typed_sites_are_expected_to_be_harder():
+    errors = np.linspace(0.1, 0.3, 6)
+    left_out = sums_of([noisy(i, error) for i, error in enumerate(errors)])
+    twice = sums_of([noisy(i, np.sqrt(2) * error) for i, error in enumerate(errors)])
+    n_sites = np.full(len(STRATA), 400)
+    same = ExpectedAccuracy(left_out, np.stack([left_out] * 2), np.stack([left_out] * 2), n_sites, np.ones(6), 100)
+    harder = dataclasses.replace(same, of_targets=np.stack([twice] * 2))
+    assert same.slopes[0] == pytest.approx(1, abs=1e-6)
+    assert same.harder(np.ones(6), np.ones(6)) == pytest.approx(1)
+    [as_panel, *_], [of_harder, *_] = same.rows(1), harder.rows(1)
+    assert as_panel["r2"] == pytest.approx(as_panel["r2_of_panel"])
+    assert of_harder["r2_of_panel"] == as_panel["r2"]
+    # the variance of the errors is twice that of the left-out samples: r2 of 1 / (1 + e) falls so
+    share = (1 - as_panel["r2"]) / as_panel["r2"]
+    assert 1 - of_harder["r2"] == pytest.approx((1 - as_panel["r2"]) * 2 * (1 + share) / (1 + 2 * share), rel=1e-3)
+
+
+def test_what_does_not_go_with_typed_sites_is_not_changed_by_them():
+    errors = np.linspace(0.1, 0.3, 6)
+    typed = sums_of([noisy(i, error) for i, error in enumerate(errors)])
+    untyped = sums_of([noisy(i, 0.2) for i in range(6)])
+    harder = sums_of([noisy(i, 0.5) for i in range(6)])
+    found = ExpectedAccuracy(
+        untyped, np.stack([typed] * 2), np.stack([harder] * 2), np.full(len(STRATA), 400), np.ones(6), 100
+    )
+    assert found.slopes[0] == pytest.approx(0, abs=1e-6)
+    assert found.rows(1)[0]["r2"] == pytest.approx(found.rows(1)[0]["r2_of_panel"])
+
+
+def test_stretches_are_added_up():
+    sums = sums_of([noisy(0, 0.2), noisy(1, 0.3)])
+    one = ExpectedAccuracy(sums, np.stack([sums] * 2), np.stack([sums] * 2), np.full(len(STRATA), 5), np.ones(2), 100)
+    both = add_expected([one, one])
+    assert both.untyped.shape == (4, len(STRATA), len(FIELDS))
+    assert both.typed.shape[1] == both.of_targets.shape[1] == len(both.weights) == 4
+    assert both.rows(1)[0]["sites"] == 10
+    assert both.rows(1)[0]["r2"] == pytest.approx(one.rows(1)[0]["r2"])
+
+
+def test_samples_of_the_targets_population_are_left_out():
+    first, second = (mosaic_panel(40, 200, n_founders=5, seed=seed) for seed in (1, 2))
+    names = tuple(f"{which}{i}" for which in "AB" for i in range(40))
+    both = Panel(first.sites, names, np.hstack([first.alleles[:], second.alleles[:]]), first.contigs)
+    typed = targets_of(both, np.arange(60, 80))
+    panel = both.of_samples(names[:60])
+    chosen = choose_left_out(panel, typed, 15, np.random.default_rng(1))
+    assert (chosen.samples >= 40).all()
+    assert len(set(chosen.samples.tolist())) == len(chosen.samples) == len(chosen.weights)
+    assert chosen.weights.sum() == 15
+    many = choose_left_out(panel, typed, 50, np.random.default_rng(1))
+    assert (many.samples >= 40).all()  # 20 are near; they stand for several targets each
+    assert many.weights.sum() == 50
+    assert len(many.samples) <= NEAREST * 20
+
+
+def test_left_out_samples_lack_what_their_target_lacks():
+    panel = mosaic_panel(30, 100, seed=3)
+    typed = targets_of(panel, np.arange(4), phased=False)
+    typed.alleles[3, 1] = -1
+    phased = np.array(typed.phased)
+    phased[:, 2] = True
+    typed = dataclasses.replace(typed, phased=phased)
+    chosen = choose_left_out(panel, typed, 8, np.random.default_rng(1))
+    hidden = hidden_genotypes(panel, typed, chosen)
+    true = panel.alleles[typed.index].reshape(len(typed.index), -1, 2)[:, chosen.samples]
+    of_gap = chosen.targets == 1
+    assert of_gap.any()
+    assert (hidden.alleles[3, of_gap] == -1).all()
+    known = hidden.alleles[..., 0] >= 0
+    assert np.count_nonzero(~known) == of_gap.sum()
+    np.testing.assert_array_equal(hidden.alleles.sum(axis=2)[known], true.sum(axis=2)[known])
+    came_phased = chosen.targets == 2
+    np.testing.assert_array_equal(hidden.alleles[:, came_phased], true[:, came_phased])
+    assert hidden.phased[:, came_phased].all()
+    assert not hidden.phased[:, ~came_phased].any()
+    assert (np.diff(hidden.alleles[:, ~came_phased], axis=2) >= 0).all()  # the panel's phase is erased
+
+
+def test_an_allele_that_only_left_out_samples_carry_is_not_scored(everybody, tmp_path):
+    """Of a panel without singletons the left-out samples make some; nobody else could be imputed so."""
+    common = everybody.take(np.flatnonzero(np.minimum(everybody.allele_count, 240 - everybody.allele_count) >= 2))
+    typed = targets_of(common, np.arange(30))
+    found = expected_accuracy(stretch_of(common, typed, tmp_path), 60, 1)
+    n_scored = metrics.field(found.untyped, "n").sum(axis=0)
+    assert n_scored[STRATA.index("mac_1")] == 0
+    assert n_scored[STRATA.index("overall")] > 0
