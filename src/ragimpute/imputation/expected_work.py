@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.windows import CORE_CM, MARGIN_CM, WINDOW_BYTES
 from ragimpute.retrieval.candidates import EXACT
+from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS
 
 MACHINE = "two cores of an AMD EPYC, no GPU, 2026-11-30"
 
 # CPU seconds
 START = 2.0  # Python, its libraries, compiled kernels
-START_JAVA = 1.5  # Beagle, for each phasing
+START_JAVA = 1.5  # Beagle
 PER_PANEL_ALLELE = 3.4e-8  # reading a VCF: haplotypes x sites
 PER_DESCRIBED_ALLELE = 5.8e-9  # what a panel shows of its sites: haplotypes x sites
 PER_READ_ALLELE = 4e-9  # counting and gathering packed alleles: haplotypes x sites
@@ -24,8 +25,9 @@ PER_NETWORK_SITE = 8e-8  # haplotypes of targets x phasings x sites
 PER_GENOTYPE = 2e-7  # averaging, compressing and writing: targets x sites
 PER_PHASED = 4e-5  # Beagle: targets x typed sites
 PER_PHASING_ALLELE = 3.5e-7  # Beagle: all haplotypes x typed sites
+PER_DRAWN_STATE = 1.2e-9  # further phasings: haplotypes of targets x sweeps x typed sites x states of a sample
 PARALLEL = 0.8  # share of the CPU time that further threads take part in
-JAVA_THREADS = 2  # Beagle always has them
+PHASING_THREADS = 2  # phasing always has them
 
 # bytes
 RESIDENT = 225e6
@@ -93,23 +95,28 @@ def expected_work(stretches: Sequence[StretchSize], threads: int, memory_mb: int
     phasing = sum(_phasing_seconds(one) for one in stretches)
     cpu = START + phasing + sum(_imputing_seconds(one) for one in stretches)
     of_threads = 1 - PARALLEL + PARALLEL / threads
-    of_java = 1 - PARALLEL + PARALLEL / JAVA_THREADS
-    seconds = (cpu - phasing) * of_threads + phasing * of_java
+    of_phasing = 1 - PARALLEL + PARALLEL / PHASING_THREADS
+    seconds = (cpu - phasing) * of_threads + phasing * of_phasing
     memory = max((_memory(one, memory_mb) for one in stretches), default=RESIDENT)
     return ExpectedWork(cpu, seconds, memory / 1e6)
 
 
 def _phasing_seconds(size: StretchSize) -> float:
-    """CPU seconds of Beagle."""
+    """CPU seconds of Beagle, and of drawing further phasings."""
     if not size.unphased:
         return 0.0
     of_targets = PER_PHASED * size.targets * size.typed_sites
     of_all = PER_PHASING_ALLELE * size.all_haplotypes * size.typed_sites
-    return size.phasings * (START_JAVA + of_targets + of_all)
+    beagle = START_JAVA + of_targets + of_all
+    if size.phasings == 1:
+        return beagle
+    sweeps = FIRST_SWEEPS + SWEEPS * (size.phasings - 2)
+    states = min(2 * size.states, size.reference_haplotypes)
+    return beagle + PER_DRAWN_STATE * 2 * size.targets * sweeps * size.typed_sites * states
 
 
 def _imputing_seconds(size: StretchSize) -> float:
-    """CPU seconds of all but Beagle."""
+    """CPU seconds of all but phasing."""
     panel = size.reference_haplotypes * size.sites
     seconds = PER_READ_ALLELE * panel
     if not size.prepared:
