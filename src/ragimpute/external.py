@@ -1,5 +1,6 @@
 """Running the programs that we compare with and phase by (Beagle, Minimac4): found, fed and failing clearly."""
 
+import copy
 import logging
 import os
 import re
@@ -98,7 +99,9 @@ def naming_files(names: Mapping[str, str]) -> Iterator[None]:
         message = str(error)
         for temporary, known in names.items():
             message = re.sub(rf"(?<![\w.-]){re.escape(temporary)}", lambda _, known=known: known, message)  # type: ignore[misc]
-        raise type(error)(message) from None
+        renamed = copy.copy(error)  # with what else it knows
+        renamed.args = (message,)
+        raise renamed from None
 
 
 def program_version(name: str) -> str | None:

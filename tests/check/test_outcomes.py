@@ -9,7 +9,8 @@ import pytest
 
 import ragimpute
 from check_cases import Vcf, pair, phased_at_random
-from outcome_cases import CASES, MAPS, N_SITES, Case, Files, with_map
+from outcome_cases import CASES, MAPS, Case
+from outcome_changes import N_SITES, Files, with_map
 from outcomes import ROWS, rows_with_too_few
 from ragimpute.errors import InputError
 from ragimpute.imputation.impute import impute

@@ -121,6 +121,25 @@ def test_records_of_a_chromosome_that_is_not_imputed_are_listed_of_both_files(tm
     }
 
 
+@pytest.mark.parametrize("spoil", ["positions", "genotypes"])
+def test_targets_of_a_chromosome_file_that_cannot_be_used_are_listed(spoil, tmp_path):
+    for chrom in ("20", "21"):
+        panel, targets = pair()
+        if chrom == "21" and spoil == "positions":
+            targets.each(lambda row: [row[0], str(int(row[1]) + 1), *row[2:]])
+        elif chrom == "21":
+            targets.each(with_genotypes("./."))
+        for vcf in (panel, targets):
+            vcf.contig = chrom
+            vcf.each(lambda row, chrom=chrom: [chrom, *row[1:]])
+        write(tmp_path, panel, targets, f"c{chrom}.")
+    files = {"reference": tmp_path / "c{chrom}.p.vcf", "targets": tmp_path / "c{chrom}.t.vcf"}
+    records = impute(**files, **OPTIONS, out=tmp_path / "o.vcf.gz").summary["records"]
+    assert records["reference"] == {"records": 300, "used": 150, "listed": {"no typed site on the chromosome": 150}}
+    reason = "not in the reference" if spoil == "positions" else "all genotypes missing"
+    assert records["targets"] == {"records": 200, "used": 100, "listed": {reason: 100}, "elsewhere": {}}
+
+
 def test_x_of_unknown_build_is_listed_of_both_files(tmp_path):
     panel, targets = pair()
     for vcf in (panel, targets):

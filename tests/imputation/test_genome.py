@@ -217,7 +217,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(world, files, tmp_path) -> None
     assert (tmp_path / "x.parts" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path, number, outcome) -> None:
     """Phasing is under way, in a temporary folder, when the signal comes."""
     (tmp_path / "bin").mkdir()
@@ -234,7 +234,13 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(world, files, tmp_path,
     }
     command = [sys.executable, "-m", "ragimpute", "impute", "--reference", files["reference"], "--chromosomes", "20"]
     command += ["--targets", str(world.folder / "unphased.vcf.gz"), "--out", str(tmp_path / "o.vcf.gz")]
-    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not started.exists() and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.1)

@@ -91,6 +91,8 @@ def main() -> None:
     atexit.register(gc.freeze)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as of nohup
+        signal.signal(signal.SIGHUP, _stop)
     try:
         ragimpute.main(prog_name="ragimpute")
     except InputError as error:
