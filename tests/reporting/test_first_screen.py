@@ -11,8 +11,11 @@ from evaluation_data import write_study
 from ragimpute.evaluation.result_tables import METRIC_COLUMNS, SUMMARY_COLUMNS
 from ragimpute.reporting.method_names import leading_method, main_methods, shown_names
 from ragimpute.reporting.reader_sentence import first_sentence
+from ragimpute.reporting.report_overview import Overview
+from ragimpute.reporting.report_page import template_environment
 from ragimpute.tables import read_table
 
+NO_FIGURE = {"chromosomes": {"empty": True}}
 ROWS = [
     *(("beagle", "NA", "NA", "NA"), ("beagle_tuned", "NA", "NA", "NA"), ("minimac4", "NA", "NA", "NA")),
     *(("frequency", "NA", "NA", "NA"), ("my_method", "NA", "NA", "NA")),
@@ -147,3 +150,15 @@ def test_where_nothing_was_trained_no_loss_is_named(study, tmp_path):
     words = re.sub(r"<[^>]*>", " ", shown)
     assert re.findall(r"(?i)\blosse?s?\b|recon|training|epoch|seed", words) == []
     assert "copy_rag, pretrained" in words
+
+
+def test_a_page_of_several_masks_begins_with_a_sentence_for_each():
+    template = template_environment().get_template("overview.html.jinja")
+    masks = [
+        {"id": f"mask-{name}", "panel": "p", "name": name, "sentence": f"Said of {name}.", "figures": figures}
+        for name, figures in (("omni", NO_FIGURE), ("gsa", NO_FIGURE))
+    ]
+    table = Overview("r²", ["Beagle"], [["p", name, "all", "5", "9", ".9", ".8"] for name in ("omni", "gsa")])
+    html = template.render(masks=masks, overview=table)
+    assert html.index("Said of omni.") < html.index("Said of gsa.") < html.index("<table")
+    assert "Said of" not in template.render(masks=masks[:1], overview=table)  # it stands in the mask's own part

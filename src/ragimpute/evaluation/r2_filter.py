@@ -11,6 +11,7 @@ from ragimpute.evaluation.strata import ReferenceCounts
 
 # the filters that are usual: what their metrics are called -> the least INFO R2 that a site must have
 THRESHOLDS = {"30": 0.3, "80": 0.8}
+N_MOMENTS = 6  # that metrics.pooled_r2 takes
 
 
 def passing(info_r2: np.ndarray) -> np.ndarray:
@@ -21,8 +22,7 @@ def passing(info_r2: np.ndarray) -> np.ndarray:
 
 def passing_sites(info_r2: np.ndarray, member: np.ndarray) -> np.ndarray:
     """[T, 13] int64: how many sites of the strata `member` [13, S] pass each of THRESHOLDS."""
-    counted = passing(info_r2).astype(np.int64)
-    return counted @ member.T.astype(np.int64)
+    return np.stack([(kept & member).sum(axis=1) for kept in passing(info_r2)])
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,19 @@ def filtered_r2(
 
     Args: info_r2 [S], per_site [S] of `r2_per_variant.site_r2`, member [13, S].
     """
-    is_kept = passing(info_r2)
-    chosen = is_kept[:, None, :] & member  # [T, 13, S]
-    moments = chosen.astype(float) @ _site_moments(genotypes, counts.flipped)
-    defined = np.isfinite(per_site)
-    variant_total = chosen @ np.where(defined, per_site, 0.0)
-    variant_sites = (chosen & defined).sum(axis=2)
+    flipped = counts.flipped
+    shape = (len(THRESHOLDS), len(member))
+    moments, variant_total = np.zeros((*shape, N_MOMENTS)), np.zeros(shape)
+    variant_sites = np.zeros(shape, dtype=np.int64)
+    for start in range(0, len(info_r2), CHUNK):
+        rows = slice(start, start + CHUNK)
+        is_kept = passing(info_r2[rows])
+        chosen = is_kept[:, None, :] & member[:, rows]  # [T, 13, chunk]
+        turned = genotypes.take(rows).oriented(flipped[rows])
+        moments += chosen.astype(float) @ _site_moments(turned)
+        defined = np.isfinite(per_site[rows])
+        variant_total += chosen @ np.where(defined, per_site[rows], 0.0)
+        variant_sites += (chosen & defined).sum(axis=2)
     return FilteredR2(moments, variant_total, variant_sites)
 
 
@@ -65,15 +72,10 @@ def add_filtered(parts: Sequence[FilteredR2]) -> FilteredR2:
     return FilteredR2(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in FilteredR2.__annotations__))
 
 
-def _site_moments(genotypes: Genotypes, flipped: np.ndarray) -> np.ndarray:
-    """[S, 6] float64 sums over the samples of each site, turned to the minor allele: n, x, y, xx, yy, xy."""
-    found = np.zeros((len(flipped), 6))
-    for start in range(0, len(flipped), CHUNK):
-        rows = slice(start, start + CHUNK)
-        chunk = genotypes.take(rows).oriented(flipped[rows])
-        known = chunk.truth >= 0
-        x = np.where(known, chunk.ds, 0).astype(float)
-        y = np.where(known, chunk.truth, 0).astype(float)
-        sums = [known, x, y, x * x, y * y, x * y]
-        found[rows] = np.stack([values.sum(axis=1) for values in sums], axis=1)
-    return found
+def _site_moments(genotypes: Genotypes) -> np.ndarray:
+    """[S, 6] float64 sums over the samples of each site: n, x, y, xx, yy, xy."""
+    known = genotypes.truth >= 0
+    x = np.where(known, genotypes.ds, 0).astype(float)
+    y = np.where(known, genotypes.truth, 0).astype(float)
+    sums = [known, x, y, x * x, y * y, x * y]
+    return np.stack([values.sum(axis=1) for values in sums], axis=1)

@@ -39,13 +39,7 @@ class ReportInputs:
 
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """Write the report to `out`. Raises InputError when a figure or the configuration cannot be read."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment()
     # the page's script with Vega, Vega-Lite and vega-embed, which it refers to, in one
     source = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     script = vl_convert.javascript_bundle(source)
@@ -55,6 +49,17 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
     html = template.render(page_context(inputs), script=script)
     with atomic_path(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
+
+
+def template_environment() -> Environment:
+    """What renders the templates: text is escaped, and a name that is not known is an error."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def page_context(inputs: ReportInputs) -> dict:
