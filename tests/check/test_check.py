@@ -295,6 +295,8 @@ def test_json_has_the_numbers_and_a_fix(write, tmp_path):
         "build": "37",
     }
     of_targets = found["targets", "info"]["numbers"]
+    n_lacking = len(targets.rows)  # T0 has no genotype
+    assert of_targets["sites_missing_over"] == {"0": n_lacking, "0.01": n_lacking, "0.05": n_lacking, "0.1": 1}
     assert of_targets["missing_by_sample"]["T0"] == 1
     assert of_targets["missing_by_sample"]["T1"] == pytest.approx(1 / len(targets.rows))
     assert of_targets["build"] == "37"
@@ -309,3 +311,34 @@ def test_json_has_the_numbers_and_a_fix(write, tmp_path):
     assert list(sparse["numbers"]["missing_by_site"].values()) == [1.0]
     assert sparse["fix"] == f"bcftools view --exclude 'F_MISSING>0.1' --output called.vcf.gz {files.targets}"
     assert found["reference", "info"]["fix"] == ""
+
+
+# what no command mends: the file is another one, or damaged, or an option of the user's choice
+WITHOUT_COMMAND = {"unreadable", "no-samples", "no-records", "no-usable-site", "invalid-record", "map", "density"}
+WITHOUT_NUMBERS = {"unsorted", "chromosome-names", "filter", "variants-only"}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_each_warning_has_numbers_and_a_command(name, write):
+    spoil, _, _ = CASES[name]
+    panel, targets = pair()
+    spoil(panel, targets)
+    files = write(panel, targets)
+    for finding in check_inputs(files.panel, files.targets):
+        if finding.level != "info" and finding.code not in WITHOUT_COMMAND:
+            assert finding.fix, finding
+            assert finding.numbers or finding.code in WITHOUT_NUMBERS, finding
+            json.dumps(finding.as_json())
+
+
+def test_numbers_of_duplicates_names_and_phase(write):
+    panel, targets = pair()
+    duplicate(targets)
+    targets.samples[0] = panel.samples[0]
+    files = write(panel, targets)
+    numbers = {finding.code: finding.numbers for finding in check_inputs(files.panel, files.targets)}
+    assert numbers["same-names"] == {"samples": [panel.samples[0]]}
+    place = ":".join(targets.rows[10][:2])
+    assert numbers["duplicate-sites"] == {"records": 2, "sites": [place, place]}
+    assert numbers["phase"]["share"] == 1
+    assert numbers["phase"]["unphased"] == numbers["phase"]["heterozygotes"] > 0

@@ -16,6 +16,7 @@ from ragimpute.panel.sex_chromosomes import build_of, find_build, kind_of
 from ragimpute.vcf.source import contig_lengths
 
 MISSING_SHARE = 0.1  # of a sample's or a site's genotypes: more is worth a warning
+MISSING_SHARES = (0, 0.01, 0.05, MISSING_SHARE)  # sites that lack more are counted
 INVALID = ("position below 1", "allele that ALT lacks")  # reasons for which reading stops
 
 
@@ -58,23 +59,24 @@ def reference(seen: Survey) -> Iterator[Finding]:
     n_incomplete = int((usable & is_incomplete).sum())
     is_filled = kept(seen) & (n_missing > 0) & ~_on_y(seen)
     if is_filled.any():
-        message = f"{n_missing[is_filled].sum()} missing genotypes in {is_filled.sum()} records are filled in"
-        yield Finding("info", path, "filled", message)
+        numbers = {"genotypes": int(n_missing[is_filled].sum()), "records": int(is_filled.sum())}
+        message = f"{numbers['genotypes']} missing genotypes in {numbers['records']} records are filled in"
+        yield Finding("info", path, "filled", message, numbers)
     n_unphased = int((usable & is_unphased).sum())
     n_kept = int(kept(seen).sum())
     if n_incomplete:
         message = f"{n_incomplete} records with missing genotypes are left out"
-        yield Finding("warning", path, "missing", message)
+        yield Finding("warning", path, "missing", message, {"records": n_incomplete})
     if n_unphased:
         message = f"{n_unphased} records with unphased heterozygotes are left out"
-        yield Finding("warning", path, "phase", message)
+        yield Finding("warning", path, "phase", message, {"records": n_unphased})
     if not n_kept:
         message = "no usable site: none is biallelic, diploid, complete and phased"
         yield Finding("error", path, "no-usable-site", message)
     chromosomes = first_five(seen.spans)
     message = f"{n_samples} samples, {n_kept} usable sites on {chromosomes}"
-    numbers = {"samples": n_samples, "usable_sites": n_kept, "by_chromosome": _counts(table["chrom"][kept(seen)])}
-    yield Finding("info", path, "reference", message, numbers | _build(seen))
+    of_file = {"samples": n_samples, "usable_sites": n_kept, "by_chromosome": _counts(table["chrom"][kept(seen)])}
+    yield Finding("info", path, "reference", message, of_file | _build(seen))
 
 
 def targets(seen: Survey) -> Iterator[Finding]:
@@ -100,7 +102,7 @@ def targets(seen: Survey) -> Iterator[Finding]:
     if n_unphased:
         share = n_unphased / n_het
         message = f"{share:.1%} of the heterozygotes are unphased: Beagle will phase the typed genotypes"
-        yield Finding("info", path, "phase", message)
+        yield Finding("info", path, "phase", message, {"heterozygotes": n_het, "unphased": n_unphased, "share": share})
     n_samples = len(seen.header.samples)
     chromosomes = first_five(seen.spans)
     mean = share_missing.mean()
@@ -108,6 +110,7 @@ def targets(seen: Survey) -> Iterator[Finding]:
     of_samples = dict(zip(seen.header.samples, share_missing.tolist(), strict=True))
     numbers: dict[str, Any] = {"samples": n_samples, "usable_records": n_usable, "missing": float(mean)}
     numbers |= {"missing_by_sample": of_samples, "by_chromosome": _counts(usable["chrom"])}
+    numbers["sites_missing_over"] = {f"{share:g}": int((share_of_sites > share).sum()) for share in MISSING_SHARES}
     yield Finding("info", path, "targets", message, numbers | _build(seen))
 
 
@@ -167,14 +170,15 @@ def map_coverage(found: GeneticMap, spans: Mapping[str, tuple[int, int]]) -> Ite
     for chrom, (low, high) in spans.items():
         positions, _ = found.points_of(chrom)
         first, last = positions[[0, -1]].astype(int).tolist()
+        numbers = {"chromosome": chrom, "map": [first, last], "reference": [int(low), int(high)]}
         if last < low or first > high:
             message = f"chromosome {chrom}: its points, {first}-{last}, lie outside the reference's {low}-{high}"
             message += "; is it of the same genome build?"
-            yield Finding("error", name, "map", message)
+            yield Finding("error", name, "map", message, numbers)
         elif first > low or last < high:
             message = f"chromosome {chrom}: it covers {first}-{last} of the reference's {low}-{high}"
             message += "; beyond its ends its mean rate is assumed"
-            yield Finding("warning", name, "map", message)
+            yield Finding("warning", name, "map", message, numbers)
 
 
 def _any_file(seen: Survey) -> Iterator[Finding]:
@@ -206,7 +210,8 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
         is_multiallelic = reasons == "multiallelic"
         if is_multiallelic.any():
             message += "; split multiallelic records to impute them (bcftools norm -m -any)"
-        yield Finding("warning", path, "unusable-records", message)
+        numbers = {"unusable": len(reasons), "records": len(table), "reasons": _counts(reasons)}
+        yield Finding("warning", path, "unusable-records", message, numbers)
 
 
 def _invalid_records(path: str, reason: str, invalid: pd.DataFrame, advice: str) -> Iterator[Finding]:

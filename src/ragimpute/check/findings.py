@@ -19,6 +19,7 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 COLUMNS = ["level", "file", "code", "message"]
 
 
+LIFT_OVER = "bcftools +liftover {file} -- --src-fasta-ref SOURCE.fa --fasta-ref TARGET.fa --chain SOURCE_TO_TARGET.gz"
 # the command that mends what a finding is about; of a panel or of targets, as the code is used for
 FIXES = {
     "unsorted": "bcftools sort --output sorted.vcf.gz {file}",
@@ -32,7 +33,13 @@ FIXES = {
     "frequencies": "ragimpute check --reference PANEL --targets {file} --out qc",
     "chromosome-names": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
     "renamed-chromosomes": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
-    "build": "bcftools +liftover {file} -- --src-fasta-ref SOURCE.fa --fasta-ref TARGET.fa --chain SOURCE_TO_TARGET.gz",
+    "build": LIFT_OVER,
+    "overlap": LIFT_OVER,
+    "duplicate-sites": "bcftools norm --rm-dup exact --output unique.vcf.gz {file}",
+    "lost-sites": "beagle gt={file} out=phased",
+    "filter": "ragimpute impute --apply-filters PASS,.",
+    "variants-only": "bcftools mpileup --fasta-ref GENOME.fa --targets-file SITES.tsv SAMPLE.bam | bcftools call "
+    "--multiallelic-caller --output called.vcf.gz",
     "same-names": "ragimpute impute --exclude-samples FILE",
     "duplicate-samples": "ragimpute impute --exclude-samples FILE",
 }

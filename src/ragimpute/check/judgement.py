@@ -74,7 +74,9 @@ def _usable_share(path: str, panel: Panel, unread: pd.DataFrame) -> Iterator[Fin
             f"only {n_kept} of {n_all} records can be used ({share:.1%}); the others: {tally_of(lost)}; phase "
             "the panel and fill in its missing genotypes (Beagle, SHAPEIT, Eagle)"
         )
-        yield Finding(level, path, "unusable-panel", message)
+        reasons = {str(reason): int(count) for reason, count in lost.value_counts().items()}
+        numbers = {"usable": n_kept, "records": n_all, "reasons": reasons}
+        yield Finding(level, path, "unusable-panel", message, numbers)
 
 
 def _relations(panel: Panel, typed: TargetGenotypes, unread: pd.DataFrame) -> pd.DataFrame:
@@ -161,4 +163,5 @@ def _density(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Findin
             f"{n_typed} of the panel's {len(panel.sites)} sites are typed ({share:.0%}), as by sequencing and not by "
             "an array; genotypes that are given are kept and not improved"
         )
-        yield Finding("warning", path, "density", message)
+        numbers = {"typed": n_typed, "sites": len(panel.sites)}
+        yield Finding("warning", path, "density", message, numbers)

@@ -48,7 +48,7 @@ def compare(panel: Survey, samples: Survey, leak: Level, max_lost: float = MAX_L
     strange = [chrom for chrom in ours if chrom not in theirs]
     if strange:
         message = f"the reference lacks the chromosomes {first_five(strange)}"
-        yield Finding("warning", path, "chromosome-names", message)
+        yield Finding("warning", path, "chromosome-names", message, {"chromosomes": strange})
     table = match_records(panel, samples)
     unequal_lengths = list(_unequal_lengths(panel, samples))
     yield from overlap(table, path, unequal_lengths)
@@ -114,7 +114,8 @@ def _lost_sites(panel: Survey, samples: Survey, table: pd.DataFrame, max_lost: f
         return
     message = lost_message(panel.path, n_lost, n_all, tally(lost["reason"])).removeprefix(f"{panel.path}: ")
     level: Level = "error" if n_lost > max_lost * n_all else "warning"
-    yield Finding(level, panel.path, "lost-sites", message)
+    numbers = {"lost": n_lost, "sites": n_all, "reasons": _counts(lost["reason"])}
+    yield Finding(level, panel.path, "lost-sites", message, numbers)
 
 
 def _unequal_lengths(panel: Survey, samples: Survey) -> Iterator[str]:
@@ -145,7 +146,7 @@ def overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Find
         message += f"; the others: {tally(reasons)}"
     level: Level = "info" if matched else "error"
     numbers: dict[str, Any] = {"matched": matched, "records": n, "share": share}
-    numbers["reasons"] = {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+    numbers["reasons"] = _counts(reasons)
     if "chrom" in within:
         by_chromosome = has_site.groupby(within["chrom"], sort=False).agg(["sum", "count"])
         numbers["by_chromosome"] = {
@@ -159,19 +160,24 @@ def overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Find
     if unequal:
         message = f"contig lengths differ from the reference's: {first_five(unequal)}; {BUILD}"
         level = "error" if few or not matched else "warning"
-        yield Finding(level, path, "build", message)
+        yield Finding(level, path, "build", message, {"contigs": unequal})
     if few or odd:
         message = f"only {share:.1%} of the records match" if few else f"{others} records have other alleles"
         message += f"; {BUILD}"
         level = "error" if few and odd else "warning"
-        yield Finding(level, path, "build", message)
+        yield Finding(level, path, "build", message, {"share": share, "other_alleles": others, "records": n})
+
+
+def _counts(reasons: pd.Series) -> dict[str, int]:
+    """How often each reason occurs."""
+    return {str(reason): int(count) for reason, count in reasons.value_counts().items()}
 
 
 def recoded_alleles(relations: pd.Series, path: str) -> Iterator[Finding]:
     """Target records whose alleles are not the reference's as they stand, by their `relations` to its sites."""
     if len(relations):
         message = f"{tally(relations)}: recoded to the reference's alleles unless the policy says drop"
-        yield Finding("warning", path, "recoded", message)
+        yield Finding("warning", path, "recoded", message, {"records": len(relations), "relations": _counts(relations)})
 
 
 def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
@@ -186,7 +192,8 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         message = f"{n_ambiguous} A/T and C/G sites look the same on both strands"
         if n_swapped and not is_plink(path):  # a .bed has no order of alleles
             message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
-        yield Finding("info", path, "ambiguous", message)
+        numbers = {"records": n_ambiguous, "swapped": int((is_ambiguous & is_coded_otherwise).sum())}
+        yield Finding("info", path, "ambiguous", message, numbers)
 
 
 def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
@@ -195,9 +202,10 @@ def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
     n_repeated = int(is_repeated.sum())
     if n_repeated:
         repeated = samples.records.loc[matched.index[is_repeated]]
-        places = first_five(f"{row.chrom}:{row.pos}" for row in repeated.itertuples())
-        message = f"{n_repeated} records are of a site that another record is of: they are merged ({places})"
-        yield Finding("warning", samples.path, "duplicate-sites", message)
+        places = [f"{row.chrom}:{row.pos}" for row in repeated.itertuples()]
+        listed = first_five(places)
+        message = f"{n_repeated} records are of a site that another record is of: they are merged ({listed})"
+        yield Finding("warning", samples.path, "duplicate-sites", message, {"records": n_repeated, "sites": places})
 
 
 def _variants_only(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
@@ -262,7 +270,7 @@ def _names_in_both(panel: Survey, samples: Survey, leak: Level) -> Iterator[Find
     if shared:
         listed = first_five(shared)
         message = f"{len(shared)} samples are also in the reference by name: {listed}; they will copy themselves"
-        yield Finding(leak, samples.path, "same-names", message)
+        yield Finding(leak, samples.path, "same-names", message, {"samples": shared})
 
 
 def _same_genotypes(panel: Survey, samples: Survey, matched: pd.DataFrame, leak: Level) -> Iterator[Finding]:
@@ -287,11 +295,11 @@ def _same_genotypes(panel: Survey, samples: Survey, matched: pd.DataFrame, leak:
     if sure:
         listed = first_five(sure)
         message = f"{len(sure)} pairs with the genotypes of one sample (or twins) in both files: {listed}"
-        yield Finding(leak, samples.path, "duplicate-samples", message)
+        yield Finding(leak, samples.path, "duplicate-samples", message, {"pairs": sure})
     if unsure:
         listed = first_five(unsure)
         message = f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {listed}"
-        yield Finding("warning", samples.path, "duplicate-samples", message)
+        yield Finding("warning", samples.path, "duplicate-samples", message, {"pairs": unsure})
 
 
 def _equal_genotypes(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
