@@ -147,8 +147,9 @@ def test_nothing_moves_while_figures_are_drawn(browser: Browser, report: Path, w
     page = opened(browser, report, width)
     assert page.evaluate("shifted") < 0.005
     different = """[...document.querySelectorAll('.chart')].filter(host => {
-      const [, , width, height] = host.querySelector('svg').getAttribute('viewBox').split(' ').map(Number);
-      return Math.abs(height / width * host.clientWidth / host.clientHeight - 1) > 0.06;
+      const height = Number(host.querySelector('svg').getAttribute('viewBox').split(' ')[3]);
+      const reserved = Number(getComputedStyle(host).getPropertyValue('--' + layout()).split('/')[1]);
+      return !(Math.abs(height / reserved - 1) < 0.03);
     }).map(host => host.dataset.name)"""
     assert page.evaluate(different) == []
     page.context.close()
