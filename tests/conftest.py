@@ -68,9 +68,12 @@ class OutcomeTable:
             self.found += [tuple(value) for name, value in report.user_properties if name == SAID]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.found:
-            outcomes.write(self.found)
-        of_all = session.config.args_source == pytest.Config.ArgsSource.TESTPATHS and not session.config.option.keyword
+        if not self.found:
+            return
+        outcomes.write(self.found)
+        config = session.config
+        is_chosen = config.option.keyword or not (config.option.markexpr or "not").startswith("not")
+        of_all = config.args_source == pytest.Config.ArgsSource.TESTPATHS and not is_chosen
         too_few = outcomes.rows_with_too_few(self.found) if of_all and not session.testsfailed else {}
         if too_few:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

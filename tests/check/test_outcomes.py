@@ -97,6 +97,7 @@ def _succeeded(case: Case, result: ImputationResult, sound: np.ndarray) -> str:
     listed = [f"{n} records dropped: {reason}" for reason, n in dropped.items()]
     listed += [f"{n} records: {reason}" for reason, n in recoded.items()]
     same = ", as from the sound files" if case.as_sound else ""
+    listed += [f"said: {word}" for word in case.words]
     return "; ".join([f"{facts['typed_sites']} typed and {facts['imputed_sites']} imputed sites{same}", *listed])
 
 
