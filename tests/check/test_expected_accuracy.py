@@ -1,11 +1,14 @@
 """The accuracy to expect: samples left out of the panel, imputed by the engine, scored, and compared with targets."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import ragimpute
+from chr15 import MAP, split_chr15
 from mosaic import mosaic_panel
 from ragimpute.check.expected_accuracy import ExpectedAccuracy, add_expected, expected_accuracy
 from ragimpute.check.left_out_samples import NEAREST, choose_left_out, hidden_genotypes
@@ -20,6 +23,7 @@ from ragimpute.models import pretrained
 from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.store import Panel
 from ragimpute.targets.genotypes import TargetGenotypes
+from tiny_study import ROOT
 
 N_PANEL, N_TARGETS, N_SITES = 90, 30, 400
 
@@ -192,3 +196,33 @@ def test_an_allele_that_only_left_out_samples_carry_is_not_scored(everybody, tmp
     n_scored = metrics.field(found.untyped, "n").sum(axis=0)
     assert n_scored[STRATA.index("mac_1")] == 0
     assert n_scored[STRATA.index("overall")] > 0
+
+
+def compared(folder: Path, out: Path, genetic_map: Path) -> pd.DataFrame:
+    """For each stratum the r2 that `check` expects, and that of `impute` by the truth, with its interval."""
+    files = {"reference": folder / "reference.vcf.gz", "targets": folder / "targets.vcf.gz", "genetic_map": genetic_map}
+    [found] = [one for one in ragimpute.check(**files, expected_accuracy=True) if one.code == "expected-accuracy"]
+    expected = pd.DataFrame(found.numbers["strata"]).set_index("stratum")["r2"]
+    ragimpute.impute(**files, out=out / "imputed.vcf.gz")
+    scores = ragimpute.score(
+        imputed=out / "imputed.vcf.gz", truth=folder / "truth.vcf.gz", reference=folder / "reference.vcf.gz"
+    )
+    table = scores[scores["metric"] == "r2"].set_index("stratum")[["value", "ci_low", "ci_high"]]
+    return table.join(expected, how="inner")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("data", ["example", "chr15"])
+def test_it_is_near_what_is_measured(data, tmp_path):
+    """The rarest alleles of a population that the panel lacks are expected too well (docs/scaling.md)."""
+    if data == "chr15":
+        split_chr15(tmp_path)
+        table = compared(tmp_path, tmp_path, MAP)
+    else:
+        folder = ROOT / "resources" / "example"
+        table = compared(folder, tmp_path, folder / "genetic_map.plink.map")
+    is_near = (table["r2"] - table["value"]).abs() <= 0.02
+    assert is_near[["overall", "rare", "common"]].all(), table
+    bins = table.index.str.startswith("mac_")
+    is_inside = is_near | table["r2"].between(table["ci_low"], table["ci_high"])
+    assert is_inside[bins].sum() >= bins.sum() - 3, table

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import ragimpute
+from chr15 import MAP, split_chr15
 from ragimpute.errors import InputError
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.sample_statistics import Genotypes, sample_sums
@@ -24,7 +25,6 @@ from two_chromosomes import World
 from x_chromosome import x_world
 
 OPTIONS = {"threads": 1, "model": DEFAULT, "device": "cpu", "n_phasings": 1}
-DATA = ROOT.parent / "shared" / "data" / "kgp3_chr15"
 
 
 def quality(world: World, folder: Path, name: str, targets: str = "phased.vcf.gz", **options) -> pd.DataFrame:
@@ -216,37 +216,16 @@ def test_samples_of_the_example_are_ranked_as_their_truth_ranks_them(tmp_path):
 
 @pytest.mark.long
 def test_samples_of_chr15_are_ranked_as_their_truth_ranks_them(tmp_path):
-    panel_vcf = DATA / "kgp3_chr15_66.19-66.55Mb.b37.vcf.gz"
-    if not panel_vcf.exists():
-        pytest.skip(f"{panel_vcf} is not there")
-    split_chr15(tmp_path, DATA / "array_global-screening-array-v.3.chr15.b37.txt")
+    split_chr15(tmp_path)
     world = dataclasses.make_dataclass("Files", ["folder"])(tmp_path)
     table = quality(
         world,
         tmp_path,
         "chr15",
         "targets.vcf.gz",
-        genetic_map=DATA / "plink.chr15.b37.map",
+        genetic_map=MAP,
         model=None,
         n_phasings=None,
     )
     found = rank_correlation(tmp_path / "chr15.vcf.gz", tmp_path / "truth.vcf.gz", tmp_path / "reference.vcf.gz", table)
     assert found >= 0.5
-
-
-def split_chr15(folder: Path, array: Path) -> None:
-    """Every fifth sample of chr15 as a target: reference, targets at the array's sites without phase, and truth."""
-    panel_vcf = DATA / "kgp3_chr15_66.19-66.55Mb.b37.vcf.gz"
-    names = subprocess.run(["bcftools", "query", "-l", panel_vcf], capture_output=True, text=True).stdout.split()
-    (folder / "targets.txt").write_text("\n".join(names[::5]) + "\n")
-    sites = [line.split()[:2] for line in array.read_text().splitlines()]
-    (folder / "sites.txt").write_text("".join(f"{chrom}\t{pos}\n" for chrom, pos in sites))
-    targets, listed = folder / "targets.txt", folder / "sites.txt"
-    view = f"bcftools view -Oz -o {folder}/"
-    for command in (
-        f"{view}reference.vcf.gz -S ^{targets} {panel_vcf}",
-        f"{view}truth.vcf.gz -S {targets} {panel_vcf}",
-        f"bcftools view -T {listed} -m2 -M2 -v snps {folder}/truth.vcf.gz | "
-        f"bcftools +setGT -Oz -o {folder}/targets.vcf.gz -- -t a -n u",
-    ):
-        subprocess.run(command, shell=True, check=True, capture_output=True)

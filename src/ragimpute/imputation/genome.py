@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ragimpute.check.findings import Finding
@@ -22,7 +21,7 @@ from ragimpute.imputation.plink_targets import families_of, unplaced_targets, wi
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.record_counts import ListedRecords, accounts, records_elsewhere, settle_parts
 from ragimpute.imputation.regions import Regions
-from ragimpute.imputation.sample_quality import quality_table
+from ragimpute.imputation.sample_quality import joined_quality
 from ragimpute.imputation.stretch_run import (
     DISCORDANT,
     LISTED,
@@ -75,7 +74,8 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     done = _each_chromosome(request, pieces, sexes)
     listed = [_join(request, pieces, group, sexes, left_out) for group in _groups(request, done)]
     if request.sample_quality is not None:
-        write_table(_quality(request, pieces, done), request.sample_quality)
+        stretches = [pair for one in done for pair in one.found.items()]
+        write_table(joined_quality(pieces, stretches), request.sample_quality)
     for one in done:
         if one.problem:
             logger.warning("chromosome %s is not imputed: %s", one.chromosome.title, one.problem)
@@ -299,19 +299,6 @@ def _elsewhere(done: Sequence[_Done], pieces: Pieces) -> dict[str, int]:
         [chroms] = read.values()
         read = {copy: chroms}
     return records_elsewhere(read)
-
-
-def _quality(request: GenomeRequest, pieces: Pieces, done: Sequence[_Done]) -> pd.DataFrame:
-    """How well each sample was imputed, by chromosome: `sample_quality.COLUMNS`."""
-    by_samples: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
-    for one in done:
-        for name, found in one.found.items():
-            sums = by_samples.setdefault(tuple(found["sample_names"]), {})
-            for number, chrom in enumerate(found["window_chroms"]):
-                of_window = np.load(pieces.path(f"{name}.{number:05d}.quality.npy"))
-                sums[chrom] = sums.get(chrom, 0.0) + of_window
-    tables = [quality_table(samples, sums) for samples, sums in by_samples.items() if sums]
-    return pd.concat(tables, ignore_index=True)
 
 
 def _header(

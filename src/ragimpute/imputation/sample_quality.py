@@ -4,8 +4,9 @@ Sums over sites are kept for each window and sample. They add up over windows, r
 is the same however the work was cut.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from ragimpute.artefacts import atomic_path
 from ragimpute.evaluation.metrics import pooled_r2, ratio
 from ragimpute.evaluation.sample_statistics import hard_calls
 from ragimpute.evaluation.strata import ReferenceCounts, count_minor_allele
+from ragimpute.imputation.pieces import Pieces
 from ragimpute.vcf.imputed import Imputed
 
 ALL = "all"  # chrom of a sample's row over several chromosomes
@@ -86,10 +88,25 @@ def _dosage_and_variance(part: Imputed, sites: np.ndarray) -> tuple[np.ndarray, 
     return dosage, np.maximum(variance, 0.0)
 
 
-def save_sums(path: Path, sums: np.ndarray) -> None:
-    """Keep the sums [N, F] of a window."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+def save_sums(pieces: Pieces, window: str, sums: np.ndarray) -> None:
+    """Keep the sums [N, F] of a window, by the name of its pieces."""
+    with atomic_path(_path(pieces, window)) as temporary, open(temporary, "wb") as file:
         np.save(file, sums)
+
+
+def _path(pieces: Pieces, window: str) -> Path:
+    return pieces.path(f"{window}.quality.npy")
+
+
+def joined_quality(pieces: Pieces, stretches: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """The table of all stretches, each with its name and what was found of it: COLUMNS."""
+    by_samples: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    for name, found in stretches:
+        sums = by_samples.setdefault(tuple(found["sample_names"]), {})
+        for number, chrom in enumerate(found["window_chroms"]):
+            sums[chrom] = sums.get(chrom, 0.0) + np.load(_path(pieces, f"{name}.{number:05d}"))
+    tables = [quality_table(samples, sums) for samples, sums in by_samples.items() if sums]
+    return pd.concat(tables, ignore_index=True)
 
 
 def quality_table(samples: Sequence[str], sums: Mapping[str, np.ndarray]) -> pd.DataFrame:

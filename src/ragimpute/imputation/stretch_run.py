@@ -287,7 +287,7 @@ class StretchRun:
             min_r2=self.request.min_r2,
         )
         if quality is not None:
-            save_sums(self.pieces.path(f"{name}.quality.npy"), quality.sums)
+            save_sums(self.pieces, name, quality.sums)
         found = {"R2": tally.counts, "inverted": tally.inverted, "chrom": chrom}
         self.pieces.save_json(f"{name}.json", found)
         return found
