@@ -165,6 +165,12 @@ def test_samples_of_the_targets_population_are_left_out():
     assert len(many.samples) <= NEAREST * 20
 
 
+def test_one_target_is_stood_for_by_many_samples(everybody):
+    chosen = choose_left_out(everybody, targets_of(everybody, np.arange(1)), 90, np.random.default_rng(1))
+    assert len(chosen.samples) == 90
+    assert set(chosen.targets.tolist()) == {0}
+
+
 def test_left_out_samples_lack_what_their_target_lacks():
     panel = mosaic_panel(30, 100, seed=3)
     typed = targets_of(panel, np.arange(4), phased=False)

@@ -110,7 +110,7 @@ def _log_errors(sums: np.ndarray, stratum: int) -> np.ndarray:
 def _slope(untyped: np.ndarray, even: np.ndarray, odd: np.ndarray, weights: np.ndarray) -> float:
     """The slope of `untyped` [P] on what both halves of the typed sites have in common."""
     covariance = np.cov(np.stack([untyped, even, odd]), aweights=weights)
-    if covariance[1, 2] <= 0:
+    if not covariance[1, 2] > 0:  # nor where there is one sample
         return 0.0
     return float(np.clip((covariance[0, 1] + covariance[0, 2]) / (2 * covariance[1, 2]), 0.0, 1.0))
 

@@ -15,7 +15,8 @@ from ragimpute.targets.genotypes import TargetGenotypes
 MOST_SITES = 4000  # typed sites that the components are computed from
 MOST_CANDIDATES, MOST_TARGETS = 1500, 500  # samples of the panel, and targets, that are looked at
 COMPONENTS = 10  # their variances weigh them, so that a few more than there are populations change nothing
-NEAREST = 5  # samples of the panel that can stand for a target
+NEAREST = 5  # samples of the panel that can stand for a target; more of them where targets are few:
+FEWEST_NEAR = 100  # of all targets together
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,16 @@ def choose_left_out(
 ) -> LeftOutSamples:
     """At most `number` samples of a diploid panel that stand for the targets `typed`.
 
-    Targets are taken in random order, again and again; each gets one of its NEAREST samples that is not taken yet, or
-    adds to the weight of one that is.
+    Targets are taken in random order, again and again; each gets one of the samples nearest to it that is not taken
+    yet, or adds to the weight of one that is.
     """
     candidates = some_of(len(panel.samples), MOST_CANDIDATES, generator)
     targets = some_of(len(typed.samples), MOST_TARGETS, generator)
     components = _components(panel, typed, candidates, targets)
     of_panel, of_targets = components[: len(candidates)], components[len(candidates) :]
     distance = (of_targets**2).sum(axis=1)[:, None] + (of_panel**2).sum(axis=1) - 2 * of_targets @ of_panel.T
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, :NEAREST]
+    n_nearest = max(NEAREST, -(-FEWEST_NEAR // len(targets)))
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, :n_nearest]
     number = min(number, len(candidates))
     weight: dict[int, float] = {}
     stands_for: dict[int, int] = {}
