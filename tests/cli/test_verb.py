@@ -28,7 +28,7 @@ def test_each_command_is_a_verb():
         ("impute", "--out", ["--reference", "r", "--targets", "t"]),
         ("impute", "--map", ["--reference", "r", "--targets", "t", "--out", "o.vcf.gz"]),
         ("check", "--targets", ["--reference", "r"]),
-        ("explain", "--site", ["--reference", "r", "--targets", "t", "--sample", "s"]),
+        ("explain", "--sample", ["--reference", "r", "--targets", "t", "--site", "20:1"]),
         ("read-panel", "--reference", ["--out", "o", "--dropped", "d"]),
         ("score", "--truth", ["--imputed", "i"]),
     ],

@@ -36,13 +36,13 @@ MEASURED = {
     "10 Mb, 2,000 targets": ([size(5008, 102_288, 2253, 2000, 12)], 119, 711),
     "chr20, 50 targets": ([size(5008, 647_506, 14_115, 50, 108)], 32, 1180),
     "chr20, 1,000 targets": ([size(5008, 647_506, 14_115, 1000, 108)], 331, 1280),
-    "chr20, 50 unphased": ([size(5008, 647_506, 14_115, 50, 108, phasings=4, unphased=True)], 329, 1540),
+    "chr20, 50 unphased": ([size(5008, 647_506, 14_115, 50, 108, phasings=4, unphased=True)], 154, 1630),
     "600 haplotypes": ([size(600, 4424, 1257, 50, 2.4)], 2.7, 294),
     "2,400 haplotypes": ([size(2400, 7189, 1257, 50, 2.4)], 4.0, 317),
     "10,000 haplotypes": ([size(10_000, 10_596, 1257, 50, 2.4)], 4.4, 441),
     "50,000 haplotypes": ([size(50_000, 15_081, 1257, 50, 2.4)], 6.9, 1229),
     "22 chromosomes": (
-        [size(1200, 19_411, 665, 100, 3.6, phasings=4, unphased=True, prepared=False)] * 22, 636, 537
+        [size(1200, 19_411, 665, 100, 3.6, phasings=4, unphased=True, prepared=False)] * 22, 262, 571
     ),
 }  # fmt: skip
 

@@ -103,7 +103,7 @@ def test_without_truth_the_report_says_so(tmp_path):
     html = written(tmp_path, tmp_path / "report.html")
     assert "There is no truth to compare with" in html
     assert "estimated r²" in html
-    assert "The accuracy is estimated, as there are no true genotypes to compare with;" in html
+    assert "The accuracy is estimated, as there are no true genotypes to compare with." in html
     assert "Summary of omni" not in html  # it would be empty
 
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import cyvcf2
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
 from ragimpute.models import architecture, segments
+from ragimpute.panel.dropped_records import DROPPED_COLUMNS, as_arrays
 from ragimpute.panel.store import Panel
 from ragimpute.retrieval.allele_ages import allele_ages
 from tiny_study import ROOT, Study
@@ -47,7 +49,8 @@ def files(study: Study) -> list[str]:
 
 def test_the_panel(tiny_panel: Panel, tmp_path) -> None:
     replace(tiny_panel, ages=allele_ages(tiny_panel, 1)).save(tmp_path / "panel.safetensors")
-    assert_as_described("Panel", load_file(tmp_path / "panel.safetensors"))
+    dropped = pd.DataFrame([("20", 5, "rs5", "A", "AT", "indel")], columns=list(DROPPED_COLUMNS))
+    assert_as_described("Panel", load_file(tmp_path / "panel.safetensors"), as_arrays(dropped))
 
 
 def test_segments(tiny_panel: Panel, tiny_typed: np.ndarray) -> None:

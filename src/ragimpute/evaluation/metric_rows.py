@@ -25,11 +25,11 @@ def metric_table(evaluation: Evaluation) -> pd.DataFrame:
         rows.append(_row(ALL, 0, "reference_haplotypes", scored.n_haplotypes, scored.n_sites[0], 0))
         rows += _calibration_rows(scored)
         rows += _estimated_rows(scored.estimated_r2)
+        rows += _passing_rows(estimates)
         rows += _filtered_rows(scored.filtered, estimates.passing)
         for label in population_labels(scored.populations):
             rows += _rows_of_population(scored, label, setting)
     rows += _mean_rows("r2_info", estimates.info, estimates.n_samples if scored is None else 0)
-    rows += _passing_rows(estimates)
     if estimates.left_out.n_sites.any():
         rows += _mean_rows("r2_loo", estimates.left_out, estimates.n_samples)
     names = {**evaluation.run.columns(), "chrom": evaluation.chrom}
