@@ -146,3 +146,21 @@ def test_a_single_site_is_drawn(cohort: Cohort) -> None:
         cohort.reference[one], cohort.cm[one], cohort.unphased[one], cohort.none_missing[one], np.random.default_rng(1)
     )
     np.testing.assert_array_equal(drawn.sum(axis=2), cohort.truth[one].sum(axis=2))
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_sample_does_not_copy_itself(cohort: Cohort, monkeypatch: pytest.MonkeyPatch, is_large: bool) -> None:
+    """With its own haplotypes in the reference and left out its phase is drawn as without them."""
+    if is_large:
+        monkeypatch.setattr(candidates, "EXACT", 10)
+        monkeypatch.setattr(candidates, "CANDIDATES", N_HAPLOTYPES)  # all others
+    sample = slice(3, 4)
+    asked = cohort.cm, cohort.unphased[:, sample], cohort.none_missing[:, sample]
+    own_haplotypes = cohort.unphased[:, 3].astype(np.uint8)
+    reference = np.concatenate([cohort.reference, own_haplotypes], axis=1)
+    own = np.array([[N_HAPLOTYPES, N_HAPLOTYPES + 1]])
+    without = draw_phase(cohort.reference, *asked, np.random.default_rng(1), FIRST_SWEEPS)
+    with_own = draw_phase(reference, *asked, np.random.default_rng(1), FIRST_SWEEPS, own=own)
+    np.testing.assert_array_equal(with_own, without)
+    copying_itself = draw_phase(reference, *asked, np.random.default_rng(1), FIRST_SWEEPS)
+    assert np.any(copying_itself != without)

@@ -1,10 +1,11 @@
 """Further phasings of samples, drawn from a first one by the Li-Stephens model of both haplotypes of a sample.
 
-Each haplotype of a sample is a mosaic of the reference haplotypes (`retrieval.li_stephens`). A sweep goes from the
-first typed site to the last. At each heterozygous site it draws which haplotype gets ALT, and which of the two goes on
-in which of the earlier haplotypes to the right of the site, given all alleles to the left, as drawn, and to the right,
-as they were: a Gibbs sampler of the phase given the genotypes (as in Stephens & Scheet 2005, AJHG 76:449, with the
-states of Li & Stephens 2003). At a site whose genotype is missing both alleles are drawn.
+Each haplotype of a sample is a mosaic of the haplotypes of a reference (`retrieval.li_stephens`), in which those of
+other targets may be. A sweep goes from the first typed site to the last. At each heterozygous site it draws which
+haplotype gets ALT, and which of the two goes on in which of the earlier haplotypes to the right of the site, given all
+alleles to the left, as drawn, and to the right, as they were: a Gibbs sampler of the phase given the genotypes (as in
+Stephens & Scheet 2005, AJHG 76:449, with the states of Li & Stephens 2003). At a site whose genotype is missing both
+alleles are drawn.
 
 Probabilities are raised to the power SHARPNESS: few draws are averaged, and each should be near the best phasing.
 Each sample is drawn by itself, so results do not depend on the number of threads.
@@ -31,20 +32,23 @@ FILL_SEED = 1
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _arrive(row, switch, t, total, n_hap):
+def _arrive(row, switch, t, total, n_states):
     """How a chain whose `row` [H] has the sum `total` goes on over the interval `t` between sites: scale and jump.
 
     A chain that has no site yet has total 0.
     """
     if total == np.float32(0.0):
         row[:] = np.float32(0.0)
-        return np.float32(0.0), np.float32(np.float32(1.0) / n_hap)
-    return (np.float32(1.0) - switch[t]) / total, np.float32(switch[t] / n_hap)
+        return np.float32(0.0), np.float32(np.float32(1.0) / n_states)
+    return (np.float32(1.0) - switch[t]) / total, np.float32(switch[t] / n_states)
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _pass(packed, bit, allele, error, before, scale, jump, row):
-    """Set `row` [H] to what comes from `before` times the probability of `allele` on a copy; returns its sum."""
+def _pass(packed, bit, allele, error, before, scale, jump, own, row):
+    """Set `row` [H] to what comes from `before` times the probability of `allele` on a copy; returns its sum.
+
+    The states `own`, -1 pads, are left out.
+    """
     hit, miss = np.float32(1.0 - error), np.float32(error)
     with_alt, with_ref = (hit, miss) if allele > 0 else (miss, hit)
     total = np.float32(0.0)
@@ -52,24 +56,31 @@ def _pass(packed, bit, allele, error, before, scale, jump, row):
         value = (scale * before[h] + jump) * (with_alt if packed[h] & bit else with_ref)
         row[h] = value
         total += value
+    for h in own:
+        if h >= 0:
+            total -= row[h]
+            row[h] = np.float32(0.0)
     return total
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _pass_back(reference, t, allele, error, switch, message, total):
+def _pass_back(reference, t, allele, error, switch, own, n_states, message, total):
     """Set `message` [H], that of site t + 1 with the sum `total`, to that of site t; returns its sum.
 
     A message holds the backward probabilities of a site times its emission.
     """
     packed, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-    scale, jump = _arrive(message, switch, t, total, len(message))
-    return _pass(packed, bit, allele, error, message, scale, jump, message)
+    scale, jump = _arrive(message, switch, t, total, n_states)
+    return _pass(packed, bit, allele, error, message, scale, jump, own, message)
 
 
 @njit(fastmath=True, cache=True, inline="always")
-def _predict(before, scale, jump, row):
+def _predict(before, scale, jump, own, row):
     for h in range(len(before)):
         row[h] = scale * before[h] + jump
+    for h in own:
+        if h >= 0:
+            row[h] = np.float32(0.0)
 
 
 @njit(fastmath=True, cache=True, inline="always")
@@ -91,7 +102,7 @@ def _dots(row, first, second, packed, bit):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _fill_likelihoods(packed, bit, rows, later, later_totals, switch, t, n_hap, weights):
+def _fill_likelihoods(packed, bit, rows, later, later_totals, switch, t, n_states, weights):
     """Set weights [2, 2, 2]: of each haplotype so far, of each that continues it, of copying REF and ALT at site t."""
     for k in range(2):
         plain, with_first, with_second, alt_plain, alt_first, alt_second = _dots(
@@ -102,7 +113,7 @@ def _fill_likelihoods(packed, bit, rows, later, later_totals, switch, t, n_hap, 
         else:
             keep_first = (np.float32(1.0) - switch[t]) / later_totals[0]
             keep_second = (np.float32(1.0) - switch[t]) / later_totals[1]
-            jump = np.float32(switch[t] / n_hap)
+            jump = np.float32(switch[t] / n_states)
         weights[k, 0, 1] = keep_first * alt_first + jump * alt_plain
         weights[k, 1, 1] = keep_second * alt_second + jump * alt_plain
         weights[k, 0, 0] = keep_first * (with_first - alt_first) + jump * (plain - alt_plain)
@@ -143,7 +154,7 @@ def _choose(weights, is_missing, error, sharpness, uniform, options):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _sweep(
-    block, n_blocks, packed, states, haplotypes, missing, switch, error, sharpness, uniform, segment, first, last,
+    block, n_blocks, packed, states, own, haplotypes, missing, switch, error, sharpness, uniform, segment, first, last,
     exchanged,
 ):  # fmt: skip
     n_typed, n_hap = haplotypes.shape[2], states.shape[1] if states.size else packed.shape[1]
@@ -159,6 +170,8 @@ def _sweep(
     for n in range(block, len(haplotypes), n_blocks):
         if states.size:
             fill_states(packed, states[n], reference)
+        left_out = own[n]
+        n_states = n_hap - np.sum(left_out >= 0)
         before, after = haplotypes[n], haplotypes[n].copy()
         firsts[n_segments], first_totals[n_segments] = np.float32(0.0), np.float32(0.0)
         for s in range(n_segments - 1, -1, -1):
@@ -166,7 +179,7 @@ def _sweep(
             for k in range(2):
                 for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):
                     first_totals[s, k] = _pass_back(
-                        reference, t, before[k, t], error, switch, firsts[s, k], first_totals[s, k]
+                        reference, t, before[k, t], error, switch, left_out, n_states, firsts[s, k], first_totals[s, k]
                     )
         rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
         continued = 0  # 1: the first haplotype is continued by what was the second one
@@ -179,23 +192,23 @@ def _sweep(
                 for t in range(stop - 1, start - 1, -1):
                     if before[0, t] != before[1, t] or missing[n, t]:  # only there are later alleles asked for
                         table[t - start, k], totals[t - start, k] = message, total
-                    total = _pass_back(reference, t, before[k, t], error, switch, message, total)
+                    total = _pass_back(reference, t, before[k, t], error, switch, left_out, n_states, message, total)
             for t in range(start, min(stop, last)):
                 alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
                 is_drawn = t >= first and (missing[n, t] or before[0, t] != before[1, t])
                 for k in range(2):
-                    scales[k], jumps[k] = _arrive(rows[k], switch, t - 1, sums[k], n_hap)
+                    scales[k], jumps[k] = _arrive(rows[k], switch, t - 1, sums[k], n_states)
                 if is_drawn:
                     for k in range(2):
-                        _predict(rows[k], scales[k], jumps[k], rows[k])
+                        _predict(rows[k], scales[k], jumps[k], left_out, rows[k])
                         scales[k], jumps[k] = np.float32(1.0), np.float32(0.0)
                     _fill_likelihoods(
-                        alleles, bit, rows, table[t - start], totals[t - start], switch, t, n_hap, weights
+                        alleles, bit, rows, table[t - start], totals[t - start], switch, t, n_states, weights
                     )
                     option = _choose(weights, missing[n, t], error, sharpness, uniform[n, t], options)
                     after[0, t], after[1, t], continued = option // 4, option // 2 % 2, option % 2
                 for k in range(2):
-                    sums[k] = _pass(alleles, bit, after[k, t], error, rows[k], scales[k], jumps[k], rows[k])
+                    sums[k] = _pass(alleles, bit, after[k, t], error, rows[k], scales[k], jumps[k], left_out, rows[k])
         haplotypes[n] = after
         exchanged[n] = continued == 1
 
@@ -208,23 +221,27 @@ def draw_phase(
     rng: np.random.Generator,
     sweeps: int = SWEEPS,
     threads: int = 1,
+    own: np.ndarray | None = None,
 ) -> np.ndarray:
     """Another phasing [T, N, 2] int8 of N samples, drawn given their phasing `alleles` [T, N, 2], without gaps.
 
     reference [T, H] uint8, cm [T], of one chromosome; missing [T, N] bool: genotypes that are not known, whose alleles
-    are drawn. Which haplotype of a sample comes first is drawn, too.
+    are drawn; own [N, E] int64: haplotypes of `reference` that a sample may not copy, its own, -1 pads; None: there are
+    none. Which haplotype of a sample comes first is drawn, too.
     """
+    if own is None:
+        own = np.full((alleles.shape[1], 1), -1, dtype=np.int64)
     per_sample = np.ascontiguousarray(alleles.transpose(1, 2, 0))  # [N, 2, T]
     drawn = per_sample.astype(np.int8)
     stretches = _stretches(reference, cm)
     for start in range(0, len(drawn), TOGETHER):
         some = slice(start, start + TOGETHER)
         haplotypes = drawn[some]
-        states = [stretch.states(haplotypes, threads) for stretch in stretches]
+        states = [stretch.states(haplotypes, own[some], threads) for stretch in stretches]
         for _ in range(sweeps):
             uniform = rng.random((len(haplotypes), len(cm)))
             for stretch, of_stretch in zip(stretches, states, strict=True):
-                stretch.draw(haplotypes, of_stretch, missing.T[some], uniform, threads)
+                stretch.draw(haplotypes, of_stretch, own[some], missing.T[some], uniform, threads)
     return np.ascontiguousarray(drawn.transpose(2, 0, 1))
 
 
@@ -238,23 +255,31 @@ class _Stretch:
     packed: np.ndarray  # the same, as `pack_by_site` packs it
     cm: np.ndarray  # [t]
 
-    def states(self, haplotypes: np.ndarray, threads: int) -> np.ndarray:
+    def states(self, haplotypes: np.ndarray, own: np.ndarray, threads: int) -> np.ndarray:
         """The haplotypes [n, C] int32 that each sample of `haplotypes` [n, 2, T] may copy; no elements: all."""
         if self.reference.shape[1] <= candidates.EXACT:
             return np.empty((0, 0), np.int32)
-        return _states_of_pairs(self.reference, self.cm, haplotypes[..., self.part], threads)
+        return _states_of_pairs(self.reference, self.cm, haplotypes[..., self.part], own, threads)
 
     def draw(
-        self, haplotypes: np.ndarray, states: np.ndarray, missing: np.ndarray, uniform: np.ndarray, threads: int
+        self,
+        haplotypes: np.ndarray,
+        states: np.ndarray,
+        own: np.ndarray,
+        missing: np.ndarray,
+        uniform: np.ndarray,
+        threads: int,
     ) -> None:
         """Draw the phase of `haplotypes` [n, 2, T] at the kept sites, in place, from numbers `uniform` [n, T]."""
         here = np.ascontiguousarray(haplotypes[..., self.part])
         exchanged = np.zeros(len(here), dtype=bool)  # to the right of the kept sites
+        left_out = np.full_like(own, -1) if states.size else own  # none is among the states
         in_threads(
             _sweep,
             threads,
             self.packed,
             states,
+            left_out,
             here,
             np.ascontiguousarray(missing[:, self.part]),
             switch_probability(self.cm, np.array([RATE]))[0],
@@ -285,23 +310,27 @@ def _stretches(reference: np.ndarray, cm: np.ndarray) -> list[_Stretch]:
     return found
 
 
-def _states_of_pairs(reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, threads: int) -> np.ndarray:
+def _states_of_pairs(
+    reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, own: np.ndarray, threads: int
+) -> np.ndarray:
     """The haplotypes [n, 2C] int32, ascending, that either haplotype of a sample may copy.
 
-    These are the candidates of both; where one is a candidate of both, another one of the panel is drawn instead.
+    These are the candidates of both, none of its own; where one is a candidate of both, another one is drawn instead.
     """
     n_samples, _, n_typed = haplotypes.shape
     queries = haplotypes.reshape(2 * n_samples, n_typed).T
-    none_excluded = np.full((2 * n_samples, 1), -1, dtype=np.int64)
-    chosen = candidates.choose_candidates(reference, cm, queries, none_excluded, threads)
+    excluded = np.repeat(own, 2, axis=0)
+    chosen = candidates.choose_candidates(reference, cm, queries, excluded, threads)
     of_pairs = chosen.reshape(n_samples, -1)
     n_haplotypes = reference.shape[1]
     others = np.random.default_rng(FILL_SEED).permutation(n_haplotypes).astype(np.int32)
-    states = np.empty_like(of_pairs)
+    most = n_haplotypes - int((own >= 0).sum(axis=1).max(initial=0))
+    states = np.empty((n_samples, min(of_pairs.shape[1], most)), np.int32)
     for n, pair in enumerate(of_pairs):
         found = np.unique(pair)
         is_chosen = np.zeros(n_haplotypes, dtype=bool)
         is_chosen[found] = True
+        is_chosen[own[n][own[n] >= 0]] = True  # never one of the rest
         rest = others[~is_chosen[others]][: states.shape[1] - len(found)]
         states[n] = np.sort(np.concatenate([found, rest]))
     return states

@@ -22,6 +22,7 @@ from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
+HELPERS = 2500  # targets from which the others may copy: so many bound time and memory
 THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
@@ -136,9 +137,10 @@ def phase_repeatedly(
         return done
     rng = np.random.default_rng(seed)
     typed = reference.take(targets.index)
+    helpers = np.sort(rng.permutation(len(targets.samples))[:HELPERS])
     for number in range(1, wanted):
         sweeps = FIRST_SWEEPS if number == 1 else SWEEPS
-        drawn = _drawn_from(done[-1], typed, targets, rng, sweeps)
+        drawn = _drawn_from(done[-1], first, helpers, typed, targets, rng, sweeps)
         done.append(drawn)
         if len(done) == 2 and np.array_equal(drawn.alleles, first.alleles):
             return done[:1]
@@ -146,23 +148,47 @@ def phase_repeatedly(
 
 
 def _drawn_from(
-    phasing: TargetGenotypes, typed: Panel, targets: TargetGenotypes, rng: np.random.Generator, sweeps: int
+    phasing: TargetGenotypes,
+    first: TargetGenotypes,
+    helpers: np.ndarray,
+    typed: Panel,
+    targets: TargetGenotypes,
+    rng: np.random.Generator,
+    sweeps: int,
 ) -> TargetGenotypes:
-    """Another phasing of `targets`, drawn from an earlier one; `typed`: the reference samples at the typed sites."""
+    """Another phasing of `targets`, drawn from an earlier one.
+
+    They copy from the reference samples at the typed sites, `typed`, and from `helpers`: samples [K] among them, in
+    their `first` phasing, as Beagle lets them.
+    """
     sites = typed.sites
     alleles = phasing.alleles.copy()
     rows = np.flatnonzero(has_neighbours(sites))
-    is_diploid = True if targets.ploidy is None else targets.ploidy == 2
+    is_diploid = np.ones(len(targets.samples), dtype=bool) if targets.ploidy is None else targets.ploidy == 2
     is_called = np.any(targets.alleles >= 0, axis=(0, 2))
     columns = np.flatnonzero(is_called & is_diploid)
+    helping = helpers[(is_called & is_diploid)[helpers]]
+    own = _own_columns(columns, helping, typed.n_haplotypes)
     missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
     for start, stop in chromosome_bounds(sites.chrom[rows]):
-        here = np.ix_(rows[start:stop], columns)
-        reference = typed.alleles[rows[start:stop]]
-        cm = sites.cm[rows[start:stop]]
-        alleles[here] = draw_phase(reference, cm, alleles[here], missing[here], rng, sweeps, THREADS)
+        part = rows[start:stop]
+        here = np.ix_(part, columns)
+        of_helpers = first.alleles[np.ix_(part, helping)].reshape(len(part), -1).astype(np.uint8)
+        reference = np.concatenate([typed.alleles[part], of_helpers], axis=1)
+        alleles[here] = draw_phase(reference, sites.cm[part], alleles[here], missing[here], rng, sweeps, THREADS, own)
     keep_given_phase(alleles, targets, sites)
     return replace(phasing, alleles=alleles)
+
+
+def _own_columns(samples: np.ndarray, helping: np.ndarray, n_reference: int) -> np.ndarray:
+    """Where the two haplotypes of each of `samples` [n] stand behind `n_reference` others: [n, 2] int64, -1 if nowhere.
+
+    helping: [K] ascending, the samples whose haplotypes stand there.
+    """
+    place = np.searchsorted(helping, samples)
+    is_there = np.isin(samples, helping)
+    first = n_reference + 2 * place
+    return np.where(is_there[:, None], np.stack([first, first + 1], axis=1), -1)
 
 
 def phase_like_targets(

@@ -1,0 +1,77 @@
+"""Further phasings of targets, drawn from the first: who helps whom, and what must not change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.store import Panel
+from ragimpute.targets import phasing
+from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.phasing import phase_repeatedly
+
+
+@pytest.fixture
+def targets(tiny_panel: Panel) -> TargetGenotypes:
+    """Eight samples of the panel at every second site, unphased; one genotype is missing."""
+    index = np.arange(0, len(tiny_panel.sites), 2)
+    alleles = np.array(tiny_panel.alleles[index])[:, :16].reshape(len(index), 8, 2).astype(np.int8)
+    alleles[4, 2] = -1
+    names = tuple(f"T{i}" for i in range(8))
+    return TargetGenotypes(names, index, alleles, np.zeros(alleles.shape[:2], dtype=bool), pd.DataFrame())
+
+
+@pytest.fixture(autouse=True)
+def first_phasing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of Beagle's: the order in the file, gaps as REF."""
+
+    def as_given(reference: Panel, targets: TargetGenotypes, *_: object, **__: object) -> TargetGenotypes:
+        alleles = np.maximum(targets.alleles, 0)
+        missing = (targets.alleles < 0).any(axis=2)
+        return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased), filled=missing)
+
+    monkeypatch.setattr(phasing, "phase", as_given)
+
+
+def drawn(panel: Panel, targets: TargetGenotypes, seed: int = 1) -> list[TargetGenotypes]:
+    return phase_repeatedly(panel, targets, GeneticMap.of_sites(panel.sites), seed=seed, n_phasings=4)
+
+
+def test_each_is_another_phase_of_the_same_genotypes(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    phasings = drawn(tiny_panel, targets)
+    known = (targets.alleles >= 0).all(axis=2)
+    for one in phasings:
+        np.testing.assert_array_equal(one.alleles.sum(axis=2)[known], targets.alleles.sum(axis=2)[known])
+        assert one.complete
+    assert len({one.alleles.tobytes() for one in phasings}) == 4
+    again = drawn(tiny_panel, targets)
+    assert all(np.array_equal(one.alleles, other.alleles) for one, other in zip(phasings, again, strict=True))
+    other_seed = drawn(tiny_panel, targets, seed=2)
+    assert np.any(other_seed[1].alleles != phasings[1].alleles)
+
+
+def test_a_sample_that_came_phased_and_a_haploid_one_stay(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    phased = targets.phased.copy()
+    phased[:, 0] = True
+    alleles = targets.alleles.copy()
+    alleles[:, 1, 1] = alleles[:, 1, 0]
+    ploidy = np.full(8, 2, dtype=np.int8)
+    ploidy[1] = 1
+    first, *others = drawn(tiny_panel, replace(targets, phased=phased, alleles=alleles, ploidy=ploidy))
+    for one in others:
+        np.testing.assert_array_equal(one.alleles[:, :2], first.alleles[:, :2])
+        assert np.any(one.alleles[:, 2:] != first.alleles[:, 2:])
+
+
+def test_the_own_haplotypes_of_each_target_are_known() -> None:
+    """Behind 40 of the reference stand those of three targets."""
+    own = phasing._own_columns(np.array([0, 2, 5]), np.array([2, 5, 7]), 40)
+    assert own.tolist() == [[-1, -1], [40, 41], [42, 43]]
+    assert phasing._own_columns(np.array([0, 2]), np.array([], dtype=int), 40).tolist() == [[-1, -1]] * 2
+
+
+def test_one_is_enough_where_nothing_is_uncertain(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    homozygous = np.repeat(targets.alleles[..., :1], 2, axis=2)
+    assert len(drawn(tiny_panel, replace(targets, alleles=np.maximum(homozygous, 0)))) == 1
