@@ -218,7 +218,7 @@ def test_make_report_ends_with_the_summary_and_the_place_of_the_report(checkout:
 
 @pytest.mark.parametrize(("words", "place"), [([], "."), (["OUT=a part"], "a part")])
 def test_out_says_where_the_results_of_make_report_lie(words: list[str], place: str) -> None:
-    make = ["make", "--dry-run", "--old-file=setup", "report", "CONFIG=mine.yaml", *words]
+    make = ["make", "--no-print-directory", "--dry-run", "--old-file=setup", "report", "CONFIG=mine.yaml", *words]
     study, table, _ = subprocess.run(make, cwd=ROOT, text=True, capture_output=True, check=True).stdout.splitlines()
     assert study.split("--configfile")[1] == ' "mine.yaml" ' + (f'--directory "{place}"' if words else "")
     assert table.endswith(f' "{place}/results/summary.tsv"')

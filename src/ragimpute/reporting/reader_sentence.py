@@ -10,7 +10,7 @@ FILTER = "30"  # of THRESHOLDS: the filter that is usual
 
 
 def first_sentence(metrics: pd.DataFrame, method: str) -> str:
-    """What the rows of metrics.tsv of one mask say of `method`. Without truth it is about what passes the filter."""
+    """What the rows of metrics.tsv of one mask say of `method`. Without truth it says that."""
     rows = metrics[(metrics["method"] == method) & (metrics["population"] == "all")]
     means = rows.groupby(["metric", "stratum"])[["value", "n_sites"]].mean()
     rare = _value(means, "r2", "rare")
