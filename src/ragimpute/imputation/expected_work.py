@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.windows import CORE_CM, MARGIN_CM, WINDOW_BYTES
-from ragimpute.retrieval.candidates import EXACT
+from ragimpute.retrieval.candidates import EXACT, number_of_candidates
 from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS
 
 MACHINE = "two cores of an AMD EPYC, no GPU, 2026-11-30"
@@ -61,7 +61,7 @@ class StretchSize:
         """How many haplotypes a target copies from."""
         if self.reference_haplotypes <= EXACT:
             return self.reference_haplotypes
-        return 768 if self.reference_haplotypes <= 20_000 else 1024
+        return number_of_candidates(self.reference_haplotypes)
 
     @property
     def all_haplotypes(self) -> int:

@@ -28,6 +28,11 @@ PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
 CORE_CM, MARGIN_CM, LONG_MARGIN_CM = 4.0, 1.0, 2.0
 
 
+def number_of_candidates(n_haplotypes: int) -> int:
+    """How many of a large panel's haplotypes are states of a query."""
+    return MOST_CANDIDATES if n_haplotypes > MANY else CANDIDATES
+
+
 def stretches(cm: np.ndarray, n_haplotypes: int, wanted: slice | None = None) -> list[tuple[int, int, int, int]]:
     """Cut the `wanted` ones (all) of typed sites at `cm` [T] into stretches of CORE_CM within margins.
 
@@ -143,8 +148,7 @@ def _choose(
     asked = np.zeros(len(cm), dtype=bool)
     asked[first_of_each] = True
     in_threads(_vote, threads, reference, asked, np.ascontiguousarray(queries.T), excluded, lot, votes)
-    n_wanted = MOST_CANDIDATES if n_hap > MANY else CANDIDATES
-    n_best = min(n_wanted, n_hap - excluded.shape[1])
+    n_best = min(number_of_candidates(n_hap), n_hap - excluded.shape[1])
     best = np.empty((n_query, n_best), np.int32)
     in_threads(_select, threads, votes, excluded, lot, drawn, best)
     return best
