@@ -172,11 +172,12 @@ def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:
     made: list[str] = []
 
     def stop_after(most: int):
-        def write(piece: Path, *arguments, **options) -> None:
+        def write(piece: Path, *arguments, **options) -> np.ndarray:
             if len(made) == most:
                 raise Stopped
-            written(piece, *arguments, **options)
+            r2 = written(piece, *arguments, **options)
             made.append(piece.name)
+            return r2
 
         return write
 

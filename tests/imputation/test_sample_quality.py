@@ -92,8 +92,9 @@ def test_a_stopped_run_gives_the_same_bytes(world, tmp_path, monkeypatch):
     def stop(piece, *arguments, **options):
         if len(made) == 2:
             raise Stopped
-        written(piece, *arguments, **options)
+        r2 = written(piece, *arguments, **options)
         made.append(piece)
+        return r2
 
     monkeypatch.setattr(stretch_run, "write_piece", stop)
     with pytest.raises(Stopped):

@@ -146,10 +146,10 @@ def test_a_stopped_run_is_gone_on_from(world, imputed, monkeypatch) -> None:
     files = {"reference": world.folder / "panel.vcf.gz", "targets": world.folder / "targets.vcf.gz"}
     written = stretch_run.write_piece
 
-    def stop(piece: Path, *arguments, **options) -> None:
+    def stop(piece: Path, *arguments, **options) -> np.ndarray:
         if ".par1." not in piece.name:
             raise Stopped
-        written(piece, *arguments, **options)
+        return written(piece, *arguments, **options)
 
     monkeypatch.setattr(stretch_run, "write_piece", stop)
     with pytest.raises(Stopped):

@@ -7,7 +7,7 @@ from mosaic import mosaic_panel
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.imputed_reader import read_imputed
-from ragimpute.vcf.quantise import minimac_r2
+from ragimpute.vcf.quantise import haplotype_sums, r2_of_sums
 from ragimpute.vcf.writer import write_imputed
 from two_chromosomes import query
 
@@ -62,9 +62,9 @@ def test_diploid_samples_are_the_same_bytes_by_either_way(tmp_path, panel) -> No
 
 def test_r2_counts_a_haploid_sample_once() -> None:
     a, b = np.array([[1000, 0, 300]]), np.array([[1000, 0, 300]])
-    once = minimac_r2(a, b, np.array([1, 1, 0], np.int8))
+    once = r2_of_sums(*haplotype_sums(a, b, np.array([1, 1, 0], np.int8)))
     assert once.tolist() == [1.0]
-    mixed = minimac_r2(a, b, np.array([1, 2, 0], np.int8))
+    mixed = r2_of_sums(*haplotype_sums(a, b, np.array([1, 2, 0], np.int8)))
     p = 1 / 3
     expected = ((1 - p) ** 2 + 2 * p**2) / 3 / (p * (1 - p))
     assert mixed[0] == pytest.approx(expected)

@@ -14,7 +14,7 @@ from ragimpute.errors import InputError
 from ragimpute.targets.genotypes import read_genotypes
 from ragimpute.vcf.imputed import Imputed
 from ragimpute.vcf.imputed_reader import read_imputed
-from ragimpute.vcf.quantise import minimac_r2, quantise
+from ragimpute.vcf.quantise import haplotype_sums, quantise, r2_of_sums
 from ragimpute.vcf.writer import write_genotypes, write_imputed
 
 unit = st.floats(0, 1, width=32)
@@ -57,8 +57,8 @@ def test_a_hand_worked_quantisation():
 
 def test_minimac_r2_by_hand():
     # dosages 1, 0, 0.5, 0.5: mean 0.5, variance 0.125, expected 0.25
-    assert minimac_r2(np.array([[1000, 500]]), np.array([[0, 500]])).tolist() == [0.5]
-    assert minimac_r2(np.zeros((1, 2), int), np.zeros((1, 2), int)).tolist() == [0]
+    assert r2_of_sums(*haplotype_sums(np.array([[1000, 500]]), np.array([[0, 500]]))).tolist() == [0.5]
+    assert r2_of_sums(*haplotype_sums(np.zeros((1, 2), int), np.zeros((1, 2), int))).tolist() == [0]
 
 
 def test_printed_fields_agree_exactly(tiny_panel, tiny_typed, tmp_path):

@@ -48,7 +48,6 @@ from ragimpute.targets.plink_files import find_fileset
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
 from ragimpute.vcf.final_file import longest_position
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.quantise import minimac_r2, quantise
 from ragimpute.vcf.writer import printed_r2, write_piece
 
 logger = logging.getLogger(__name__)
@@ -268,8 +267,8 @@ class StretchRun:
         found = self.pieces.load_json(f"{name}.json")
         if found is not None and path.exists():
             return found
-        tally = _R2Tally(asked.start, self.request.min_r2)
-        parts = tally.counted(engine.impute(window, asked))
+        suspects: list[discordant.Flagged] = []
+        parts = _flagging(engine.impute(window, asked), asked.start, suspects)
         quality = self._quality(engine, asked)
         if quality is not None:
             parts = quality.counted(parts)
@@ -277,7 +276,7 @@ class StretchRun:
         chrom = str(sites.chrom[0])
         if self.inputs.set_ids is not None:
             sites = with_ids_by_template(sites, self.inputs.set_ids)
-        write_piece(
+        r2 = write_piece(
             path,
             sites,
             engine.targets[0].samples,
@@ -288,7 +287,9 @@ class StretchRun:
         )
         if quality is not None:
             save_sums(self.pieces, name, quality.sums)
-        found = {"R2": tally.counts, "inverted": tally.inverted, "chrom": chrom}
+        is_imputed = np.ones(len(sites), dtype=bool)
+        is_imputed[engine.targets[0].index_within(asked) - asked.start] = False
+        found = {"R2": _r2_counts(r2[is_imputed], self.request.min_r2), "inverted": suspects, "chrom": chrom}
         self.pieces.save_json(f"{name}.json", found)
         return found
 
@@ -378,31 +379,27 @@ def _targets_state(path: Path) -> list[dict[str, Any]]:
     return [file_state(one) for one in paths]
 
 
-class _R2Tally:
-    """Counts imputed sites by their R2 on the way to the file, and keeps typed ones that look inverted."""
+def _r2_counts(r2: np.ndarray, min_r2: float | None) -> list[float]:
+    """N_COUNTS numbers of imputed sites with these R2.
 
-    def __init__(self, first: int, min_r2: float | None) -> None:
-        """`first`: the number of the first site among the panel's. `min_r2`: imputed sites below it are not written."""
-        # imputed sites, the sum of their R2, how many are at or above each limit, and how many are not written
-        self.counts = [0.0] * N_COUNTS
-        self.inverted: list[discordant.Flagged] = []
-        self._place = first
-        self._min_r2 = 0.0 if min_r2 is None else min_r2
+    How many there are, the sum of their R2, how many are at or above each limit, and how many are not written.
+    """
+    above = [int((r2 >= limit).sum()) for limit in R2_LIMITS]
+    n_left_out = 0 if min_r2 is None else sum(printed_r2(value) < min_r2 for value in r2.tolist())
+    return [len(r2), float(r2.sum()), *above, n_left_out]
 
-    def counted(self, parts: Iterator[Imputed]) -> Iterator[Imputed]:
-        """The parts as they are."""
-        for part in parts:
-            numbers = quantise(part.hds[~part.typed], part.both[~part.typed])
-            r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
-            above = [int((r2 >= limit).sum()) for limit in R2_LIMITS]
-            n_left_out = sum(printed_r2(value) < self._min_r2 for value in r2.tolist())
-            found = [len(r2), float(r2.sum()), *above, n_left_out]
-            self.counts = [have + more for have, more in zip(self.counts, found, strict=True)]
-            if part.inverted is not None and part.er2 is not None:
-                site = np.arange(self._place, self._place + len(part.typed))
-                self.inverted += discordant.flagged(site, part.inverted, part.er2)
-            self._place += len(part.typed)
-            yield part
+
+def _flagging(parts: Iterator[Imputed], first: int, suspects: list[discordant.Flagged]) -> Iterator[Imputed]:
+    """The parts as they are. Typed sites that look inverted are added to `suspects`.
+
+    `first`: the number of the parts' first site among the panel's.
+    """
+    for part in parts:
+        if part.inverted is not None and part.er2 is not None:
+            site = np.arange(first, first + len(part.typed))
+            suspects += discordant.flagged(site, part.inverted, part.er2)
+        first += len(part.typed)
+        yield part
 
 
 def _facts(ready: PreparedImputation) -> dict[str, Any]:

@@ -112,6 +112,10 @@ class TargetGenotypes:
         ends = np.searchsorted(self.index, (start, stop))
         return slice(*ends.tolist())
 
+    def index_within(self, sites: slice) -> np.ndarray:
+        """Those of `index` that are among the panel's `sites`."""
+        return self.index[self.rows(sites.start, sites.stop)]
+
     @property
     def given(self) -> np.ndarray:
         """`alleles` without those that were filled in: -1."""

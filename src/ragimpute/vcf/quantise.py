@@ -75,24 +75,13 @@ def each_haplotype(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = Non
     return np.concatenate([first, second], axis=1)
 
 
-def minimac_r2(a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None) -> np.ndarray:
-    """Minimac's estimated R2 [S] from thousandths [S, N]: mean((hds - p)^2) / (p (1 - p)); 0 where monomorphic.
-
-    Of each sample as many haplotypes count as its `ploidy` [N] says (`each_haplotype`).
-
-    Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
-    same frequency.
-    """
-    number, total, squares = haplotype_sums(a, b, ploidy)
-    return r2_of_sums(number, total, squares)
-
-
 def haplotype_sums(
     a: np.ndarray, b: np.ndarray, ploidy: np.ndarray | None = None
 ) -> tuple[int, np.ndarray, np.ndarray]:
     """The number of haplotypes, and at each site the sums [S] int64 of their thousandths and of the squares of these.
 
-    Arguments as for `minimac_r2`.
+    a, b: thousandths [S, N] of the samples' first and second haplotypes. Of each sample as many haplotypes count as its
+    `ploidy` [N] says (`each_haplotype`).
     """
     haplotypes = each_haplotype(a, b, ploidy)
     total, squares = np.empty(len(a), np.int64), np.empty(len(a), np.int64)
@@ -101,7 +90,11 @@ def haplotype_sums(
 
 
 def r2_of_sums(number: int, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """`minimac_r2` [S] from what `haplotype_sums` returns."""
+    """Minimac's estimated R2 [S]: mean((hds - p)^2) / (p (1 - p)), 0 where monomorphic. Arguments: `haplotype_sums`.
+
+    Das et al. 2016 (Nature Genetics 48, 1284): the variance of the haplotype dosages over that of known alleles of the
+    same frequency.
+    """
     mean = total / (UNIT * number)
     variance = (number * squares - total**2) / (UNIT * number) ** 2
     expected = mean * (1 - mean)

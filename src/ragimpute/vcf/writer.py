@@ -14,7 +14,7 @@ from ragimpute.panel.store import Sites
 from ragimpute.vcf import bgzf, format_kernel
 from ragimpute.vcf.final_file import check_request, final_file, longest_position
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.quantise import UNIT, Quantised, each_haplotype, haplotype_sums, minimac_r2, quantise
+from ragimpute.vcf.quantise import UNIT, Quantised, haplotype_sums, quantise, r2_of_sums
 from ragimpute.vcf.source import contig_id
 
 Chunk = Callable[[], bytes | memoryview]  # makes the text of some records
@@ -89,14 +89,17 @@ def write_piece(
     fields: Sequence[str] = format_kernel.FIELDS,
     threads: int = 1,
     min_r2: float | None = None,
-) -> None:
+) -> np.ndarray:
     """The records that `write_parts` would write of these sites, without header and end, for `join_pieces`.
 
-    Without `fields` they have no genotypes. Imputed sites whose printed R2 is below `min_r2` are left out.
+    Without `fields` they have no genotypes. Imputed sites whose printed R2 is below `min_r2` are left out. Returns R2
+    [S] float64 of all the sites, before it is rounded.
     """
-    chunks = _imputed_chunks(sites, samples, parts, fields, min_r2)
+    r2 = np.empty(len(sites))
+    chunks = _imputed_chunks(sites, samples, parts, fields, min_r2, r2)
     with atomic_path(path) as temporary, ThreadPoolExecutor(max(1, threads)) as pool:
         bgzf.write_blocks(temporary, chunks, pool, ahead=2 * threads)
+    return r2
 
 
 def join_pieces(
@@ -142,8 +145,12 @@ def _imputed_chunks(
     parts: Iterable[Imputed],
     fields: Sequence[str],
     min_r2: float | None = None,
+    r2_of_sites: np.ndarray | None = None,
 ) -> Iterator[Chunk]:
-    """What makes the text of the records of all parts, some records each. `fields`, `min_r2`: as for `write_piece`."""
+    """What makes the text of the records of all parts, some records each.
+
+    `fields`, `min_r2`: as for `write_piece`. What is made of some records puts their R2 into `r2_of_sites` [S] float64.
+    """
     ordered = _ordered(fields)
     codes = np.array([format_kernel.FIELDS.index(field) for field in ordered])
     format_keys = ":".join(ordered)
@@ -153,7 +160,9 @@ def _imputed_chunks(
     def chunk(part: Imputed, place: int, start: int, stop: int) -> memoryview:
         """Records of the sites start .. stop - 1 of `part`, whose first site is number `place` of `sites`."""
         numbers = quantise(part.hds[start:stop], part.both[start:stop])
-        infos = _info_columns(part, numbers, start, stop)
+        infos, r2 = _info_columns(part, numbers, start, stop)
+        if r2_of_sites is not None:
+            r2_of_sites[place + start : place + stop] = r2
         here = sites.take(slice(place + start, place + stop))
         if min_r2 is not None:
             rows = [row for row, info in enumerate(infos) if _is_written(info, min_r2)]
@@ -192,17 +201,17 @@ def _is_written(info: str, min_r2: float) -> bool:
     return "TYPED" in entries or float(entries["R2"]) >= min_r2
 
 
-def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> list[str]:
-    """INFO of the sites start .. stop - 1 of `part`, of which `numbers` are the printed thousandths."""
-    frequency = _frequency(numbers, part.ploidy)
+def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> tuple[list[str], np.ndarray]:
+    """INFO of the sites start .. stop - 1 of `part`, of which `numbers` are the printed thousandths; and R2 there."""
+    number, total, squares = haplotype_sums(numbers.a, numbers.b, part.ploidy)
+    frequency = total / (number * UNIT)
     if part.r2 is None:
-        r2 = minimac_r2(numbers.a, numbers.b, part.ploidy)
+        r2 = r2_of_sums(number, total, squares)
     else:
         own_estimates = part.r2[start:stop]
         r2 = np.nan_to_num(own_estimates)
     er2 = np.full(stop - start, np.nan) if part.er2 is None else part.er2[start:stop]
     typed = part.typed[start:stop]
-    number, total, squares = haplotype_sums(numbers.a, numbers.b, part.ploidy)
     sums = [sums_text(number, *of_site) for of_site in zip(total.tolist(), squares.tolist(), strict=True)]
     columns = []
     for af, estimate, left_out, summed, is_typed in zip(
@@ -214,22 +223,12 @@ def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> l
         info += f"{summed};"
         info += "TYPED" if is_typed else "IMPUTED"
         columns.append(info)
-    return columns
+    return columns, r2
 
 
 def sums_text(number: int, total: int, squares: int) -> str:
     """INFO of the sums of a site (`quantise.haplotype_sums`), with nine digits: files of other samples can be added."""
     return f"AN={number};HDSSUM={total / UNIT:.9g};HDSSQ={squares / UNIT**2:.9g}"
-
-
-def _frequency(numbers: Quantised, ploidy: np.ndarray | None) -> np.ndarray:
-    """The mean of the printed HDS at each site: [S] float64."""
-    if ploidy is not None:
-        thousandths = each_haplotype(numbers.a, numbers.b, ploidy)
-        return thousandths.mean(axis=1, dtype=np.float64) / UNIT
-    first = numbers.a.mean(axis=1, dtype=np.float64)
-    second = numbers.b.mean(axis=1, dtype=np.float64)
-    return (first + second) / (2 * UNIT)
 
 
 def write_genotypes(
