@@ -265,13 +265,18 @@ def test_the_number_of_phasings_changes_no_typed_genotype(world):
     assert query(several, "[%GT ]\n", *typed) == query(one, "[%GT ]\n", *typed) != []
 
 
-def test_each_chromosome_is_as_if_it_were_alone(world, plain):
+@pytest.mark.parametrize("targets", ["phased", "unphased"])
+def test_each_chromosome_is_as_if_it_were_alone(world, targets):
+    """In files of its own, and as a region of the files of both."""
+    both = world.impute(f"both.{targets}.vcf.gz", targets=f"{targets}.vcf.gz")
     for chrom in ("20", "21"):
-        for name in ("reference", "phased"):
+        for name in ("reference", targets):
             subset = ["bcftools", "view", "-t", chrom, "-Oz", "-o", world.folder / f"{name}.{chrom}.vcf.gz"]
             subprocess.run([*subset, world.folder / f"{name}.vcf.gz"], check=True)
-        path = world.impute(f"{chrom}.vcf.gz", reference=f"reference.{chrom}.vcf.gz", targets=f"phased.{chrom}.vcf.gz")
-        assert query(path, "%LINE") == query(plain, "%LINE", "-t", chrom)
+        files = {"reference": f"reference.{chrom}.vcf.gz", "targets": f"{targets}.{chrom}.vcf.gz"}
+        alone = world.impute(f"{chrom}.vcf.gz", **files)
+        region = world.impute(f"region.{chrom}.vcf.gz", "--region", chrom, targets=f"{targets}.vcf.gz")
+        assert query(alone, "%LINE") == query(region, "%LINE") == query(both, "%LINE", "-t", chrom)
 
 
 @pytest.mark.parametrize("core_cm", [40.0, 15.0, 4.0])

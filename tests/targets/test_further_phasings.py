@@ -27,12 +27,10 @@ def targets(tiny_panel: Panel) -> TargetGenotypes:
 def first_phasing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of Beagle's: the order in the file, gaps as REF."""
 
-    def as_given(reference: Panel, targets: TargetGenotypes, *_: object, **__: object) -> TargetGenotypes:
-        alleles = np.maximum(targets.alleles, 0)
-        missing = (targets.alleles < 0).any(axis=2)
-        return replace(targets, alleles=alleles, phased=np.ones_like(targets.phased), filled=missing)
+    def as_given(typed: Panel, targets: TargetGenotypes, *_: object) -> np.ndarray:
+        return np.maximum(targets.alleles, 0)
 
-    monkeypatch.setattr(phasing, "phase", as_given)
+    monkeypatch.setattr(phasing, "_by_beagle", as_given)
 
 
 def drawn(panel: Panel, targets: TargetGenotypes, seed: int = 1) -> list[TargetGenotypes]:
@@ -75,3 +73,37 @@ def test_the_own_haplotypes_of_each_target_are_known() -> None:
 def test_one_is_enough_where_nothing_is_uncertain(tiny_panel: Panel, targets: TargetGenotypes) -> None:
     homozygous = np.repeat(targets.alleles[..., :1], 2, axis=2)
     assert len(drawn(tiny_panel, replace(targets, alleles=np.maximum(homozygous, 0)))) == 1
+
+
+def test_a_chromosome_is_phased_as_if_it_were_alone(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    """Nothing of another chromosome in the file changes it: not its samples without genotypes, not its draws."""
+    half = len(tiny_panel.sites) // 2
+    chrom = np.where(np.arange(len(tiny_panel.sites)) < half, "20", "21")
+    panel = replace(tiny_panel, sites=replace(tiny_panel.sites, chrom=chrom))
+    on_first = targets.index < half
+    alleles = targets.alleles.copy()
+    alleles[on_first, 3] = -1
+    both = replace(targets, alleles=alleles)
+    together = drawn(panel, both)
+    for rows, sites in ((on_first, slice(0, half)), (~on_first, slice(half, len(chrom)))):
+        part = panel.take(np.arange(len(chrom))[sites])
+        alone = replace(both.at(np.flatnonzero(rows)), index=both.index[rows] - sites.start)
+        for one, whole in zip(drawn(part, alone), together, strict=True):
+            np.testing.assert_array_equal(one.alleles, whole.alleles[rows])
+
+
+def test_what_has_one_typed_position_is_kept(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    """Beagle needs two positions, and there is no phase to draw."""
+    single = targets.at(np.array([0]))
+    [only] = drawn(tiny_panel, single)
+    np.testing.assert_array_equal(only.alleles, targets.alleles[:1])
+
+
+def test_one_heterozygote_has_no_phase_to_draw(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    one = targets.of_samples(np.array([0]))
+    alleles = np.zeros_like(one.alleles)
+    alleles[2, 0] = [0, 1]
+    assert len(drawn(tiny_panel, replace(one, alleles=alleles))) == 1
+    alleles[7, 0] = [0, 1]
+    for seed in range(5):
+        assert len(drawn(tiny_panel, replace(one, alleles=alleles), seed)) == 4

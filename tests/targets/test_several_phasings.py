@@ -138,10 +138,11 @@ def test_what_is_the_same_in_several_phasings_is_imputed_once(
 def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Panel) -> None:
     phased = targets_of(FIRST[:, None])
     unphased = replace(phased, phased=np.zeros_like(phased.phased))
-    assert several_phasings.number_of_phasings(reference.sites, phased) == 1
-    assert several_phasings.number_of_phasings(reference.sites, unphased) == several_phasings.WHERE_SPARSE
+    [chrom] = reference.sites.chromosomes()
+    assert several_phasings.phasings_worth_it(reference.sites, phased) == {chrom: 1}
+    assert several_phasings.phasings_worth_it(reference.sites, unphased) == {chrom: several_phasings.WHERE_SPARSE}
     dense = replace(reference.sites, cm=CM / 10_000)
-    assert several_phasings.number_of_phasings(dense, unphased) == 1
+    assert several_phasings.phasings_worth_it(dense, unphased) == {chrom: 1}
 
 
 def test_the_file_holds_all_phasings_with_samples_and_sites(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.targets.phasing import phase_repeatedly
-from ragimpute.targets.several_phasings import number_of_phasings
+from ragimpute.targets.several_phasings import phasings_worth_it
 from ragimpute.vcf.imputed import Imputed
 
 ROUND_SHARE = 1 / 3  # of the panel that is out while it phases the others
@@ -61,8 +61,10 @@ class LeftOutWindow:
         self.asked = slice(asked.start - window.start, asked.stop - window.start)
         is_typed = np.zeros(len(whole.sites), dtype=bool)
         is_typed[typed.index] = True
-        self.density = typed_per_cm(whole.sites, is_typed)
-        self.n_phasings = stretch.inputs.n_phasings or number_of_phasings(whole.sites, typed)
+        chrom = str(whole.sites.chrom[window.first])
+        on_chromosome = np.flatnonzero(whole.sites.chrom == chrom)
+        self.density = typed_per_cm(whole.sites.take(on_chromosome), is_typed[on_chromosome])
+        self.n_phasings = stretch.inputs.n_phasings or phasings_worth_it(whole.sites, typed)[chrom]
         self.is_typed = is_typed[window.start : window.stop]
         self.mac = _counts(self.panel).mac
         self.group = max(1, int(len(self.panel.samples) * GROUP_SHARE))

@@ -17,7 +17,7 @@ from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
 from ragimpute.panel.folds import Fold, typed_per_cm
-from ragimpute.panel.store import Panel
+from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.panel.windows import Window, windows
 from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.targets import several_phasings
@@ -94,13 +94,22 @@ class Engine:
         return found
 
     @cached_property
-    def density(self) -> float:
-        """Typed sites per cM over all chromosomes of the panel."""
+    def _densities(self) -> dict[str, float]:
+        """Typed sites per cM of each chromosome of the panel: other chromosomes must change nothing in its results."""
+        sites = self.reference.sites
+        is_typed = np.zeros(len(sites), dtype=bool)
+        is_typed[self.targets[0].index] = True
+        found = {}
+        for start, stop in chromosome_bounds(sites.chrom):
+            here = slice(start, stop)
+            found[str(sites.chrom[start])] = typed_per_cm(sites.take(here), is_typed[here])
+        return found
+
+    def density(self, window: Window) -> float:
+        """Typed sites per cM of the window's chromosome."""
         if self.density_of_whole is not None:
             return self.density_of_whole
-        typed = np.zeros(len(self.reference.sites), dtype=bool)
-        typed[self.targets[0].index] = True
-        return typed_per_cm(self.reference.sites, typed)
+        return self._densities[str(self.reference.sites.chrom[window.first])]
 
     @cached_property
     def uncalled(self) -> dict[str, np.ndarray]:
@@ -116,10 +125,11 @@ class Engine:
         haplotypes = several_phasings.haplotypes([phasing.at(inside) for phasing in self.targets])
         samples = first.samples * len(self.targets)
         none_left_out = np.full((len(samples), 1), -1, dtype=np.int64)
+        density = self.density(window)
         local = self.reference.between(window.start, window.stop)
         typed = np.zeros(len(local.sites), dtype=bool)
         typed[first.index[rows] - window.start] = True
-        return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, len(self.targets), self.density)
+        return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, len(self.targets), density)
 
     def impute(
         self, window: Window, asked: slice, report: Callable[[float], None] = lambda share: None

@@ -11,6 +11,7 @@ from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.windows import CORE_CM, MARGIN_CM, WINDOW_BYTES
 from ragimpute.retrieval.candidates import EXACT, number_of_candidates
 from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS
+from ragimpute.targets.phasing import HELPERS
 
 MACHINE = "two cores of an AMD EPYC, no GPU, 2026-11-30"
 
@@ -38,6 +39,8 @@ PER_NEIGHBOUR_ROW = 1000  # `WorkSize.batch_genotypes`
 PER_DOSAGE = 12  # `WorkSize.batch_dosages`
 JAVA = 300e6
 PER_JAVA_ALLELE = 8  # all haplotypes x typed sites
+PER_COPIED_ALLELE = 2  # while phasings are drawn: haplotypes that are copied from x typed sites, and another time
+PER_PHASED_ALLELE = 2  # all phasings of a chromosome and what they are written from: targets' alleles x phasings
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,18 @@ class StretchSize:
         if self.reference_haplotypes <= EXACT:
             return self.reference_haplotypes
         return number_of_candidates(self.reference_haplotypes)
+
+    @property
+    def copied_haplotypes(self) -> int:
+        """Those that a target may copy from while further phasings are drawn: the panel's, and of other targets."""
+        return self.reference_haplotypes + 2 * min(self.targets, HELPERS)
+
+    @property
+    def drawn_states(self) -> int:
+        """How many of them are states of a sample."""
+        if self.copied_haplotypes <= EXACT:
+            return self.copied_haplotypes
+        return 2 * number_of_candidates(self.copied_haplotypes)
 
     @property
     def all_haplotypes(self) -> int:
@@ -111,8 +126,7 @@ def _phasing_seconds(size: StretchSize) -> float:
     if size.phasings == 1:
         return beagle
     sweeps = FIRST_SWEEPS + SWEEPS * (size.phasings - 2)
-    states = min(2 * size.states, size.reference_haplotypes)
-    return beagle + PER_DRAWN_STATE * 2 * size.targets * sweeps * size.typed_sites * states
+    return beagle + PER_DRAWN_STATE * 2 * size.targets * sweeps * size.typed_sites * size.drawn_states
 
 
 def _imputing_seconds(size: StretchSize) -> float:
@@ -142,7 +156,11 @@ def _memory(size: StretchSize, memory_mb: int) -> float:
     window = PER_WINDOW_BYTE * window_sites * size.reference_haplotypes / 8
     window += PER_TYPED_ALLELE * window_typed * size.reference_haplotypes
     java = JAVA + PER_JAVA_ALLELE * size.all_haplotypes * size.typed_sites if size.unphased else 0.0
-    return max(sites + batch + window, sites + min(java, 1e6 * memory_mb))
+    drawing = PER_COPIED_ALLELE * size.copied_haplotypes * size.typed_sites if size.phasings > 1 else 0.0
+    phasings = PER_PHASED_ALLELE * 2 * samples * size.typed_sites if size.unphased else 0.0
+    imputing = phasings + batch + window
+    phasing = max(min(java, 1e6 * memory_mb), phasings + drawing)
+    return sites + max(imputing, phasing)
 
 
 def _rounded(value: float) -> float:

@@ -91,6 +91,8 @@ class ImputationInputs:
             share = getattr(self, name)
             if share is not None and not 0 <= share <= 1:
                 raise InputError(f"{name} {share:g}: a share between 0 and 1 is needed")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: a number from 0 is needed")
         if self.n_phasings is not None and self.n_phasings < 1:
             raise InputError(f"n_phasings {self.n_phasings}: at least one is needed")
 

@@ -7,7 +7,7 @@ from ragimpute.imputation.expected_work import StretchSize
 from ragimpute.imputation.inputs import ImputationInputs, MatchedFiles
 from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.store import chromosome_bounds
-from ragimpute.targets.several_phasings import number_of_phasings
+from ragimpute.targets.several_phasings import phasings_worth_it
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ReadStretch:
         panel, typed = self.matched.panel, self.matched.typed
         cm = panel.sites.cm
         length = sum(float(cm[stop - 1] - cm[start]) for start, stop in chromosome_bounds(panel.sites.chrom))
-        n_phasings = self.inputs.n_phasings or number_of_phasings(panel.sites, typed)
+        n_phasings = self.inputs.n_phasings or max(phasings_worth_it(panel.sites, typed).values())
         return StretchSize(
             name=self.name,
             reference_haplotypes=panel.n_haplotypes,

@@ -232,7 +232,9 @@ def strings(values: Sequence[str]) -> np.ndarray:
 
 
 def chromosome_bounds(chrom: np.ndarray) -> list[tuple[int, int]]:
-    """Where the sites of each chromosome start and stop, in the order of `chrom` [S]."""
+    """Where the sites of each chromosome start and stop, in the order of `chrom` [S]; none where S is 0."""
+    if not len(chrom):
+        return []
     begins = chrom[1:] != chrom[:-1]
     is_edge = np.r_[True, begins, True]
     edges = np.flatnonzero(is_edge)

@@ -17,7 +17,7 @@ from ragimpute.panel.store import Panel, Sites, chromosome_bounds
 from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS, draw_phase
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
 from ragimpute.targets.mask import select_sites
-from ragimpute.targets.several_phasings import number_of_phasings, of_nearest
+from ragimpute.targets.several_phasings import of_nearest, phasings_worth_it
 from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
@@ -80,40 +80,16 @@ def phase(
     memory_mb: int = 4000,
     seed: int = 1,
 ) -> TargetGenotypes:
-    """Complete and phase `targets` with Beagle 5; returned as they are when nothing is left to phase.
+    """Complete and phase `targets` with Beagle 5, each chromosome by itself; complete ones are returned as they are.
 
     `reference` holds the reference samples only, at all panel sites. Beagle reads them at the typed sites. A sample
     whose heterozygotes are all phased on a chromosome keeps that phase; missing genotypes are filled in beside it.
     Where samples are haploid, Beagle gets those of them only that have missing genotypes. A sample without any genotype
-    is kept from Beagle, so that it changes nothing in the others: it gets the more frequent alleles.
+    on a chromosome is kept from Beagle, so that it changes nothing in the others: it gets the more frequent alleles.
     Raises InputError when Beagle is missing or fails.
     """
-    if targets.complete:
-        logger.info("the typed genotypes are phased and complete: kept as they are")
-        return targets
-    n_reference = len(reference.samples)
-    names = tuple(f"ragimpute.reference.{i}" for i in range(n_reference))  # never a target's name
-    typed = replace(reference.take(targets.index), samples=names, ages=None)
-    sites = typed.sites
-    more_frequent = typed.allele_frequency >= 0.5  # [M]: the allele that fills gaps where Beagle cannot work
-    alleles = _gaps_filled(targets.alleles, more_frequent)
-    rows = np.flatnonzero(has_neighbours(sites))
-    columns = _samples_for_beagle(targets)
-    unphased = targets.of_samples(columns)
-    if len(rows) and not unphased.at(rows).complete:
-        by_beagle = _by_beagle(typed, unphased, rows, genetic_map, memory_mb, seed)
-        alleles[np.ix_(rows, columns)] = by_beagle
-    keep_given_phase(alleles, targets, sites)
-    missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
-    all_phased = np.ones_like(targets.phased)
-    return replace(targets, alleles=alleles, phased=all_phased, filled=missing)
-
-
-def _gaps_filled(alleles: np.ndarray, instead: np.ndarray) -> np.ndarray:
-    """`alleles` [M, N, 2] as int8, with those of `instead` [M] bool where they are missing."""
-    is_missing = alleles < 0
-    filled = np.where(is_missing, instead[:, None, None], alleles)
-    return filled.astype(np.int8)
+    [first] = phase_repeatedly(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed, n_phasings=1)
+    return first
 
 
 def phase_repeatedly(
@@ -125,59 +101,102 @@ def phase_repeatedly(
     seed: int = 1,
     n_phasings: int | None = None,
 ) -> list[TargetGenotypes]:
-    """`targets` phased as `phase` does it, then as often as is asked for: `n_phasings`, None: `number_of_phasings`.
+    """`targets` phased as `phase` does it, then as often as is asked for: `n_phasings`, None: `phasings_worth_it`.
 
-    The first is Beagle's; each further one is drawn from the one before it (`retrieval.phase_draws`). One is returned
-    where the second agrees with it: nothing is uncertain then, as on targets that came phased.
+    The first is Beagle's; each further one is drawn from the one before it (`retrieval.phase_draws`). A chromosome is
+    phased as if it were alone in the file. Where nothing is uncertain on it, all its phasings are the same.
     """
-    wanted = n_phasings or number_of_phasings(reference.sites, targets)
-    first = phase(reference, targets, genetic_map, memory_mb=memory_mb, seed=seed)
-    done = [first]
-    if wanted == 1 or targets.complete:
-        return done
-    rng = np.random.default_rng(seed)
-    typed = reference.take(targets.index)
-    helpers = np.sort(rng.permutation(len(targets.samples))[:HELPERS])
-    for number in range(1, wanted):
-        sweeps = FIRST_SWEEPS if number == 1 else SWEEPS
-        drawn = _drawn_from(done[-1], first, helpers, typed, targets, rng, sweeps)
-        done.append(drawn)
-        if len(done) == 2 and np.array_equal(drawn.alleles, first.alleles):
-            return done[:1]
+    if targets.complete:
+        logger.info("the typed genotypes are phased and complete: kept as they are")
+        return [targets]
+    worth_it = phasings_worth_it(reference.sites, targets)
+    typed = replace(reference.take(targets.index), ages=None)
+    of_chromosomes = []
+    for start, stop in chromosome_bounds(typed.sites.chrom):
+        rows = np.arange(start, stop)
+        local = typed.take(rows)
+        there = replace(targets.at(rows), index=rows - start)
+        first = _first_phasing(local, there, genetic_map, memory_mb, seed)
+        number = n_phasings or worth_it[str(local.sites.chrom[0])]
+        of_chromosomes.append(_phasings_from(first, local, there, number, seed))
+    missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
+    all_phased = np.ones_like(targets.phased)
+    done = []
+    for number in range(max(len(phasings) for phasings in of_chromosomes)):
+        alleles = np.concatenate([phasings[number % len(phasings)] for phasings in of_chromosomes])
+        done.append(replace(targets, alleles=alleles, phased=all_phased, filled=missing))
     return done
 
 
-def _drawn_from(
-    phasing: TargetGenotypes,
-    first: TargetGenotypes,
-    helpers: np.ndarray,
-    typed: Panel,
-    targets: TargetGenotypes,
-    rng: np.random.Generator,
-    sweeps: int,
-) -> TargetGenotypes:
-    """Another phasing of `targets`, drawn from an earlier one.
+def _first_phasing(
+    typed: Panel, targets: TargetGenotypes, genetic_map: GeneticMap, memory_mb: int, seed: int
+) -> np.ndarray:
+    """Alleles [M, N, 2] int8 of the targets at all M typed sites of one chromosome, complete and phased by Beagle."""
+    if targets.complete:
+        return targets.alleles.astype(np.int8)
+    n_reference = len(typed.samples)
+    names = tuple(f"ragimpute.reference.{i}" for i in range(n_reference))  # never a target's name
+    more_frequent = typed.allele_frequency >= 0.5  # [M]: the allele that fills gaps where Beagle cannot work
+    alleles = _gaps_filled(targets.alleles, more_frequent)
+    columns = _samples_for_beagle(targets)
+    unphased = targets.of_samples(columns)
+    if _has_several_positions(typed.sites) and not unphased.complete:
+        alleles[:, columns] = _by_beagle(replace(typed, samples=names), unphased, genetic_map, memory_mb, seed)
+    keep_given_phase(alleles, targets)
+    return alleles
 
-    They copy from the reference samples at the typed sites, `typed`, and from `helpers`: samples [K] among them, in
-    their `first` phasing, as Beagle lets them.
+
+def _gaps_filled(alleles: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    """`alleles` [M, N, 2] as int8, with those of `instead` [M] bool where they are missing."""
+    is_missing = alleles < 0
+    filled = np.where(is_missing, instead[:, None, None], alleles)
+    return filled.astype(np.int8)
+
+
+def _phasings_from(
+    first: np.ndarray, typed: Panel, targets: TargetGenotypes, number: int, seed: int
+) -> list[np.ndarray]:
+    """Phasings [M, N, 2] int8 of the targets at the typed sites of one chromosome: the `first`, then draws.
+
+    `number` in all, or one where no sample's phase is uncertain. Targets copy from the reference samples at the typed
+    sites, `typed`, and from each other's first phasing, as Beagle lets them.
     """
-    sites = typed.sites
-    alleles = phasing.alleles.copy()
-    rows = np.flatnonzero(has_neighbours(sites))
-    is_diploid = np.ones(len(targets.samples), dtype=bool) if targets.ploidy is None else targets.ploidy == 2
-    is_called = np.any(targets.alleles >= 0, axis=(0, 2))
-    columns = np.flatnonzero(is_called & is_diploid)
-    helping = helpers[(is_called & is_diploid)[helpers]]
-    own = _own_columns(columns, helping, typed.n_haplotypes)
-    missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
-    for start, stop in chromosome_bounds(sites.chrom[rows]):
-        part = rows[start:stop]
-        here = np.ix_(part, columns)
-        of_helpers = first.alleles[np.ix_(part, helping)].reshape(len(part), -1).astype(np.uint8)
-        reference = np.concatenate([typed.alleles[part], of_helpers], axis=1)
-        alleles[here] = draw_phase(reference, sites.cm[part], alleles[here], missing[here], rng, sweeps, THREADS, own)
-    keep_given_phase(alleles, targets, sites)
-    return replace(phasing, alleles=alleles)
+    done = [first]
+    uncertain = _uncertain_samples(targets)
+    if number == 1 or not len(uncertain) or not _has_several_positions(typed.sites):
+        return done
+    rng = np.random.default_rng(seed)
+    drawn_helpers = np.sort(rng.permutation(len(targets.samples))[:HELPERS])
+    helping = drawn_helpers[_is_called_diploid(targets)[drawn_helpers]]
+    of_helpers = first[:, helping].reshape(len(first), 2 * len(helping)).astype(np.uint8)
+    copied = np.concatenate([typed.alleles[:], of_helpers], axis=1)
+    own = _own_columns(uncertain, helping, typed.n_haplotypes)
+    missing: np.ndarray = np.any(targets.alleles[:, uncertain] < 0, axis=2)
+    cm = typed.sites.cm
+    while len(done) < number:
+        sweeps = FIRST_SWEEPS if len(done) == 1 else SWEEPS
+        alleles = done[-1].copy()
+        alleles[:, uncertain] = draw_phase(copied, cm, alleles[:, uncertain], missing, rng, sweeps, THREADS, own)
+        keep_given_phase(alleles, targets)
+        done.append(alleles)
+    return done
+
+
+def _is_called_diploid(targets: TargetGenotypes) -> np.ndarray:
+    """[N] bool: samples of two haplotypes that have a genotype."""
+    is_called: np.ndarray = np.any(targets.alleles >= 0, axis=(0, 2))
+    return is_called if targets.ploidy is None else is_called & (targets.ploidy == 2)
+
+
+def _uncertain_samples(targets: TargetGenotypes) -> np.ndarray:
+    """The samples [n] whose haplotypes on this chromosome are uncertain: they have gaps, or two unphased heterozygotes.
+
+    Those of one haplotype, or without any genotype, are not among them.
+    """
+    het = _heterozygous(targets)
+    has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
+    has_phase = (targets.phased | ~het).all(axis=0) | (het.sum(axis=0) < 2)
+    return np.flatnonzero(_is_called_diploid(targets) & (has_gaps | ~has_phase))
 
 
 def _own_columns(samples: np.ndarray, helping: np.ndarray, n_reference: int) -> np.ndarray:
@@ -229,29 +248,30 @@ def has_neighbours(sites: Sites) -> np.ndarray:
     """[M] bool: sites on chromosomes with two positions or more; Beagle fails on a single one."""
     several = np.zeros(len(sites), dtype=bool)
     for start, stop in chromosome_bounds(sites.chrom):
-        first, last = sites.pos[[start, stop - 1]]
-        several[start:stop] = first != last
+        here = slice(start, stop)
+        several[here] = _has_several_positions(sites.take(here))
     return several
+
+
+def _has_several_positions(sites: Sites) -> bool:
+    """Whether the sites of one chromosome have two positions or more."""
+    return bool(sites.pos[0] != sites.pos[-1])
 
 
 def _samples_for_beagle(targets: TargetGenotypes) -> np.ndarray:
     """Which samples Beagle phases: all that have a genotype, but of haploid ones only those with missing genotypes."""
     has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
     is_called = np.any(targets.alleles >= 0, axis=(0, 2))
-    is_diploid = True if targets.ploidy is None else targets.ploidy == 2
-    return np.flatnonzero(is_called & (has_gaps | is_diploid))
+    return np.flatnonzero(_is_called_diploid(targets) | (is_called & has_gaps))
 
 
 def _by_beagle(
-    typed: Panel, targets: TargetGenotypes, rows: np.ndarray, genetic_map: GeneticMap, memory_mb: int, seed: int
+    typed: Panel, targets: TargetGenotypes, genetic_map: GeneticMap, memory_mb: int, seed: int
 ) -> np.ndarray:
-    """Alleles [R, N, 2] int8 of the targets at the typed sites `rows` [R], complete and phased."""
-    local = typed.take(rows)
-    sites = local.sites
-    index_in_rows = np.arange(len(rows))
-    unphased = replace(targets.at(rows), index=index_in_rows)
+    """Alleles [M, N, 2] int8 of the targets at all the typed sites, complete and phased."""
+    sites = typed.sites
     with temporary_folder("ragimpute-phase-") as folder:
-        write_inputs(folder, local, unphased, genetic_map)
+        write_inputs(folder, typed, targets, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
         run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
         chosen = ChosenRecords(rule=_rule(targets))
@@ -268,29 +288,26 @@ def _rule(targets: TargetGenotypes) -> PloidyRule | None:
     return None if targets.ploidy is None else rule_of_ploidy("X", targets.samples, targets.ploidy)
 
 
-def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes, sites: Sites) -> None:
+def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes) -> None:
     """Give the samples that came phased their haplotypes back, in `alleles` [M, N, 2], phased anew; in place.
 
-    A sample came phased on a chromosome when all known heterozygotes there are. What was missing keeps its new
-    alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
+    All sites are of one chromosome. A sample came phased when all its known heterozygotes are. What was missing keeps
+    its new alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
     """
     known = np.all(targets.alleles >= 0, axis=2)  # [M, N]
     het = _heterozygous(targets)
-    for start, stop in chromosome_bounds(sites.chrom):
-        part = slice(start, stop)
-        is_settled = targets.phased[part] | ~het[part]
-        came_phased = is_settled.all(axis=0)
-        for sample in np.flatnonzero(came_phased):
-            given = targets.alleles[part, sample]  # [R, 2]
-            new = alleles[part, sample]
-            hets = np.flatnonzero(het[part, sample])
-            if len(hets):
-                opposite = new[hets, 0] != given[hets, 0]
-                every_row = np.arange(stop - start)
-                exchanged = of_nearest(opposite, hets, every_row)
-                new[exchanged] = new[exchanged, ::-1]
-            known_here = known[part, sample]
-            new[known_here] = given[known_here]
+    came_phased = (targets.phased | ~het).all(axis=0)
+    every_row = np.arange(len(alleles))
+    for sample in np.flatnonzero(came_phased):
+        given = targets.alleles[:, sample]  # [M, 2]
+        new = alleles[:, sample]
+        hets = np.flatnonzero(het[:, sample])
+        if len(hets):
+            opposite = new[hets, 0] != given[hets, 0]
+            exchanged = of_nearest(opposite, hets, every_row)
+            new[exchanged] = new[exchanged, ::-1]
+        known_here = known[:, sample]
+        new[known_here] = given[known_here]
 
 
 def _heterozygous(targets: TargetGenotypes) -> np.ndarray:

@@ -22,12 +22,21 @@ KIND = "phasings"
 WHERE_SPARSE = 4  # phasings where typed sites are sparse; chosen on reference samples
 
 
-def number_of_phasings(sites: Sites, targets: TargetGenotypes) -> int:
-    """How many phasings of `targets` are worth their time: one where typed sites are dense or all came phased."""
+def phasings_worth_it(sites: Sites, targets: TargetGenotypes) -> dict[str, int]:
+    """How many phasings of `targets` are worth their time on each chromosome of `sites`, those of the panel.
+
+    One where typed sites are dense or all targets came phased and complete.
+    """
     typed = np.zeros(len(sites), dtype=bool)
     typed[targets.index] = True
-    is_dense = typed_per_cm(sites, typed) >= SPARSE_PER_CM
-    return 1 if is_dense or targets.complete else WHERE_SPARSE
+    found = {}
+    for start, stop in chromosome_bounds(sites.chrom):
+        here = slice(start, stop)
+        is_dense = typed_per_cm(sites.take(here), typed[here]) >= SPARSE_PER_CM
+        rows = targets.rows(start, stop)
+        is_settled = targets.at(np.arange(rows.start, rows.stop)).complete
+        found[str(sites.chrom[start])] = 1 if is_dense or is_settled else WHERE_SPARSE
+    return found
 
 
 def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGenotypes]) -> None:
@@ -35,14 +44,13 @@ def save_phasings(path: Path, phased: Path | None, phasings: Sequence[TargetGeno
 
     Arrays: `alleles` [P, M, N, 2] int8; `index` [M] int64, the panel indices of the sites; `filled` [M, N] uint8, 1
     where the genotype was missing and phasing filled it in; `samples`, the names; `ploidy` [N] int8, if not all are
-    diploid. The metadata has the SHA-256 of the
-    VCF `phased`, which holds the first phasing for users, if there is one.
+    diploid. The metadata has the SHA-256 of the VCF `phased`, which holds the first phasing for users, if there is one.
     """
     first = phasings[0]
-    alleles = np.stack([phasing.alleles for phasing in phasings])
+    alleles = np.stack([phasing.alleles for phasing in phasings], dtype=np.int8)
     filled = np.zeros_like(first.phased) if first.filled is None else first.filled
     arrays: dict[str, np.ndarray] = {}
-    arrays["alleles"] = alleles.astype(np.int8)
+    arrays["alleles"] = alleles
     arrays["index"] = first.index.astype(np.int64)
     arrays["filled"] = filled.astype(np.uint8)
     arrays["samples"] = artefacts.encode_strings(first.samples)
