@@ -66,3 +66,11 @@ def test_a_file_that_was_cut_is_an_error(tmp_path) -> None:
     path.write_bytes(bytes(10))
     with pytest.raises(OSError, match="shorter"):
         StoredHaplotypes(path, 0, SITES, NUMBER)[:]
+
+
+def test_others_stand_behind_the_haplotypes(both, monkeypatch) -> None:
+    alleles, haplotypes = both
+    others = np.random.default_rng(5).integers(0, 2, (SITES, 5)).astype(np.uint8)
+    monkeypatch.setattr("ragimpute.panel.haplotypes.BLOCK_BYTES", 3 * NUMBER)
+    found = haplotypes.beside(others)
+    np.testing.assert_array_equal(found[:], np.concatenate([alleles, others], axis=1))

@@ -104,8 +104,15 @@ class LeftOutWindow:
         inputs = self.stretch.inputs
         genetic_map = genetic_map_of(inputs, self.stretch.chosen) or GeneticMap.of_sites(self.panel.sites)
         reference = self._without(chosen.samples)
-        how = {"memory_mb": inputs.memory_mb, "seed": seed, "n_phasings": self.n_phasings}
-        return phase_repeatedly(reference, together, genetic_map, **how)
+        return phase_repeatedly(
+            reference,
+            together,
+            genetic_map,
+            memory_mb=inputs.memory_mb,
+            seed=seed,
+            n_phasings=self.n_phasings,
+            threads=inputs.threads,
+        )
 
     def _without(self, samples: np.ndarray) -> Panel:
         is_kept = np.ones(len(self.panel.samples), dtype=bool)

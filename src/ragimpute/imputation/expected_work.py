@@ -39,7 +39,7 @@ PER_NEIGHBOUR_ROW = 1000  # `WorkSize.batch_genotypes`
 PER_DOSAGE = 12  # `WorkSize.batch_dosages`
 JAVA = 300e6
 PER_JAVA_ALLELE = 8  # all haplotypes x typed sites
-PER_COPIED_ALLELE = 2  # while phasings are drawn: haplotypes that are copied from x typed sites, and another time
+PER_COPIED_ALLELE = 0.4  # while phasings are drawn: haplotypes that are copied from x typed sites, packed, twice
 PER_PHASED_ALLELE = 2  # all phasings of a chromosome and what they are written from: targets' alleles x phasings
 
 

@@ -361,6 +361,7 @@ def phase_targets(
             memory_mb=inputs.memory_mb,
             seed=inputs.seed,
             n_phasings=inputs.n_phasings,
+            threads=inputs.threads,
         )
     if len(phasings) > 1:
         logger.info("the result is the average over %d phasings of the targets", len(phasings))

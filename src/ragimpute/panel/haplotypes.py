@@ -65,6 +65,15 @@ class Haplotypes:
             bits[rows] = np.packbits(self[rows][:, columns], axis=1)
         return Haplotypes(bits, number)
 
+    def beside(self, others: np.ndarray) -> "Haplotypes":
+        """These haplotypes and, behind them, `others` [S, J] uint8, in memory."""
+        number = self.shape[1] + others.shape[1]
+        bits = np.empty((len(self), packed_size(number)), dtype=np.uint8)
+        for rows in self.blocks():
+            both = np.concatenate([self[rows], others[rows]], axis=1)
+            bits[rows] = np.packbits(both, axis=1)
+        return Haplotypes(bits, number)
+
     def counts(self) -> np.ndarray:
         """How many haplotypes carry allele 1 at each site: [S] int64."""
         found = np.empty(len(self), dtype=np.int64)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates
 from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_site
@@ -214,7 +215,7 @@ def _sweep(
 
 
 def draw_phase(
-    reference: np.ndarray,
+    reference: np.ndarray | Haplotypes,
     cm: np.ndarray,
     alleles: np.ndarray,
     missing: np.ndarray,
@@ -225,9 +226,9 @@ def draw_phase(
 ) -> np.ndarray:
     """Another phasing [T, N, 2] int8 of N samples, drawn given their phasing `alleles` [T, N, 2], without gaps.
 
-    reference [T, H] uint8, cm [T], of one chromosome; missing [T, N] bool: genotypes that are not known, whose alleles
-    are drawn; own [N, E] int64: haplotypes of `reference` that a sample may not copy, its own, -1 pads; None: there are
-    none. Which haplotype of a sample comes first is drawn, too.
+    reference [T, H] uint8 and cm [T] are of one chromosome; missing [T, N] bool: genotypes that are not known, whose
+    alleles are drawn; own [N, E] int64: haplotypes of `reference` that a sample may not copy, its own, -1 pads; None:
+    there are none. Which haplotype of a sample comes first is drawn, too.
     """
     if own is None:
         own = np.full((alleles.shape[1], 1), -1, dtype=np.int64)
@@ -251,15 +252,17 @@ class _Stretch:
 
     part: slice  # of the chromosome's sites
     kept: slice  # of the part's
-    reference: np.ndarray  # [t, H] uint8, of the part
-    packed: np.ndarray  # the same, as `pack_by_site` packs it
+    reference: (
+        np.ndarray | Haplotypes
+    )  # [T, H], of the chromosome: unpacked where candidates are chosen, a part at a time
+    packed: np.ndarray  # that of the part, as `pack_by_site` packs it
     cm: np.ndarray  # [t]
 
     def states(self, haplotypes: np.ndarray, own: np.ndarray, threads: int) -> np.ndarray:
         """The haplotypes [n, C] int32 that each sample of `haplotypes` [n, 2, T] may copy; no elements: all."""
         if self.reference.shape[1] <= candidates.EXACT:
             return np.empty((0, 0), np.int32)
-        return _states_of_pairs(self.reference, self.cm, haplotypes[..., self.part], own, threads)
+        return _states_of_pairs(self.reference[self.part], self.cm, haplotypes[..., self.part], own, threads)
 
     def draw(
         self,
@@ -297,7 +300,7 @@ class _Stretch:
         haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]
 
 
-def _stretches(reference: np.ndarray, cm: np.ndarray) -> list[_Stretch]:
+def _stretches(reference: np.ndarray | Haplotypes, cm: np.ndarray) -> list[_Stretch]:
     """The whole chromosome where all haplotypes are states, else those for which candidates are chosen anew."""
     n_typed, n_haplotypes = reference.shape
     bounds = [(0, 0, n_typed, n_typed)]
@@ -306,7 +309,7 @@ def _stretches(reference: np.ndarray, cm: np.ndarray) -> list[_Stretch]:
     found = []
     for start, first, last, stop in bounds:
         part, kept = slice(start, stop), slice(first - start, last - start)
-        found.append(_Stretch(part, kept, reference[part], pack_by_site(reference[part]), cm[part]))
+        found.append(_Stretch(part, kept, reference, pack_by_site(reference[part]), cm[part]))
     return found
 
 

@@ -23,7 +23,7 @@ from ragimpute.vcf.writer import write_genotypes
 logger = logging.getLogger(__name__)
 
 HELPERS = 2500  # targets from which the others may copy: so many bound time and memory
-THREADS = 2  # always: what Beagle phases depends on their number, and results must not
+BEAGLE_THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
 def phase_targets(
@@ -100,11 +100,13 @@ def phase_repeatedly(
     memory_mb: int = 4000,
     seed: int = 1,
     n_phasings: int | None = None,
+    threads: int = BEAGLE_THREADS,
 ) -> list[TargetGenotypes]:
     """`targets` phased as `phase` does it, then as often as is asked for: `n_phasings`, None: `phasings_worth_it`.
 
     The first is Beagle's; each further one is drawn from the one before it (`retrieval.phase_draws`). A chromosome is
-    phased as if it were alone in the file. Where nothing is uncertain on it, all its phasings are the same.
+    phased as if it were alone in the file. Where nothing is uncertain on it, all its phasings are the same. `threads`
+    draw; Beagle has BEAGLE_THREADS.
     """
     if targets.complete:
         logger.info("the typed genotypes are phased and complete: kept as they are")
@@ -118,7 +120,7 @@ def phase_repeatedly(
         there = replace(targets.at(rows), index=rows - start)
         first = _first_phasing(local, there, genetic_map, memory_mb, seed)
         number = n_phasings or worth_it[str(local.sites.chrom[0])]
-        of_chromosomes.append(_phasings_from(first, local, there, number, seed))
+        of_chromosomes.append(_phasings_from(first, local, there, number, seed, threads))
     missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
     all_phased = np.ones_like(targets.phased)
     done = []
@@ -154,7 +156,7 @@ def _gaps_filled(alleles: np.ndarray, instead: np.ndarray) -> np.ndarray:
 
 
 def _phasings_from(
-    first: np.ndarray, typed: Panel, targets: TargetGenotypes, number: int, seed: int
+    first: np.ndarray, typed: Panel, targets: TargetGenotypes, number: int, seed: int, threads: int
 ) -> list[np.ndarray]:
     """Phasings [M, N, 2] int8 of the targets at the typed sites of one chromosome: the `first`, then draws.
 
@@ -169,14 +171,14 @@ def _phasings_from(
     drawn_helpers = np.sort(rng.permutation(len(targets.samples))[:HELPERS])
     helping = drawn_helpers[_is_called_diploid(targets)[drawn_helpers]]
     of_helpers = first[:, helping].reshape(len(first), 2 * len(helping)).astype(np.uint8)
-    copied = np.concatenate([typed.alleles[:], of_helpers], axis=1)
+    copied = typed.alleles.beside(of_helpers)
     own = _own_columns(uncertain, helping, typed.n_haplotypes)
     missing: np.ndarray = np.any(targets.alleles[:, uncertain] < 0, axis=2)
     cm = typed.sites.cm
     while len(done) < number:
         sweeps = FIRST_SWEEPS if len(done) == 1 else SWEEPS
         alleles = done[-1].copy()
-        alleles[:, uncertain] = draw_phase(copied, cm, alleles[:, uncertain], missing, rng, sweeps, THREADS, own)
+        alleles[:, uncertain] = draw_phase(copied, cm, alleles[:, uncertain], missing, rng, sweeps, threads, own)
         keep_given_phase(alleles, targets)
         done.append(alleles)
     return done
@@ -273,7 +275,7 @@ def _by_beagle(
     with temporary_folder("ragimpute-phase-") as folder:
         write_inputs(folder, typed, targets, genetic_map)
         arguments = ["gt=targets.vcf.gz", "ref=reference.vcf.gz", "out=phased", "impute=false"]
-        run_beagle_program(folder, arguments, genetic_map, threads=THREADS, memory_mb=memory_mb, seed=seed)
+        run_beagle_program(folder, arguments, genetic_map, threads=BEAGLE_THREADS, memory_mb=memory_mb, seed=seed)
         chosen = ChosenRecords(rule=_rule(targets))
         output = folder / "phased.vcf.gz"
         phased = read_genotypes(output, sites, targets.samples, chosen=chosen, announce=False)
