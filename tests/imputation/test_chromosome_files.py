@@ -1,9 +1,11 @@
 """Names of files with {chrom}, and which chromosomes they stand for."""
 
+from pathlib import Path
+
 import pytest
 
 from ragimpute.errors import InputError
-from ragimpute.imputation.chromosome_files import chromosome_files
+from ragimpute.imputation.chromosome_files import _names, chromosome_files
 from ragimpute.panel.chromosome_names import existing_chromosomes, list_chromosomes
 
 
@@ -69,3 +71,9 @@ def test_what_cannot_be_meant(folder, monkeypatch, arguments, message) -> None:
     monkeypatch.chdir(folder)
     with pytest.raises(InputError, match=message):
         chromosome_files(*arguments)
+
+
+def test_no_two_files_have_one_name() -> None:
+    """Also where a file is called as another one would be by its number."""
+    paths = [Path("a/x.vcf.gz"), Path("b/x.vcf.gz"), Path("x.2.vcf.gz"), Path("c/x.bcf")]
+    assert _names(paths) == ["x", "x.2", "x.2.2", "x.3"]

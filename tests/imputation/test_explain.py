@@ -181,6 +181,8 @@ def test_a_further_site_is_explained_from_the_cache(world, tmp_path, monkeypatch
         explain(**{**asked, "sample": "Nobody"}, site=site_text(world, 110), cache=cache)
     with pytest.raises(InputError, match=r"made from other files or options \(seed\)"):
         explain(**asked, seed=5, site=site_text(world, 110), cache=cache)
+    with pytest.raises(InputError, match=r"--cache .*/new: there is no folder"):
+        explain(**asked, site=site_text(world, 110), cache=tmp_path / "no" / "new")
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "thesis.txt").write_text("years of work")

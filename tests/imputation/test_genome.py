@@ -19,7 +19,9 @@ from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation import genome, stretch_run
 from ragimpute.imputation.impute import impute
+from ragimpute.imputation.inputs import ImputationInputs
 from ragimpute.imputation.pieces import parts_folder
+from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.vcf.writer import write_genotypes
 from two_chromosomes import TARGETS, World, query
@@ -164,6 +166,19 @@ def test_no_typed_site_anywhere_is_an_error(world, files, tmp_path) -> None:
 
 class Stopped(Exception):
     """Stands for a run that is killed."""
+
+
+def test_a_list_of_samples_decides_by_its_option(tmp_path) -> None:
+    """Samples that are kept, and the same samples left out of the panel, are other requests."""
+    listed = tmp_path / "list.txt"
+    listed.write_text("A\n")
+
+    def decides(**options: Path) -> dict:
+        inputs = ImputationInputs(reference=tmp_path, targets=tmp_path, **options)
+        return stretch_run.GenomeRequest([], inputs, "o.vcf.gz", ("GT",), False, WorkSize()).decides()
+
+    assert decides(keep_samples=listed) != decides(exclude_samples=listed)
+    assert decides(keep_samples=listed) == decides(keep_samples=listed)
 
 
 def test_a_stopped_run_is_gone_on_from(world, files, both, monkeypatch) -> None:

@@ -185,8 +185,11 @@ def test_records_that_the_panel_lacks_are_kept_when_asked(world, suffix):
     write_genotypes(world.folder / "apart.vcf.gz", shifted, world.panel.contigs, names, seen, True)
     without = world.impute(f"without.{suffix}", targets="apart.vcf.gz")
     path = world.impute(f"with.{suffix}", "--keep-unmatched", targets="apart.vcf.gz")
+    of_other_bytes = world.folder / f"again.{suffix}.{'tbi' if suffix == 'bcf' else 'csi'}"
+    of_other_bytes.write_bytes(b"the index of an earlier file")
     again = world.impute(f"again.{suffix}", "--keep-unmatched", targets="apart.vcf.gz")
     assert again.read_bytes() == path.read_bytes()
+    assert not of_other_bytes.exists()
     of_the_panel = ("--include", "TYPED=1 || IMPUTED=1")
     assert query(path, "%LINE", *of_the_panel) == query(without, "%LINE")
     fields = "%CHROM\t%POS\t%REF\t%ALT\t%INFO[\t%GT]\n"

@@ -162,6 +162,15 @@ def test_the_numbers_by_hand():
     pd.testing.assert_frame_equal(quality_table(["A"], {"20": flipped.sums}), quality_table(["A"], {"20": tally.sums}))
 
 
+def test_a_sample_without_the_chromosome_counts_nothing_there():
+    """As a woman on Y."""
+    part = part_of(np.array([0.0, 1.0, 2.0]), np.array([np.nan]), np.array([False, False, True]))
+    part = dataclasses.replace(part, ploidy=np.zeros(1, np.int8))
+    tally = QualityTally(ReferenceCounts(np.full(3, 3), np.full(3, 10)), 1)
+    list(tally.counted(iter([part])))
+    assert not tally.sums.any()
+
+
 def test_sites_with_one_allele_in_the_reference_tell_nothing():
     typed = np.zeros(3, bool)
     tally = QualityTally(ReferenceCounts(np.array([0, 5, 10]), np.full(3, 10)), 1)

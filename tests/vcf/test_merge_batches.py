@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.vcf.imputed import Imputed
-from ragimpute.vcf.merge_batches import merge_batches
-from ragimpute.vcf.writer import write_imputed
+from ragimpute.vcf.merge_batches import _sums_in_info, merge_batches
+from ragimpute.vcf.writer import sums_text, write_imputed
 from two_chromosomes import query
 
 SAMPLES = 12
@@ -75,6 +75,37 @@ def test_the_sums_in_info_are_those_of_the_printed_dosages(tmp_path, tiny_panel,
         p = total / number
         expected = (squares / number - p**2) / (p * (1 - p)) if 0 < p < 1 else 0
         assert r2 == pytest.approx(expected, abs=1e-4)
+
+
+def test_sums_of_many_haplotypes_are_exact():
+    """1,000,000 haplotypes: 12 digits of the sum of squares."""
+    text = sums_text(10**6, 654_321_987, 543_219_876_543)
+    words = dict(word.split("=") for word in text.split(";"))
+    assert words == {"AN": "1000000", "HDSSUM": "654321.987", "HDSSQ": "543219.876543"}
+    assert _sums_in_info(words) == (10**6, 654_321_987, 543_219_876_543)
+
+
+def test_records_of_the_targets_alone_are_passed_through(tmp_path, tiny_panel, dosages):
+    """As `impute --keep-unmatched` writes them, without INFO."""
+    batches = []
+    for name, chosen in (("a", slice(0, 6)), ("b", slice(6, 12))):
+        text = gzip.decompress(write(tmp_path / f"{name}.vcf.gz", tiny_panel, dosages, chosen).read_bytes()).decode()
+        *lines, last = text.splitlines()
+        columns = last.split("\t")
+        columns[1], columns[7], columns[8], columns[9:] = str(int(columns[1]) + 1), ".", "GT", ["0|1"] * 6
+        batches.append(tmp_path / f"{name}.vcf")
+        batches[-1].write_text("\n".join([*lines, last, "\t".join(columns)]) + "\n")
+    out = tmp_path / "o.vcf.gz"
+    merge_batches(batches, out)
+    assert query(out, "%INFO[ %GT]\n")[-1] == [". " + " ".join(["0|1"] * 12)]
+
+
+def test_files_without_samples_are_refused(tmp_path, tiny_panel, dosages):
+    whole = write(tmp_path / "whole.vcf.gz", tiny_panel, dosages, slice(None))
+    sites = tmp_path / "sites.vcf"
+    subprocess.run(["bcftools", "view", "-G", "-o", sites, whole], check=True)
+    with pytest.raises(InputError, match=r"sites\.vcf: it has no samples; impute this batch without --sites-only"):
+        merge_batches([whole, sites], tmp_path / "o.vcf.gz")
 
 
 def test_what_cannot_be_merged_is_named(tmp_path, tiny_panel, dosages, outcome):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
 from ragimpute.artefacts import is_safetensors
@@ -117,8 +118,11 @@ def _existing(option: str, name: str) -> Path:
 def _names(paths: Sequence[Path]) -> list[str]:
     """A name for each file; those that only their folders tell apart have a number."""
     stems = [_stem(path) for path in paths]
-    numbers = [stems[:place].count(stem) for place, stem in enumerate(stems)]
-    return [f"{stem}.{number + 1}" if number else stem for stem, number in zip(stems, numbers, strict=True)]
+    names: list[str] = []
+    for stem in stems:
+        numbered = (f"{stem}.{number}" for number in count(2))
+        names.append(next(name for name in chain([stem], numbered) if name not in names))
+    return names
 
 
 def _stem(path: Path) -> str:

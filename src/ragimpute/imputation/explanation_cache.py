@@ -17,6 +17,7 @@ from ragimpute.imputation.inputs import ImputationInputs, PreparedImputation
 from ragimpute.imputation.pieces import file_state
 from ragimpute.imputation.regions import Regions
 from ragimpute.models import pretrained
+from ragimpute.output_places import require_folder
 from ragimpute.panel.ploidy import ChosenRecords
 from ragimpute.panel.store import Panel
 from ragimpute.targets.several_phasings import load_phasings, save_phasings
@@ -32,6 +33,7 @@ class ExplanationCache:
     def __init__(self, folder: Path, inputs: ImputationInputs) -> None:
         """Raises InputError when the folder holds what was made from other files or options."""
         self._folder, self._inputs = folder, inputs
+        require_folder("--cache", folder)
         folder.mkdir(exist_ok=True)
         key = _key(inputs)
         path = folder / KEY

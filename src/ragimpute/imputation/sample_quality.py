@@ -57,7 +57,10 @@ class QualityTally:
         dosage, variance = _dosage_and_variance(part, scored)
         x = count_minor_allele(dosage, counts.flipped[scored], part.ploidy)
         untyped = np.full(len(self.sums), len(scored)), x.sum(axis=0), (x * x).sum(axis=0), variance.sum(axis=0)
-        self.sums += np.stack([*untyped, *self._of_typed(part, counts.flipped[part.typed])], axis=1)
+        sums = np.stack([*untyped, *self._of_typed(part, counts.flipped[part.typed])], axis=1)
+        if part.ploidy is not None:
+            sums[part.ploidy == 0] = 0  # a woman has no Y of which something could be missing
+        self.sums += sums
 
     def _of_typed(self, part: Imputed, flipped: np.ndarray) -> list[np.ndarray]:
         """The FIELDS of typed sites, [N] each; what was missing is NaN in the left-out dosages."""

@@ -107,8 +107,8 @@ class GenomeRequest:
         for files in self.files:
             of_pars = {f"{files.name}_{part}": file_state(path) for part, path in files.par_maps.items()}
             decides["map"] |= of_pars
-        named = (self.inputs.exclude_samples, self.inputs.model, self.inputs.sex, self.inputs.keep_samples)
-        decides["other_files"] = [file_state(path) for path in named if path is not None]
+        named = {name: getattr(self.inputs, name) for name in ("exclude_samples", "model", "sex", "keep_samples")}
+        decides["other_files"] = {name: file_state(path) for name, path in named.items() if path is not None}
         return decides
 
 

@@ -39,7 +39,8 @@ def write_with(out: Path, source: Source, records: pd.DataFrame, write_imputed: 
     """Write `out`, with index: what `write_imputed` writes to the path it is given, and `records` of targets between.
 
     records: chrom and pos, at which the imputed file has nothing. They keep all but INFO and FORMAT other than GT, so
-    that they have neither TYPED nor IMPUTED.
+    that they have neither TYPED nor IMPUTED. An index of the other kind beside an earlier file is removed: htslib may
+    prefer it, and it is of other bytes.
     """
     import pysam.bcftools as bcftools
 
@@ -68,6 +69,8 @@ def write_with(out: Path, source: Source, records: pd.DataFrame, write_imputed: 
                 catch_stdout=False,
             )
             bcftools.index(f"--{kind}", "-o", str(index), str(final), catch_stdout=False)
+    [other] = {"csi", "tbi"} - {kind}
+    Path(f"{out}.{other}").unlink(missing_ok=True)
 
 
 def _extra_records(targets: Path, source: Source, places: pd.DataFrame, folder: Path) -> Path:

@@ -38,6 +38,7 @@ def merge_batches(batches: Sequence[Path], out: Path) -> int:
     check_request(out, ("GT",))
     check_outputs([("--out", out)], [("--batch", path) for path in batches])
     headers = [read_header(path) for path in batches]
+    _refuse_no_samples(batches, [header.samples for header in headers])
     _refuse_samples_in_two(batches, [header.samples for header in headers])
     longest = max(contig_lengths(headers[0].contigs).values(), default=LAST_INDEXED)
     counter = [0]
@@ -53,6 +54,12 @@ def merge_batches(batches: Sequence[Path], out: Path) -> int:
         texts = chain([header.encode()], iter(lambda: "".join(islice(merged, AT_ONCE)).encode(), b""))
         write_bgzf(plain, (partial(bytes, text) for text in texts), pool, ahead=2)
     return counter[0]
+
+
+def _refuse_no_samples(batches: Sequence[Path], samples: Sequence[Sequence[str]]) -> None:
+    for path, names in zip(batches, samples, strict=True):
+        if not names:
+            raise InputError(f"{path}: it has no samples; impute this batch without --sites-only")
 
 
 def _refuse_samples_in_two(batches: Sequence[Path], samples: Sequence[Sequence[str]]) -> None:
@@ -120,14 +127,21 @@ def _merged(batches: Sequence[Path], files: Sequence[TextIO], counter: list[int]
 
 
 def _info(rows: Sequence[Sequence[str]], batches: Sequence[Path], place: str) -> str:
-    """INFO of a record of all batches, of which `rows` are the columns."""
+    """INFO of a record of all batches, of which `rows` are the columns.
+
+    Records of the targets alone (`impute --keep-unmatched`) have none.
+    """
+    if all(row[INFO] == "." for row in rows):
+        return "."
     number, total, squares = 0, 0, 0
     is_typed = True
     for row, path in zip(rows, batches, strict=True):
         words = dict(word.partition("=")[::2] for word in row[INFO].split(";"))
         absent = [name for name in ("AF", *SUMS) if name not in words]
         if absent:
-            raise InputError(f"{path}: record {place} has no INFO {absent[0]}; impute this batch again with ragimpute")
+            raise InputError(
+                f"{path}: record {place} has no INFO {absent[0]}; impute all batches with ragimpute and one set of options"
+            )
         of_batch = _sums_in_info(words) if path.suffix != ".bcf" else _sums_of_hds(row) or _sums_in_info(words)
         n_haplotypes, hds, squared = of_batch
         if n_haplotypes and abs(float(words["AF"]) - hds / (UNIT * n_haplotypes)) > MOST_ROUNDING:

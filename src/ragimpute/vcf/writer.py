@@ -227,8 +227,8 @@ def _info_columns(part: Imputed, numbers: Quantised, start: int, stop: int) -> t
 
 
 def sums_text(number: int, total: int, squares: int) -> str:
-    """INFO of the sums of a site (`quantise.haplotype_sums`), with nine digits: files of other samples can be added."""
-    return f"AN={number};HDSSUM={total / UNIT:.9g};HDSSQ={squares / UNIT**2:.9g}"
+    """INFO of the sums of a site (`quantise.haplotype_sums`), exact: files of other samples can be added."""
+    return f"AN={number};HDSSUM={decimal(total / UNIT, 3)};HDSSQ={decimal(squares / UNIT**2, 6)}"
 
 
 def write_genotypes(
