@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,13 +47,17 @@ FIXES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check. The message does not name the file. `numbers` are what it was made from, by name."""
+    """One line of the check. The message does not name the file. `numbers` are what it was made from, by name.
+
+    `place`: the chromosome, or the stretch of X, that it is about; '' where it is about all of the file.
+    """
 
     level: Level
     file: str
     code: str
     message: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.level}: {self.file}: {self.message}"
@@ -75,6 +79,17 @@ class Finding:
 def by_level(findings: Iterable[Finding]) -> list[Finding]:
     """The findings, errors first."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def with_places(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, whose messages begin with their places where these are several: equal counts remain apart."""
+    places = {finding.place for finding in findings if finding.place}
+    if len(places) < 2:
+        return list(findings)
+    return [
+        replace(finding, message=f"{finding.place}: {finding.message}") if finding.place else finding
+        for finding in findings
+    ]
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:
