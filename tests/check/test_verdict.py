@@ -183,7 +183,7 @@ def test_several_references_and_chrom_are_taken_as_impute_takes_them(world: Worl
         findings, failure = verdict("two chromosomes", files, tmp_path / "o.vcf.gz", verdicts)
         assert failure == ""
         overlaps = [finding.message for finding in findings if finding.code == "overlap"]
-        assert sorted(text.split(" of the ")[0] for text in overlaps) == ["125", "375"]
+        assert sorted(text.split(" of the ")[0] for text in overlaps) == ["20: 375", "21: 125"]
     done = CliRunner().invoke(
         command, ["check", "--reference", f"{tmp_path}/p.chr{{chrom}}.safetensors", "--targets", str(targets)]
     )
