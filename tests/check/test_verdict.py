@@ -259,7 +259,7 @@ def test_check_tells_time_memory_and_on_demand_the_accuracy(tmp_path):
     by_stratum = {row["stratum"]: row for row in numbers["strata"]}
     assert {"sites", "r2", "r2_low", "r2_high", "r2_of_panel"} < by_stratum["overall"].keys()
     assert 0 <= by_stratum["common"]["r2"] <= 1
-    as_text = CliRunner().invoke(command, [*arguments[:-1], "--expected-accuracy"])
+    as_text = CliRunner().invoke(command, [*arguments[:-1], "--expected-accuracy", "--quiet"])
     assert "expected r2 at untyped sites" in as_text.output
     assert "of the panel's samples" in as_text.output
 
