@@ -91,6 +91,29 @@ def test_without_an_index_it_is_the_same(genome, monkeypatch) -> None:
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_record_without_alt_is_passed_over_and_said(genome, tmp_path: Path, caplog) -> None:
+    folder, expected = genome
+    lines = (folder / "hds.vcf").read_text().splitlines()
+    last = lines[-1].split("\t")
+    last[1], last[4] = str(int(last[1]) + 1), "."
+    imputed = tmp_path / "imputed.vcf"
+    imputed.write_text("\n".join([*lines, "\t".join(last)]) + "\n")
+    table = score(imputed=imputed, truth=folder / "haploid.vcf", bootstraps=10).set_index(["stratum", "metric"])
+    assert table.loc[("overall", "r2"), "value"] == pytest.approx(expected, abs=1e-6)
+    assert "records without an ALT allele, which are passed over: 1" in caplog.text
+
+
+def test_the_reference_may_have_other_names_of_chromosomes(genome, tmp_path: Path) -> None:
+    folder, expected = genome
+    text = (folder / "haploid.vcf").read_text()
+    renamed = text.replace("\n20\t", "\nchr20\t").replace("\nX\t", "\nchrX\t").replace("<ID=", "<ID=chr")
+    reference = tmp_path / "reference.vcf"
+    reference.write_text(renamed.replace("<ID=chrGT", "<ID=GT"))
+    request = {"imputed": folder / "hds.vcf", "truth": folder / "haploid.vcf", "reference": reference}
+    table = score(**request, bootstraps=10).set_index(["stratum", "metric"])
+    assert table.loc[("overall", "r2"), "value"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_men_with_two_imputed_haplotypes_need_a_diploid_truth(genome, tmp_path: Path) -> None:
     folder, _ = genome
     lines = (folder / "twice.vcf").read_text().splitlines()

@@ -1,5 +1,6 @@
 """Reading imputed VCFs back: the dosages of a file that ragimpute or a baseline wrote."""
 
+import logging
 import os
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ragimpute.panel.ploidy import ABSENT, diploid_form
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, strings
 from ragimpute.vcf.source import Region, genotypes, read_header, records, sample_order
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,21 @@ OF_SITES = ("ds", "hds", "gp_both", "r2", "er2", "typed", "one_allele")  # field
 
 
 def read_sites(path: str | os.PathLike) -> Sites:
-    """The sites of a VCF that ragimpute wrote, in its order; their genetic positions are not known (NaN)."""
+    """The sites of an imputed VCF, in its order; their genetic positions are not known (NaN).
+
+    A record without an ALT allele is passed over, and their number is logged.
+    """
     rows = []
+    n_without_alt = 0
     for record in records(path, samples=[]):
+        if not record.ALT:
+            n_without_alt += 1
+            continue
         name = record.ID or "."
         row = (record.CHROM, record.POS, name, record.REF, record.ALT[0])
         rows.append(row)
+    if n_without_alt:
+        logger.warning("%s: records without an ALT allele, which are passed over: %d", path, n_without_alt)
     chrom, pos, ids, ref, alt = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     chroms = np.array(chrom)
     positions = np.array(pos, dtype=np.int64)
