@@ -228,7 +228,7 @@ def test_targets_as_dense_as_sequencing_are_said(tmp_path, verdicts):
     ("name", "words"),
     [
         ("swapped alleles", "recoded to the reference's alleles"),
-        ("missing sample", "1 samples lack over 10% of their genotypes: T0 100%"),
+        ("missing sample", "1 sample lacks over 10% of their genotypes: T0 100%"),
         ("missing sites", "sites lack over 10% of their genotypes"),
         ("genotypes recoded but not the alleles", "allele frequencies correlate"),
         ("other alleles", "are both files of the same genome build?"),
