@@ -33,7 +33,9 @@ def test_an_error_of_writing_names_the_folder_and_the_sizes(tmp_path, outcome):
 
 def test_a_program_that_says_so_is_understood(tmp_path):
     with pytest.raises(InputError) as caught, temporary_folder("x", tmp_path):
-        raise InputError("beagle failed (exit code 1); its last words:\njava.io.IOException: No space left on device")
+        raise InputError(
+            "beagle failed (exit code 1); the end of its output:\njava.io.IOException: No space left on device"
+        )
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path}: no space is left")
 

@@ -84,7 +84,7 @@ def run_program(
     if code != 0:
         said = "" if stdout else _tail(folder / "stdout")
         said = "\n".join(part for part in (said, _tail(folder / "stderr")) if part)
-        raise InputError(f"{name} failed (exit code {code}); its last words:\n{said}")
+        raise InputError(f"{name} failed (exit code {code}); the end of its output:\n{said}")
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import pysam
 import pytest
 from click.testing import CliRunner
 
-from check_cases import CASES, N_TARGETS, READABLE, Vcf, duplicate, pair, rename, with_genotypes
+from check_cases import CASES, N_TARGETS, READABLE, Vcf, duplicate, pair, rename, swap, with_genotypes
 from ragimpute.check.all_checks import check_inputs
+from ragimpute.check.findings import Finding
 from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.panel.from_vcf import read_panel
@@ -272,6 +273,48 @@ def test_exit_codes_and_forms_of_the_command(write, tmp_path):
         assert run(*wrong).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--sex", "--exclude-samples"])
+def test_no_file_that_is_read_is_written_over(write, tmp_path, option):
+    files = write(*pair())
+    table = tmp_path / "people.tsv"
+    table.write_text("T0\tM\n" if option == "--sex" else "T0\n")
+    before = table.read_text()
+    done = run("--reference", files.panel, "--targets", files.targets, option, table, "--out", table)
+    assert done.exit_code == 1
+    assert f"it is the same file as {option}" in str(done.exception)
+    assert table.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--held-out", "--expected-accuracy"], "--held-out checks the files of a study, and does not take --expected"),
+        (["--leak", "error", "--build", "37"], "--leak error checks the files of a study, and does not take --build"),
+        (["--held-out", "--out", "prefix"], "--out with a prefix"),
+        (["--leak", "error", "--reference", "p.chr{chrom}.vcf"], "a further --reference"),
+    ],
+)
+def test_options_without_an_effect_are_refused(write, options, named):
+    files = write(*pair())
+    done = run("--reference", files.panel, "--targets", files.targets, *options)
+    assert done.exit_code == 2
+    assert named in " ".join(done.stderr.split())
+
+
+def test_the_command_that_mends_is_printed_and_is_of_the_reason(write, tmp_path):
+    panel, targets = pair()
+    targets.rows.insert(11, swap(targets.rows[10]))
+    files = write(panel, targets)
+    done = run("--reference", files.panel, "--targets", files.targets)
+    assert f"\n  fix: bcftools norm --rm-dup any --output unique.vcf.gz {files.targets}\n" in done.stdout
+    bed = tmp_path / "t.bed"
+    bed.write_bytes(b"\x6c\x1b\x01")
+    of_plink = Finding("warning", str(bed), "missing-sites", "..")
+    assert of_plink.fix == ""
+    absent = Finding("warning", str(files.targets), "chromosome-names", "..", {"chromosomes": ["21"]})
+    assert absent.fix == ""
+
+
 def test_a_region_limits_the_check(write):
     panel, targets = pair()
     targets.each(lambda row: [row[0], row[1], row[2], "<DEL>", *row[4:]], 1, 50)
@@ -326,7 +369,8 @@ def test_each_warning_has_numbers_and_a_command(name, write):
     files = write(panel, targets)
     for finding in check_inputs(files.panel, files.targets):
         if finding.level != "info" and finding.code not in WITHOUT_COMMAND:
-            assert finding.fix, finding
+            is_mended = finding.code != "unusable-records" or "multiallelic" in finding.numbers["reasons"]
+            assert bool(finding.fix) == is_mended, finding
             assert finding.numbers or finding.code in WITHOUT_NUMBERS, finding
             json.dumps(finding.as_json())
 
@@ -339,6 +383,6 @@ def test_numbers_of_duplicates_names_and_phase(write):
     numbers = {finding.code: finding.numbers for finding in check_inputs(files.panel, files.targets)}
     assert numbers["same-names"] == {"samples": [panel.samples[0]]}
     place = ":".join(targets.rows[10][:2])
-    assert numbers["duplicate-sites"] == {"records": 2, "sites": [place, place]}
+    assert numbers["duplicate-sites"] == {"records": 2, "sites": [place, place], "equal_alleles": True}
     assert numbers["phase"]["share"] == 1
     assert numbers["phase"]["unphased"] == numbers["phase"]["heterozygotes"] > 0

@@ -10,7 +10,7 @@ import pytest
 import ragimpute
 from chr15 import MAP, split_chr15
 from mosaic import mosaic_panel
-from ragimpute.check.expected_accuracy import ExpectedAccuracy, add_expected, expected_accuracy
+from ragimpute.check.expected_accuracy import ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
 from ragimpute.check.left_out_samples import NEAREST, choose_left_out, hidden_genotypes
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.sample_statistics import FIELDS, Genotypes, sample_sums
@@ -89,9 +89,14 @@ def test_few_seconds_mean_few_samples(everybody, tmp_path):
 def test_haploid_samples_and_tiny_panels_tell_nothing(everybody, tmp_path):
     tiny = everybody.of_samples(everybody.samples[:10])
     typed = targets_of(everybody, np.arange(4))
-    assert expected_accuracy(stretch_of(tiny, typed, tmp_path), 60, 1) is None
+    assert not can_be_told(stretch_of(tiny, typed, tmp_path))
+    assert can_be_told(stretch_of(everybody, typed, tmp_path))
     haploid = dataclasses.replace(typed, ploidy=np.ones(4, np.int8))
-    assert expected_accuracy(stretch_of(everybody, haploid, tmp_path), 60, 1) is None
+    assert not can_be_told(stretch_of(everybody, haploid, tmp_path))
+
+
+SIX = tuple("ABCDEF")  # names of samples
+R2 = ("r2", "r2_low", "r2_high")
 
 
 def sums_of(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -115,7 +120,8 @@ def test_targets_that_are_harder_at_typed_sites_are_expected_to_be_harder():
     left_out = sums_of([noisy(i, error) for i, error in enumerate(errors)])
     twice = sums_of([noisy(i, np.sqrt(2) * error) for i, error in enumerate(errors)])
     n_sites = np.full(len(STRATA), 400)
-    same = ExpectedAccuracy(left_out, np.stack([left_out] * 2), np.stack([left_out] * 2), n_sites, np.ones(6), 100)
+    halves = np.stack([left_out] * 2)
+    same = ExpectedAccuracy(left_out, halves, halves, n_sites, np.ones(6), 100, SIX, SIX)
     harder = dataclasses.replace(same, of_targets=np.stack([twice] * 2))
     assert same.slopes[0] == pytest.approx(1, abs=1e-6)
     assert same.harder(np.ones(6), np.ones(6)) == pytest.approx(1)
@@ -133,7 +139,7 @@ def test_what_does_not_go_with_typed_sites_is_not_changed_by_them():
     untyped = sums_of([noisy(i, 0.2) for i in range(6)])
     harder = sums_of([noisy(i, 0.5) for i in range(6)])
     found = ExpectedAccuracy(
-        untyped, np.stack([typed] * 2), np.stack([harder] * 2), np.full(len(STRATA), 400), np.ones(6), 100
+        untyped, np.stack([typed] * 2), np.stack([harder] * 2), np.full(len(STRATA), 400), np.ones(6), 100, SIX, SIX
     )
     assert found.slopes[0] == pytest.approx(0, abs=1e-6)
     assert found.rows(1)[0]["r2"] == pytest.approx(found.rows(1)[0]["r2_of_panel"])
@@ -141,12 +147,16 @@ def test_what_does_not_go_with_typed_sites_is_not_changed_by_them():
 
 def test_stretches_are_added_up():
     sums = sums_of([noisy(0, 0.2), noisy(1, 0.3)])
-    one = ExpectedAccuracy(sums, np.stack([sums] * 2), np.stack([sums] * 2), np.full(len(STRATA), 5), np.ones(2), 100)
+    halves = np.stack([sums] * 2)
+    names = ("A", "B")
+    one = ExpectedAccuracy(sums, halves, halves, np.full(len(STRATA), 5), np.ones(2), 100, names, names)
     both = add_expected([one, one])
     assert both.untyped.shape == (4, len(STRATA), len(FIELDS))
     assert both.typed.shape[1] == both.of_targets.shape[1] == len(both.weights) == 4
     assert both.rows(1)[0]["sites"] == 10
-    assert both.rows(1)[0]["r2"] == pytest.approx(one.rows(1)[0]["r2"])
+    [of_both, *_], [of_one, *_] = both.rows(1), one.rows(1)
+    # the same two people in both: no narrower interval
+    assert [of_both[name] for name in R2] == pytest.approx([of_one[name] for name in R2])
 
 
 def test_samples_of_the_targets_population_are_left_out():

@@ -9,10 +9,9 @@ import pytest
 
 from evaluation_data import rounded
 from mosaic import mosaic_panel
-from ragimpute.errors import InputError, NoTypedSites
+from ragimpute.errors import NoTypedSites
 from ragimpute.evaluation import site_blocks
 from ragimpute.evaluation.evaluate_method import EvaluationInputs, EvaluationOutputs, evaluate_method
-from ragimpute.evaluation.evaluation_inputs import SamePloidy
 from ragimpute.evaluation.evaluation_sums import BootstrapSettings
 from ragimpute.evaluation.result_tables import RunNames
 from ragimpute.evaluation.score_files import score
@@ -123,12 +122,3 @@ def test_a_truth_without_a_site_of_the_panel_is_refused_in_blocks_too(files, tmp
     monkeypatch.setattr(site_blocks, "BLOCK_GENOTYPES", SMALL)
     with pytest.raises(NoTypedSites, match=r"truth.vcf.gz: no record matches .* \(1 not in the reference\)"):
         evaluated(folder, tmp_path, truth)
-
-
-def test_samples_have_the_same_ploidy_in_all_blocks(files) -> None:
-    _, panel = files
-    one_haploid = np.array([2, 1], dtype=np.int8)
-    settled = SamePloidy("x.vcf.gz")
-    assert settled.checked(None, ("A", "B"), panel.sites) is None
-    with pytest.raises(InputError, match=r"x.vcf.gz: sample B has another number of haplotypes from 20:"):
-        settled.checked(one_haploid, ("A", "B"), panel.sites)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragimpute.artefacts import is_safetensors
 from ragimpute.check import each_file, targets_against_reference
-from ragimpute.check.findings import Finding, Level, by_level, distinct
+from ragimpute.check.findings import Finding, Level, by_level, distinct, with_places
 from ragimpute.check.site_lists import SiteLists
 from ragimpute.check.survey import Survey, survey, unreadable, without_path
 from ragimpute.check.survey_of_panel import survey_of_panel
@@ -25,6 +25,7 @@ from ragimpute.targets.plink_copy import targets_as_vcf
 from ragimpute.vcf.filter_counts import parse_filters
 from ragimpute.vcf.source import Region
 
+OF_NAMES = ("same-names", "renamed-chromosomes", "chromosome-names")  # codes of findings
 COMPARED_RECORDS = 5000  # target records at which samples are compared: enough to recognise a sample
 
 
@@ -100,11 +101,18 @@ def check_files(
         if panel.readable and samples.readable and each_file.kept(panel).any():
             here = samples.renamed(panel.spans)[0].on(panel.spans)
             if here.usable.any():
-                findings += targets_against_reference.compare(panel, here, "warning", inputs.max_lost_sites)
+                compared = targets_against_reference.compare(panel, here, "warning", inputs.max_lost_sites)
+                place = ", ".join(panel.spans)
+                findings += [_of_place(finding, place) for finding in compared]
                 if lists is not None:
                     lists.add(panel, samples)
         findings += each_file.genetic_map(one.genetic_map, panel.spans if panel.readable else {})
-    return by_level(distinct(findings))
+    return by_level(distinct(with_places(findings)))
+
+
+def _of_place(finding: Finding, place: str) -> Finding:
+    """A finding about the records of a chromosome; one about the names of samples or chromosomes is of all."""
+    return finding if finding.code in OF_NAMES else replace(finding, place=place)
 
 
 def _panel_at(

@@ -135,7 +135,8 @@ def missing_genotypes(
             poor.append(f"{name} {share:.0%}")
     if poor:
         listed = first_five(poor)
-        message = f"{len(poor)} samples lack over {MISSING_SHARE:.0%} of their genotypes: {listed}"
+        count = "1 sample lacks" if len(poor) == 1 else f"{len(poor)} samples lack"
+        message = f"{count} over {MISSING_SHARE:.0%} of their genotypes: {listed}"
         shares = {
             name: share for name, share in zip(samples, of_samples.tolist(), strict=True) if share > MISSING_SHARE
         }

@@ -8,10 +8,12 @@ left-out samples' share of unexplained variance, 1 - r2, is multiplied by how mu
 to the power that relates typed and untyped sites among the left-out samples (`ExpectedAccuracy.slopes`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.check.left_out_samples import choose_left_out, some_of
 from ragimpute.check.left_out_window import GROUP_SHARE, LeftOutWindow
@@ -45,12 +47,14 @@ class ExpectedAccuracy:
     n_sites: np.ndarray  # [13]
     weights: np.ndarray  # [L] float64, how many targets each left-out sample stands for
     n_haplotypes: int  # of the panel
+    samples: tuple[str, ...]  # the names of the L left-out samples; one is there once for each stretch
+    targets: tuple[str, ...]  # of the T targets, likewise
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """For each stratum that has sites: the expected r2, its 95 % interval over samples, and that of the panel."""
-        drawn = resampling_weights(len(self.weights), BOOTSTRAPS, seed) * self.weights
-        targets = np.ones(self.of_targets.shape[1])
-        drawn_targets = resampling_weights(len(targets), BOOTSTRAPS, seed, "targets")
+        drawn = _drawn(self.samples, seed) * self.weights
+        targets = np.ones(len(self.targets))
+        drawn_targets = _drawn(self.targets, seed, "targets")
         of_panel = _r2(self.untyped, self.weights)
         expected = self._expected(self.weights, targets)
         low, high = bootstrap_interval(self._expected(drawn, drawn_targets))
@@ -97,6 +101,13 @@ class ExpectedAccuracy:
         return 1 - np.minimum(1.0, unexplained * self.harder(weights, targets))
 
 
+def _drawn(names: Sequence[str], seed: int, *of_what: str) -> np.ndarray:
+    """Weights [BOOTSTRAPS, P] of resamples of people, by their names: one person's rows are drawn together."""
+    person, people = pd.factorize(np.asarray(names, dtype=object))
+    weights = resampling_weights(len(people), BOOTSTRAPS, seed, *of_what)
+    return weights[:, person]
+
+
 def _log_errors(sums: np.ndarray, stratum: int) -> np.ndarray:
     """The log of each sample's mean squared error in a stratum [P], of sums [P, 13, F]; plus a little, against 0."""
     of_stratum = sums[:, stratum]
@@ -121,22 +132,28 @@ def _r2(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def add_expected(parts: list[ExpectedAccuracy]) -> ExpectedAccuracy:
-    """That of several stretches, whose samples are counted apart."""
+    """That of several stretches; a sample has a row for each of them that it was left out of."""
     names = {"untyped": 0, "typed": 1, "of_targets": 1, "weights": 0}  # and the axis of the samples
     joined = {name: np.concatenate([getattr(part, name) for part in parts], axis) for name, axis in names.items()}
     n_sites = np.sum([part.n_sites for part in parts], axis=0)
     n_haplotypes = max(part.n_haplotypes for part in parts)
-    return ExpectedAccuracy(n_sites=n_sites, n_haplotypes=n_haplotypes, **joined)
+    samples = tuple(name for part in parts for name in part.samples)
+    targets = tuple(name for part in parts for name in part.targets)
+    return ExpectedAccuracy(n_sites=n_sites, n_haplotypes=n_haplotypes, samples=samples, targets=targets, **joined)
 
 
-def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> ExpectedAccuracy | None:
+def can_be_told(stretch: ReadStretch) -> bool:
+    """Whether samples of the stretch's panel can be left out: they are diploid, and there are enough of them."""
+    panel, typed = stretch.matched.panel, stretch.matched.typed
+    return panel.ploidy is None and typed.ploidy is None and len(panel.samples) >= FEWEST
+
+
+def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> ExpectedAccuracy:
     """Impute samples of the stretch's panel in some windows that are spread over it, and score them.
 
-    It takes about `seconds`, or less. None where it cannot be: haploid samples, or too few of them.
+    It takes about `seconds`, or less. The stretch is one of which it `can_be_told`.
     """
     panel, typed = stretch.matched.panel, stretch.matched.typed
-    if panel.ploidy is not None or typed.ploidy is not None or len(panel.samples) < FEWEST:
-        return None
     plan, n_targets, n_left_out = _fitting(stretch, _spread_windows(stretch), seconds)
     generator = np.random.default_rng(seed)
     some_targets = typed.of_samples(some_of(len(typed.samples), n_targets, generator))
@@ -147,7 +164,14 @@ def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> Expect
     found = [LeftOutWindow(stretch, imputer, some_targets, chosen, *where).run(seed) for where in plan]
     names = ("untyped", "typed", "of_targets", "n_sites")
     sums = {name: np.sum([getattr(part, name) for part in found], axis=0) for name in names}
-    return ExpectedAccuracy(weights=chosen.weights, n_haplotypes=panel.n_haplotypes, **sums)
+    samples = tuple(panel.samples[i] for i in chosen.samples.tolist())
+    return ExpectedAccuracy(
+        weights=chosen.weights,
+        n_haplotypes=panel.n_haplotypes,
+        samples=samples,
+        targets=some_targets.samples,
+        **sums,
+    )
 
 
 def _spread_windows(stretch: ReadStretch) -> list[tuple[Window, slice]]:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.tables import write_table
+from ragimpute.targets.plink_files import is_plink
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,10 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 COLUMNS = ["level", "file", "code", "message"]
 
 
-LIFT_OVER = "bcftools +liftover {file} -- --src-fasta-ref SOURCE.fa --fasta-ref TARGET.fa --chain SOURCE_TO_TARGET.gz"
+LIFT_OVER = (
+    "picard LiftoverVcf --INPUT {file} --OUTPUT lifted.vcf.gz --CHAIN SOURCE_TO_TARGET.chain --REJECT rejected.vcf.gz "
+    "--REFERENCE_SEQUENCE TARGET.fa"
+)
 # the command that mends what a finding is about; of a panel or of targets, as the code is used for
 FIXES = {
     "unsorted": "bcftools sort --output sorted.vcf.gz {file}",
@@ -35,7 +39,7 @@ FIXES = {
     "renamed-chromosomes": "bcftools annotate --rename-chrs names.txt --output renamed.vcf.gz {file}",
     "build": LIFT_OVER,
     "overlap": LIFT_OVER,
-    "duplicate-sites": "bcftools norm --rm-dup exact --output unique.vcf.gz {file}",
+    "duplicate-sites": "bcftools norm --rm-dup {duplicates} --output unique.vcf.gz {file}",
     "lost-sites": "beagle gt={file} out=phased",
     "filter": "ragimpute impute --apply-filters PASS,.",
     "variants-only": "bcftools mpileup --fasta-ref GENOME.fa --targets-file SITES.tsv SAMPLE.bam | bcftools call "
@@ -47,13 +51,17 @@ FIXES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check. The message does not name the file. `numbers` are what it was made from, by name."""
+    """One line of the check. The message does not name the file. `numbers` are what it was made from, by name.
+
+    `place`: the chromosome, or the stretch of X, that it is about; '' where it is about all of the file.
+    """
 
     level: Level
     file: str
     code: str
     message: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.level}: {self.file}: {self.message}"
@@ -63,8 +71,17 @@ class Finding:
         """A command that mends it, '' where it needs none or there is none. Words in capitals are the user's files."""
         if self.level == "info":
             return ""
+        command = FIXES.get(self.code, "")
+        is_of_vcf = "{file}" in command and not command.startswith("ragimpute")
+        if is_of_vcf and is_plink(self.file):
+            return ""
+        if self.code == "chromosome-names" and "chromosomes" in self.numbers:  # that the reference lacks
+            return ""
+        if self.code == "unusable-records" and "multiallelic" not in self.numbers.get("reasons", ()):
+            return ""
         samples = ",".join(self.numbers.get("missing_by_sample", ()))
-        return FIXES.get(self.code, "").format(file=self.file, samples=samples)
+        duplicates = "exact" if self.numbers.get("equal_alleles") else "any"
+        return command.format(file=self.file, samples=samples, duplicates=duplicates)
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -75,6 +92,17 @@ class Finding:
 def by_level(findings: Iterable[Finding]) -> list[Finding]:
     """The findings, errors first."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def with_places(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, whose messages begin with their places where these are several: equal counts remain apart."""
+    places = {finding.place for finding in findings if finding.place}
+    if len(places) < 2:
+        return list(findings)
+    return [
+        replace(finding, message=f"{finding.place}: {finding.message}") if finding.place else finding
+        for finding in findings
+    ]
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, expected_accuracy
+from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
 from ragimpute.check.findings import Finding
 from ragimpute.evaluation.strata import STRATA
 from ragimpute.imputation.expected_work import StretchSize, expected_work
@@ -19,21 +19,23 @@ SECONDS = 60.0  # that leaving samples out may take
 class Forecast:
     """Looks at each stretch that would be imputed, while its panel is there."""
 
-    def __init__(self, n_files: int, inputs: ImputationInputs, with_accuracy: bool) -> None:
-        """`n_files`: of the reference, over which the stretches are spread in which samples are left out."""
-        n_stretches = min(MOST_STRETCHES, n_files)
-        middles = (np.arange(n_stretches) + 0.5) * n_files / n_stretches
+    def __init__(self, n_chromosomes: int, inputs: ImputationInputs, with_accuracy: bool) -> None:
+        """`n_chromosomes`: those with typed sites, over which the stretches with left-out samples are spread."""
+        n_stretches = min(MOST_STRETCHES, max(1, n_chromosomes))
+        middles = (np.arange(n_stretches) + 0.5) * n_chromosomes / n_stretches
         self._chosen = set(middles.astype(int).tolist()) if with_accuracy else set()
         self._seconds = SECONDS / n_stretches
         self._inputs, self._with_accuracy = inputs, with_accuracy
         self._sizes: list[StretchSize] = []
         self._found: list[ExpectedAccuracy] = []
+        self._n_told = 0  # stretches so far in which samples could be left out
 
     def look(self, stretch: ReadStretch) -> None:
         """Remember the size of a stretch, and leave samples out if it is one of those chosen for it."""
-        if len(self._sizes) in self._chosen:
-            found = expected_accuracy(stretch, self._seconds, self._inputs.seed)
-            self._found += [] if found is None else [found]
+        if can_be_told(stretch):
+            if self._n_told in self._chosen:
+                self._found.append(expected_accuracy(stretch, self._seconds, self._inputs.seed))
+            self._n_told += 1
         self._sizes.append(stretch.size())
 
     def findings(self) -> Iterator[Finding]:
@@ -48,8 +50,9 @@ class Forecast:
 def _work(path: str, sizes: Sequence[StretchSize], inputs: ImputationInputs) -> Finding:
     work = expected_work(sizes, inputs.threads, inputs.memory_mb)
     numbers = {**work.as_json(), "threads": inputs.threads}
+    threads = "1 thread" if inputs.threads == 1 else f"{inputs.threads} threads"
     message = (
-        f"imputation takes about {numbers['seconds']:g} s with {inputs.threads} threads ({numbers['cpu_seconds']:g} "
+        f"imputation takes about {numbers['seconds']:g} s with {threads} ({numbers['cpu_seconds']:g} "
         f"CPU seconds) and {numbers['memory_mb']:g} MB of memory, on a machine like {numbers['machine']}"
     )
     return Finding("info", path, WORK, message, numbers)
@@ -62,8 +65,8 @@ def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:
     joined = add_expected(found)
     rows = joined.rows(seed)
     shown = [f"{row['r2']:.3f} {row['stratum']}" for row in rows if row["stratum"] in ("overall", "rare", "common")]
-    harder = joined.harder(joined.weights, np.ones(joined.of_targets.shape[1]))
-    n_left_out = len(joined.weights)
+    harder = joined.harder(joined.weights, np.ones(len(joined.targets)))
+    n_left_out = len(set(joined.samples))
     message = f"expected r2 at untyped sites: {', '.join(shown)} ({n_left_out} samples were left out of the panel)"
     numbers = {
         "strata": rows,

@@ -4,7 +4,7 @@ An error of this list ends `impute`, and makes `check` exit with 1.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from ragimpute.check.targets_against_reference import (
 )
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import OTHER_PLOIDY
+from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, NOT_IN_REFERENCE, SWAPPED
 from ragimpute.targets.genotypes import TargetGenotypes
@@ -55,9 +56,19 @@ def judge(
     found += _frequencies(path, panel, typed, tally)
     found += _missing(path, panel, typed, tally)
     found += _density(path, panel, typed)
+    place = _place(panel)
+    found = [replace(finding, place=place) for finding in found]
     if genetic_map is not None and not genetic_map.is_uniform:
         found += map_coverage(genetic_map, _spans(panel))
     return found
+
+
+def _place(panel: Panel) -> str:
+    """The chromosome of a panel; with positions on X, which is read in three stretches."""
+    spans = _spans(panel)
+    return ", ".join(
+        f"{chrom}:{low}-{high}" if kind_of(chrom) == "X" else chrom for chrom, (low, high) in spans.items()
+    )
 
 
 def _usable_share(path: str, panel: Panel, unread: pd.DataFrame) -> Iterator[Finding]:

@@ -205,7 +205,9 @@ def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
         places = [f"{row.chrom}:{row.pos}" for row in repeated.itertuples()]
         listed = first_five(places)
         message = f"{n_repeated} records are of a site that another record is of: they are merged ({listed})"
-        yield Finding("warning", samples.path, "duplicate-sites", message, {"records": n_repeated, "sites": places})
+        is_one_coding = matched.groupby("site")["relation"].nunique() == 1
+        numbers = {"records": n_repeated, "sites": places, "equal_alleles": bool(is_one_coding.all())}
+        yield Finding("warning", samples.path, "duplicate-sites", message, numbers)
 
 
 def _variants_only(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Iterator[Finding]:
@@ -269,7 +271,7 @@ def _names_in_both(panel: Survey, samples: Survey, leak: Level) -> Iterator[Find
     shared = [name for name in samples.header.samples if name in reference_names]
     if shared:
         listed = first_five(shared)
-        message = f"{len(shared)} samples are also in the reference by name: {listed}; they will copy themselves"
+        message = f"{len(shared)} samples are also in the reference by name: {listed}; they are imputed from themselves"
         yield Finding(leak, samples.path, "same-names", message, {"samples": shared})
 
 

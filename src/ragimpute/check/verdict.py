@@ -4,12 +4,12 @@ The survey finds all that may be wrong, at once. Whether it is an error is judge
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from ragimpute.check.all_checks import check_files
-from ragimpute.check.findings import Finding, Level, by_level, distinct
+from ragimpute.check.findings import Finding, Level, by_level, distinct, with_places
 from ragimpute.check.forecast import Forecast
 from ragimpute.check.site_lists import SiteLists
 from ragimpute.check.survey import without_path
@@ -17,8 +17,10 @@ from ragimpute.errors import InputError
 from ragimpute.imputation.chromosome_files import ChromosomeFiles, refuse_other_files
 from ragimpute.imputation.genome import read_genome
 from ragimpute.imputation.inputs import ImputationInputs
+from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.stretch_run import GenomeRequest
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
 
 OF_IMPUTE = "imputation"  # code of a finding that `impute` makes and the survey does not
@@ -37,15 +39,23 @@ def check_imputation(
     `inputs` holds the options; `lists` takes the target records that the findings are about. `with_accuracy`: also what
     accuracy is to be expected, which takes up to a minute.
     """
-    forecast = Forecast(len(files), inputs, with_accuracy)
     surveyed = check_files(files, inputs, lists)
-    request = GenomeRequest(files, inputs, "imputed.vcf.gz", FIELDS, keep_unmatched=False, work=WorkSize())
+    forecast = Forecast(_typed_chromosomes(surveyed), inputs, with_accuracy)
+    samples_of: dict[str, tuple[str, ...]] = {}  # of each stretch
+
+    def look(stretch: ReadStretch) -> None:
+        samples_of[stretch.name] = stretch.matched.typed.samples
+        forecast.look(stretch)
+
+    out = "imputed.vcf.gz" if len(files) == 1 else f"imputed.chr{MARK}.vcf.gz"
+    request = GenomeRequest(files, inputs, out, FIELDS, keep_unmatched=False, work=WorkSize())
     judged: list[Finding] = []
     problem = None
     with _collected_warnings(files) as said:
         try:
             refuse_other_files(files)
-            judged += read_genome(request, forecast.look)
+            judged += with_places(read_genome(request, look))
+            judged += _other_samples(files, samples_of.values())
             judged += forecast.findings()
         except InputError as error:
             problem = _as_finding(str(error), files, "error")
@@ -59,6 +69,20 @@ def check_imputation(
     if problem is not None and problem.file not in named:
         judged.append(problem)
     return by_level(distinct([*kept, *judged]))
+
+
+def _typed_chromosomes(surveyed: Sequence[Finding]) -> int:
+    """On how many chromosomes target records match the reference."""
+    overlaps = [finding.numbers.get("by_chromosome", {}) for finding in surveyed if finding.code == "overlap"]
+    matched = [counts["matched"] for by_chromosome in overlaps for counts in by_chromosome.values()]
+    return sum(number > 0 for number in matched)
+
+
+def _other_samples(files: Sequence[ChromosomeFiles], samples: Iterable[tuple[str, ...]]) -> Iterator[Finding]:
+    """A warning where the chromosomes' targets have not the same samples: one output cannot hold them."""
+    if len(set(samples)) > 1:
+        message = f"the chromosomes' targets have other samples; a file for each is needed: --out with {MARK}"
+        yield Finding("warning", str(files[0].targets), "other-samples", message)
 
 
 def _as_warning(finding: Finding) -> Finding:

@@ -104,6 +104,17 @@ def check_command(
     from ragimpute.imputation.impute import files_and_inputs
     from ragimpute.vcf.source import Region
 
+    of_study = held_out or leak == "error"  # a study reads its files otherwise than `impute`
+    if of_study:
+        unused: dict[str, object] = {
+            "--expected-accuracy": expected_accuracy,
+            "--exclude-samples": exclude_samples,
+            "--sex": sex,
+        }
+        unused |= {"--build": build, "--chromosomes": chromosomes, "a further --reference": len(references) > 1}
+        unused |= {f"{MARK} in a name": any(MARK in name for name in (*references, targets, map_path or ""))}
+        unused |= {"--out with a prefix or folder": out is not None and _table_of_findings(out) != out}
+        _refuse_unused("--held-out" if held_out else "--leak error", unused)
     table = None if out is None else _table_of_findings(out)
     lists = None if table in (None, out) else SiteLists()
     for name in (*references, targets, *([] if map_path is None else [map_path])):
@@ -125,21 +136,26 @@ def check_command(
         **reading,
     )
     if table is not None:
-        maps = [] if map_path is None else [("--map", map_path)]
-        read = [("--targets", targets), *[("--reference", name) for name in references], *maps]
-        check_outputs([("--out", table)], [(option, Path(name)) for option, name in read])
-    if held_out or leak == "error":  # of a study, which reads its files otherwise than `impute`
+        of_samples = [("--exclude-samples", exclude_samples), ("--sex", sex)]
+        read: list[tuple[str, Path]] = [(option, path) for option, path in of_samples if path is not None]
+        for one in files:
+            read += [("--targets", one.targets), ("--reference", one.reference)]
+            read += [] if one.genetic_map is None else [("--map", one.genetic_map)]
+        check_outputs([("--out", table)], read)
+    if of_study:
         within = Region.parse(region) if region else None
         ours = inputs.reference, inputs.targets, inputs.genetic_map
         findings = check_inputs(*ours, within, held_out=held_out, leak=leak, **reading)
     else:
         findings = check_imputation(files, inputs, lists, expected_accuracy)
-    shown = [finding for finding in findings if not (quiet and finding.level == "info")]
+    shown = [finding for finding in findings if finding.level != "info" or finding.code == ACCURACY or not quiet]
     if as_json:
         print_json([finding.as_json() for finding in shown])
     else:
         for finding in shown:
             click.echo(str(finding))
+            if finding.fix:
+                click.echo(f"  fix: {finding.fix}")
             if finding.code == ACCURACY:
                 _print_accuracy(finding.numbers.get("strata", []))
     if table is not None:
@@ -151,6 +167,13 @@ def check_command(
         count = "1 error" if errors == 1 else f"{errors} errors"
         click.echo(f"ragimpute: error: {count} in the inputs, listed above with what to do", err=True)
         raise SystemExit(1)
+
+
+def _refuse_unused(option: str, unused: Mapping[str, object]) -> None:
+    """Raise UsageError for the first of the other options, by name, that is given and has no effect with `option`."""
+    for name, given in unused.items():
+        if given:
+            raise click.UsageError(f"{option} checks the files of a study, and does not take {name}")
 
 
 def _print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:

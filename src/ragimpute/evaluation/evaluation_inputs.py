@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from ragimpute.errors import InputError, NoTypedSites
 from ragimpute.evaluation.sample_statistics import Genotypes
 from ragimpute.evaluation.site_blocks import opened
 from ragimpute.evaluation.strata import ReferenceCounts
-from ragimpute.panel.store import Panel, Sites
+from ragimpute.panel.store import Panel
 from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.vcf.imputed_reader import ImputedVcf
 
@@ -73,7 +73,6 @@ def method_results(
     an = counted["an"].to_numpy(dtype=np.int64)
     of_all = ReferenceCounts(ac, an)
     del counted
-    settled = SamePloidy(imputed)
     with opened(imputed, truth, panel.sites, samples, policy) as (blocks, true):
         for block in blocks:
             found = block.imputed
@@ -82,7 +81,7 @@ def method_results(
             of_block = of_all.take(block.sites)
             counts = of_block.take(untyped)
             sites = panel.sites.take(block.sites)
-            ploidy = settled.checked(target_ploidy(imputed, panel, found), found.samples, sites)
+            ploidy = target_ploidy(imputed, panel, found)
             genotypes = None
             if true is not None:
                 frequency = counts.ac / counts.an
@@ -105,31 +104,6 @@ def method_results(
                 if whole:
                     raise
                 logger.warning("%s", nothing)
-
-
-class SamePloidy:
-    """How many alleles the samples of a file have, which must be the same in all blocks of sites."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = path
-        self.settled: np.ndarray | None = None
-        self.is_settled = False
-
-    def checked(self, ploidy: np.ndarray | None, samples: Sequence[str], sites: Sites) -> np.ndarray | None:
-        """`ploidy` [P] of a block, None: all have two. Raises InputError where it is not that of the first block."""
-        two = np.full(len(samples), 2, dtype=np.int8)
-        here = two if ploidy is None else ploidy
-        before = two if self.settled is None else self.settled
-        if self.is_settled and (here != before).any():
-            name = samples[int((here != before).argmax())]
-            where = f"{sites.chrom[0]}:{sites.pos[0]}"
-            raise InputError(
-                f"{self.path}: sample {name} has another number of haplotypes from {where} on; score the "
-                "pseudoautosomal regions of X apart (bcftools view --regions)"
-            )
-        self.settled = ploidy
-        self.is_settled = True
-        return ploidy
 
 
 def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> np.ndarray | None:
@@ -160,12 +134,11 @@ def target_ploidy(path: str | os.PathLike, panel: Panel, found: ImputedVcf) -> n
 
 
 def ploidy_of_haplotypes(found: ImputedVcf) -> np.ndarray | None:
-    """How many haplotype dosages each sample has: [P] int8; None where all have two, or the file has none."""
-    if found.hds is None or not len(found.hds):
+    """How many haplotypes each sample has in a block of sites: [P] int8; None where all have two, or none is told."""
+    number = found.n_haplotypes
+    if number is None or not len(number):
         return None
-    is_there = ~np.isnan(found.hds).all(axis=0)
-    n_there = is_there.sum(axis=1)
-    ploidy = n_there.astype(np.int8)
+    ploidy: np.ndarray = number.max(axis=0)
     if (ploidy == 2).all():
         return None
     return ploidy

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ragimpute.artefacts import is_safetensors
-from ragimpute.errors import InputError, suggest_keywords
+from ragimpute.errors import InputError, UnusableChromosome, suggest_keywords
 from ragimpute.evaluation.evaluation_inputs import (
     MethodResult,
-    SamePloidy,
     imputed_genotypes,
     ploidy_of_haplotypes,
 )
@@ -73,7 +72,6 @@ def score(
     of_all = None if reference is None else reference_counts(reference, sites)
     setting = BootstrapSettings(bootstraps, seed)
     scorer = Scorer(UNNAMED, setting)
-    settled = SamePloidy(imputed)
     n_untyped = 0
     with opened(imputed, truth, sites, samples) as (blocks, true):
         assert true is not None
@@ -81,7 +79,7 @@ def score(
             is_typed = block.imputed.typed if listed is None else listed[block.sites]
             in_reference = None if of_all is None else of_all.take(block.sites)
             n_untyped += int((~is_typed).sum())
-            result = _result_of_block(block, sites.take(block.sites), is_typed, true, in_reference, settled)
+            result = _result_of_block(block, sites.take(block.sites), is_typed, true, in_reference)
             scorer.add(result)
         if not n_untyped:
             raise InputError(f"{imputed}: every site is typed: there is nothing to score")
@@ -100,14 +98,19 @@ def _result_of_block(
     is_typed: np.ndarray,
     truth: TruthCounts,
     in_reference: ReferenceCounts | None,
-    settled: SamePloidy,
 ) -> MethodResult:
     """What is scored of a block of `sites`. in_reference: the reference's counts there; None: the truth's are taken."""
     found = block.imputed
     samples = found.samples
     untyped = np.flatnonzero(~is_typed)
-    ploidy = settled.checked(ploidy_of_haplotypes(found), samples, sites)
-    true = truth.read(sites.take(untyped), block.region, None, ploidy)
+    ploidy = ploidy_of_haplotypes(found)
+    try:
+        true = truth.read(sites.take(untyped), block.region, None, ploidy)
+    except UnusableChromosome:
+        raise InputError(
+            f"{truth.path}: haploid genotypes on {sites.chrom[0]} of samples that have two haplotypes in the imputed "
+            "file; write them as two equal alleles: bcftools +fixploidy truth.vcf.gz -Oz -o diploid.vcf.gz -- -f 2"
+        ) from None
     if in_reference is None:
         counts = _counts_of_truth(true, ploidy)
         typed_counts = ReferenceCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
@@ -142,7 +145,7 @@ def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
         ac[rows] = panel.allele_count[known]
         an[rows] = panel.n_haplotypes
     else:
-        for record in records(path):
+        for record in records(path, known=sites.chromosomes()):
             alts = record.ALT
             place = row.get((record.CHROM, record.POS, record.REF, alts[0] if len(alts) == 1 else ""), -1)
             array = genotypes(record) if place >= 0 else None

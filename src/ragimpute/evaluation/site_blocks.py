@@ -13,6 +13,7 @@ import numpy as np
 
 from ragimpute.external import naming_files
 from ragimpute.panel.ploidy import ChosenRecords, rule_of_ploidy
+from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, chromosome_bounds
 from ragimpute.targets.alleles import AllelePolicy
 from ragimpute.targets.common_chromosomes import require_common_chromosome
@@ -37,9 +38,14 @@ class SiteBlock:
 
 
 def cut_into_blocks(sites: Sites, n_samples: int) -> list[SiteBlock]:
-    """All `sites` in order: a block has sites of one chromosome, all of them at a position. Regions leave no gap."""
+    """All `sites` in order: a block has sites of one chromosome, all of them at a position. Regions leave no gap.
+
+    Few sites are one block, unless X, Y or MT is among several chromosomes: a sample has another ploidy there.
+    """
     step = max(1, BLOCK_GENOTYPES // max(1, n_samples))
-    if len(sites) <= step:
+    chroms = sites.chromosomes()
+    is_mixed = len(chroms) > 1 and any(kind_of(chrom) for chrom in chroms)
+    if len(sites) <= step and not is_mixed:
         return [SiteBlock(slice(0, len(sites)))]
     found = []
     for begin, end in chromosome_bounds(sites.chrom):
@@ -107,7 +113,7 @@ def _listed(counts: Counter[str]) -> str:
 
 @dataclass(frozen=True)
 class ImputedBlock:
-    """What an imputed file says of a block of sites."""
+    """What an imputed file says of a block of sites, at all of which a sample has the same number of haplotypes."""
 
     sites: slice
     region: Region | None
@@ -152,4 +158,46 @@ def _imputed_blocks(
     for block in blocks:
         here = sites.take(block.sites)
         found = read_imputed(path, here, samples, region=block.region)
-        yield ImputedBlock(block.sites, block.region, found)
+        for part in cut_by_ploidy(block, here, found.n_haplotypes):
+            first = part.sites.start - block.sites.start
+            last = part.sites.stop - block.sites.start
+            yield ImputedBlock(part.sites, part.region, found.at(slice(first, last)))
+
+
+def cut_by_ploidy(block: SiteBlock, sites: Sites, n_haplotypes: np.ndarray | None) -> list[SiteBlock]:
+    """The block where the number of haplotypes of each sample is the same at all sites, else such parts of it.
+
+    n_haplotypes: [S, P] int8 at the `sites` of the block, 0 where a value is missing; None: two everywhere. Regions
+    of the parts leave no gap on a chromosome.
+    """
+    if n_haplotypes is None:
+        return [block]
+    bounds = list(chromosome_bounds(sites.chrom))
+    ploidy = np.concatenate([_filled(n_haplotypes[begin:end]) for begin, end in bounds])
+    is_other = (ploidy[1:] != ploidy[:-1]).any(axis=1)
+    if not is_other.any():
+        return [block]
+    parts: list[SiteBlock] = []
+    for begin, end in bounds:
+        starts = [begin, *(begin + 1 + np.flatnonzero(is_other[begin : end - 1])).tolist()]
+        stops = [*starts[1:], end]
+        within = block.region or Region(str(sites.chrom[begin]))
+        start_pos = within.start
+        for first, stop in zip(starts, stops, strict=True):
+            last_pos = within.end if stop == end else int(sites.pos[stop - 1])
+            here = slice(block.sites.start + first, block.sites.start + stop)
+            parts.append(SiteBlock(here, Region(within.chrom, start_pos, last_pos)))
+            start_pos = last_pos + 1 if stop == end else min(last_pos + 1, int(sites.pos[stop]))
+    return parts
+
+
+def _filled(n_haplotypes: np.ndarray) -> np.ndarray:
+    """Numbers of haplotypes [S, P] of one chromosome, 0 replaced by that of the nearest site before, else after it."""
+    found = n_haplotypes
+    for direction in (1, -1):
+        turned = found[::direction]
+        row = np.arange(len(turned))[:, None]
+        last_known = np.maximum.accumulate(np.where(turned > 0, row, 0), axis=0)
+        filled = np.take_along_axis(turned, last_known, axis=0)
+        found = filled[::direction]
+    return found

@@ -1,5 +1,6 @@
 """Reading imputed VCFs back: the dosages of a file that ragimpute or a baseline wrote."""
 
+import logging
 import os
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,12 @@ from typing import NoReturn
 import numpy as np
 
 from ragimpute.errors import InputError
+from ragimpute.panel.ploidy import ABSENT, diploid_form
+from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, strings
-from ragimpute.vcf.source import Region, read_header, records, sample_order
+from ragimpute.vcf.source import Region, genotypes, read_header, records, sample_order
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,48 @@ class ImputedVcf:
     r2: np.ndarray  # [S] float32, the file's own estimate; NaN when absent
     er2: np.ndarray  # [S] float32, its leave-one-out r2; NaN when absent
     typed: np.ndarray  # [S] bool
+    # [S, N] bool, genotypes of one allele on X, Y and MT, where the file has no HDS; None: HDS tells
+    one_allele: np.ndarray | None = None
+
+    @property
+    def n_haplotypes(self) -> np.ndarray | None:
+        """How many haplotypes the values of each sample are of: [S, N] int8, 0 where missing; None: two everywhere."""
+        if self.hds is not None:
+            is_there = ~np.isnan(self.hds)
+            number = is_there.sum(axis=2, dtype=np.int8)
+        elif self.one_allele is not None and self.one_allele.any():
+            of_known = np.where(self.one_allele, 1, 2)
+            number = np.where(np.isnan(self.ds), 0, of_known).astype(np.int8)
+        else:
+            return None
+        return None if (number == 2).all() else number
+
+    def at(self, rows: slice) -> "ImputedVcf":
+        """The same samples at some of the sites."""
+        arrays = {name: getattr(self, name) for name in OF_SITES}
+        chosen = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        return ImputedVcf(self.samples, **chosen)  # type: ignore[arg-type]
+
+
+OF_SITES = ("ds", "hds", "gp_both", "r2", "er2", "typed", "one_allele")  # fields with a row for each site
 
 
 def read_sites(path: str | os.PathLike) -> Sites:
-    """The sites of a VCF that ragimpute wrote, in its order; their genetic positions are not known (NaN)."""
+    """The sites of an imputed VCF, in its order; their genetic positions are not known (NaN).
+
+    A record without an ALT allele is passed over, and their number is logged.
+    """
     rows = []
+    n_without_alt = 0
     for record in records(path, samples=[]):
+        if not record.ALT:
+            n_without_alt += 1
+            continue
         name = record.ID or "."
         row = (record.CHROM, record.POS, name, record.REF, record.ALT[0])
         rows.append(row)
+    if n_without_alt:
+        logger.warning("%s: records without an ALT allele, which are passed over: %d", path, n_without_alt)
     chrom, pos, ids, ref, alt = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     chroms = np.array(chrom)
     positions = np.array(pos, dtype=np.int64)
@@ -52,8 +90,7 @@ def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
         return None if is_absent else np.concatenate(arrays)
 
     samples = parts[0].samples
-    names = ("ds", "hds", "gp_both", "r2", "er2", "typed")
-    return ImputedVcf(samples, *(joined(name) for name in names))  # type: ignore[arg-type]
+    return ImputedVcf(samples, *(joined(name) for name in OF_SITES))  # type: ignore[arg-type]
 
 
 def read_imputed(
@@ -107,7 +144,8 @@ def _no_records(n_sites: int, samples: tuple[str, ...], formats: Container[str])
     r2 = np.full(n_sites, np.nan, dtype=np.float32)
     er2 = np.full(n_sites, np.nan, dtype=np.float32)
     typed = np.zeros(n_sites, dtype=bool)
-    return ImputedVcf(samples, ds, hds, both, r2, er2, typed)
+    one_allele = None if hds is not None else np.zeros((n_sites, n_samples), dtype=bool)
+    return ImputedVcf(samples, ds, hds, both, r2, er2, typed, one_allele)
 
 
 def _take_record(read: ImputedVcf, site: int, path: str | os.PathLike, record, order: np.ndarray) -> None:
@@ -115,6 +153,10 @@ def _take_record(read: ImputedVcf, site: int, path: str | os.PathLike, record, o
     if read.hds is None:
         dosages = _field(path, record, "DS", 1)
         read.ds[site] = dosages[order, 0]
+        called = genotypes(record) if kind_of(record.CHROM) else None
+        if read.one_allele is not None and called is not None:
+            of_samples = diploid_form(called)[order]
+            read.one_allele[site] = of_samples[:, 1] == ABSENT
     else:
         haplotype_dosages = _field(path, record, "HDS", 2)[order]
         read.hds[site] = haplotype_dosages
