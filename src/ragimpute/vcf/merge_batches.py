@@ -140,7 +140,7 @@ def _info(rows: Sequence[Sequence[str]], batches: Sequence[Path], place: str) ->
         absent = [name for name in ("AF", *SUMS) if name not in words]
         if absent:
             raise InputError(
-                f"{path}: record {place} has no INFO {absent[0]}; impute all batches with ragimpute and one set of options"
+                f"{path}: record {place} has no INFO {absent[0]}; impute all batches with one set of options"
             )
         of_batch = _sums_in_info(words) if path.suffix != ".bcf" else _sums_of_hds(row) or _sums_in_info(words)
         n_haplotypes, hds, squared = of_batch
