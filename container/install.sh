@@ -13,7 +13,12 @@ apt-get clean
 rm -rf /var/lib/apt/lists/*
 
 python3 -m venv "$environment"
-wheel=$(echo "$here"/ragimpute-*.whl)
+set -- "$here"/ragimpute-*.whl
+if [ $# -ne 1 ]; then
+    echo "install.sh: one wheel is needed in $here, not $#: $*; empty dist/ and build it again" >&2
+    exit 1
+fi
+wheel=$1
 "$environment/bin/pip" install --quiet --no-cache-dir --constraint "$here/requirements.lock" "$wheel[study]"
 
 # compiled here, so that a run starts at once; numba uses a folder only if it can write to it, whoever runs the image

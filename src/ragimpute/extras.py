@@ -12,4 +12,7 @@ def missing(module: str) -> str | None:
     extra = OF_MODULE.get(module.partition(".")[0])
     if extra is None:
         return None
-    return f"Python module {module} is not installed: pip install 'ragimpute[{extra}]'"
+    return (
+        f"Python module {module} is not installed: in a checkout pip install '.[{extra}]', else pip install"
+        f" 'WHEEL[{extra}]' with the path of the package's wheel"
+    )

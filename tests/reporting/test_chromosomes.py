@@ -98,3 +98,18 @@ def test_without_truth_estimates_are_shown_and_one_chromosome_is_no_comparison(t
     assert overview([(mask, replace(of_mask, chromosomes=of_mask.chromosomes[:0]), styles)]) is None
     two = overview([(mask, of_mask, styles)] * 2)  # two masks: a chapter even where each is of one chromosome
     assert len(two.rows) == 10
+
+
+def test_masks_with_different_losses_have_columns_with_different_headings(tmp_path):
+    write_study(tmp_path, chromosomes=CHROMOSOMES)
+    tables = StudyTables.read({name: tmp_path / f"{name}.tsv" for name in COLUMNS}, [])
+    ((mask, first),) = tables.masks()
+    loss = {"copy_rag.no_recon": "copy_rag.recon_low", "no_recon": "recon_low"}
+    keep = first.summary["method"].isin(MAIN)
+    first = replace(first, summary=first.summary[keep])
+    second = replace(first, summary=first.summary.replace({"method": loss, "loss": loss}))
+    parts = [(mask, one, method_styles(one.summary)) for one in (first, second)]
+    alone = [{style.name for method, style in styles.items() if "copy_rag" in method} for _, _, styles in parts]
+    assert alone[0] == alone[1]  # within its mask neither needs the loss in its name
+    methods = overview(parts).methods
+    assert len(set(methods)) == len(methods) == 1 + len(MAIN)

@@ -56,7 +56,7 @@ def test_a_dry_run_really_starts(tmp_path) -> None:
 def test_without_snakemake_it_names_the_extra(monkeypatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "snakemake" else found(name))
-    with pytest.raises(InputError, match=r"pip install 'ragimpute\[study\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[study\]'"):
         CliRunner().invoke(ragimpute, ["study"], catch_exceptions=False)
 
 
@@ -71,7 +71,7 @@ def test_the_command_names_the_extra_of_a_module_that_is_not_there(tmp_path) -> 
         capture_output=True,
     )
     assert done.returncode == 1
-    expected = "ragimpute: error: Python module torch is not installed: pip install 'ragimpute[train]'\n"
+    expected = f"ragimpute: error: {missing('torch')}\n"
     assert done.stderr.endswith(expected), done.stderr
 
 
@@ -80,7 +80,10 @@ def test_modules_of_extras_are_those_of_the_metadata() -> None:
     for module, extra in OF_MODULE.items():
         listed = text.split(f"\n{extra} = [")[1].split("]")[0]
         assert module.replace("vl_convert", "vl-convert-python") in listed
-    assert missing("torch.nn") == "Python module torch.nn is not installed: pip install 'ragimpute[train]'"
+    advice = "in a checkout pip install '.[train]', else pip install 'WHEEL[train]'"
+    assert (
+        missing("torch.nn") == f"Python module torch.nn is not installed: {advice} with the path of the package's wheel"
+    )
     assert missing("numpy") is None
 
 

@@ -69,10 +69,10 @@ def test_without_torch_the_example_is_checked_imputed_explained_and_scored(place
 
 def test_commands_that_lack_an_extra_name_it(place, plain, example) -> None:
     command = plain / "ragimpute"
-    assert "pip install 'ragimpute[study]'" in run(command, "study", cwd=place, fails=True)
+    assert "pip install '.[study]'" in run(command, "study", cwd=place, fails=True)
     site = ["--sample", "NA06989", "--site", "20:1063642", "--n-phasings", 1, "--plot", "copied.svg"]
-    assert "pip install 'ragimpute[study]'" in run(command, "explain", *files_of(example), *site, cwd=place, fails=True)
-    assert "pip install 'ragimpute[train]'" in run(command, "diagnose-loss", "no_recon", cwd=place, fails=True)
+    assert "pip install '.[study]'" in run(command, "explain", *files_of(example), *site, cwd=place, fails=True)
+    assert "pip install '.[train]'" in run(command, "diagnose-loss", "no_recon", cwd=place, fails=True)
 
 
 def test_config_needs_no_checkout(place, plain, example) -> None:
@@ -88,7 +88,7 @@ def test_pretrained_weights_and_other_programs_need_the_extra_study_alone(place,
     study = tiny(example)
     (place / "networks.yaml").write_text(yaml.safe_dump(study))
     said = run(plain / "ragimpute", "study", "networks.yaml", "--cores", 2, cwd=place, fails=True)
-    assert "pip install 'ragimpute[train]'" in said
+    assert "pip install '.[train]'" in said
     study["study"] = [
         {"mask": "tiny_omni", "architecture": "copy_rag", "loss": "cross_entropy", "weights": "pretrained"}
     ]

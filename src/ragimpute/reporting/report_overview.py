@@ -8,6 +8,7 @@ import pandas as pd
 from ragimpute.evaluation.result_tables import ALL, ordered_chromosomes
 from ragimpute.reporting.beagle_verdict import rounded
 from ragimpute.reporting.chromosome_figure import MEASURES, STRATA, compared_methods
+from ragimpute.reporting.method_names import shown_names
 from ragimpute.reporting.study_tables import StudyTables
 from ragimpute.reporting.style import Style
 
@@ -26,8 +27,10 @@ def overview(parts: Sequence[tuple[str, StudyTables, Mapping[str, Style]]]) -> O
     if len(parts) == 1 and parts[0][1].chromosomes["chrom"].nunique() < 2:
         return None
     columns: dict[str, str] = {}
+    # of all masks together: methods of two masks that differ in their loss alone need it in their names
+    names = shown_names(pd.concat([tables.summary for _, tables, _ in parts]))
     for _, _, styles in parts:
-        columns |= {method: styles[method].name for method in compared_methods(styles)}
+        columns |= {method: names[method] for method in compared_methods(styles)}
     is_scored = any((tables.metrics["metric"] == "r2").any() for _, tables, _ in parts)
     metric = "r2" if is_scored else "r2_info"
     rows = []

@@ -23,7 +23,7 @@ MOST_CANDIDATES = 1024
 NEAR = 24  # neighbours of a query that count on each side in each of the two orders
 SPACING_CM = 0.005  # it looks at no more than one typed site in each such stretch
 TIE_SEED = 1
-PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 0.5 GB
+PAIRS = 16_000_000  # of a query and a haplotype in memory at a time: 128 MB
 # candidates are chosen anew for each stretch: its core, and what is looked at on each side of it
 CORE_CM, MARGIN_CM, LONG_MARGIN_CM = 4.0, 1.0, 2.0
 

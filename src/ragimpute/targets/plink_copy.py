@@ -132,7 +132,7 @@ def _write(
         return np.where(is_turned, 1 - alleles, alleles), phased
 
     logger.info("%s: %d samples, %d variants of PLINK's files", fileset.genotypes, len(names), len(order))
-    write_genotypes_of(copy, sites, (), names, genotypes, source="ragimpute")
+    write_genotypes_of(copy, sites, (), names, genotypes)
 
 
 def _alleles(refs: TextColumn, alts: TextColumn, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
