@@ -74,13 +74,13 @@ def measured(*rows: tuple[str, str, float, int]) -> pd.DataFrame:
                 *(("passing_30", "rare", 0.93, 11_160), ("r2_info", "rare", 0.8, 12_000)),
             ],
             "Rare variants (MAF < 5 %) are imputed with r² 0.72, common ones with 0.97; "
-            "11.2 of 12.0 thousand rare sites pass R² ≥ 0.3.",
+            "11.2 of 12.0 thousand rare sites pass estimated R² ≥ 0.3.",
         ),
         ([("r2", "common", 0.9657, 5000)], "Common variants are imputed with r² 0.97."),
         (
             [("passing_30", "rare", 0.5, 1203), ("r2_info", "rare", 0.8, 2406)],
             "The accuracy is estimated, as there are no true genotypes to compare with; "
-            "1,203 of 2,406 rare sites pass R² ≥ 0.3.",
+            "1,203 of 2,406 rare sites pass estimated R² ≥ 0.3.",
         ),
     ],
 )

@@ -86,10 +86,10 @@ def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rare_or_common() -> list[Spec]:
-    """A line between rare and common sites, with both words at the top of it."""
+    """A line between rare and common sites, with both words low beside it: curves are high there."""
     x = chart.at(RARE_BELOW)
     line = {"type": "rule", "strokeDash": [2, 3], "color": FAINT}
-    word = {"type": "text", "color": SOFT, "y": 10}
+    word = {"type": "text", "color": SOFT, "y": {"expr": "0.75 * height"}}
     rare = {**word, "align": "right", "dx": -6, "text": "← rare"}
     common = {**word, "align": "left", "dx": 6, "text": "common →"}
     return [chart.note(mark, x=x) for mark in (line, rare, common)]

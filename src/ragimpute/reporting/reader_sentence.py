@@ -39,7 +39,7 @@ def _passing(means: pd.DataFrame) -> str:
         n_sites = means["n_sites"].get(("r2_info", stratum), 0)
         if n_sites and np.isfinite(n_passing):
             least = f"{THRESHOLDS[FILTER]:g}"
-            return f"{_of(n_passing, n_sites)} {sites} pass R² ≥ {least}"
+            return f"{_of(n_passing, n_sites)} {sites} pass estimated R² ≥ {least}"
     return ""
 
 
