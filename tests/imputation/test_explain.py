@@ -183,6 +183,8 @@ def test_a_further_site_is_explained_from_the_cache(world, tmp_path, monkeypatch
         explain(**asked, seed=5, site=site_text(world, 110), cache=cache)
     with pytest.raises(InputError, match=r"--cache .*/new: there is no folder"):
         explain(**asked, site=site_text(world, 110), cache=tmp_path / "no" / "new")
+    with pytest.raises(InputError, match="it is a file; name a new folder"):
+        explain(**asked, site=site_text(world, 110), cache=world.folder / "unphased.vcf.gz")
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "thesis.txt").write_text("years of work")

@@ -34,6 +34,8 @@ class ExplanationCache:
         """Raises InputError when the folder holds what was made from other files or options."""
         self._folder, self._inputs = folder, inputs
         require_folder("--cache", folder)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--cache {folder}: it is a file; name a new folder")
         folder.mkdir(exist_ok=True)
         key = _key(inputs)
         path = folder / KEY
