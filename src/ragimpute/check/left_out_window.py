@@ -13,7 +13,7 @@ from ragimpute.imputation.inputs import genetic_map_of
 from ragimpute.imputation.left_out import left_out
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.work_size import WorkSize
-from ragimpute.panel.folds import typed_per_cm
+from ragimpute.panel.folds import densities
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window
@@ -62,8 +62,7 @@ class LeftOutWindow:
         is_typed = np.zeros(len(whole.sites), dtype=bool)
         is_typed[typed.index] = True
         chrom = str(whole.sites.chrom[window.first])
-        on_chromosome = np.flatnonzero(whole.sites.chrom == chrom)
-        self.density = typed_per_cm(whole.sites.take(on_chromosome), is_typed[on_chromosome])
+        self.density = densities(whole.sites, is_typed)[chrom]
         self.n_phasings = stretch.inputs.n_phasings or phasings_worth_it(whole.sites, typed)[chrom]
         self.is_typed = is_typed[window.start : window.stop]
         self.mac = _counts(self.panel).mac

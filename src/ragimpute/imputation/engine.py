@@ -16,8 +16,8 @@ from ragimpute.imputation.uncalled import by_frequency, uncalled_samples
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.models.contract import Segments
 from ragimpute.models.copy_rag.site_inputs import more_neighbours
-from ragimpute.panel.folds import Fold, typed_per_cm
-from ragimpute.panel.store import Panel, chromosome_bounds
+from ragimpute.panel.folds import Fold, densities
+from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window, windows
 from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.targets import several_phasings
@@ -95,15 +95,10 @@ class Engine:
 
     @cached_property
     def _densities(self) -> dict[str, float]:
-        """Typed sites per cM of each chromosome of the panel: other chromosomes must change nothing in its results."""
-        sites = self.reference.sites
-        is_typed = np.zeros(len(sites), dtype=bool)
+        """Typed sites per cM of each chromosome of the panel."""
+        is_typed = np.zeros(len(self.reference.sites), dtype=bool)
         is_typed[self.targets[0].index] = True
-        found = {}
-        for start, stop in chromosome_bounds(sites.chrom):
-            here = slice(start, stop)
-            found[str(sites.chrom[start])] = typed_per_cm(sites.take(here), is_typed[here])
-        return found
+        return densities(self.reference.sites, is_typed)
 
     def density(self, window: Window) -> float:
         """Typed sites per cM of the window's chromosome."""

@@ -145,6 +145,12 @@ def allele_pairs_sum(alleles: np.ndarray) -> np.ndarray:
     return first + second
 
 
+def densities(sites: Sites, typed: np.ndarray) -> dict[str, float]:
+    """`typed_per_cm` of each chromosome by itself: other chromosomes of a file must change nothing in its results."""
+    bounds = chromosome_bounds(sites.chrom)
+    return {str(sites.chrom[a]): typed_per_cm(sites.take(slice(a, b)), typed[a:b]) for a, b in bounds}
+
+
 def typed_per_cm(sites: Sites, typed: np.ndarray) -> float:
     """Typed sites [S] bool per cM between the first and the last site of each chromosome; inf without any length."""
     length = 0.0

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
-from ragimpute.panel.folds import SPARSE_PER_CM, Fold, typed_per_cm
+from ragimpute.panel.folds import SPARSE_PER_CM, Fold, densities
 from ragimpute.panel.store import Sites, chromosome_bounds
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -29,13 +29,14 @@ def phasings_worth_it(sites: Sites, targets: TargetGenotypes) -> dict[str, int]:
     """
     typed = np.zeros(len(sites), dtype=bool)
     typed[targets.index] = True
+    density = densities(sites, typed)
     found = {}
     for start, stop in chromosome_bounds(sites.chrom):
-        here = slice(start, stop)
-        is_dense = typed_per_cm(sites.take(here), typed[here]) >= SPARSE_PER_CM
+        chrom = str(sites.chrom[start])
+        is_dense = density[chrom] >= SPARSE_PER_CM
         rows = targets.rows(start, stop)
         is_settled = targets.at(np.arange(rows.start, rows.stop)).complete
-        found[str(sites.chrom[start])] = 1 if is_dense or is_settled else WHERE_SPARSE
+        found[chrom] = 1 if is_dense or is_settled else WHERE_SPARSE
     return found
 
 
