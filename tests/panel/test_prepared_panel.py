@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from ragimpute import artefacts
+from ragimpute.imputation.inputs import open_panel
 from ragimpute.panel.from_vcf import read_panel, write_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.haplotypes import StoredHaplotypes
@@ -36,6 +37,18 @@ def test_it_is_the_panel_that_is_read(vcf, tmp_path) -> None:
     np.testing.assert_array_equal(prepared.sites.cm, panel.sites.cm)
     np.testing.assert_array_equal(prepared.alleles[:], panel.alleles[:])
     np.testing.assert_array_equal(prepared.ages, allele_ages(panel, 1))
+
+
+def test_ages_are_kept_with_the_map_that_the_panel_was_made_with(vcf, tiny_panel, tmp_path) -> None:
+    """Who gives --map to both commands must not wait for the ages a second time."""
+    prepared = tmp_path / "p.safetensors"
+    first = GeneticMap.through(tiny_panel.sites)
+    write_panel(vcf, None, first, prepared, partial(allele_ages, threads=1))
+    panel, _ = open_panel(prepared, first)
+    np.testing.assert_array_equal(panel.ages, Panel.load(prepared).ages)
+    twice_as_long = {chrom: (pos, 2 * cm) for chrom, (pos, cm) in first.points.items()}
+    other, _ = open_panel(prepared, GeneticMap(twice_as_long))
+    assert other.ages is None
 
 
 def test_the_file_is_one_that_safetensors_reads(vcf, tmp_path) -> None:

@@ -96,6 +96,11 @@ class ImputationInputs:
         if self.n_phasings is not None and self.n_phasings < 1:
             raise InputError(f"n_phasings {self.n_phasings}: at least one is needed")
 
+    @cached_property
+    def map_of_file(self) -> GeneticMap | None:
+        """What the file `genetic_map` holds; None without one. It is read once."""
+        return None if self.genetic_map is None else GeneticMap.read(self.genetic_map)
+
     def choosing(self, chosen: ChosenRecords | None) -> ChosenRecords:
         """`chosen` (None: all records) by the options that say which records are used."""
         filters = parse_filters(self.apply_filters)
@@ -196,10 +201,8 @@ def panel_of(
 
 def genetic_map_of(inputs: ImputationInputs, chosen: ChosenRecords) -> GeneticMap | None:
     """The genetic map of `inputs`, for the stretch that `chosen` is."""
-    if inputs.genetic_map is None:
-        return None
-    found = GeneticMap.read(inputs.genetic_map)
-    if chosen.region is None:
+    found = inputs.map_of_file
+    if found is None or chosen.region is None:
         return found
     return found.of_stretch(chosen.region.chrom)
 
@@ -330,7 +333,9 @@ def open_panel(
             unusable = unusable[~unusable["chrom"].isin(list(chosen.without))]
         if genetic_map is not None:
             sites = genetic_map.locate(panel.sites)
-            panel = replace(panel, sites=sites, ages=None)
+            is_same_map = np.array_equal(sites.cm, panel.sites.cm)
+            ages = panel.ages if is_same_map else None  # they are lengths in cM
+            panel = replace(panel, sites=sites, ages=ages)
         return panel, unusable
     if genetic_map is None:
         genetic_map = GeneticMap({})  # not `uniform`, which would say the same once more
