@@ -77,11 +77,12 @@ def test_a_mean_has_no_estimate_of_its_own_and_a_single_phasing_stays_as_it_is(r
     """Each phasing is imputed once, in order; a tool's estimate belongs to the phasing that it was given."""
     typed_sites, asked = np.flatnonzero(TYPED), []
 
-    def of_phasing(number: int) -> Imputed:
+    def of_phasing(number: int) -> tuple[Imputed, np.ndarray]:
         asked.append(number)
         hds = np.full((len(CM), 1, 2), [0.2, 0.4], dtype=np.float32)
         hds[TYPED] = (FIRST, OTHER)[number][:, None]
-        return Imputed(("T0",), hds, hds.prod(axis=2), TYPED, r2=np.full(len(CM), 0.9, dtype=np.float32))
+        imputed = Imputed(("T0",), hds, hds.prod(axis=2), TYPED, r2=np.full(len(CM), 0.9, dtype=np.float32))
+        return imputed, np.arange(1)
 
     several = [FIRST[:, None], OTHER[:, None]]
     single = several_phasings.mean(reference.sites, typed_sites, several[:1], of_phasing)

@@ -76,8 +76,10 @@ def impute_each_phasing(
     """The mean of what `method` imputes from each of several phasings of the same samples."""
     alleles: list[np.ndarray] = [phasing.alleles for phasing in several]
 
-    def of_phasing(number: int) -> Imputed:
-        return method(several[number])
+    columns = np.arange(len(several[0].samples))
+
+    def of_phasing(number: int) -> tuple[Imputed, np.ndarray]:
+        return method(several[number]), columns
 
     typed_index = several[0].index
     return several_phasings.mean(reference.sites, typed_index, alleles, of_phasing)

@@ -8,7 +8,6 @@ import numpy as np
 from ragimpute.imputation.impute import impute
 from ragimpute.panel.store import Sites
 from ragimpute.retrieval.candidates import EXACT
-from ragimpute.retrieval.phase_draws import draw_phase
 from ragimpute.vcf.writer import write_genotypes
 
 N_SITES = 60
@@ -19,7 +18,7 @@ CONTIG = "1"
 
 
 def compile_ahead() -> None:
-    """Impute two made-up samples and draw their phase, from a small and a large made-up panel; forget the result."""
+    """Impute two phasings of two made-up samples from a small and a large made-up panel; forget the result."""
     rng = np.random.default_rng(1)
     for n_samples in (SMALL, LARGE):
         with tempfile.TemporaryDirectory(prefix="ragimpute-compile-") as name:
@@ -41,11 +40,7 @@ def _impute_made_up(folder: Path, n_samples: int, rng: np.random.Generator) -> N
     given[0, 0] = -1
     phased = np.ones(given.shape[:2], dtype=bool)
     write_genotypes(targets, sites.take(typed), contigs, _names("T", 2), given, phased)
-    complete = alleles[typed, :2]
-    is_missing = np.zeros(complete.shape[:2], dtype=bool)
-    haplotypes = alleles[typed].reshape(len(typed), -1).astype(np.uint8)
-    draw_phase(haplotypes, sites.cm[typed], complete, is_missing, rng)
-    impute(reference=reference, targets=targets, out=folder / "imputed.vcf.gz", n_phasings=1)
+    impute(reference=reference, targets=targets, out=folder / "imputed.vcf.gz", n_phasings=2)
 
 
 def _names(prefix: str, number: int) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def _window_parts(
             segments = Segments(imputer.retrieve(distinct, needed), described)
             by_other_sites.add(segments.retrieved, stop - start)
             of_distinct = imputer.impute(distinct.between(needed), segments, tables)
-            imputed = several_phasings.mean_of_fold(of_distinct, batch, which, needed)
+            imputed = several_phasings.mean_of_fold(of_distinct, batch, which, needed, threads)
             hds.add(imputed.hds[kept])
             both.add(imputed.both[kept])
             del segments, of_distinct, imputed

@@ -79,8 +79,8 @@ def fill_states(packed, states, reference):
 
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _retrieve(
-    block, n_blocks, packed, bits, chosen_states, queries, excluded, switch, error, cm, segment, first, stop, row,
-    neighbours, halves, of_alt,
+    block, n_blocks, packed, bits, chosen_states, queries, places, excluded, switch, error, cm, segment, first, stop,
+    row, neighbours, halves, of_alt,
 ):  # fmt: skip
     n_typed, n_hap = queries.shape[1], chosen_states.shape[1] if chosen_states.size else packed.shape[1]
     reference = np.empty((len(packed), n_hap), np.uint8) if chosen_states.size else packed
@@ -121,8 +121,8 @@ def _retrieve(
             place = row + t - first
             _fill_scores(product, inverse, score)
             alleles_here, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
-            of_alt[q, place] = weight_of_alt(alleles_here, bit, product[PLAIN]) * inverse[PLAIN]
-            chosen = neighbours[q, place]
+            of_alt[places[q], place] = weight_of_alt(alleles_here, bit, product[PLAIN]) * inverse[PLAIN]
+            chosen = neighbours[places[q], place]
             # half of the last site's k-th value: one less in the exponent
             floor = select_best(ranked, k, floor, candidates, ranks, few, chosen, site_lot(lot, t)) - HALVE
             for c in range(k):
@@ -142,7 +142,7 @@ def _retrieve(
                 values[c, n_rates + 2] = cm[t] - cm[max(around[h, 1], 0)] + np.float32(MIN_CM)
                 values[c, n_rates + 3] = cm[min(following, last)] - cm[t] + np.float32(MIN_CM)
                 chosen[c] = own
-            log_to_half(values.reshape(-1), halves[q, place])
+            log_to_half(values.reshape(-1), halves[places[q], place])
 
 
 def find_neighbours(
@@ -173,18 +173,39 @@ def find_neighbours(
     neighbours = np.empty((n_query, len(asked), k), index_type)
     features = np.empty((*neighbours.shape, len(FEATURES)), np.float16)
     of_alt = np.empty(neighbours.shape[:2], np.float32)  # posterior weights
-    results = neighbours, features, of_alt
-    if n_hap <= candidates.EXACT:
-        _fill(reference, None, cm, queries, excluded, wanted, 0, results, threads)
-        return neighbours, features, without_own_allele(of_alt.T, asked)
-    none = np.full_like(excluded, -1)  # haplotypes that a query may not copy are no candidates
-    for start, first, last, stop in candidates.stretches(cm, n_hap, wanted):
+    stretches = [(0, wanted.start, wanted.stop, n_typed)]
+    if n_hap > candidates.EXACT:
+        stretches = candidates.stretches(cm, n_hap, wanted)
+    for start, first, last, stop in stretches:
         part = slice(start, stop)
-        states = candidates.choose_candidates(reference[part], cm[part], queries[part], excluded, threads)
+        once, same_as = _distinct(queries[part], excluded)
+        local, seen, left_out = reference[part], queries[part][:, once], excluded[once]
+        states = None
+        if n_hap > candidates.EXACT:
+            states = candidates.choose_candidates(local, cm[part], seen, left_out, threads)
+            left_out = np.full_like(left_out, -1)  # haplotypes that a query may not copy are no candidates
         kept = slice(first - start, last - start)
-        row = first - wanted.start
-        _fill(reference[part], states, cm[part], queries[part], none, kept, row, results, threads)
+        rows = slice(first - wanted.start, last - wanted.start)
+        results = neighbours, features, of_alt
+        _fill(local, states, cm[part], seen, left_out, kept, rows.start, once, results, threads)
+        for query in np.flatnonzero(same_as != np.arange(n_query)):
+            for result in results:
+                result[query, rows] = result[same_as[query], rows]
     return neighbours, features, without_own_allele(of_alt.T, asked)
+
+
+def _distinct(queries: np.ndarray, excluded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first ones [D] of equal columns of `queries` [T, Q], and for each query [Q] the one that it equals: int64.
+
+    Equal queries may not copy the same haplotypes either. Phasings of a sample differ in few places.
+    """
+    first_of: dict[bytes, int] = {}
+    contents = np.ascontiguousarray(queries.T)
+    same_as = [
+        first_of.setdefault(content.tobytes() + left_out.tobytes(), query)
+        for query, (content, left_out) in enumerate(zip(contents, np.asarray(excluded), strict=True))
+    ]
+    return np.array(list(first_of.values()), dtype=np.int64), np.array(same_as, dtype=np.int64)
 
 
 def _fill(
@@ -195,12 +216,14 @@ def _fill(
     excluded: np.ndarray,
     kept: slice,
     row: int,
+    places: np.ndarray,
     results: tuple[np.ndarray, np.ndarray, np.ndarray],
     threads: int,
 ) -> None:
     """Fill `results` from `row` on with those of the `kept` sites: neighbours, features, posterior weights of ALT.
 
-    `states` [Q, C] int32: the haplotypes that each query may copy, None: all.
+    `places` [Q]: where in `results` each query stands. `states` [Q, C] int32: the haplotypes that each query may copy,
+    None: all.
     """
     neighbours, features, of_alt = results
     if states is None:
@@ -216,6 +239,7 @@ def _fill(
         pack_by_haplotype(reference, threads),
         states,
         per_query,
+        places,
         excluded,
         switch,
         ERROR,

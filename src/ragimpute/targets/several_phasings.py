@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from ragimpute import artefacts
 from ragimpute.errors import InputError
 from ragimpute.panel.folds import SPARSE_PER_CM, Fold, densities
 from ragimpute.panel.store import Sites, chromosome_bounds
+from ragimpute.parallel import in_threads
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
 
@@ -145,7 +147,7 @@ def first_phasings(fold: Fold, start: int, stop: int) -> Fold:
     return fold.of_samples(of_each.reshape(-1))
 
 
-def mean_of_fold(imputed: Imputed, fold: Fold, which: np.ndarray, at: slice | None = None) -> Imputed:
+def mean_of_fold(imputed: Imputed, fold: Fold, which: np.ndarray, at: slice | None = None, threads: int = 1) -> Imputed:
     """The `mean` of what was imputed from the P phasings of the fold's N samples, one phasing after another.
 
     `imputed` has hds [S, D, 2] and both [S, D] of D `distinct_samples`; `which` [P N] of them each sample is. The
@@ -154,24 +156,20 @@ def mean_of_fold(imputed: Imputed, fold: Fold, which: np.ndarray, at: slice | No
     if fold.phasings == 1:
         return imputed
     n_samples = fold.n_samples // fold.phasings
-    samples = fold.samples[:n_samples]
-    which_of_each = which.reshape(fold.phasings, n_samples)
+    columns = which.reshape(fold.phasings, n_samples)
     observed = fold.observed.reshape(len(fold.observed), fold.phasings, n_samples, 2)
-
-    def of_phasing(p: int) -> Imputed:
-        columns = which_of_each[p]
-        return replace(imputed, samples=samples, hds=imputed.hds[:, columns], both=imputed.both[:, columns])
-
+    named = replace(imputed, samples=fold.samples[:n_samples])
     alleles = [observed[:, p] for p in range(fold.phasings)]
-    return mean(fold.reference.sites, fold.typed_sites, alleles, of_phasing, at)
+    return mean(fold.reference.sites, fold.typed_sites, alleles, lambda p: (named, columns[p]), at, threads)
 
 
 def mean(
     sites: Sites,
     typed_sites: np.ndarray,
     alleles: Sequence[np.ndarray],
-    of_phasing: Callable[[int], Imputed],
+    of_phasing: Callable[[int], tuple[Imputed, np.ndarray]],
     at: slice | None = None,
+    threads: int = 1,
 ) -> Imputed:
     """The mean over phasings of what is imputed from each; haplotypes and typed sites are those of the first.
 
@@ -179,30 +177,27 @@ def mean(
         sites: the S panel sites.
         typed_sites: [T] int64, which of them are typed.
         alleles: of each phasing the phased alleles [T, N, 2] of the same N samples at the T typed sites.
-        of_phasing: what is imputed from the phasing of this number, hds [L, N, 2] and both [L, N]. It is called once
-            for each phasing, in order; one result beside their sum is held.
+        of_phasing: what is imputed from the phasing of this number, hds [L, D, 2] and both [L, D], and which of the D
+            columns each of the N samples has: [N]. It is called once for each phasing, in order; one result beside
+            their sum is held.
         at: which L of the sites these are; None: all.
 
     The mean has no estimate `r2`, and so gets Minimac's estimator on the averaged haplotype dosages, as networks do: a
     tool's estimate takes the phasing that it was given for certain. A single phasing is returned as it is.
     """
-    first = of_phasing(0)
+    first, columns = of_phasing(0)
     if len(alleles) == 1:
         return first
-    samples = first.samples
-    typed = first.typed
-    given_hds = first.hds[typed]
-    given_both = first.both[typed]
-    hds = first.hds.copy()
-    both = first.both.copy()
+    samples, typed = first.samples, first.typed
+    hds = np.take(first.hds, columns, axis=1)
+    both = np.take(first.both, columns, axis=1)
     del first
+    given_hds, given_both = hds[typed], both[typed]
     for p in range(1, len(alleles)):
-        other = of_phasing(p)
+        other, columns = of_phasing(p)
         is_exchanged = exchanged(sites, typed_sites, alleles[0], alleles[p])
-        swapped = is_exchanged[at or slice(None), :, None]  # [L, N, 1]
-        np.add(hds, other.hds, out=hds, where=~swapped)
-        np.add(hds, other.hds[..., ::-1], out=hds, where=swapped)
-        both += other.both
+        swapped = is_exchanged[at or slice(None)]
+        in_threads(_add, threads, other.hds, other.both, columns, swapped, hds, both)
         del other
     n_phasings = np.float32(len(alleles))
     hds /= n_phasings
@@ -210,6 +205,18 @@ def mean(
     hds[typed] = given_hds
     both[typed] = given_both
     return Imputed(samples, hds, both, typed)
+
+
+@njit(cache=True, nogil=True)
+def _add(block, n_blocks, other_hds, other_both, columns, swapped, hds, both):
+    """Add `columns` [N] of what was imputed from another phasing, haplotypes `swapped` [L, N], to hds and both."""
+    for s in range(len(hds) * block // n_blocks, len(hds) * (block + 1) // n_blocks):
+        for n in range(len(columns)):
+            column = columns[n]
+            first = 1 if swapped[s, n] else 0
+            hds[s, n, 0] += other_hds[s, column, first]
+            hds[s, n, 1] += other_hds[s, column, 1 - first]
+            both[s, n] += other_both[s, column]
 
 
 def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -236,7 +243,11 @@ def exchanged(sites: Sites, typed_sites: np.ndarray, first: np.ndarray, other: n
 
 
 def of_nearest(values: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K], increasing, is nearest."""
+    """For each position of `wanted` [L] the one of `values` [K] whose position in `at` [K] is nearest.
+
+    Both `wanted` and `at` increase. Of two that are as near, the first one.
+    """
     middles = (at[1:] + at[:-1]) / 2
-    nearest = np.searchsorted(middles, wanted)
-    return values[nearest]
+    ends = np.searchsorted(wanted, middles, side="right")
+    numbers = np.diff(ends, prepend=0, append=len(wanted))
+    return np.repeat(values, numbers)

@@ -58,6 +58,7 @@ def kernel_dosages(
         threads,
         halves,
         segments.retrieved.neighbours,
+        _earlier_phasings(fold),
         key_weight,
         key_bias,
         along.key_weight,
@@ -88,6 +89,21 @@ def kernel_dosages(
         both,
     )
     return Imputed.of_fold(fold, hds, both)
+
+
+def _earlier_phasings(fold: Fold) -> np.ndarray:
+    """For each of N samples those before it that are other phasings of it: [N, E] int64, -1 pads."""
+    before: dict[str, list[int]] = {}
+    found: list[list[int]] = []
+    for number, name in enumerate(fold.samples):
+        same = before.setdefault(name, [])
+        found.append(list(same))
+        same.append(number)
+    most = max(map(len, found), default=0)
+    table = np.full((len(found), most), -1, dtype=np.int64)
+    for row, same in zip(table, found, strict=True):
+        row[: len(same)] = same
+    return table
 
 
 def attention(weights: Weights, fold: Fold, segments: Segments, site: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -151,10 +167,38 @@ def _attention(halves, neighbours, weight1, bias1, weight2, bias2, query, side, 
         weight[hap] /= weight[hap].sum()
 
 
+@njit(cache=True, inline="always")
+def _are_equal(halves, neighbours, first, second, start, stop):
+    """Whether two haplotypes have the same neighbours with the same features at typed sites start .. stop - 1."""
+    for t in range(start, stop):
+        for i in range(neighbours.shape[2]):
+            if neighbours[first, t, i] != neighbours[second, t, i]:
+                return False
+            for f in range(halves.shape[3]):
+                if halves[first, t, i, f] != halves[second, t, i, f]:
+                    return False
+    return True
+
+
+@njit(cache=True)
+def _same_as(halves, neighbours, earlier, sample, start, stop):
+    """Which of the samples `earlier` has both haplotypes of `sample` there, -1 if none; and 1 where they are turned."""
+    first, second = 2 * sample, 2 * sample + 1
+    for other in earlier:
+        if other < 0:
+            break
+        for turned in range(2):
+            one, another = 2 * other + turned, 2 * other + 1 - turned
+            is_first = _are_equal(halves, neighbours, one, first, start, stop)
+            if is_first and _are_equal(halves, neighbours, another, second, start, stop):
+                return other, turned
+    return -1, 0
+
+
 @njit(fastmath=True, error_model="numpy", cache=True, nogil=True)
 def _impute(
-    block, n_blocks, halves, neighbours, weight1, bias1, weight2, bias2, sites, chunks, start, size, left, right,
-    groups, words, carriers, query, side, group, share, unseen, calibration, fixed, flipped, folded, pair_weight,
+    block, n_blocks, halves, neighbours, earlier, weight1, bias1, weight2, bias2, sites, chunks, start, size, left,
+    right, groups, words, carriers, query, side, group, share, unseen, calibration, fixed, flipped, folded, pair_weight,
     last_weight, last_bias, sharpness, hds, both_alt,
 ):  # fmt: skip
     n_hap, _, k, n_features = halves.shape
@@ -181,6 +225,14 @@ def _impute(
         typed = left[begin]
         n_typed = right[end - 1] + 1 - typed
         for sample in range(n_hap // 2):
+            known, turned = _same_as(halves, neighbours, earlier[sample], sample, typed, typed + n_typed)
+            if known >= 0:
+                for i in range(CHUNK):
+                    s = sites[c, i]
+                    if s >= 0:
+                        hds[s, sample, 0], hds[s, sample, 1] = hds[s, known, turned], hds[s, known, 1 - turned]
+                        both_alt[s, sample] = both_alt[s, known]
+                continue
             context[:] = np.float32(0.0)
             for which in range(2):
                 hap = 2 * sample + which
