@@ -21,7 +21,8 @@ from ragimpute.panel.from_vcf import read_panel
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.store import Panel
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes, read_truth
-from ragimpute.targets.phasing import keep_given_phase, phase, phase_like_targets
+from ragimpute.targets.given_phase import keep_given_phase
+from ragimpute.targets.phasing import phase, phase_like_targets
 
 MAP = GeneticMap({"20": (np.array([9e5, 2e6]), np.array([1.0, 5.0]))})
 

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from ragimpute.panel.genetic_map import GeneticMap
+from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.panel.store import Panel
-from ragimpute.targets import phasing
+from ragimpute.targets import further_phasings, phasing
+from ragimpute.targets.further_phasings import PhaseDraws
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.targets.phasing import phase_repeatedly
 
@@ -65,9 +67,9 @@ def test_a_sample_that_came_phased_and_a_haploid_one_stay(tiny_panel: Panel, tar
 
 def test_the_own_haplotypes_of_each_target_are_known() -> None:
     """Behind 40 of the reference stand those of three targets."""
-    own = phasing._own_columns(np.array([0, 2, 5]), np.array([2, 5, 7]), 40)
+    own = further_phasings._own_columns(np.array([0, 2, 5]), np.array([2, 5, 7]), 40)
     assert own.tolist() == [[-1, -1], [40, 41], [42, 43]]
-    assert phasing._own_columns(np.array([0, 2]), np.array([], dtype=int), 40).tolist() == [[-1, -1]] * 2
+    assert further_phasings._own_columns(np.array([0, 2]), np.array([], dtype=int), 40).tolist() == [[-1, -1]] * 2
 
 
 def test_one_is_enough_where_nothing_is_uncertain(tiny_panel: Panel, targets: TargetGenotypes) -> None:
@@ -107,3 +109,31 @@ def test_one_heterozygote_has_no_phase_to_draw(tiny_panel: Panel, targets: Targe
     alleles[7, 0] = [0, 1]
     for seed in range(5):
         assert len(drawn(tiny_panel, replace(one, alleles=alleles), seed)) == 4
+
+
+def test_one_is_enough_where_draws_phase_as_the_first(
+    tiny_panel: Panel, targets: TargetGenotypes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By default; a panel that holds the targets' haplotypes leaves nothing open, one of random alleles everything."""
+    monkeypatch.setattr(phasing, "phasings_worth_it", lambda sites, _: {str(sites.chrom[0]): 4})
+    complete = replace(targets, alleles=np.abs(targets.alleles))
+    genetic_map = GeneticMap.of_sites(tiny_panel.sites)
+    with caplog.at_level("INFO"):
+        assert len(phase_repeatedly(tiny_panel, complete, genetic_map)) == 1
+    assert "of heterozygotes: one is enough" in caplog.text
+    assert len(phase_repeatedly(tiny_panel, complete, genetic_map, n_phasings=3)) == 3
+    alleles = np.random.default_rng(1).integers(0, 2, tiny_panel.alleles.shape, dtype=np.uint8)
+    at_random = replace(tiny_panel, alleles=Haplotypes.of(alleles))
+    assert len(phase_repeatedly(at_random, complete, genetic_map)) == 4
+
+
+def test_gaps_that_draws_fill_otherwise_are_uncertain(tiny_panel: Panel, targets: TargetGenotypes) -> None:
+    alleles = np.abs(targets.alleles)
+    typed = tiny_panel.take(targets.index)
+    with_gaps = alleles.copy()
+    with_gaps[1::2] = -1
+    filled = alleles.copy()
+    filled[1::2] = 1 - alleles[1::2]  # always wrong, as the panel holds the targets
+    local = replace(targets, index=np.arange(len(targets.index)), alleles=with_gaps)
+    assert PhaseDraws(filled, typed, local, seed=1, threads=1).differ()
+    assert not PhaseDraws(alleles, typed, replace(local, alleles=alleles), seed=1, threads=1).differ()

@@ -11,7 +11,7 @@ from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.windows import CORE_CM, MARGIN_CM, WINDOW_BYTES
 from ragimpute.retrieval.candidates import EXACT, number_of_candidates
 from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS
-from ragimpute.targets.phasing import HELPERS
+from ragimpute.targets.further_phasings import HELPERS
 
 MACHINE = "two cores of an AMD EPYC, no GPU, 2026-11-30"
 

@@ -175,7 +175,7 @@ def _sweep(
         n_states = n_hap - np.sum(left_out >= 0)
         before, after = haplotypes[n], haplotypes[n].copy()
         firsts[n_segments], first_totals[n_segments] = np.float32(0.0), np.float32(0.0)
-        for s in range(n_segments - 1, -1, -1):
+        for s in range(n_segments - 1, 0, -1):  # nothing asks for what comes to the first one
             firsts[s], first_totals[s] = firsts[s + 1], first_totals[s + 1]
             for k in range(2):
                 for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):

@@ -59,6 +59,19 @@ class TargetGenotypes:
         return bool(is_known.all() and is_settled.all())
 
     @property
+    def heterozygous(self) -> np.ndarray:
+        """Which genotypes [M, N] bool are complete and have two different alleles."""
+        first, second = self.alleles[..., 0], self.alleles[..., 1]
+        is_complete = (first >= 0) & (second >= 0)
+        return is_complete & (first != second)
+
+    @property
+    def is_called_diploid(self) -> np.ndarray:
+        """[N] bool: samples of two haplotypes that have a genotype."""
+        is_called: np.ndarray = np.any(self.alleles >= 0, axis=(0, 2))
+        return is_called if self.ploidy is None else is_called & (self.ploidy == 2)
+
+    @property
     def known(self) -> np.ndarray:
         """Sites [M] bool with a genotype that is not missing; the others are imputed like untyped ones."""
         alleles = self.alleles

@@ -14,15 +14,15 @@ from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule, records_beside, rule_of_ploidy
 from ragimpute.panel.roles import reference_samples, target_samples
 from ragimpute.panel.store import Panel, Sites, chromosome_bounds
-from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS, draw_phase
+from ragimpute.targets.further_phasings import PhaseDraws
 from ragimpute.targets.genotypes import TargetGenotypes, read_genotypes
+from ragimpute.targets.given_phase import keep_given_phase
 from ragimpute.targets.mask import select_sites
-from ragimpute.targets.several_phasings import of_nearest, phasings_worth_it
+from ragimpute.targets.several_phasings import phasings_worth_it
 from ragimpute.vcf.writer import write_genotypes
 
 logger = logging.getLogger(__name__)
 
-HELPERS = 2500  # targets from which the others may copy: so many bound time and memory
 BEAGLE_THREADS = 2  # always: what Beagle phases depends on their number, and results must not
 
 
@@ -104,9 +104,10 @@ def phase_repeatedly(
 ) -> list[TargetGenotypes]:
     """`targets` phased as `phase` does it, then as often as is asked for: `n_phasings`, None: `phasings_worth_it`.
 
-    The first is Beagle's; each further one is drawn from the one before it (`retrieval.phase_draws`). A chromosome is
-    phased as if it were alone in the file. Where nothing is uncertain on it, all its phasings are the same. `threads`
-    draw; Beagle has BEAGLE_THREADS.
+    The first is Beagle's; each further one is drawn from the one before it (`targets.further_phasings`). With
+    `n_phasings` None there is none where draws would phase nearly all as the first. A chromosome is phased as if it
+    were alone in the file. Where nothing is uncertain on it, all its phasings are the same. `threads` draw; Beagle has
+    BEAGLE_THREADS.
     """
     if targets.complete:
         logger.info("the typed genotypes are phased and complete: kept as they are")
@@ -119,8 +120,14 @@ def phase_repeatedly(
         local = typed.take(rows)
         there = replace(targets.at(rows), index=rows - start)
         first = _first_phasing(local, there, genetic_map, memory_mb, seed)
-        number = n_phasings or worth_it[str(local.sites.chrom[0])]
-        of_chromosomes.append(_phasings_from(first, local, there, number, seed, threads))
+        chrom = str(local.sites.chrom[0])
+        number = n_phasings or worth_it[chrom]
+        phasings = [first]
+        if number > 1 and _has_several_positions(local.sites):
+            draws = PhaseDraws(first, local, there, seed, threads)
+            if n_phasings is not None or draws.differ():
+                phasings += draws.further(number - 1)
+        of_chromosomes.append(phasings)
     missing: np.ndarray = np.any(targets.alleles < 0, axis=2)
     all_phased = np.ones_like(targets.phased)
     done = []
@@ -155,63 +162,6 @@ def _gaps_filled(alleles: np.ndarray, instead: np.ndarray) -> np.ndarray:
     return filled.astype(np.int8)
 
 
-def _phasings_from(
-    first: np.ndarray, typed: Panel, targets: TargetGenotypes, number: int, seed: int, threads: int
-) -> list[np.ndarray]:
-    """Phasings [M, N, 2] int8 of the targets at the typed sites of one chromosome: the `first`, then draws.
-
-    `number` in all, or one where no sample's phase is uncertain. Targets copy from the reference samples at the typed
-    sites, `typed`, and from each other's first phasing, as Beagle lets them.
-    """
-    done = [first]
-    uncertain = _uncertain_samples(targets)
-    if number == 1 or not len(uncertain) or not _has_several_positions(typed.sites):
-        return done
-    rng = np.random.default_rng(seed)
-    drawn_helpers = np.sort(rng.permutation(len(targets.samples))[:HELPERS])
-    helping = drawn_helpers[_is_called_diploid(targets)[drawn_helpers]]
-    of_helpers = first[:, helping].reshape(len(first), 2 * len(helping)).astype(np.uint8)
-    copied = typed.alleles.beside(of_helpers)
-    own = _own_columns(uncertain, helping, typed.n_haplotypes)
-    missing: np.ndarray = np.any(targets.alleles[:, uncertain] < 0, axis=2)
-    cm = typed.sites.cm
-    while len(done) < number:
-        sweeps = FIRST_SWEEPS if len(done) == 1 else SWEEPS
-        alleles = done[-1].copy()
-        alleles[:, uncertain] = draw_phase(copied, cm, alleles[:, uncertain], missing, rng, sweeps, threads, own)
-        keep_given_phase(alleles, targets)
-        done.append(alleles)
-    return done
-
-
-def _is_called_diploid(targets: TargetGenotypes) -> np.ndarray:
-    """[N] bool: samples of two haplotypes that have a genotype."""
-    is_called: np.ndarray = np.any(targets.alleles >= 0, axis=(0, 2))
-    return is_called if targets.ploidy is None else is_called & (targets.ploidy == 2)
-
-
-def _uncertain_samples(targets: TargetGenotypes) -> np.ndarray:
-    """The samples [n] whose haplotypes on this chromosome are uncertain: they have gaps, or two unphased heterozygotes.
-
-    Those of one haplotype, or without any genotype, are not among them.
-    """
-    het = _heterozygous(targets)
-    has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
-    has_phase = (targets.phased | ~het).all(axis=0) | (het.sum(axis=0) < 2)
-    return np.flatnonzero(_is_called_diploid(targets) & (has_gaps | ~has_phase))
-
-
-def _own_columns(samples: np.ndarray, helping: np.ndarray, n_reference: int) -> np.ndarray:
-    """Where the two haplotypes of each of `samples` [n] stand behind `n_reference` others: [n, 2] int64, -1 if nowhere.
-
-    helping: [K] ascending, the samples whose haplotypes stand there.
-    """
-    place = np.searchsorted(helping, samples)
-    is_there = np.isin(samples, helping)
-    first = n_reference + 2 * place
-    return np.where(is_there[:, None], np.stack([first, first + 1], axis=1), -1)
-
-
 def phase_like_targets(
     reference: Panel,
     samples: Panel,
@@ -234,7 +184,7 @@ def phase_like_targets(
     phased = np.ones(pairs.shape[:2], dtype=bool)
     none_dropped = pd.DataFrame()
     true_phase = TargetGenotypes(samples.samples, targets.index, pairs, phased, none_dropped)
-    is_settled = targets.phased | ~_heterozygous(targets)
+    is_settled = targets.phased | ~targets.heterozygous
     came_phased = bool(is_settled.all())
     logger.info("the validation samples' phase is %s", "the panel's" if came_phased else "erased and inferred again")
     if came_phased:
@@ -264,7 +214,7 @@ def _samples_for_beagle(targets: TargetGenotypes) -> np.ndarray:
     """Which samples Beagle phases: all that have a genotype, but of haploid ones only those with missing genotypes."""
     has_gaps = np.any(targets.alleles < 0, axis=(0, 2))
     is_called = np.any(targets.alleles >= 0, axis=(0, 2))
-    return np.flatnonzero(_is_called_diploid(targets) | (is_called & has_gaps))
+    return np.flatnonzero(targets.is_called_diploid | (is_called & has_gaps))
 
 
 def _by_beagle(
@@ -288,36 +238,6 @@ def _by_beagle(
 def _rule(targets: TargetGenotypes) -> PloidyRule | None:
     """The rule by which `targets` are read again: each sample has the ploidy that it had."""
     return None if targets.ploidy is None else rule_of_ploidy("X", targets.samples, targets.ploidy)
-
-
-def keep_given_phase(alleles: np.ndarray, targets: TargetGenotypes) -> None:
-    """Give the samples that came phased their haplotypes back, in `alleles` [M, N, 2], phased anew; in place.
-
-    All sites are of one chromosome. A sample came phased when all its known heterozygotes are. What was missing keeps
-    its new alleles, on the haplotypes that agree with the given ones at the nearest heterozygote.
-    """
-    known = np.all(targets.alleles >= 0, axis=2)  # [M, N]
-    het = _heterozygous(targets)
-    came_phased = (targets.phased | ~het).all(axis=0)
-    every_row = np.arange(len(alleles))
-    for sample in np.flatnonzero(came_phased):
-        given = targets.alleles[:, sample]  # [M, 2]
-        new = alleles[:, sample]
-        hets = np.flatnonzero(het[:, sample])
-        if len(hets):
-            opposite = new[hets, 0] != given[hets, 0]
-            exchanged = of_nearest(opposite, hets, every_row)
-            new[exchanged] = new[exchanged, ::-1]
-        known_here = known[:, sample]
-        new[known_here] = given[known_here]
-
-
-def _heterozygous(targets: TargetGenotypes) -> np.ndarray:
-    """Which genotypes [M, N] bool are complete and have two different alleles."""
-    first = targets.alleles[..., 0]
-    second = targets.alleles[..., 1]
-    is_complete = (first >= 0) & (second >= 0)
-    return is_complete & (first != second)
 
 
 def write_inputs(
