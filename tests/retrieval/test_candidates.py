@@ -82,6 +82,23 @@ def test_retrieval_among_candidates_finds_what_the_whole_panel_gives(large, monk
     assert np.corrcoef(best[0].ravel(), best[1].ravel())[0, 1] > 0.9
 
 
+def test_equal_queries_share_what_one_of_them_finds(large):
+    """Equal within a stretch, as two phasings are; a query that may not copy a haplotype is not equal to the others."""
+    reference, targets = large
+    cm, alleles = reference.sites.cm, reference.alleles[:]
+    one, other = targets.alleles[:][:, 0], targets.alleles[:][:, 2]
+    mixed = np.where(np.arange(len(cm)) < len(cm) // 2, one, other)
+    queries = np.stack([one, other, mixed, one, one], axis=1).astype(np.int8)
+    excluded = np.array([[-1], [-1], [-1], [-1], [7]])
+    together = neighbours.find_neighbours(alleles, cm, queries, excluded, k=8)
+    for query in range(5):
+        alone = neighbours.find_neighbours(alleles, cm, queries[:, [query]], excluded[[query]], k=8)
+        np.testing.assert_array_equal(together[0][query], alone[0][0])
+        np.testing.assert_array_equal(together[1][query], alone[1][0])
+        np.testing.assert_array_equal(together[2][:, query], alone[2][:, 0])
+    assert (together[0][4] != 7).all()
+
+
 def test_left_out_r2_is_zero_where_no_other_site_tells(large):
     """Typed sites 100 cM apart: what float32 leaves of the left-out allele itself is no accuracy."""
     reference, targets = large

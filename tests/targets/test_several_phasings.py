@@ -12,6 +12,7 @@ from ragimpute.errors import InputError
 from ragimpute.imputation import back_ends
 from ragimpute.imputation.engine import Engine, imputed_parts
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.models.copy_rag import inference
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.panel.folds import Fold
 from ragimpute.panel.store import Panel, Sites
@@ -134,6 +135,30 @@ def test_what_is_the_same_in_several_phasings_is_imputed_once(
     [each] = imputed_parts(reference, phasings, imputer)
     np.testing.assert_array_equal(once.hds, each.hds)
     np.testing.assert_array_equal(once.both, each.both)
+
+
+def test_what_is_the_same_around_a_site_is_computed_once(tiny_panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the haplotypes are the other way round there: the second phasing has switches, one in each half."""
+    reference = tiny_panel.of_samples(tiny_panel.samples[:-3])
+    index = np.arange(0, len(tiny_panel.sites), 3)
+    first = tiny_panel.of_samples(tiny_panel.samples[-3:]).alleles[index].reshape(len(index), 3, 2).astype(np.int8)
+    second = first.copy()
+    second[len(index) // 4 : 3 * len(index) // 4] = second[len(index) // 4 : 3 * len(index) // 4, :, ::-1]
+    everything = np.ones(first.shape[:2], dtype=bool)
+    phasings = [
+        TargetGenotypes(("A", "B", "C"), index, alleles, everything, pd.DataFrame()) for alleles in (first, second)
+    ]
+    imputer = back_ends.load_back_end(DEFAULT, "cpu", 1)
+    asked = []
+    same_as = inference._earlier_phasings
+    monkeypatch.setattr(inference, "_earlier_phasings", lambda fold: asked.append(same_as(fold)) or asked[-1])
+    once = list(imputed_parts(reference, phasings, imputer))
+    assert asked[0].tolist() == [[-1], [-1], [-1], [0], [1], [2]]
+    monkeypatch.setattr(inference, "_earlier_phasings", lambda fold: np.empty((fold.n_samples, 0), np.int64))
+    each = list(imputed_parts(reference, phasings, imputer))
+    for one, other in zip(once, each, strict=True):
+        np.testing.assert_allclose(one.hds, other.hds, atol=1e-6)
+        np.testing.assert_allclose(one.both, other.both, atol=1e-6)
 
 
 def test_one_phasing_where_sites_are_dense_or_samples_came_phased(reference: Panel) -> None:
