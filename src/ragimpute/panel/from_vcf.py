@@ -270,18 +270,16 @@ class _Collector:
         if not n_pending:
             return
         found = check_records(self._block[:n_pending], self.ploidy)
-        outside = (found.alleles > 1).any(axis=1)
         n_present = len(self.samples) if self.ploidy is None else np.count_nonzero(self.ploidy)
         is_missing = (found.n_missing > self.chosen.most_missing * n_present) | (found.alleles < 0).all(axis=1)
-        keep = ~(is_missing | found.other_ploidy | found.unphased | outside)
+        keep = ~(is_missing | found.other_ploidy | found.unphased | found.outside)
         has_gaps = keep & (found.n_missing > 0)
         if has_gaps.any():
             self.n_filled += int(found.n_missing[has_gaps].sum())
             self.n_with_gaps += int(has_gaps.sum())
             fill_gaps(found.alleles, np.flatnonzero(has_gaps), keep)
-        kept_alleles = found.alleles[keep].astype(np.uint8)
-        self.keep(np.packbits(kept_alleles, axis=1))
-        flags = np.stack([keep, is_missing, found.other_ploidy, outside], axis=1)
+        self.keep(np.packbits(found.alleles[keep].view(np.uint8), axis=1))
+        flags = np.stack([keep, is_missing, found.other_ploidy, found.outside], axis=1)
         of_ploidy = "haploid" if self.rule is None else OTHER_PLOIDY
         for (number, row), (kept, lacks_many, is_other, is_outside) in zip(self._pending, flags.tolist(), strict=True):
             chrom, pos, *_ = row

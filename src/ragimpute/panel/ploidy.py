@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 
 from ragimpute.errors import UnusableChromosome
 from ragimpute.panel.gaps import MOST_MISSING
@@ -157,10 +158,11 @@ def unusable_genotypes(array: np.ndarray | None) -> str:
 class CheckedRecords:
     """B records of a panel: their alleles, and what is wrong with some of them, each [B] bool but the number."""
 
-    alleles: np.ndarray  # [B, H], of the haplotypes that are there; negative: missing
+    alleles: np.ndarray  # [B, H] int8, of the haplotypes that are there; negative: missing
     n_missing: np.ndarray  # [B] int64, genotypes of which an allele is missing
     other_ploidy: np.ndarray  # a sample has not the number of alleles that it has elsewhere
     unphased: np.ndarray
+    outside: np.ndarray  # an allele is another one than REF and the first ALT
 
 
 def check_records(genotypes: np.ndarray, ploidy: np.ndarray | None) -> CheckedRecords:
@@ -169,25 +171,37 @@ def check_records(genotypes: np.ndarray, ploidy: np.ndarray | None) -> CheckedRe
     A haploid sample may have two equal alleles. Genotypes of samples with ploidy 0 are passed over. Of an incomplete
     genotype without phase both alleles are missing: which haplotype has the one that is known is not known.
     """
-    first = genotypes[..., 0]
-    second = genotypes[..., 1]
-    phased = genotypes[..., 2]
     n_records, n_samples, _ = genotypes.shape
-    incomplete = (first == -1) | (second == -1)
-    one_allele = (second == ABSENT) & ~incomplete
-    unphased_het = (first != second) & (phased == 0) & ~incomplete
-    is_unknown = incomplete & (phased == 0)
-    settled = np.where(is_unknown[..., None], -1, genotypes[..., :2])
-    pairs = settled.reshape(n_records, 2 * n_samples)  # [B, 2 N]
     if ploidy is None:
-        n_missing = incomplete.sum(axis=1)
-        return CheckedRecords(pairs, n_missing, one_allele.any(axis=1), unphased_het.any(axis=1))
-    is_haploid = ploidy == 1
-    is_diploid = ploidy == 2
-    n_missing = (incomplete & (ploidy > 0)).sum(axis=1)
-    two_alleles = (second >= 0) & (second != first) & ~incomplete
-    other_ploidy = ((one_allele & is_diploid) | (two_alleles & is_haploid)).any(axis=1)
-    unphased = (unphased_het & is_diploid).any(axis=1)
-    has_haplotypes = np.stack([ploidy >= 1, is_diploid], axis=1)
-    kept = has_haplotypes.reshape(-1)  # [2 N]
-    return CheckedRecords(pairs[:, kept], n_missing, other_ploidy, unphased)
+        ploidy = np.full(n_samples, 2, dtype=np.int8)
+    alleles = np.empty((n_records, int(ploidy.sum())), dtype=np.int8)
+    n_missing = np.zeros(n_records, dtype=np.int64)
+    other_ploidy, unphased, outside = (np.zeros(n_records, dtype=bool) for _ in range(3))
+    _check(genotypes, ploidy, alleles, n_missing, other_ploidy, unphased, outside)
+    return CheckedRecords(alleles, n_missing, other_ploidy, unphased, outside)
+
+
+@njit(cache=True, nogil=True)
+def _check(genotypes, ploidy, alleles, n_missing, other_ploidy, unphased, outside):
+    for r in range(len(genotypes)):
+        h = 0
+        for n in range(len(ploidy)):
+            number = ploidy[n]
+            if number == 0:
+                continue
+            first, second, has_phase = genotypes[r, n, 0], genotypes[r, n, 1], genotypes[r, n, 2]
+            if first == -1 or second == -1:
+                n_missing[r] += 1
+                if has_phase == 0:
+                    first, second = -1, -1
+            elif number == 2:
+                other_ploidy[r] |= second == ABSENT
+                unphased[r] |= first != second and has_phase == 0
+            else:
+                other_ploidy[r] |= second >= 0 and second != first
+            alleles[r, h] = min(first, 2)
+            outside[r] |= first > 1
+            if number == 2:
+                alleles[r, h + 1] = min(second, 2)
+                outside[r] |= second > 1
+            h += number
