@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
+from ragimpute.folder_beside import folder_beside
 from ragimpute.nouns import with_noun
 from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.dropped_records import DROPPED_COLUMNS, RECORD, as_arrays
@@ -95,7 +95,7 @@ def write_records_of_panel(
     """
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(f".{final.name}.", final.parent) as folder:
+    with folder_beside(final) as folder:
         content = folder / "alleles"
         with open(content, "wb") as file:
             found = _read_records(path, chosen, genetic_map, lambda bits: file.write(bits.data))
