@@ -177,10 +177,20 @@ CASES: dict[str, list[Case]] = {
         Case("everybody", in_targets(with_genotypes("./.")), code=1, words=("all genotypes are missing",)),
     ],
     "a panel with missing genotypes": [
-        Case("one .|. in a record", in_panel(with_genotypes(".|.", 1), 1000, 60), words=("1 missing genotypes, in 1",)),
-        Case("half a genotype", in_panel(with_genotypes("0|.", 1), 1000, 60), words=("1 missing genotypes, in 1",)),
         Case(
-            "one in every fifth record", in_panel(with_genotypes(".|.", 1), 5), words=("30 missing genotypes, in 30",)
+            "one .|. in a record",
+            in_panel(with_genotypes(".|.", 1), 1000, 60),
+            words=("panel itself: 1, in 1 record",),
+        ),
+        Case(
+            "half a genotype",
+            in_panel(with_genotypes("0|.", 1), 1000, 60),
+            words=("panel itself: 1, in 1 record",),
+        ),
+        Case(
+            "one in every fifth record",
+            in_panel(with_genotypes(".|.", 1), 5),
+            words=("panel itself: 30, in 30 records",),
         ),
         Case(
             "a tenth missing in one typed record of twenty",

@@ -17,8 +17,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
+from ragimpute.folder_beside import folder_beside
 
 FORMAT_VERSION = "1"
 SAFETENSORS_NAMES = {
@@ -56,7 +56,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(f".{final.name}.", final.parent) as folder:
+    with folder_beside(final) as folder:
         temporary = folder / final.name
         yield temporary
         os.replace(temporary, final)

@@ -210,7 +210,7 @@ def test_duplicates_under_other_names_are_a_warning_or_an_error_as_asked(write):
     assert "warning duplicate-samples t" in files.found()
     assert "error duplicate-samples t" in files.found(leak="error")
     message = next(f.message for f in check_inputs(files.panel, files.targets) if f.code == "duplicate-samples")
-    assert "1 pairs" in message
+    assert "1 pair with" in message
     assert "T0 = R5" in message
 
 

@@ -229,7 +229,7 @@ def test_targets_as_dense_as_sequencing_are_said(tmp_path, verdicts):
     [
         ("swapped alleles", "recoded to the reference's alleles"),
         ("missing sample", "1 sample lacks over 10% of their genotypes: T0 100%"),
-        ("missing sites", "sites lack over 10% of their genotypes"),
+        ("missing sites", "sites lack over 10% of the genotypes"),
         ("genotypes recoded but not the alleles", "allele frequencies correlate"),
         ("other alleles", "are both files of the same genome build?"),
         ("half of the panel unphased", "records can be used (50.0%)"),

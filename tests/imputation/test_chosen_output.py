@@ -8,6 +8,7 @@ import pytest
 
 from ragimpute.errors import InputError
 from ragimpute.imputation.impute import impute
+from ragimpute.imputation.regions import Regions
 from ragimpute.models.pretrained import DEFAULT
 from two_chromosomes import query
 
@@ -98,6 +99,18 @@ def test_all_at_once_as_regions_of_a_genome_in_files(world, plain, tmp_path) -> 
     expected = bcftools(tmp_path / "e.vcf.gz", "-s", names, "-r", "20:5000000-9000000,21:2000000-3000000", plain)
     assert query(out, FORMAT) == query(expected, FORMAT)
     assert result.summary["samples"] == 2
+
+
+@pytest.mark.parametrize("texts", [("20", "chr20"), ("21", "20:5-9", "020:1-7")])
+def test_two_names_of_one_chromosome_in_regions_are_an_error(texts: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=rf"--region: 20 and {texts[-1].split(':')[0]} are one chromosome"):
+        Regions.parse(texts)
+
+
+def test_regions_that_are_given_twice_or_overlap_are_imputed_once(world, plain) -> None:
+    regions = ("20:5000000-9000000", "20:5,000,000-9,000,000", "20:7000000-9500000")
+    out = world.impute("twice.vcf.gz", *[word for region in regions for word in ("--region", region)])
+    assert query(out, RECORDS) == query(plain, RECORDS, "-r", "20:5000000-9500000")
 
 
 def test_a_region_without_sites_beside_others_is_said(world, tmp_path, caplog) -> None:

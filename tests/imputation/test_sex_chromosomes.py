@@ -186,7 +186,7 @@ def test_a_heterozygous_man_is_counted_set_missing_and_listed(world, imputed, ca
     result = impute(
         reference=world.folder / "panel.vcf.gz", targets=targets, sex=world.sexes(), out=path, n_phasings=1, **EXACT
     )
-    assert "1 genotypes that are impossible on X are set missing" in caplog.text
+    assert "genotypes that are impossible on X are set missing: 1, in 1 sample (" in caplog.text
     name = world.par.samples[man]
     assert result.dropped.empty
     listed = result.recoded[result.recoded["pos"] == world.beyond.sites.pos[typed]]

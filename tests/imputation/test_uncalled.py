@@ -51,7 +51,7 @@ def test_a_sample_without_genotypes_gets_frequencies_and_the_others_what_they_ge
     expected = {(gappy[EMPTY], "20"), (gappy[EMPTY], "21"), (gappy[WITHOUT_21], "21")}
     assert set(zip(table["sample"], table["chrom"], strict=True)) == expected
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert any("no genotype on chromosome 20" in text and gappy[EMPTY] in text for text in warnings)
+    assert any("without a genotype on chromosome 20" in text and gappy[EMPTY] in text for text in warnings)
 
 
 def test_max_missing_leaves_samples_out_by_chromosome(world, plain, gappy):

@@ -1,6 +1,7 @@
 """Which of the pretrained weights a panel gets."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,26 @@ def test_weights_of_several_chromosomes_have_seen_none_of_them_where_there_are_s
     extents: dict[str, tuple[int, int]], chosen: str
 ) -> None:
     assert pretrained.choose_weights(extents, 600).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("chroms", "words"),
+    [
+        (
+            ["20"],
+            "at chr20, which may be among yours; so that a measured accuracy holds, copy_rag_without_chr20",
+        ),
+        (["15", "20"], "samples at chr20 and chr15 or a part of it, which may be among yours"),
+        (["1"], ""),
+    ],
+)
+def test_the_log_says_why_other_weights_are_used(
+    chroms: list[str], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="ragimpute"):
+        pretrained.choose_weights(dict.fromkeys(chroms, (1, 100_000_000)), 600)
+    assert words in caplog.text
+    assert bool(words) == bool(caplog.text)
 
 
 def test_weights_of_large_panels_have_seen_no_real_panel() -> None:

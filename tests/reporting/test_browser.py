@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tiny_study import ROOT, Study
 
@@ -179,6 +179,32 @@ def test_tables_fit_the_page_or_scroll(browser: Browser, report: Path) -> None:
       .map(one => one.getAttribute('aria-label'))"""
     assert [name for name in page.evaluate(wider) if not name.startswith(("Claims about", "Losses of"))] == []
     page.context.close()
+
+
+def test_the_summary_shows_on_a_phone_that_it_scrolls_and_its_head_has_two_lines(
+    browser: Browser, report: Path
+) -> None:
+    page = opened(browser, report, width=400)
+    box = page.locator(".scroll:has(table.sortable)").first
+    head = box.locator("thead")
+    line = head.evaluate("one => parseFloat(getComputedStyle(one).lineHeight)")
+    assert head.evaluate("one => one.getBoundingClientRect().height") < 3 * line
+    assert box.evaluate("one => one.scrollWidth > one.clientWidth")
+    head.scroll_into_view_if_needed()
+    at_start = right_end(page, head, box)
+    box.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    assert right_end(page, head, box) != at_start
+    page.context.close()
+
+
+def right_end(page: Page, head: Locator, box: Locator) -> bytes:
+    """A picture of the last pixels of a table's head, below its words: a shadow or none."""
+    words, visible = head.bounding_box(), box.bounding_box()
+    assert words is not None
+    assert visible is not None
+    right = visible["x"] + visible["width"]
+    bottom = words["y"] + words["height"]
+    return page.screenshot(clip={"x": right - 8, "y": bottom - 5, "width": 4, "height": 2})
 
 
 def test_a_method_can_be_switched_off_in_all_figures(page: Page) -> None:

@@ -93,7 +93,7 @@ WITHOUT_EFFECT = {
         r'\g<0>\n@click.option("--x")',
     ),
     "messages of errors": ("models/__init__.py", r'raise InputError\(f"', r"\g<0>Now: "),
-    "log lines": ("models/pretrained/__init__.py", r'logger\.(info|warning)\("', r"\g<0>Now: "),
+    "log lines": ("models/pretrained/__init__.py", r'logger\.(info|warning)\(\s*"', r"\g<0>Now: "),
     "docstrings": ("models/__init__.py", '^    """', r"\g<0>Now: "),
     "a comment": ("training/losses.py", r"\Z", "# now\n"),
     "an annotation of a function": ("models/__init__.py", "name: str", "name"),

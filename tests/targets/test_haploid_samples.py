@@ -49,7 +49,7 @@ def test_a_given_man_is_haploid_and_his_heterozygotes_are_missing(caplog) -> Non
     assert found.set_missing["pos"].tolist() == [SITES.pos[2]]
     assert found.set_missing["reason"].tolist() == ["set missing in 1 samples of other ploidy: d"]
     assert (
-        "t.vcf: 1 genotypes that are impossible on 20 are set missing, in 1 samples (most of them, 1, in d)"
+        "t.vcf: genotypes that are impossible on 20 are set missing: 1, in 1 sample (most of them, 1, in d)"
         in caplog.text
     )
 
@@ -85,4 +85,4 @@ def test_women_without_a_heterozygote_are_named(caplog) -> None:
     alleles[7, 1] = [0, 1, 0]
     with caplog.at_level(logging.WARNING):
         settle_ploidy("t.vcf", PloidyRule("X", {}), ["h", "w"], sites, alleles)
-    assert "1 samples have no heterozygous genotype on X and are taken for women (h, ..)" in caplog.text
+    assert "samples without a heterozygous genotype on X are taken for women: 1 (h);" in caplog.text

@@ -43,7 +43,7 @@ def test_losing_less_is_said_by_check(tmp_path):
     paths = written(tmp_path, few, 4)
     assert levels(paths) == []
     said = [f.message for f in check_inputs(*paths) if f.code == "filled"]
-    assert said == ["38 missing genotypes in 38 records are filled in"]
+    assert said == ["missing genotypes are filled in: 38, in 38 records"]
 
 
 def test_records_lost_for_their_alleles_do_not_count(tmp_path):

@@ -53,7 +53,7 @@ def test_what_has_not_passed_is_said_with_counts(files, caplog):
     whole, dropped = read_records_of_panel(files[0], ChosenRecords(), GeneticMap({}))
     read_genotypes(files[1], whole.sites)
     assert dropped.empty
-    counts = "90 records have not passed by their FILTER (30 LOWQ, 30 LOWQ;ODD, 30 ODD) and are used"
+    counts = "records that have not passed by their FILTER are used: 90 (30 LOWQ, 30 LOWQ;ODD, 30 ODD)"
     assert f"p.vcf: {counts}" in caplog.text
     assert f"t.vcf: {counts.replace('90', '60').replace('30', '20')}" in caplog.text
     findings = [f.message for f in check_inputs(*files) if f.code == "filter"]

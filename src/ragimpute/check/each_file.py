@@ -10,6 +10,7 @@ import pandas as pd
 from ragimpute.check.findings import Finding, first_five, tally
 from ragimpute.check.survey import Survey, without_path
 from ragimpute.errors import InputError
+from ragimpute.nouns import with_noun
 from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.genetic_map import GeneticMap
 from ragimpute.panel.sex_chromosomes import build_of, find_build, kind_of
@@ -60,21 +61,22 @@ def reference(seen: Survey) -> Iterator[Finding]:
     is_filled = kept(seen) & (n_missing > 0) & ~_on_y(seen)
     if is_filled.any():
         numbers = {"genotypes": int(n_missing[is_filled].sum()), "records": int(is_filled.sum())}
-        message = f"{numbers['genotypes']} missing genotypes in {numbers['records']} records are filled in"
+        counted = with_noun(numbers["records"], "record")
+        message = f"missing genotypes are filled in: {numbers['genotypes']}, in {counted}"
         yield Finding("info", path, "filled", message, numbers)
     n_unphased = int((usable & is_unphased).sum())
     n_kept = int(kept(seen).sum())
     if n_incomplete:
-        message = f"{n_incomplete} records with missing genotypes are left out"
+        message = f"records with missing genotypes are left out: {n_incomplete}"
         yield Finding("warning", path, "missing", message, {"records": n_incomplete})
     if n_unphased:
-        message = f"{n_unphased} records with unphased heterozygotes are left out"
+        message = f"records with unphased heterozygotes are left out: {n_unphased}"
         yield Finding("warning", path, "phase", message, {"records": n_unphased})
     if not n_kept:
         message = "no usable site: none is biallelic, diploid, complete and phased"
         yield Finding("error", path, "no-usable-site", message)
     chromosomes = first_five(seen.spans)
-    message = f"{n_samples} samples, {n_kept} usable sites on {chromosomes}"
+    message = f"{with_noun(n_samples, 'sample')}, {with_noun(n_kept, 'usable site')} on {chromosomes}"
     of_file = {"samples": n_samples, "usable_sites": n_kept, "by_chromosome": _counts(table["chrom"][kept(seen)])}
     yield Finding("info", path, "reference", message, of_file | _build(seen))
 
@@ -106,7 +108,8 @@ def targets(seen: Survey) -> Iterator[Finding]:
     n_samples = len(seen.header.samples)
     chromosomes = first_five(seen.spans)
     mean = share_missing.mean()
-    message = f"{n_samples} samples, {n_usable} usable records on {chromosomes}, {mean:.2%} of genotypes missing"
+    counted = f"{with_noun(n_samples, 'sample')}, {with_noun(n_usable, 'usable record')}"
+    message = f"{counted} on {chromosomes}, {mean:.2%} of genotypes missing"
     of_samples = dict(zip(seen.header.samples, share_missing.tolist(), strict=True))
     numbers: dict[str, Any] = {"samples": n_samples, "usable_records": n_usable, "missing": float(mean)}
     numbers |= {"missing_by_sample": of_samples, "by_chromosome": _counts(usable["chrom"])}
@@ -135,15 +138,16 @@ def missing_genotypes(
             poor.append(f"{name} {share:.0%}")
     if poor:
         listed = first_five(poor)
-        count = "1 sample lacks" if len(poor) == 1 else f"{len(poor)} samples lack"
-        message = f"{count} over {MISSING_SHARE:.0%} of their genotypes: {listed}"
+        counted = with_noun(len(poor), "sample lacks", "samples lack")
+        message = f"{counted} over {MISSING_SHARE:.0%} of their genotypes: {listed}"
         shares = {
             name: share for name, share in zip(samples, of_samples.tolist(), strict=True) if share > MISSING_SHARE
         }
         yield Finding("warning", path, "missing-samples", message, {"missing_by_sample": shares})
     sparse = [places[i] for i in np.flatnonzero(of_sites > MISSING_SHARE).tolist()]
     if sparse:
-        message = f"{len(sparse)} sites lack over {MISSING_SHARE:.0%} of their genotypes: {first_five(sparse)}"
+        counted = with_noun(len(sparse), "site lacks", "sites lack")
+        message = f"{counted} over {MISSING_SHARE:.0%} of the genotypes: {first_five(sparse)}"
         shares = {place: share for place, share in zip(places, of_sites.tolist(), strict=True) if share > MISSING_SHARE}
         yield Finding("warning", path, "missing-sites", message, {"missing_by_site": shares})
 
@@ -219,7 +223,7 @@ def _invalid_records(path: str, reason: str, invalid: pd.DataFrame, advice: str)
     """The finding that there are `invalid` records, if there are any."""
     if len(invalid):
         first = invalid.iloc[0]
-        message = f"{reason}: {len(invalid)} records, the first at {first.chrom}:{first.pos}; {advice}"
+        message = f"{reason}: {with_noun(len(invalid), 'record')}, the first at {first.chrom}:{first.pos}; {advice}"
         yield Finding("error", path, "invalid-record", message)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
 from ragimpute.check.findings import Finding
 from ragimpute.evaluation.strata import STRATA
-from ragimpute.imputation.expected_work import StretchSize, expected_work
+from ragimpute.imputation.expected_work import PHASING_THREADS, StretchSize, expected_work, rounded
 from ragimpute.imputation.inputs import ImputationInputs
 from ragimpute.imputation.read_only import ReadStretch
+from ragimpute.nouns import with_noun
 
 ACCURACY, WORK = "expected-accuracy", "expected-work"  # codes of findings
 MOST_STRETCHES = 4  # in which samples are left out
@@ -42,20 +43,31 @@ class Forecast:
         """What was found, about the targets."""
         path = str(self._inputs.targets)
         if self._sizes:
-            yield _work(path, self._sizes, self._inputs)
+            yield work_finding(path, self._sizes, self._inputs)
         if self._with_accuracy:
             yield _accuracy(path, self._found, self._inputs.seed)
 
 
-def _work(path: str, sizes: Sequence[StretchSize], inputs: ImputationInputs) -> Finding:
+def work_finding(path: str, sizes: Sequence[StretchSize], inputs: ImputationInputs) -> Finding:
+    """The time and memory of stretches of these sizes, in words and numbers."""
     work = expected_work(sizes, inputs.threads, inputs.memory_mb)
     numbers = {**work.as_json(), "threads": inputs.threads}
-    threads = "1 thread" if inputs.threads == 1 else f"{inputs.threads} threads"
+    threads = with_noun(inputs.threads, "thread")
+    if inputs.threads < PHASING_THREADS and any(size.unphased for size in sizes):
+        threads += f" (Beagle has {PHASING_THREADS})"
     message = (
-        f"imputation takes about {numbers['seconds']:g} s with {threads} ({numbers['cpu_seconds']:g} "
-        f"CPU seconds) and {numbers['memory_mb']:g} MB of memory, on a machine like {numbers['machine']}"
+        f"imputation takes about {_duration(work.seconds)} with {threads}, {_duration(work.cpu_seconds)} of CPU time, "
+        f"and {numbers['memory_mb']:g} MB of memory; measured on {numbers['machine']}"
     )
     return Finding("info", path, WORK, message, numbers)
+
+
+def _duration(seconds: float) -> str:
+    """A time to two significant digits, in a unit that leaves few of them."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{rounded(seconds / length):g} {unit}"
+    return f"{rounded(seconds):g} s"
 
 
 def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:
@@ -67,7 +79,8 @@ def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:
     shown = [f"{row['r2']:.3f} {row['stratum']}" for row in rows if row["stratum"] in ("overall", "rare", "common")]
     harder = joined.harder(joined.weights, np.ones(len(joined.targets)))
     n_left_out = len(set(joined.samples))
-    message = f"expected r2 at untyped sites: {', '.join(shown)} ({n_left_out} samples were left out of the panel)"
+    counted = with_noun(n_left_out, "sample was", "samples were")
+    message = f"expected r2 at untyped sites: {', '.join(shown)} ({counted} left out of the panel)"
     numbers = {
         "strata": rows,
         "left_out_samples": n_left_out,

@@ -9,6 +9,7 @@ import pandas as pd
 from ragimpute.check.each_file import kept
 from ragimpute.check.findings import Finding, Level, first_five, tally
 from ragimpute.check.survey import Survey
+from ragimpute.nouns import with_noun
 from ragimpute.panel.from_vcf import LOSSES
 from ragimpute.panel.store import Sites
 from ragimpute.targets.alleles import NOT_IN_REFERENCE, SWAPS, SiteIndex
@@ -162,7 +163,7 @@ def overlap(table: pd.DataFrame, path: str, unequal: list[str]) -> Iterator[Find
         level = "error" if few or not matched else "warning"
         yield Finding(level, path, "build", message, {"contigs": unequal})
     if few or odd:
-        message = f"only {share:.1%} of the records match" if few else f"{others} records have other alleles"
+        message = f"only {share:.1%} of the records match" if few else f"records with other alleles: {others}"
         message += f"; {BUILD}"
         level = "error" if few and odd else "warning"
         yield Finding(level, path, "build", message, {"share": share, "other_alleles": others, "records": n})
@@ -204,7 +205,7 @@ def _same_site(matched: pd.DataFrame, samples: Survey) -> Iterator[Finding]:
         repeated = samples.records.loc[matched.index[is_repeated]]
         places = [f"{row.chrom}:{row.pos}" for row in repeated.itertuples()]
         listed = first_five(places)
-        message = f"{n_repeated} records are of a site that another record is of: they are merged ({listed})"
+        message = f"records of a site that another record is of are merged: {n_repeated} ({listed})"
         is_one_coding = matched.groupby("site")["relation"].nunique() == 1
         numbers = {"records": n_repeated, "sites": places, "equal_alleles": bool(is_one_coding.all())}
         yield Finding("warning", samples.path, "duplicate-sites", message, numbers)
@@ -271,7 +272,7 @@ def _names_in_both(panel: Survey, samples: Survey, leak: Level) -> Iterator[Find
     shared = [name for name in samples.header.samples if name in reference_names]
     if shared:
         listed = first_five(shared)
-        message = f"{len(shared)} samples are also in the reference by name: {listed}; they are imputed from themselves"
+        message = f"samples that are in the reference by name are imputed from themselves: {len(shared)} ({listed})"
         yield Finding(leak, samples.path, "same-names", message, {"samples": shared})
 
 
@@ -296,11 +297,12 @@ def _same_genotypes(panel: Survey, samples: Survey, matched: pd.DataFrame, leak:
             unsure.append(pair)
     if sure:
         listed = first_five(sure)
-        message = f"{len(sure)} pairs with the genotypes of one sample (or twins) in both files: {listed}"
+        message = f"{with_noun(len(sure), 'pair')} with the genotypes of one sample (or twins) in both files: {listed}"
         yield Finding(leak, samples.path, "duplicate-samples", message, {"pairs": sure})
     if unsure:
         listed = first_five(unsure)
-        message = f"{len(unsure)} pairs with equal genotypes, at too few sites to tell relatives apart: {listed}"
+        counted = with_noun(len(unsure), "pair")
+        message = f"{counted} with equal genotypes, at too few sites to tell relatives apart: {listed}"
         yield Finding("warning", samples.path, "duplicate-samples", message, {"pairs": unsure})
 
 

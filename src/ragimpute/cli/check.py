@@ -22,6 +22,7 @@ from ragimpute.cli.options import (
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
+from ragimpute.nouns import with_noun
 from ragimpute.output_places import check_outputs
 from ragimpute.panel.chromosome_names import MARK
 
@@ -164,8 +165,8 @@ def check_command(
             lists.write(table.with_name(table.name.removesuffix(FINDINGS)))
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
-        count = "1 error" if errors == 1 else f"{errors} errors"
-        click.echo(f"ragimpute: error: {count} in the inputs, listed above with what to do", err=True)
+        counted = with_noun(errors, "error")
+        click.echo(f"ragimpute: error: {counted} in the inputs, listed above with what to do", err=True)
         raise SystemExit(1)
 
 

@@ -34,6 +34,7 @@ from ragimpute.cli.options import (
 )
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
+from ragimpute.nouns import with_noun
 
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
@@ -362,7 +363,7 @@ def merge_batches_command(batches: tuple[Path, ...], out: Path) -> None:
     from ragimpute.vcf.merge_batches import merge_batches
 
     number = merge_batches(batches, out)
-    click.echo(f"{out}: {number} records of {len(batches)} batches")
+    click.echo(f"{out}: {with_noun(number, 'record')} of {with_noun(len(batches), 'batch', 'batches')}")
 
 
 @verb("predict")

@@ -159,7 +159,7 @@ def reference_counts(path: FilePath, sites: Sites) -> ReferenceCounts:
         raise InputError(f"{path}: the reference has none of the {n_absent} sites of the imputed file")
     if n_absent:
         logger.warning(
-            "%s: %d of %d sites are not in the reference; they count in mac_0 alone", path, n_absent, len(an)
+            "%s: sites that are not in the reference count in mac_0 alone: %d of %d", path, n_absent, len(an)
         )
     return ReferenceCounts(ac, an)
 
@@ -182,5 +182,5 @@ def _common_samples(imputed: FilePath, truth: FilePath) -> tuple[str, ...]:
     if not common:
         raise InputError(f"{imputed} and {truth} have no sample in common")
     if len(common) < len(ours):
-        logger.warning("%s: %d of %d samples are in %s and are scored", imputed, len(common), len(ours), truth)
+        logger.warning("%s: samples that are in %s, and scored: %d of %d", imputed, truth, len(common), len(ours))
     return common

@@ -13,6 +13,7 @@ from ragimpute.errors import InputError
 from ragimpute.models import pretrained
 from ragimpute.models.contract import Segments, SiteDescription
 from ragimpute.models.copy_rag import site_inputs
+from ragimpute.nouns import with_noun
 from ragimpute.panel.folds import Fold
 from ragimpute.retrieval.fold_neighbours import FoldNeighbours
 from ragimpute.training.gpu import has_gpu
@@ -60,7 +61,7 @@ class KernelBackEnd:
     temperature: float = 1.0  # of the genotype logits
 
     def describe(self) -> str:
-        return f"computing on cpu ({self.threads} threads)"
+        return f"computing on cpu ({with_noun(self.threads, 'thread')})"
 
     def needed(self, fold: Fold, core: slice) -> slice:
         """From the typed site before the core to the one after it: an untyped site reads nothing but these."""

@@ -101,8 +101,8 @@ class ExpectedWork:
 
     def as_json(self) -> dict[str, float | str]:
         """The numbers, rounded to what they can tell, and the machine."""
-        found: dict[str, float | str] = {"cpu_seconds": _rounded(self.cpu_seconds), "seconds": _rounded(self.seconds)}
-        return found | {"memory_mb": _rounded(self.memory_mb), "machine": MACHINE}
+        found: dict[str, float | str] = {"cpu_seconds": rounded(self.cpu_seconds), "seconds": rounded(self.seconds)}
+        return found | {"memory_mb": rounded(self.memory_mb), "machine": MACHINE}
 
 
 def expected_work(stretches: Sequence[StretchSize], threads: int, memory_mb: int) -> ExpectedWork:
@@ -163,6 +163,6 @@ def _memory(size: StretchSize, memory_mb: int) -> float:
     return sites + max(imputing, phasing)
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Two significant digits."""
     return float(f"{value:.2g}")

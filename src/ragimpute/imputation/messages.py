@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ragimpute.nouns import with_noun
 from ragimpute.panel.store import Panel
 from ragimpute.tables import counts_by_reason
 from ragimpute.targets import variants_only
@@ -25,12 +26,13 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
     """
     n_typed = len(typed.index)
     n_records = typed.n_used + len(typed.dropped)
-    numbers = (len(panel.samples), len(panel.sites), len(unread), len(typed.samples))
     logger.info(
-        "reference: %d samples, %d sites (%d records not usable); targets: %d samples, %d typed sites "
-        "(%d of %d records used)",
-        *numbers,
-        n_typed,
+        "reference: %s, %s (%s not usable); targets: %s, %s (%d of %d records used)",
+        with_noun(len(panel.samples), "sample"),
+        with_noun(len(panel.sites), "site"),
+        with_noun(len(unread), "record"),
+        with_noun(len(typed.samples), "sample"),
+        with_noun(n_typed, "typed site"),
         typed.n_used,
         n_records,
     )
@@ -39,16 +41,17 @@ def report_inputs(reference: Path, targets: Path, panel: Panel, typed: TargetGen
     in_both = set(panel.samples) & set(typed.samples)
     if in_both:
         logger.warning(
-            "%d samples are in both files (%s, ..) and are imputed from themselves; --exclude-samples leaves them out",
+            "samples that are in both files are imputed from themselves: %d (%s%s); --exclude-samples leaves them out",
             len(in_both),
             min(in_both),
+            ", .." if len(in_both) > 1 else "",
             extra={"code": "same-names"},
         )
     typed_chroms = panel.sites.chrom[typed.index]
     chroms, counts = np.unique(typed_chroms, return_counts=True)
     for chrom, count in zip(chroms.tolist(), counts.tolist(), strict=True):
         if count < FEW_TYPED:
-            logger.warning("%s: only %d typed sites on chromosome %s", targets, count, chrom)
+            logger.warning("%s: only %s on chromosome %s", targets, with_noun(count, "typed site"), chrom)
 
 
 def report_phasing(typed: TargetGenotypes) -> None:
@@ -84,4 +87,4 @@ def _report_unused(path: Path, records: pd.DataFrame) -> None:
     if records.empty:
         return
     for reason, count in counts_by_reason(records).items():
-        logger.info("%s: %d records not used: %s", path.name, count, reason)
+        logger.info("%s: %s not used: %s", path.name, with_noun(count, "record"), reason)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ragimpute.errors import NoUsableSite
+from ragimpute.errors import InputError, NoUsableSite
+from ragimpute.panel.chromosome_names import named_twice
 from ragimpute.panel.store import Sites
 from ragimpute.vcf.source import Region
 
@@ -23,8 +24,16 @@ class Regions:
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> "Regions":
-        """Regions of texts 'CHROM' or 'CHROM:START-END'. Raises InputError for another text."""
+        """Regions of texts 'CHROM' or 'CHROM:START-END'.
+
+        Raises InputError for another text, and for two names of one chromosome: the reference has one of them.
+        """
         parts = [Region.parse(text) for text in texts]
+        twice = named_twice([part.chrom for part in parts])
+        if twice is not None:
+            raise InputError(
+                f"--region: {twice[0]} and {twice[1]} are one chromosome; call it in all regions as the reference does"
+            )
         return cls(tuple(dict.fromkeys(parts)))
 
     def __bool__(self) -> bool:

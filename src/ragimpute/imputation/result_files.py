@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ragimpute.imputation.work_size import WorkSize
+from ragimpute.nouns import with_noun
 from ragimpute.panel.dropped_records import DROPPED_COLUMNS
 from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
@@ -59,7 +60,7 @@ def write_records(out: Path, kind: str, records: pd.DataFrame) -> None:
         path.unlink(missing_ok=True)
         return
     write_table(records, path)
-    logger.info("%d %s records are listed in %s", len(records), kind, path)
+    logger.info("%s listed in %s", with_noun(len(records), f"{kind} record is", f"{kind} records are"), path)
 
 
 def read_records(outs: Sequence[Path], kind: str) -> pd.DataFrame:

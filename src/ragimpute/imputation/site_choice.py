@@ -29,7 +29,7 @@ def keep_typed_chromosomes(panel: Panel, typed: TargetGenotypes) -> tuple[Panel,
     absent = list(dict.fromkeys(chroms[is_left_out].tolist()))
     listed = ", ".join(absent[:5])
     n_left_out = int(is_left_out.sum())
-    logger.warning("%d panel sites on %s are not imputed: no typed site there", n_left_out, listed)
+    logger.warning("panel sites on %s are not imputed: %d; no typed site there", listed, n_left_out)
     table = unused_sites(panel.sites.take(is_left_out), UNTYPED_CHROMOSOME)
     panel = panel.take(kept)
     place = np.cumsum(kept) - 1
@@ -50,5 +50,5 @@ def known_at_some_site(typed: TargetGenotypes, path: Path) -> TargetGenotypes:
         message = f"{path}: all genotypes are missing at the sites of the panel; export the file again"
         raise NoTypedSites(message, found.dropped)
     if len(unknown):
-        logger.info("%s: %d sites where all genotypes are missing are imputed", path, len(unknown))
+        logger.info("%s: sites where all genotypes are missing are imputed: %d", path, len(unknown))
     return found

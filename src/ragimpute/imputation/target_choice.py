@@ -14,6 +14,7 @@ from ragimpute.imputation.regions import Regions
 from ragimpute.imputation.stretch_run import UNCALLED, GenomeRequest
 from ragimpute.imputation.stretches import all_chromosomes
 from ragimpute.imputation.uncalled import LISTED
+from ragimpute.nouns import with_noun
 from ragimpute.panel.roles import read_names
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.targets.plink_copy import sample_names
@@ -81,7 +82,7 @@ def samples_within(
         raise InputError(f"{first}: all samples lack more than {max_missing:g} of their genotypes (--max-missing)")
     if left_out:
         shown = ", ".join(list(dict.fromkeys(table["sample"]))[:LISTED])
-        logger.warning("%s: %d samples are left out by --max-missing (%s)", first, len(left_out), shown)
+        logger.warning("%s: left out by --max-missing: %s (%s)", first, with_noun(len(left_out), "sample"), shown)
     return kept, table
 
 

@@ -60,11 +60,11 @@ def listed_uncalled(targets: Path, samples: Sequence[str], uncalled: Mapping[str
         shown = ", ".join(names[:LISTED])
         more = ", .." if len(names) > LISTED else ""
         logger.warning(
-            "%s: %d samples have no genotype on chromosome %s and get the dosages of the frequency (%s%s); "
+            "%s: samples without a genotype on chromosome %s get the dosages of the frequency: %d (%s%s); "
             "--max-missing leaves them out",
             targets,
-            len(names),
             chrom,
+            len(names),
             shown,
             more,
         )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute.artefacts import atomic_path
-from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
+from ragimpute.folder_beside import folder_beside
 from ragimpute.targets.alleles import NOT_IN_REFERENCE
 from ragimpute.vcf.renamed import Renaming
 from ragimpute.vcf.source import chromosomes_with_records
@@ -45,7 +45,7 @@ def write_with(out: Path, source: Source, records: pd.DataFrame, write_imputed: 
     import pysam.bcftools as bcftools
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(f".{out.name}.", out.parent) as folder, ExitStack() as stack:
+    with folder_beside(out) as folder, ExitStack() as stack:
         imputed = folder / out.name
         write_imputed(imputed)
         places = records[["chrom", "pos"]].drop_duplicates()

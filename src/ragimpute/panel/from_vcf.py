@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError, NoUsableSite, UnusableChromosome
+from ragimpute.folder_beside import folder_beside
+from ragimpute.nouns import with_noun
 from ragimpute.panel.chromosome_names import two_names
 from ragimpute.panel.dropped_records import DROPPED_COLUMNS, RECORD, as_arrays
 from ragimpute.panel.gaps import fill_gaps
@@ -94,7 +95,7 @@ def write_records_of_panel(
     """
     final = Path(out)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(f".{final.name}.", final.parent) as folder:
+    with folder_beside(final) as folder:
         content = folder / "alleles"
         with open(content, "wb") as file:
             found = _read_records(path, chosen, genetic_map, lambda bits: file.write(bits.data))
@@ -154,7 +155,7 @@ def _read_records(
     if said:
         raise InputError(f"{path}: {said}")
     sites = genetic_map.locate(unlocated)
-    logger.info("%s: %d sites kept, %d records dropped", path, len(sites), len(dropped))
+    logger.info("%s: %s kept, %s dropped", path, with_noun(len(sites), "site"), with_noun(len(dropped), "record"))
     n_lost = int(dropped["reason"].isin(LOSSES).sum())
     if n_lost > MANY_LOST * (n_lost + len(sites)):
         logger.warning(
@@ -167,10 +168,10 @@ def _read_records(
         )
     if collector.n_filled:
         logger.info(
-            "%s: %d missing genotypes, in %d records, are filled in by the panel itself",
+            "%s: missing genotypes are filled in by the panel itself: %d, in %s",
             path,
             collector.n_filled,
-            collector.n_with_gaps,
+            with_noun(collector.n_with_gaps, "record"),
         )
     ploidy = collector.ploidy
     if ploidy is None or (ploidy == 2).all():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ragimpute.errors import InputError
+from ragimpute.nouns import with_noun
 from ragimpute.panel.store import Panel
 from ragimpute.tables import read_table, write_table
 
@@ -90,9 +91,10 @@ def without_samples(panel: Panel, path: Path) -> Panel:
         )
     unknown = excluded.difference(panel.samples)
     if unknown:
-        logger.warning("%s: %d names are not in the panel: %s, ..", path, len(unknown), min(unknown))
+        counted = with_noun(len(unknown), "name is", "names are")
+        logger.warning("%s: %s not in the panel: %s%s", path, counted, min(unknown), ", .." if len(unknown) > 1 else "")
     n_excluded = n_samples - len(kept)
-    logger.info("%d of %d reference samples are left out", n_excluded, n_samples)
+    logger.info("reference samples that are left out: %d of %d", n_excluded, n_samples)
     return panel.of_samples(kept)
 
 

@@ -11,10 +11,11 @@ from ragimpute.reporting import beagle_verdict
 from ragimpute.reporting.study_tables import StudyTables
 
 TRAINED = ("scratch", "fine_tuned")  # weights of networks that a study trains
+JOINED = "\N{NO-BREAK SPACE}"  # no line ends there: the head of a narrow column has two lines, not five
 HEADS = {
     **{"r2_overall": "r², all sites", "r2_rare": "r², rare", "r2_common": "r², common"},
-    **{"r2_variant_rare": "mean r² of rare sites", "f1_overall": "F1, all", "f1_rare": "F1, rare"},
-    "f1_common": "F1, common",
+    "r2_variant_rare": f"mean{JOINED}r²{JOINED}of rare{JOINED}sites",
+    **{"f1_overall": "F1, all", "f1_rare": "F1, rare", "f1_common": "F1, common"},
 }
 # metrics of metrics.tsv that the summary shows besides those of summary.tsv, at all sites
 AGREEMENT = {"concordance": "concordance", "nrd": "NRD", "iqs": "IQS"}

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ragimpute.errors import InputError, suggestion
+from ragimpute.nouns import with_noun
 from ragimpute.study import row_problems
 from ragimpute.study.chromosomes import with_chromosomes
 from ragimpute.study.configuration_paths import missing_files, resolve_paths
@@ -27,7 +28,7 @@ class ConfigError(InputError):
 
     def __init__(self, problems: Sequence[Problem], sources: Iterable[str]) -> None:
         self.problems = list(problems)
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = with_noun(len(problems), "problem")
         lines = "".join(f"\n  - {problem}" for problem in problems)
         super().__init__(f"{count} in the configuration ({', '.join(sources)}):{lines}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ragimpute.nouns import with_noun
 from ragimpute.panel.dropped_records import DROPPED_COLUMNS
 from ragimpute.panel.ploidy import ABSENT, UNKNOWN, PloidyRule, diploid_form, haploid_woman
 from ragimpute.panel.store import Sites
@@ -83,14 +84,14 @@ def _warn_of_impossible(path: str | os.PathLike, sites: Sites, samples: Sequence
     """Log how many genotypes are `wrong` [M, N], and the sample with most of them."""
     of_sample = wrong.sum(axis=0)
     most = int(of_sample.argmax())
-    n_samples = np.count_nonzero(of_sample)
+    n_samples = int(np.count_nonzero(of_sample))
     logger.warning(
-        "%s: %d genotypes that are impossible on %s are set missing, in %d samples (most of them, %d, in %s): "
+        "%s: genotypes that are impossible on %s are set missing: %d, in %s (most of them, %d, in %s); they are "
         "heterozygous where a sample is haploid, or the other way round",
         path,
-        wrong.sum(),
         sites.chrom[0],
-        n_samples,
+        wrong.sum(),
+        with_noun(n_samples, "sample"),
         of_sample[most],
         samples[most],
     )
@@ -147,7 +148,7 @@ def _report(
 ) -> None:
     """Log how many samples are haploid, and warn of those that look like men and are taken for women."""
     counts = [int((ploidy == alleles).sum()) for alleles in (1, 2, 0)]
-    logger.info("%s: on %s %d samples are haploid, %d diploid, %d absent", path, rule.chromosome, *counts)
+    logger.info("%s: samples on %s: %d haploid, %d diploid, %d absent", path, rule.chromosome, *counts)
     if rule.chromosome != "X":
         return
     is_unknown = rule.given(samples) == UNKNOWN
@@ -157,9 +158,10 @@ def _report(
     names = [samples[i] for i in np.flatnonzero(homozygous).tolist()]
     if names:
         logger.warning(
-            "%s: %d samples have no heterozygous genotype on X and are taken for women (%s, ..); "
+            "%s: samples without a heterozygous genotype on X are taken for women: %d (%s%s); "
             "give --sex if they are men",
             path,
             len(names),
             names[0],
+            ", .." if len(names) > 1 else "",
         )

@@ -17,6 +17,7 @@ import pandas as pd
 from ragimpute.artefacts import is_safetensors
 from ragimpute.disk_space import temporary_folder
 from ragimpute.errors import InputError
+from ragimpute.nouns import with_noun
 from ragimpute.panel.chromosome_names import plain_name
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel, Sites
@@ -115,7 +116,7 @@ def _write(
     unplaced = order[~is_placed]
     order = order[is_placed]
     if len(unplaced):
-        logger.warning("%s: %d variants without a position are left out", fileset.variants, len(unplaced))
+        logger.warning("%s: variants without a position are left out: %d", fileset.variants, len(unplaced))
         columns = {name: getattr(variants, name)[unplaced] for name in ("chrom", "pos", "id", "ref", "alt")}
         write_table(pd.DataFrame(columns).assign(reason=UNPLACED), unplaced_beside(copy))
     if not len(order):
@@ -131,7 +132,8 @@ def _write(
         is_turned = turned[start:stop, None, None] & (alleles >= 0)
         return np.where(is_turned, 1 - alleles, alleles), phased
 
-    logger.info("%s: %d samples, %d variants of PLINK's files", fileset.genotypes, len(names), len(order))
+    counts = with_noun(len(names), "sample"), with_noun(len(order), "variant")
+    logger.info("%s: %s, %s of PLINK's files", fileset.genotypes, *counts)
     write_genotypes_of(copy, sites, (), names, genotypes)
 
 

@@ -6,6 +6,7 @@ import torch
 
 from ragimpute.errors import InputError
 from ragimpute.models.contract import Batch
+from ragimpute.nouns import with_noun
 from ragimpute.training.gpu import has_gpu
 
 
@@ -30,7 +31,7 @@ def choose_device(name: str, threads: int) -> torch.device:
 
 def describe(device: torch.device) -> str:
     """One line for the log: an environment made on a computer without GPU silently holds a CPU-only torch."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else with_noun(torch.get_num_threads(), "thread")
     return f"torch {torch.__version__} (CUDA {torch.version.cuda}), computing on {device.type} ({name})"
 
 

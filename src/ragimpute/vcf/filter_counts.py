@@ -34,7 +34,7 @@ class FilterCounts:
             return ""
         listed = ", ".join(f"{number} {value}" for value, number in self.counts.most_common(5))
         return (
-            f"{self.counts.total()} records have not passed by their FILTER ({listed}) and are used; "
+            f"records that have not passed by their FILTER are used: {self.counts.total()} ({listed}); "
             "--apply-filters PASS,. leaves them out"
         )
 

@@ -40,9 +40,18 @@ def choose_weights(extents: "Extents", n_haplotypes: int) -> Path:
         return DEFAULT
     for path in sorted(FOLDER.glob("copy_rag_without_*.safetensors")):
         if not _overlaps(path, extents):
-            logger.info("the pretrained weights have seen %s: %s is used instead", ", ".join(seen), path.name)
+            logger.info(
+                "the default weights were trained on public samples at %s, which may be among yours; so that a "
+                "measured accuracy holds, %s is used instead (impute --model FILE takes other weights)",
+                ", ".join(seen),
+                path.name,
+            )
             return path
-    logger.warning("all pretrained weights have seen some of %s: accuracy there is too good", ", ".join(seen))
+    logger.warning(
+        "all pretrained weights were trained on public samples at %s or a part of it, which may be among yours: "
+        "an accuracy that is measured there is too good",
+        " and ".join(seen),
+    )
     return DEFAULT
 
 
