@@ -302,6 +302,12 @@ CASES: dict[str, list[Case]] = {
             lambda p, t: t.rows.append(["HLA-A", "5", "A", "C", *["0/1"] * 12]),
             as_sound=True,
         ),
+        Case(
+            "a record at position 0 in the targets",
+            lambda p, t: t.rows.insert(0, ["20", "0", *t.rows[0][2:]]),
+            as_sound=True,
+            dropped={"not in the reference": 1},
+        ),
         Case("all genotypes missing", in_targets(with_genotypes("./.")), code=1, words=("all genotypes are missing",)),
         Case("a region without its flank", options={"region": "20:1000000-1000600"}, typed=0),
         Case("a region without a site", options={"region": "20:1000001-1000002"}, code=1, words=("no site in region",)),

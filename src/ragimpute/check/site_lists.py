@@ -88,7 +88,7 @@ class SiteLists:
         written = []
         for kind in KINDS:
             table = self.table(kind)
-            of_sites, of_ids = (Path(f"{prefix}.{kind}.{suffix}") for suffix in ("tsv", "ids"))
+            of_sites, of_ids = paths_of(prefix, kind)
             if table.empty:
                 of_sites.unlink(missing_ok=True)
                 of_ids.unlink(missing_ok=True)
@@ -102,6 +102,11 @@ class SiteLists:
             of_ids.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
             written += [of_sites, of_ids]
         return written
+
+
+def paths_of(prefix: str | os.PathLike, kind: str) -> tuple[Path, Path]:
+    """Where the records of a kind are listed: for bcftools, and for PLINK."""
+    return Path(f"{prefix}.{kind}.tsv"), Path(f"{prefix}.{kind}.ids")
 
 
 def _occurs_again(records: pd.DataFrame) -> pd.Series:

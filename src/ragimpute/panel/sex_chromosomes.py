@@ -92,7 +92,7 @@ def build_of(lengths: Mapping[str, int]) -> str | None:
 
 def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:
     """The three stretches of X in their order: PAR1, the part beyond (its name is empty), PAR2."""
-    first = Region(chrom, 1, build.par1_end)
+    first = Region(chrom, end=build.par1_end)
     beyond = Region(chrom, build.par1_end + 1, build.par2_start - 1)
     second = Region(chrom, build.par2_start, LAST_POSITION)
     return {PAR1: first, "": beyond, PAR2: second}
