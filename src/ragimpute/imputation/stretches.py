@@ -11,7 +11,7 @@ from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
-from ragimpute.panel.chromosome_names import place_in_genome, plain_name
+from ragimpute.panel.chromosome_names import is_part_of_x, place_in_genome, plain_name, two_names
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
@@ -122,7 +122,7 @@ class Chromosome:
 def chromosomes_in(files: ChromosomeFiles, regions: Regions) -> list[Chromosome]:
     """X, Y and MT of the reference, each on its own, after all other chromosomes; with `regions` only theirs.
 
-    A file whose name in {chrom} is an autosome's is not looked into.
+    A file whose name in {chrom} is an autosome's is not looked into. Raises InputError where X, Y or MT has two names.
     """
     if regions:
         return _chromosomes_of_regions(files, regions.chromosomes)
@@ -130,6 +130,9 @@ def chromosomes_in(files: ChromosomeFiles, regions: Regions) -> list[Chromosome]
         return [Chromosome(files.name, files)]
     chroms = _chromosomes_of(files.reference)
     special = [chrom for chrom in chroms if kind_of(chrom) is not None]
+    said = two_names([*special, *filter(is_part_of_x, chroms)], files.reference)
+    if said:
+        raise InputError(f"{files.reference}: {said}")
     if len(chroms) == len(special) == 1:
         return [Chromosome(files.name, files, special[0])]
     found = [Chromosome(f"{files.name}.{chrom}", files, chrom) for chrom in special]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragimpute.errors import UnusableChromosome
-from ragimpute.panel.chromosome_names import plain_name
+from ragimpute.panel.chromosome_names import bare_name, plain_name
 from ragimpute.vcf.source import LAST_POSITION, X_NAMES, Region
 
 Kind = Literal["X", "Y", "MT"]
@@ -62,7 +62,7 @@ CHROMOSOME_LENGTHS = {
 
 def kind_of(chrom: str) -> Kind | None:
     """Which of X, Y and MT a chromosome is, by its name; None for any other."""
-    return NAMES.get(chrom.removeprefix("chr"))
+    return NAMES.get(bare_name(chrom).upper())
 
 
 def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | None) -> Build | None:
