@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from check_cases import in_panel, in_targets, several_alleles, strand, with_genotypes
+from check_cases import in_panel, in_targets, several_alleles, strand, swap, with_genotypes
 from outcome_changes import (
     Files,
     Spoil,
@@ -111,6 +111,12 @@ CASES: dict[str, list[Case]] = {
             as_sound=True,
             recoded={SEVERAL: 100},
         ),
+        Case(
+            "X,ref where REF is the panel's ALT: several alleles, none the panel's as it stands",
+            in_targets(lambda row: with_alts(swap(row), f"{free_base(row)},{row[2]}", "2"), 50),
+            typed=98,
+            dropped={"alleles differ": 2},
+        ),
         Case("alt,X that one sample carries", in_targets(one_carrier_of_another, 5), recoded={SEVERAL: 20}),
         Case(
             "two alleles that the panel lacks",
@@ -213,7 +219,20 @@ CASES: dict[str, list[Case]] = {
             "haploid genotypes in 95 %", lambda p, t: p.each(with_genotypes("1", 3), 1, 8), code=1, words=("haploid",)
         ),
         Case(
-            "the same, with --max-lost-sites 1",
+            "haploid genotypes in a fifth",
+            lambda p, t: p.each(with_genotypes("1", 3), 5),
+            code=1,
+            words=("of the 100 typed sites are lost", "haploid"),
+        ),
+        Case(
+            "haploid genotypes in a fifth, allowed",
+            lambda p, t: p.each(with_genotypes("1", 3), 5),
+            options={"max_lost_sites": 1},
+            typed=80,
+            dropped={"haploid": 30, "not in the reference": 20},
+        ),
+        Case(
+            "all but one record unphased, with --max-lost-sites 1",
             unphased(149),
             options={"max_lost_sites": 1},
             code=1,

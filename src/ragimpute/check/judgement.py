@@ -21,13 +21,12 @@ from ragimpute.check.targets_against_reference import (
     recoded_alleles,
 )
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.ploidy import OTHER_PLOIDY
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, NOT_IN_REFERENCE, SWAPPED
 from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.lost_sites import OF_GENOTYPES
 
-LOST = ("unphased", "missing", "haploid", OTHER_PLOIDY)  # records of a panel that the right preparation would save
 FEWEST_KEPT = 0.1  # of the records that could be kept: below it the panel was not prepared for imputation
 MANY_LOST = 0.5  # so few of them, or fewer, are worth a warning
 DENSE, DENSE_SITES = 0.5, 1000  # above this share of the panel's sites, and so many, the targets were sequenced
@@ -75,7 +74,7 @@ def _usable_share(path: str, panel: Panel, unread: pd.DataFrame) -> Iterator[Fin
     """Whether most records of the panel are lost for their genotypes."""
     if unread.empty:
         return
-    lost = unread.loc[unread["reason"].isin(LOST), "reason"]
+    lost = unread.loc[unread["reason"].isin(OF_GENOTYPES), "reason"]
     n_kept = len(panel.sites)
     n_all = n_kept + len(lost)
     share = n_kept / n_all
