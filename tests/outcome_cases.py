@@ -339,6 +339,13 @@ CASES: dict[str, list[Case]] = {
             as_sound=True,
             dropped={"not in the reference": 1},
         ),
+        Case("Y as 24 in the targets, Y in the panel", lambda p, t: mitochondrial(p, t, "Y", "24")),
+        Case(
+            "records of the targets that cannot be used",
+            in_targets(lambda row: [*row[:3], "<DEL>", *row[4:]], 4),
+            typed=75,
+            dropped={"symbolic": 25},
+        ),
         Case("all genotypes missing", in_targets(with_genotypes("./.")), code=1, words=("all genotypes are missing",)),
         Case("a region without its flank", options={"region": "20:1000000-1000600"}, typed=0),
         Case("a region without a site", options={"region": "20:1000001-1000002"}, code=1, words=("no site in region",)),

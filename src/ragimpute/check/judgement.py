@@ -55,14 +55,14 @@ def judge(
     found += _frequencies(path, panel, typed, tally)
     found += _missing(path, panel, typed, tally)
     found += _density(path, panel, typed)
-    place = _place(panel)
+    place = place_of(panel)
     found = [replace(finding, place=place) for finding in found]
     if genetic_map is not None and not genetic_map.is_uniform:
         found += map_coverage(genetic_map, _spans(panel))
     return found
 
 
-def _place(panel: Panel) -> str:
+def place_of(panel: Panel) -> str:
     """The chromosome of a panel; with positions on X, which is read in three stretches."""
     spans = _spans(panel)
     return ", ".join(

@@ -45,6 +45,7 @@ from ragimpute.vcf.writer import imputed_header, join_pieces
 logger = logging.getLogger(__name__)
 
 TARGETS_COPY = "targets.bcf"
+NOT_IMPUTED = "chromosome"  # code of a finding
 SEX_CODES: dict[Sex, str] = {"M": "1", "F": "2"}
 UNKNOWN_SEX = "NA"
 
@@ -102,7 +103,7 @@ def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -
         if one.problem:
             path = str(one.chromosome.files.reference)
             message = f"chromosome {one.chromosome.title} is not imputed: {one.problem}"
-            said.append(Finding("warning", path, "chromosome", message))
+            said.append(Finding("warning", path, NOT_IMPUTED, message))
     return said
 
 
