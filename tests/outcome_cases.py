@@ -349,6 +349,15 @@ CASES: dict[str, list[Case]] = {
         Case("all genotypes missing", in_targets(with_genotypes("./.")), code=1, words=("all genotypes are missing",)),
         Case("a region without its flank", options={"region": "20:1000000-1000600"}, typed=0),
         Case("a region without a site", options={"region": "20:1000001-1000002"}, code=1, words=("no site in region",)),
+        Case("a region of chr20, which is 20", options={"region": "chr20:1000000-1010000"}, typed=10),
+        Case("20, which is chr20", rename_in(lambda _: "chr20", 0), options={"region": "20"}, as_sound=True),
+        Case(
+            "a region of a chromosome with two names in the panel",
+            rename_in(lambda i: ("20", "chr20")[i > 75], 0),
+            options={"region": "20:1000000-1010000"},
+            code=1,
+            words=("20 and chr20 are one chromosome",),
+        ),
         Case("a region of a chromosome that is not there", options={"region": "21"}, code=1, words=("no usable site",)),
         Case(
             "all samples of the panel left out",

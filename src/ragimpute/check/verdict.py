@@ -20,6 +20,7 @@ from ragimpute.imputation.genome import NOT_IMPUTED, read_genome
 from ragimpute.imputation.inputs import ImputationInputs
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.stretch_run import GenomeRequest
+from ragimpute.imputation.stretches import regions_of_panels
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.vcf.format_kernel import FIELDS
@@ -44,7 +45,7 @@ def check_imputation(
     `inputs` holds the options; `lists` takes the target records that the findings are about. `with_accuracy`: also what
     accuracy is to be expected, which takes up to a minute.
     """
-    surveyed = check_files(files, inputs, lists)
+    surveyed = check_files(files, _named_as_in_panels(files, inputs), lists)
     forecast = Forecast(_typed_chromosomes(surveyed), inputs, with_accuracy)
     samples_of: dict[str, tuple[str, ...]] = {}  # of each stretch
     of_records: list[Finding] = []
@@ -84,6 +85,15 @@ def check_imputation(
     if problem is not None and problem.file not in named:
         judged.append(problem)
     return by_level(distinct([*kept, *judged]))
+
+
+def _named_as_in_panels(files: Sequence[ChromosomeFiles], inputs: ImputationInputs) -> ImputationInputs:
+    """The options with regions by the names that the panels have, as far as these can be read."""
+    try:
+        refuse_other_files(files)
+        return replace(inputs, regions=regions_of_panels(files, inputs.regions))
+    except InputError:  # it is met again, and told, where all is read
+        return inputs
 
 
 def _typed_chromosomes(surveyed: Sequence[Finding]) -> int:

@@ -32,7 +32,7 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps
+from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps, regions_of_panels
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -67,6 +67,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
     refuse_overlaps(request.files)
+    request = _with_names_of_panels(request)
     pieces = Pieces(request.out, request.decides(), restart)
     request, sexes, left_out = _with_samples(request, pieces)
     first = request.files[0]
@@ -93,7 +94,7 @@ def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
     refuse_overlaps(request.files)
-    only_read = replace(request, reader=reader)
+    only_read = replace(_with_names_of_panels(request), reader=reader)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
         only_read, sexes, _ = _with_samples(only_read, pieces)
@@ -105,6 +106,12 @@ def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -
             message = f"chromosome {one.chromosome.title} is not imputed: {one.problem}"
             said.append(Finding("warning", path, NOT_IMPUTED, message))
     return said
+
+
+def _with_names_of_panels(request: GenomeRequest) -> GenomeRequest:
+    """The request with regions of the panels' chromosomes. Raises InputError where one has two names in a panel."""
+    regions = regions_of_panels(request.files, request.inputs.regions)
+    return replace(request, inputs=replace(request.inputs, regions=regions))
 
 
 def _with_samples(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest, dict[str, Sex], pd.DataFrame]:

@@ -11,7 +11,7 @@ from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
-from ragimpute.panel.chromosome_names import is_part_of_x, place_in_genome, plain_name, two_names
+from ragimpute.panel.chromosome_names import equal_name, is_part_of_x, place_in_genome, plain_name, two_names
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
@@ -187,6 +187,29 @@ def refuse_overlaps(files: Sequence[ChromosomeFiles]) -> None:
                     "parts of a chromosome in their order, and no position twice"
                 )
             before[name] = (last, path)
+
+
+def regions_of_panels(files: Sequence[ChromosomeFiles], texts: Sequence[str]) -> tuple[str, ...]:
+    """Regions by the names that the panels have for their chromosomes: 20:1-9 for chr20:1-9.
+
+    Raises InputError where a panel has two names for the chromosome of a region: one of them would not be read.
+    """
+    regions = [(text, Region.parse(text).chrom) for text in texts]
+    wanted = {plain_name(chrom) for _, chrom in regions}
+    known: dict[str, None] = {}
+    for one in files if regions else ():
+        names = [name for name in all_chromosomes(one.reference) if plain_name(name) in wanted]
+        said = two_names(names, one.reference)
+        if said:
+            raise InputError(f"{one.reference}: {said}")
+        known |= dict.fromkeys(names)
+    found = []
+    for text, chrom in regions:
+        name = equal_name(chrom, known) or chrom
+        if name != chrom:
+            logger.info("region %s: the panel calls %s %s", text, chrom, name)
+        found.append(name + text.removeprefix(chrom))
+    return tuple(found)
 
 
 def _extent(reference: Path, chrom: str) -> tuple[int, int]:
