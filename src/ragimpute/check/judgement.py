@@ -154,15 +154,20 @@ def _frequencies(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally)
     p = tally.alt_count[enough] / (2 * tally.known_of_site[enough])
     sites = typed.index[enough]
     q = panel.alleles.take(sites).counts() / panel.n_haplotypes
-    yield from compare_frequencies(p, q, path)
+    yield from compare_frequencies(p, q, _places(panel, sites), path)
 
 
 def _missing(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally) -> Iterator[Finding]:
-    sites = panel.sites.take(typed.index)
-    places = [f"{chrom}:{pos}" for chrom, pos in zip(sites.chrom.tolist(), sites.pos.tolist(), strict=True)]
+    places = _places(panel, typed.index)
     of_samples = 1 - tally.known_of_sample / len(typed.index)
     of_sites = 1 - tally.known_of_site / len(typed.samples)
     yield from missing_genotypes(path, typed.samples, of_samples, places, of_sites)
+
+
+def _places(panel: Panel, sites: np.ndarray) -> list[str]:
+    """CHROM:POS of some of the panel's sites."""
+    found = panel.sites.take(sites)
+    return [f"{chrom}:{pos}" for chrom, pos in zip(found.chrom.tolist(), found.pos.tolist(), strict=True)]
 
 
 def _density(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Finding]:

@@ -71,6 +71,8 @@ def check_imputation(
             judged += with_places(found)
             judged += _other_samples(files, samples_of.values())
             judged += forecast.findings()
+            if lists is not None:
+                lists.add_inverted(forecast.inverted)
         except InputError as error:
             problem = _as_finding(str(error), files, "error")
     judged += said

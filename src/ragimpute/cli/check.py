@@ -100,7 +100,7 @@ def check_command(
     from ragimpute.check.all_checks import check_inputs
     from ragimpute.check.findings import write_findings
     from ragimpute.check.forecast import ACCURACY
-    from ragimpute.check.site_lists import KINDS, SiteLists, paths_of
+    from ragimpute.check.site_lists import EVERY_KIND, SiteLists, paths_of
     from ragimpute.check.verdict import check_imputation
     from ragimpute.imputation.impute import files_and_inputs
     from ragimpute.vcf.source import Region
@@ -145,7 +145,7 @@ def check_command(
             read += [] if one.genetic_map is None else [("--map", one.genetic_map)]
         written = [("--out", table)]
         if lists is not None:
-            written += [(f"the list of {kind} records", path) for kind in KINDS for path in paths_of(prefix, kind)]
+            written += [(f"the list of {kind} records", path) for kind in EVERY_KIND for path in paths_of(prefix, kind)]
         check_outputs(written, read)
     if of_study:
         within = Region.parse(region) if region else None
