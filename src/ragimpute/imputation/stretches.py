@@ -17,7 +17,16 @@ from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build,
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.renamed import Renaming
-from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header, records
+from ragimpute.vcf.source import (
+    FIRST_POSITION,
+    LAST_POSITION,
+    Region,
+    chromosomes_with_records,
+    contig_id,
+    contig_lengths,
+    read_header,
+    records,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +163,9 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
 
 def of_references(chromosomes: Sequence[Chromosome]) -> list[Chromosome]:
     """Chromosomes of regions without those that a reference has not and another one has; all others each once."""
-    there = [one for one in chromosomes if not one.only or one.only in all_chromosomes(one.files.reference)]
+    references = dict.fromkeys(one.files.reference for one in chromosomes if one.only)
+    chroms_of = {path: set(all_chromosomes(path)) for path in references}  # each is looked through once
+    there = [one for one in chromosomes if not one.only or one.only in chroms_of[one.files.reference]]
     found = {one.only for one in there}
     absent = {one.only: one for one in reversed(chromosomes) if one.only not in found}
     return [one for one in chromosomes if one in there or one is absent.get(one.only)]
@@ -216,8 +227,11 @@ def _extent(reference: Path, chrom: str) -> tuple[int, int]:
     """The first and the last position of a panel on a chromosome."""
     if is_safetensors(reference):
         return Panel.load(reference).sites.extents()[chrom]
-    positions = [record.POS for record in records(reference, Region(chrom), samples=[])]
-    return min(positions), max(positions)
+    first, last = LAST_POSITION, FIRST_POSITION
+    for record in records(reference, Region(chrom), samples=[]):
+        pos = record.POS
+        first, last = min(first, pos), max(last, pos)
+    return first, last
 
 
 def all_chromosomes(reference: Path) -> Sequence[str]:
