@@ -25,6 +25,7 @@ from outcome_changes import (
     with_alts,
     with_filter,
     with_map,
+    with_sex,
 )
 
 N_TYPED = 100  # sites of the sound pair
@@ -272,6 +273,16 @@ CASES: dict[str, list[Case]] = {
             "23 in the targets, X in the panel",
             lambda p, t: [rename_in(lambda _: "X", 0)(p, t), rename_in(lambda _: "23", 1)(p, t), unknown_build(p, t)],
         ),
+    ],
+    "men coded diploid": [
+        Case(
+            "--sex that names FID_IID, where the files have IID",
+            files=with_sex("0_T0 1\n0_T1 2\n"),
+            as_sound=True,
+            words=("none of its 2 samples is in the targets or the panel, which have T0, ..",),
+        ),
+        Case("--sex of the panel's samples alone", files=with_sex("R0 1\n"), as_sound=True, absent=("none of its",)),
+        Case("an empty --sex", files=with_sex(""), as_sound=True, words=("none of its 0 samples",)),
     ],
     "maps": [
         *(Case(name, files=with_map(text)) for name, text in MAPS.items() if name != "PLINK"),

@@ -32,7 +32,14 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps, regions_of_panels
+from ragimpute.imputation.stretches import (
+    Chromosome,
+    chromosomes_in,
+    of_references,
+    refuse_overlaps,
+    regions_of_panels,
+    samples_of,
+)
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -118,6 +125,9 @@ def _with_samples(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest
     """The request with readable targets and the samples to impute, their sexes, and those left out: UNCALLED."""
     given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
     request, of_files = with_targets_as_vcf(request, pieces)
+    if request.inputs.sex is not None:
+        known = [samples_of(path) for one in request.files for path in (one.readable_targets, one.reference)]
+        messages.warn_of_strangers(request.inputs.sex, given, known)
     request, left_out = with_chosen_samples(request)
     return request, of_files | given, left_out
 

@@ -241,6 +241,13 @@ def all_chromosomes(reference: Path) -> Sequence[str]:
     return chromosomes_with_records(reference)
 
 
+def samples_of(path: Path) -> Sequence[str]:
+    """The samples of a VCF or of a prepared panel."""
+    if is_safetensors(path):
+        return Panel.load(path).samples
+    return read_header(path).samples
+
+
 def _chromosomes_of(reference: Path) -> Sequence[str]:
     """The chromosomes of a panel. Where the header lists all and none is X, Y or MT, it is not read through."""
     if is_safetensors(reference):
