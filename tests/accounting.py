@@ -41,7 +41,7 @@ class Record:
 
 def plain(chrom: str) -> str:
     """One name of a chromosome, whatever the file calls it."""
-    bare = chrom.lower().removeprefix("chr").removeprefix("nc_0000").split(".")[0].lstrip("0").upper()
+    bare = chrom.lower().removeprefix("chr").removeprefix("_").removeprefix("nc_0000").split(".")[0].lstrip("0").upper()
     return HUMAN.get(bare, chrom)
 
 
@@ -106,7 +106,7 @@ def within(records: list[Record], regions: Sequence[str]) -> list[Record]:
     for text in regions:
         chrom, _, span = text.partition(":")
         start, _, end = span.replace(",", "").partition("-")
-        spans.append((plain(chrom), int(start or 1), int(end or 2**40)))
+        spans.append((plain(chrom), int(start or 0), int(end or 2**40)))
     return [one for one in records if any(c == one.chrom and a <= one.pos <= b for c, a, b in spans)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from check_cases import in_panel, in_targets, several_alleles, strand, with_genotypes
+from check_cases import in_panel, in_targets, several_alleles, strand, swap, with_genotypes
 from outcome_changes import (
     Files,
     Spoil,
@@ -25,6 +25,7 @@ from outcome_changes import (
     with_alts,
     with_filter,
     with_map,
+    with_sex,
 )
 
 N_TYPED = 100  # sites of the sound pair
@@ -110,6 +111,12 @@ CASES: dict[str, list[Case]] = {
             in_targets(lambda row: with_alts(row, f"{free_base(row)},{free_base(row, 1)},{row[3]}", "3")),
             as_sound=True,
             recoded={SEVERAL: 100},
+        ),
+        Case(
+            "X,ref where REF is the panel's ALT: several alleles, none the panel's as it stands",
+            in_targets(lambda row: with_alts(swap(row), f"{free_base(row)},{row[2]}", "2"), 50),
+            typed=98,
+            dropped={"alleles differ": 2},
         ),
         Case("alt,X that one sample carries", in_targets(one_carrier_of_another, 5), recoded={SEVERAL: 20}),
         Case(
@@ -223,7 +230,20 @@ CASES: dict[str, list[Case]] = {
             "haploid genotypes in 95 %", lambda p, t: p.each(with_genotypes("1", 3), 1, 8), code=1, words=("haploid",)
         ),
         Case(
-            "the same, with --max-lost-sites 1",
+            "haploid genotypes in a fifth",
+            lambda p, t: p.each(with_genotypes("1", 3), 5),
+            code=1,
+            words=("of the 100 typed sites are lost", "haploid"),
+        ),
+        Case(
+            "haploid genotypes in a fifth, allowed",
+            lambda p, t: p.each(with_genotypes("1", 3), 5),
+            options={"max_lost_sites": 1},
+            typed=80,
+            dropped={"haploid": 30, "not in the reference": 20},
+        ),
+        Case(
+            "all but one record unphased, with --max-lost-sites 1",
             unphased(149),
             options={"max_lost_sites": 1},
             code=1,
@@ -244,6 +264,18 @@ CASES: dict[str, list[Case]] = {
             code=1,
             words=("20 and chr20 are one chromosome; give it one name",),
         ),
+        Case(
+            "PAR1 and X in the panel",
+            lambda p, t: [rename_in(lambda i: ("PAR1", "X")[i > 75], 0)(p, t), rename_in(lambda _: "X", 1)(p, t)],
+            code=1,
+            words=("X and PAR1 are one chromosome; give it one name",),
+        ),
+        Case(
+            "CHRX in the panel, X in the targets",
+            lambda p, t: [rename_in(lambda _: "CHRX", 0)(p, t), rename_in(lambda _: "X", 1)(p, t), unknown_build(p, t)],
+            as_sound=True,
+            words=("all samples are taken for diploid on all of CHRX",),
+        ),
         Case("a name that says nothing", rename_in(lambda _: "scaffold7", 1), code=1, words=("--rename-chrs",)),
         Case("26 in the targets, MT in the panel", lambda p, t: mitochondrial(p, t, "MT", "26"), as_sound=False),
         Case("chrM in the targets, MT in the panel", lambda p, t: mitochondrial(p, t, "MT", "chrM"), as_sound=False),
@@ -251,6 +283,16 @@ CASES: dict[str, list[Case]] = {
             "23 in the targets, X in the panel",
             lambda p, t: [rename_in(lambda _: "X", 0)(p, t), rename_in(lambda _: "23", 1)(p, t), unknown_build(p, t)],
         ),
+    ],
+    "men coded diploid": [
+        Case(
+            "--sex that names FID_IID, where the files have IID",
+            files=with_sex("0_T0 1\n0_T1 2\n"),
+            as_sound=True,
+            words=("none of its 2 samples is in the targets or the panel, which have T0, ..",),
+        ),
+        Case("--sex of the panel's samples alone", files=with_sex("R0 1\n"), as_sound=True, absent=("none of its",)),
+        Case("an empty --sex", files=with_sex(""), as_sound=True, words=("none of its 0 samples",)),
     ],
     "maps": [
         *(Case(name, files=with_map(text)) for name, text in MAPS.items() if name != "PLINK"),
@@ -312,9 +354,31 @@ CASES: dict[str, list[Case]] = {
             lambda p, t: t.rows.append(["HLA-A", "5", "A", "C", *["0/1"] * 12]),
             as_sound=True,
         ),
+        Case(
+            "a record at position 0 in the targets",
+            lambda p, t: t.rows.insert(0, ["20", "0", *t.rows[0][2:]]),
+            as_sound=True,
+            dropped={"not in the reference": 1},
+        ),
+        Case("Y as 24 in the targets, Y in the panel", lambda p, t: mitochondrial(p, t, "Y", "24")),
+        Case(
+            "records of the targets that cannot be used",
+            in_targets(lambda row: [*row[:3], "<DEL>", *row[4:]], 4),
+            typed=75,
+            dropped={"symbolic": 25},
+        ),
         Case("all genotypes missing", in_targets(with_genotypes("./.")), code=1, words=("all genotypes are missing",)),
         Case("a region without its flank", options={"region": "20:1000000-1000600"}, typed=0),
         Case("a region without a site", options={"region": "20:1000001-1000002"}, code=1, words=("no site in region",)),
+        Case("a region of chr20, which is 20", options={"region": "chr20:1000000-1010000"}, typed=10),
+        Case("20, which is chr20", rename_in(lambda _: "chr20", 0), options={"region": "20"}, as_sound=True),
+        Case(
+            "a region of a chromosome with two names in the panel",
+            rename_in(lambda i: ("20", "chr20")[i > 75], 0),
+            options={"region": "20:1000000-1010000"},
+            code=1,
+            words=("20 and chr20 are one chromosome",),
+        ),
         Case("a region of a chromosome that is not there", options={"region": "21"}, code=1, words=("no usable site",)),
         Case(
             "all samples of the panel left out",

@@ -155,3 +155,13 @@ def names(folder: Path, letter: str, number: int) -> Path:
     path = folder / "names.txt"
     path.write_text("".join(f"{letter}{i}\n" for i in range(number)))
     return path
+
+
+def with_sex(text: str) -> Callable[[Path, Files], dict]:
+    """A table of sexes of this content."""
+
+    def make(folder: Path, files: Files) -> dict:
+        (folder / "sex.txt").write_text(text)
+        return {"sex": folder / "sex.txt"}
+
+    return make

@@ -10,7 +10,7 @@ Named = tuple[str, Path]  # a file, and what the user calls it, such as --out
 
 
 def check_outputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> None:
-    """Raise InputError when a file to write is one to read, or another one to write, or when its folder is missing.
+    """Raise InputError when a file to write is one to read, or written twice, or a folder, or its folder is missing.
 
     The same file under another name, by a symbolic or hard link, is the same file.
     """
@@ -18,6 +18,8 @@ def check_outputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> None:
     written: dict[str, str] = {}  # absolute path -> name
     for name, path in outputs:
         require_folder(name, path)
+        if path.is_dir():
+            raise InputError(f"{name} {path}: it is a folder; name a file to write")
         for other, read in taken:
             if is_same_file(path, read):
                 raise InputError(f"{name} {path}: it is the same file as {other} {read}; name another file to write")

@@ -1,6 +1,7 @@
 """Each kind of input has its right outcome, by `check` and by `impute`: the cases of `outcome_cases`."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +13,18 @@ from check_cases import Vcf, pair, phased_at_random
 from outcome_cases import CASES, MAPS, Case
 from outcome_changes import N_SITES, Files, with_map
 from outcomes import ROWS, rows_with_too_few
+from ragimpute.check.findings import Finding
+from ragimpute.check.records_left_out import UNMATCHED
 from ragimpute.errors import InputError
 from ragimpute.imputation.impute import impute
 from ragimpute.imputation.result import ImputationResult
+from ragimpute.imputation.site_choice import UNTYPED_CHROMOSOME
 from ragimpute.models.pretrained import DEFAULT
 from ragimpute.tables import counts_by_reason
 
 NOT_OF_CHECK = ("keep_samples", "max_missing", "set_ids")  # options of `impute` alone, which `check` does not judge
+# reasons of records that could be used, of which `check` says otherwise how many there are
+OTHERWISE = (*UNMATCHED, UNTYPED_CHROMOSOME)
 OPTIONS = {"threads": 1, "n_phasings": 1, "model": DEFAULT}
 
 
@@ -45,13 +51,24 @@ def sound(tmp_path_factory) -> np.ndarray:
         return impute(**files, **OPTIONS).dosages
 
 
-def findings_of(arguments: dict) -> list[str]:
-    """The errors of `check`, which may also be raised."""
+def findings_of(arguments: dict) -> list[Finding]:
+    """The findings of `check`; an error may also be raised."""
     try:
-        findings = ragimpute.check(**arguments)
+        return ragimpute.check(**arguments)
     except InputError as error:
-        return [str(error)]
-    return [str(finding) for finding in findings if finding.level == "error"]
+        return [Finding("error", "", "raised", str(error))]
+
+
+def unusable_by_check(findings: list[Finding]) -> dict[str, int]:
+    """Reason -> how many records of both files cannot be used, as `check` says."""
+    found: Counter[str] = Counter()
+    for finding in findings:
+        if finding.code == "unusable-records":
+            found.update(finding.numbers["reasons"])
+        if finding.level == "warning" and finding.code in ("missing", "phase"):
+            reason = "missing" if finding.code == "missing" else "unphased"
+            found[reason] += finding.numbers["records"]
+    return dict(found)
 
 
 EVERY = [(row, case) for row, cases in CASES.items() for case in cases]
@@ -62,7 +79,8 @@ def test_each_kind_of_input_has_its_outcome(row, case: Case, tmp_path, caplog, s
     arguments: dict = written(tmp_path, case) | case.options
     of_check = {name: value for name, value in arguments.items() if name not in NOT_OF_CHECK}
     is_judged = of_check == arguments
-    errors = findings_of(of_check)
+    findings = findings_of(of_check)
+    errors = [str(finding) for finding in findings if finding.level == "error"]
     result = None
     with caplog.at_level(logging.INFO, logger="ragimpute"):
         caplog.clear()
@@ -76,6 +94,9 @@ def test_each_kind_of_input_has_its_outcome(row, case: Case, tmp_path, caplog, s
     assert (1 if result is None else 0) == case.code, said
     assert bool(errors) == bool(case.code) or not is_judged, errors
     text = said if result is None else _succeeded(case, result, sound)
+    if result is not None and is_judged:
+        listed = counts_by_reason(result.dropped)
+        assert unusable_by_check(findings) == {reason: n for reason, n in listed.items() if reason not in OTHERWISE}
     if case.by_frequency:
         _by_frequency(case, result, arguments["reference"])
     outcome(row, case.input, "impute", case.code, text)

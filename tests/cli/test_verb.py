@@ -123,6 +123,9 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
         ("impute", ["--out", "o.vcf.gz", "--sex", "o.psam"], "the table of the samples' sex"),
         ("check", ["--map", "m.tsv", "--out", "m.tsv"], "--out m.tsv: it is the same file as --map m.tsv"),
         ("check", ["--map", "m.findings.tsv", "--out", "m"], "it is the same file as --map m.findings.tsv"),
+        ("check", ["--map", "m.swapped.tsv", "--out", "m"], "the list of swapped records m.swapped.tsv: it is"),
+        ("check", ["--sex", "m.unusable.ids", "--out", "m"], "it is the same file as --sex m.unusable.ids"),
+        ("impute", ["--out", "."], "no file can be written there"),
         ("read-panel", ["--out", "r.vcf", "--dropped", "d"], "it is the same file as --reference r.vcf"),
         ("read-panel", ["--out", "x", "--dropped", "x"], "--out is to be written there too"),
         ("score", ["--imputed", "r.vcf", "--truth", "t.vcf", "--out", "t.vcf"], "the same file as --truth t.vcf"),
@@ -137,7 +140,8 @@ def test_impute_never_writes_over_what_it_reads(files, tmp_path, option, name, l
 )
 def test_a_place_that_cannot_be_written_to_is_said_first(tmp_path, monkeypatch, verb, arguments, words, outcome):
     monkeypatch.chdir(tmp_path)
-    for name in ("r.vcf", "t.vcf", "m", "o.dropped.tsv", "o.recoded.tsv", "o.psam", "m.tsv", "m.findings.tsv"):
+    of_inputs = ("r.vcf", "t.vcf", "m", "m.tsv", "m.findings.tsv", "m.swapped.tsv", "m.unusable.ids")
+    for name in (*of_inputs, "o.dropped.tsv", "o.recoded.tsv", "o.psam"):
         Path(name).write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\n")
     inputs = ["--reference", "r.vcf"]
     if verb != "read-panel":

@@ -113,11 +113,17 @@ def test_regions_that_are_given_twice_or_overlap_are_imputed_once(world, plain) 
     assert query(out, RECORDS) == query(plain, RECORDS, "-r", "20:5000000-9500000")
 
 
+def test_regions_of_two_chromosomes_that_have_sites_are_not_said_to_have_none(world, caplog) -> None:
+    world.impute("both.vcf.gz", "--region", "20:5000000-9000000", "--region", "21:2000000-3000000")
+    assert "no site in region" not in caplog.text
+
+
 def test_a_region_without_sites_beside_others_is_said(world, tmp_path, caplog) -> None:
     out = world.impute("gap.vcf.gz", "--region", "20:1-10", "--region", "20:5000000-9000000", "--region", "5:1-1000")
     alone = world.impute("alone.vcf.gz", "--region", "20:5000000-9000000")
     assert query(out, RECORDS) == query(alone, RECORDS)
     assert "no site in region 20:1-10" in caplog.text
+    assert "no site in region 20:5000000" not in caplog.text
     assert "chromosome 5 is not imputed" in caplog.text
 
 
@@ -127,7 +133,9 @@ def test_a_region_without_sites_beside_others_is_said(world, tmp_path, caplog) -
         ({"sites_only": True, "out": "a.pgen"}, "--sites-only: neither"),
         ({"sites_only": True, "keep_unmatched": True, "out": "a.vcf.gz"}, "--sites-only: neither"),
         ({"min_r2": 1.5, "out": "a.vcf.gz"}, r"--min-r2 1\.5"),
+        ({"sample_quality": ".", "out": "a.vcf.gz"}, "--sample-quality .: it is a folder"),
         ({"region": ("20:1-5", "nonsense:x"), "out": "a.vcf.gz"}, "write it as CHROM:START-END"),
+        ({"region": "20:,-,", "out": "a.vcf.gz"}, "write it as CHROM:START-END"),
     ],
 )
 def test_options_that_cannot_be_are_errors_before_the_work(world, tmp_path, options, message) -> None:

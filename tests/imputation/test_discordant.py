@@ -1,12 +1,16 @@
 """Typed sites whose genotypes are inverted: found by the other typed sites and by frequency, listed, and left out."""
 
 import dataclasses
+import json
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from mosaic import mosaic_panel
+from ragimpute.cli import ragimpute
 from ragimpute.imputation.discordant import find, frequency_contradicts, log_odds_inverted
 from ragimpute.imputation.impute import impute
 from ragimpute.models.pretrained import DEFAULT
@@ -66,6 +70,35 @@ def test_inverted_sites_are_found_and_no_others(case, outcome):
         "inverted sites", "0 <-> 1 at every ninth common typed site", "impute", 0, f"{len(found)} listed, no others"
     )
     assert (np.sign(found["target_frequency"] - 0.5) != np.sign(found["panel_frequency"] - 0.5)).all()
+
+
+def test_check_names_them_with_both_frequencies_and_er2(case, tmp_path, outcome):
+    """As `impute` lists them, as far as the windows reach that --expected-accuracy looks at: here all of the panel."""
+    panel, names = case.panel, case.panel.samples
+    pairs = panel.alleles[:].reshape(N_SITES, -1, 2).astype(np.int8)
+    write_genotypes(tmp_path / "p.vcf.gz", panel.sites, panel.contigs, names[:-N_TARGETS], pairs[:, :-N_TARGETS], True)
+    sites = panel.sites.take(case.typed)
+    write_genotypes(tmp_path / "t.vcf.gz", sites, panel.contigs, names[-N_TARGETS:], case.alleles, True)
+    files = ["--reference", tmp_path / "p.vcf.gz", "--targets", tmp_path / "t.vcf.gz", "--expected-accuracy"]
+    done = CliRunner().invoke(ragimpute, ["check", *map(str, files), "--out", str(tmp_path / "qc"), "--json"])
+    assert done.exit_code == 0
+    [found] = [one for one in json.loads(done.stdout) if one["code"] == "inverted"]
+    impute(reference=files[1], targets=files[3], out=tmp_path / "o.vcf.gz", model=DEFAULT, device="cpu")
+    listed = pd.read_csv(tmp_path / "o.discordant.tsv", sep="\t", dtype={"chrom": str}).drop(columns="used")
+    pd.testing.assert_frame_equal(pd.DataFrame(found["numbers"]["sites"]), listed, check_dtype=False, atol=1e-3)
+    assert listed["pos"].tolist() == sites.pos[case.inverted].tolist()
+    assert found["fix"] == "ragimpute impute --drop-discordant"
+    rows = pd.read_csv(tmp_path / "qc.inverted.tsv", sep="\t")
+    np.testing.assert_allclose(rows["er2"], listed["er2"], atol=1e-3)
+    np.testing.assert_allclose(rows["frequency"], listed["target_frequency"], atol=1e-3)
+    kept = subprocess.run(
+        ["bcftools", "query", "-T", tmp_path / "qc.inverted.tsv", "-f", "%POS\n", tmp_path / "t.vcf.gz"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert list(map(int, kept.stdout.split())) == listed["pos"].tolist()
+    outcome("inverted sites", "the same, --expected-accuracy", "check", 0, "named with both frequencies and ER2")
 
 
 def test_they_are_listed_and_left_out_when_asked(case, tmp_path, outcome):

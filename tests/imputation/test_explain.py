@@ -13,6 +13,7 @@ from ragimpute.cli import ragimpute
 from ragimpute.errors import InputError
 from ragimpute.imputation.back_ends import KernelBackEnd
 from ragimpute.imputation.explanation import explain
+from ragimpute.imputation.named_sites import find_site
 from ragimpute.models.pretrained import DEFAULT, KIND
 from ragimpute.reporting import copying_figure
 from two_chromosomes import FIRST, TARGETS, query
@@ -155,6 +156,14 @@ def test_a_site_is_found_by_its_id(world, tmp_path):
         explain(**asked, site=world.panel.sites.id[102])  # both chromosomes have it
     with pytest.raises(InputError, match=r"no biallelic record of .* has this ID"):
         explain(**asked, site="rs0")
+
+
+def test_the_chromosome_of_a_site_may_be_called_otherwise(tiny_panel):
+    pos = int(tiny_panel.sites.pos[7])
+    for chrom in ("20", "chr20", "NC_000020.11"):
+        assert find_site(tiny_panel.sites, f"{chrom}:{pos}") == 7
+    with pytest.raises(InputError, match="no such site"):
+        find_site(tiny_panel.sites, f"21:{pos}")
 
 
 def test_a_further_site_is_explained_from_the_cache(world, tmp_path, monkeypatch):

@@ -33,6 +33,16 @@ def kept(seen: Survey) -> np.ndarray:
     return seen.usable & is_complete & is_phased
 
 
+def left_out(path: str, n_incomplete: int, n_unphased: int) -> Iterator[Finding]:
+    """How many records of a panel are left out for their genotypes."""
+    if n_incomplete:
+        message = f"records with missing genotypes are left out: {n_incomplete}"
+        yield Finding("warning", path, "missing", message, {"records": n_incomplete})
+    if n_unphased:
+        message = f"records with unphased heterozygotes are left out: {n_unphased}"
+        yield Finding("warning", path, "phase", message, {"records": n_unphased})
+
+
 def _on_y(seen: Survey) -> np.ndarray:
     """[R] bool: the records on Y, where women have no genotype."""
     kinds = [kind_of(chrom) for chrom in seen.records["chrom"]]
@@ -66,12 +76,7 @@ def reference(seen: Survey) -> Iterator[Finding]:
         yield Finding("info", path, "filled", message, numbers)
     n_unphased = int((usable & is_unphased).sum())
     n_kept = int(kept(seen).sum())
-    if n_incomplete:
-        message = f"records with missing genotypes are left out: {n_incomplete}"
-        yield Finding("warning", path, "missing", message, {"records": n_incomplete})
-    if n_unphased:
-        message = f"records with unphased heterozygotes are left out: {n_unphased}"
-        yield Finding("warning", path, "phase", message, {"records": n_unphased})
+    yield from left_out(path, n_incomplete, n_unphased)
     if not n_kept:
         message = "no usable site: none is biallelic, diploid, complete and phased"
         yield Finding("error", path, "no-usable-site", message)
@@ -210,12 +215,17 @@ def _any_file(seen: Survey) -> Iterator[Finding]:
     if seen.filters:
         yield Finding("warning", path, "filter", seen.filters)
     reasons = table.loc[~seen.usable, "reason"]
+    yield from unusable_records(path, reasons, len(table))
+
+
+def unusable_records(path: str, reasons: pd.Series, n_records: int) -> Iterator[Finding]:
+    """How many of the records of a file cannot be used, by the `reasons` of those that cannot."""
     if len(reasons):
-        message = f"{len(reasons)} of {len(table)} records cannot be used: {tally(reasons)}"
+        message = f"{len(reasons)} of {n_records} records cannot be used: {tally(reasons)}"
         is_multiallelic = reasons == "multiallelic"
         if is_multiallelic.any():
             message += "; split multiallelic records to impute them (bcftools norm -m -any)"
-        numbers = {"unusable": len(reasons), "records": len(table), "reasons": _counts(reasons)}
+        numbers = {"unusable": len(reasons), "records": n_records, "reasons": _counts(reasons)}
         yield Finding("warning", path, "unusable-records", message, numbers)
 
 

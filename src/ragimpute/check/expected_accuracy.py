@@ -9,8 +9,9 @@ to the power that relates typed and untyped sites among the left-out samples (`E
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,12 @@ from ragimpute.check.left_out_window import GROUP_SHARE, LeftOutWindow
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.bootstrap import bootstrap_interval, resampling_weights
 from ragimpute.evaluation.strata import MAC_BINS, RARE_BELOW, STRATA
-from ragimpute.imputation import back_ends
+from ragimpute.imputation import back_ends, discordant
 from ragimpute.imputation.expected_work import expected_work
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.models import pretrained
 from ragimpute.panel.windows import Window, windows
+from ragimpute.tables import join_tables
 
 CORE_CM, MARGIN_CM = 4.0, 2.0  # of the windows that are imputed: short ones, so that they can lie far apart
 MOST_SAMPLES, MOST_TARGETS = 1000, 500  # left-out samples, and targets that are looked at
@@ -49,6 +51,8 @@ class ExpectedAccuracy:
     n_haplotypes: int  # of the panel
     samples: tuple[str, ...]  # the names of the L left-out samples; one is there once for each stretch
     targets: tuple[str, ...]  # of the T targets, likewise
+    # typed sites of the windows at which the targets' genotypes look inverted: `discordant.COLUMNS`
+    inverted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(discordant.COLUMNS)))
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """For each stratum that has sites: the expected r2, its 95 % interval over samples, and that of the panel."""
@@ -134,12 +138,16 @@ def _r2(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def add_expected(parts: list[ExpectedAccuracy]) -> ExpectedAccuracy:
     """That of several stretches; a sample has a row for each of them that it was left out of."""
     names = {"untyped": 0, "typed": 1, "of_targets": 1, "weights": 0}  # and the axis of the samples
-    joined = {name: np.concatenate([getattr(part, name) for part in parts], axis) for name, axis in names.items()}
+    joined: dict[str, Any] = {}
+    for name, axis in names.items():
+        joined[name] = np.concatenate([getattr(part, name) for part in parts], axis)
     n_sites = np.sum([part.n_sites for part in parts], axis=0)
     n_haplotypes = max(part.n_haplotypes for part in parts)
     samples = tuple(name for part in parts for name in part.samples)
     targets = tuple(name for part in parts for name in part.targets)
-    return ExpectedAccuracy(n_sites=n_sites, n_haplotypes=n_haplotypes, samples=samples, targets=targets, **joined)
+    inverted = join_tables([part.inverted for part in parts], dict.fromkeys(discordant.COLUMNS, str))
+    joined |= {"samples": samples, "targets": targets, "inverted": inverted}
+    return ExpectedAccuracy(n_sites=n_sites, n_haplotypes=n_haplotypes, **joined)
 
 
 def can_be_told(stretch: ReadStretch) -> bool:
@@ -164,12 +172,14 @@ def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> Expect
     found = [LeftOutWindow(stretch, imputer, some_targets, chosen, *where).run(seed) for where in plan]
     names = ("untyped", "typed", "of_targets", "n_sites")
     sums = {name: np.sum([getattr(part, name) for part in found], axis=0) for name in names}
+    suspects = [one for part in found for one in part.suspects]
     samples = tuple(panel.samples[i] for i in chosen.samples.tolist())
     return ExpectedAccuracy(
         weights=chosen.weights,
         n_haplotypes=panel.n_haplotypes,
         samples=samples,
         targets=some_targets.samples,
+        inverted=discordant.table_of(panel, some_targets, suspects, used=True),
         **sums,
     )
 

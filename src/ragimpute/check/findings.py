@@ -41,6 +41,7 @@ FIXES = {
     "overlap": LIFT_OVER,
     "duplicate-sites": "bcftools norm --rm-dup {duplicates} --output unique.vcf.gz {file}",
     "lost-sites": "beagle gt={file} out=phased",
+    "inverted": "ragimpute impute --drop-discordant",
     "filter": "ragimpute impute --apply-filters PASS,.",
     "variants-only": "bcftools mpileup --fasta-ref GENOME.fa --targets-file SITES.tsv SAMPLE.bam | bcftools call "
     "--multiallelic-caller --output called.vcf.gz",

@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
 from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
-from ragimpute.check.findings import Finding
+from ragimpute.check.findings import Finding, first_five
 from ragimpute.evaluation.strata import STRATA
+from ragimpute.imputation import discordant
 from ragimpute.imputation.expected_work import PHASING_THREADS, StretchSize, expected_work, rounded
 from ragimpute.imputation.inputs import ImputationInputs
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.nouns import with_noun
+from ragimpute.tables import join_tables
 
-ACCURACY, WORK = "expected-accuracy", "expected-work"  # codes of findings
+ACCURACY, WORK, INVERTED = "expected-accuracy", "expected-work", "inverted"  # codes of findings
 MOST_STRETCHES = 4  # in which samples are left out
 SECONDS = 60.0  # that leaving samples out may take
 
@@ -46,6 +49,12 @@ class Forecast:
             yield work_finding(path, self._sizes, self._inputs)
         if self._with_accuracy:
             yield _accuracy(path, self._found, self._inputs.seed)
+        yield from _inverted(path, self.inverted)
+
+    @property
+    def inverted(self) -> pd.DataFrame:
+        """Typed sites of the windows with left-out samples whose genotypes look inverted: discordant.COLUMNS."""
+        return join_tables([one.inverted for one in self._found], dict.fromkeys(discordant.COLUMNS, str))
 
 
 def work_finding(path: str, sizes: Sequence[StretchSize], inputs: ImputationInputs) -> Finding:
@@ -68,6 +77,24 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{rounded(seconds / length):g} {unit}"
     return f"{rounded(seconds):g} s"
+
+
+def _inverted(path: str, table: pd.DataFrame) -> Iterator[Finding]:
+    """Names the sites of a table of `discordant.COLUMNS`."""
+    if table.empty:
+        return
+    sites = []
+    for row in table.itertuples():
+        frequencies = f"{row.target_frequency:.2f} in the targets, {row.panel_frequency:.2f} in the panel"
+        er2 = "" if pd.isna(row.er2) else f", ER2 {row.er2:.2f}"  # of a single target there is none
+        sites.append(f"{row.chrom}:{row.pos} ({frequencies}{er2})")
+    message = (
+        f"in the windows that were looked at, the genotypes of {len(sites)} typed sites look inverted, 0 for ALT and 1 "
+        f"for REF: {first_five(sites)}; impute --drop-discordant leaves such sites out"
+    )
+    known = table.astype({"er2": object}).assign(er2=[None if pd.isna(er2) else float(er2) for er2 in table["er2"]])
+    rows = known.drop(columns="used").to_dict("records")
+    yield Finding("warning", path, INVERTED, message, {"sites": rows})
 
 
 def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:

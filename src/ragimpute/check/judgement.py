@@ -21,13 +21,12 @@ from ragimpute.check.targets_against_reference import (
     recoded_alleles,
 )
 from ragimpute.panel.genetic_map import GeneticMap
-from ragimpute.panel.ploidy import OTHER_PLOIDY
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Panel, chromosome_bounds
 from ragimpute.targets.alleles import AMBIGUOUS, BOTH, FLIPPED, NOT_IN_REFERENCE, SWAPPED
 from ragimpute.targets.genotypes import TargetGenotypes
+from ragimpute.targets.lost_sites import OF_GENOTYPES
 
-LOST = ("unphased", "missing", "haploid", OTHER_PLOIDY)  # records of a panel that the right preparation would save
 FEWEST_KEPT = 0.1  # of the records that could be kept: below it the panel was not prepared for imputation
 MANY_LOST = 0.5  # so few of them, or fewer, are worth a warning
 DENSE, DENSE_SITES = 0.5, 1000  # above this share of the panel's sites, and so many, the targets were sequenced
@@ -56,14 +55,14 @@ def judge(
     found += _frequencies(path, panel, typed, tally)
     found += _missing(path, panel, typed, tally)
     found += _density(path, panel, typed)
-    place = _place(panel)
+    place = place_of(panel)
     found = [replace(finding, place=place) for finding in found]
     if genetic_map is not None and not genetic_map.is_uniform:
         found += map_coverage(genetic_map, _spans(panel))
     return found
 
 
-def _place(panel: Panel) -> str:
+def place_of(panel: Panel) -> str:
     """The chromosome of a panel; with positions on X, which is read in three stretches."""
     spans = _spans(panel)
     return ", ".join(
@@ -75,7 +74,7 @@ def _usable_share(path: str, panel: Panel, unread: pd.DataFrame) -> Iterator[Fin
     """Whether most records of the panel are lost for their genotypes."""
     if unread.empty:
         return
-    lost = unread.loc[unread["reason"].isin(LOST), "reason"]
+    lost = unread.loc[unread["reason"].isin(OF_GENOTYPES), "reason"]
     n_kept = len(panel.sites)
     n_all = n_kept + len(lost)
     share = n_kept / n_all
@@ -155,15 +154,20 @@ def _frequencies(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally)
     p = tally.alt_count[enough] / (2 * tally.known_of_site[enough])
     sites = typed.index[enough]
     q = panel.alleles.take(sites).counts() / panel.n_haplotypes
-    yield from compare_frequencies(p, q, path)
+    yield from compare_frequencies(p, q, _places(panel, sites), path)
 
 
 def _missing(path: str, panel: Panel, typed: TargetGenotypes, tally: _Tally) -> Iterator[Finding]:
-    sites = panel.sites.take(typed.index)
-    places = [f"{chrom}:{pos}" for chrom, pos in zip(sites.chrom.tolist(), sites.pos.tolist(), strict=True)]
+    places = _places(panel, typed.index)
     of_samples = 1 - tally.known_of_sample / len(typed.index)
     of_sites = 1 - tally.known_of_site / len(typed.samples)
     yield from missing_genotypes(path, typed.samples, of_samples, places, of_sites)
+
+
+def _places(panel: Panel, sites: np.ndarray) -> list[str]:
+    """CHROM:POS of some of the panel's sites."""
+    found = panel.sites.take(sites)
+    return [f"{chrom}:{pos}" for chrom, pos in zip(found.chrom.tolist(), found.pos.tolist(), strict=True)]
 
 
 def _density(path: str, panel: Panel, typed: TargetGenotypes) -> Iterator[Finding]:

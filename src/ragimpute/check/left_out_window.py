@@ -8,9 +8,10 @@ from ragimpute.check.left_out_samples import LeftOutSamples, hidden_genotypes
 from ragimpute.evaluation.sample_statistics import FIELDS, Genotypes, sample_sums
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 from ragimpute.imputation.back_ends import BackEnd
+from ragimpute.imputation.discordant import Flagged, flagged, log_odds_inverted
 from ragimpute.imputation.engine import Engine
 from ragimpute.imputation.inputs import genetic_map_of
-from ragimpute.imputation.left_out import left_out
+from ragimpute.imputation.left_out import correlation, left_out
 from ragimpute.imputation.read_only import ReadStretch
 from ragimpute.imputation.work_size import WorkSize
 from ragimpute.panel.folds import densities
@@ -36,6 +37,7 @@ class WindowSums:
     typed: np.ndarray
     of_targets: np.ndarray  # [2, T, 13, F], the same of the targets
     n_sites: np.ndarray  # [13] int64, untyped sites by the counts of the whole panel
+    suspects: list[Flagged]  # typed sites, of the whole panel, at which the targets' genotypes look inverted
 
 
 class LeftOutWindow:
@@ -52,6 +54,7 @@ class LeftOutWindow:
     ) -> None:
         """`typed`: some of the targets. `chosen`: samples of the panel that stand for them."""
         self.stretch, self.imputer, self.chosen = stretch, imputer, chosen
+        self.start = window.start
         whole = stretch.matched.panel
         self.panel = whole.between(window.start, window.stop)
         rows = typed.rows(window.start, window.stop)
@@ -81,13 +84,16 @@ class LeftOutWindow:
                 of_group = [phasing.of_samples(group) for phasing in phasings]
                 reference = self._without(chosen.samples[group])
                 untyped.append(self._imputed(reference, of_group, chosen.samples[group]))
-                typed.append(self._at_typed_sites(reference, of_group[0]))
+                typed.append(self._at_typed_sites(reference, of_group[0], self._left_out(reference, of_group[0])))
             if place == 0:
                 targets = np.arange(len(chosen.samples), len(phasings[0].samples))
-                of_targets = self._at_typed_sites(self.panel, phasings[0].of_samples(targets))
+                phased = phasings[0].of_samples(targets)
+                dosages = self._left_out(self.panel, phased)
+                of_targets = self._at_typed_sites(self.panel, phased, dosages)
+                suspects = self._suspects(phased, dosages)
         here = np.flatnonzero(~self.is_typed[self.asked]) + self.asked.start
         n_sites = membership(_counts(self.panel).take(here)).sum(axis=1)
-        return WindowSums(np.concatenate(untyped), np.concatenate(typed, axis=1), of_targets, n_sites)
+        return WindowSums(np.concatenate(untyped), np.concatenate(typed, axis=1), of_targets, n_sites, suspects)
 
     def _phased(self, chosen: LeftOutSamples, seed: int, with_targets: bool) -> list[TargetGenotypes]:
         """Phasings of left-out samples and, after them, the targets, against the rest of the panel."""
@@ -139,10 +145,20 @@ class LeftOutWindow:
         genotypes = Genotypes(*_dosages(part), _pair_sums(truth))
         return sample_sums(genotypes.take(scored), counts.take(scored))
 
-    def _at_typed_sites(self, reference: Panel, phased: TargetGenotypes) -> np.ndarray:
-        """Score plain Li-Stephens at both halves of the core's typed sites: [2, G, 13, F]."""
-        observed = phased.given.reshape(len(phased.index), -1)
-        dosages = left_out(reference, self.is_typed, observed, self.stretch.inputs.threads)
+    def _left_out(self, reference: Panel, phased: TargetGenotypes) -> np.ndarray:
+        """Dosages [T, Q] of the typed alleles, each as if it had not been observed."""
+        return left_out(reference, self.is_typed, _observed(phased), self.stretch.inputs.threads)
+
+    def _suspects(self, phased: TargetGenotypes, dosages: np.ndarray) -> list[Flagged]:
+        """The core's typed sites that look inverted by the left-out `dosages` [T, Q], with their ER2."""
+        observed = _observed(phased)
+        here = phased.rows(self.asked.start, self.asked.stop)
+        er2 = correlation(dosages, observed, self.is_typed)[phased.index[here]]
+        odds = log_odds_inverted(dosages, observed)[here]
+        return flagged(phased.index[here] + self.start, odds, er2)
+
+    def _at_typed_sites(self, reference: Panel, phased: TargetGenotypes, dosages: np.ndarray) -> np.ndarray:
+        """Score left-out `dosages` [T, Q] at both halves of the core's typed sites: [2, G, 13, F]."""
         here = phased.rows(self.asked.start, self.asked.stop)
         hds = dosages[here].reshape(-1, len(phased.samples), 2).astype(np.float32)
         given = phased.given[here]
@@ -151,6 +167,11 @@ class LeftOutWindow:
         genotypes = Genotypes(hds.sum(axis=2), hds, None, truth)
         halves = [slice(half, None, 2) for half in (0, 1)]
         return np.stack([sample_sums(genotypes.take(half), counts.take(half)) for half in halves])
+
+
+def _observed(phased: TargetGenotypes) -> np.ndarray:
+    """The typed alleles [T, Q], -1 missing, the two of a sample side by side."""
+    return phased.given.reshape(len(phased.index), -1)
 
 
 def _counts(panel: Panel) -> ReferenceCounts:

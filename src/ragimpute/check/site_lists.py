@@ -11,7 +11,9 @@ from ragimpute.check.targets_against_reference import FAR, MIN_SAMPLES, alt_freq
 from ragimpute.tables import write_table
 from ragimpute.targets.alleles import BOTH, FLIPPED, SWAPPED, SWAPS
 
-KINDS = ("flipped", "swapped", "discordant", "duplicate", "unmatched", "unusable")
+KINDS = ("flipped", "swapped", "discordant", "duplicate", "unmatched", "unusable")  # by the survey
+INVERTED = "inverted"  # by imputing each typed site from the others, on demand
+EVERY_KIND = (*KINDS, INVERTED)
 # bcftools reads the first three columns, of which the third has to be a number
 COLUMNS = [
     "#chrom",
@@ -27,14 +29,16 @@ COLUMNS = [
     "panel_frequency",
 ]
 DUPLICATE = "duplicate"
+LOOKS_INVERTED = "genotypes look inverted"
 NO_ID = "."
 
 
 class SiteLists:
-    """Tables of target records, by what is the matter with them (KINDS)."""
+    """Tables of target records, by what is the matter with them (EVERY_KIND)."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in KINDS}
+        self._tables: dict[str, list[pd.DataFrame]] = {kind: [] for kind in EVERY_KIND}
+        self._matched: list[pd.DataFrame] = []  # records that are of a site, with the panel's name of its chromosome
 
     def add(self, panel: Survey, samples: Survey) -> None:
         """Add the records of `samples` that are on the panel's chromosomes, by the names that their file has."""
@@ -51,6 +55,8 @@ class SiteLists:
         records.loc[has_site, "panel_ref"] = of_panel["ref"].to_numpy()
         records.loc[has_site, "panel_alt"] = of_panel["alt"].to_numpy()
         records.loc[has_site, "panel_frequency"] = alt_frequency(of_panel)
+        panel_chrom = renamed.records.loc[records.index, "chrom"]
+        self._matched.append(records.assign(panel_chrom=panel_chrom)[has_site])
         is_unusable = records["reason"] != ""
         records["reason"] = records["reason"].where(is_unusable, relation)
         as_panel = np.where(relation.isin(SWAPS), 1 - records["frequency"], records["frequency"])
@@ -73,8 +79,18 @@ class SiteLists:
                 table = table.assign(reason=DUPLICATE)
             self._tables[kind].append(table[COLUMNS])
 
+    def add_inverted(self, sites: pd.DataFrame) -> None:
+        """Add the records of `sites` of the panel, chrom, pos, ref, alt and er2, whose genotypes look inverted."""
+        if sites.empty or not self._matched:
+            return
+        of_sites = {"panel_chrom": sites["chrom"], "panel_ref": sites["ref"], "panel_alt": sites["alt"]}
+        keyed = sites[["pos", "er2"]].assign(**of_sites)
+        records = pd.concat(self._matched, ignore_index=True).merge(keyed)
+        table = records.rename(columns={"chrom": "#chrom"}).assign(end=records["pos"], reason=LOOKS_INVERTED)
+        self._tables[INVERTED].append(table[[*COLUMNS, "er2"]])
+
     def table(self, kind: str) -> pd.DataFrame:
-        """The records of a kind: COLUMNS, frequencies those of ALT."""
+        """The records of a kind: COLUMNS, frequencies those of ALT; of inverted ones also er2."""
         tables = self._tables[kind]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
@@ -86,9 +102,9 @@ class SiteLists:
         A record without ID is CHROM:POS:REF:ALT, as `plink2 --set-missing-var-ids '@:#:$r:$a'` calls it.
         """
         written = []
-        for kind in KINDS:
+        for kind in EVERY_KIND:
             table = self.table(kind)
-            of_sites, of_ids = (Path(f"{prefix}.{kind}.{suffix}") for suffix in ("tsv", "ids"))
+            of_sites, of_ids = paths_of(prefix, kind)
             if table.empty:
                 of_sites.unlink(missing_ok=True)
                 of_ids.unlink(missing_ok=True)
@@ -102,6 +118,11 @@ class SiteLists:
             of_ids.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
             written += [of_sites, of_ids]
         return written
+
+
+def paths_of(prefix: str | os.PathLike, kind: str) -> tuple[Path, Path]:
+    """Where the records of a kind are listed: for bcftools, and for PLINK."""
+    return Path(f"{prefix}.{kind}.tsv"), Path(f"{prefix}.{kind}.ids")
 
 
 def _occurs_again(records: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,6 @@
 """Checks of the targets against the reference: overlap, build, alleles, frequencies, samples in both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -236,11 +236,12 @@ def _frequencies(panel: Survey, samples: Survey, matched: pd.DataFrame) -> Itera
     frequency = np.where(is_swapped, 1 - frequency, frequency)
     p = frequency[known]
     q = alt_frequency(theirs)[known]
-    yield from compare_frequencies(p, q, samples.path)
+    places = [f"{row.chrom}:{row.pos}" for row in ours[known].itertuples()]
+    yield from compare_frequencies(p, q, places, samples.path)
 
 
-def compare_frequencies(p: np.ndarray, q: np.ndarray, path: str) -> Iterator[Finding]:
-    """Whether ALT is as frequent in the targets (p) as in the reference (q), at K sites."""
+def compare_frequencies(p: np.ndarray, q: np.ndarray, places: Sequence[str], path: str) -> Iterator[Finding]:
+    """Whether ALT is as frequent in the targets (p) as in the reference (q), at K sites, called `places`."""
     if min(p.std(), q.std()) == 0:
         return
     correlations = np.corrcoef(p, q)
@@ -249,7 +250,9 @@ def compare_frequencies(p: np.ndarray, q: np.ndarray, path: str) -> Iterator[Fin
     n_far = np.count_nonzero(difference > FAR)
     message = f"allele frequencies correlate with the reference's by {r:.3f} over {len(p)} sites"
     if n_far:
-        message += f"; {n_far} differ by more than {FAR}"
+        far = np.flatnonzero(difference > FAR).tolist()
+        listed = first_five(f"{places[i]} {p[i]:.2f}, reference {q[i]:.2f}" for i in far)
+        message += f"; {n_far} differ by more than {FAR} ({listed})"
     numbers = {"correlation": r, "sites": len(p), "differing": int(n_far)}
     if r < MIN_CORRELATION:
         message += ": another population, another build, or alleles coded otherwise"

@@ -1,5 +1,6 @@
 """The verb `check`: what is wrong with the inputs, all at once, before anything is computed."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -100,7 +101,7 @@ def check_command(
     from ragimpute.check.all_checks import check_inputs
     from ragimpute.check.findings import write_findings
     from ragimpute.check.forecast import ACCURACY
-    from ragimpute.check.site_lists import SiteLists
+    from ragimpute.check.site_lists import EVERY_KIND, SiteLists, paths_of
     from ragimpute.check.verdict import check_imputation
     from ragimpute.imputation.impute import files_and_inputs
     from ragimpute.vcf.source import Region
@@ -118,6 +119,7 @@ def check_command(
         _refuse_unused("--held-out" if held_out else "--leak error", unused)
     table = None if out is None else _table_of_findings(out)
     lists = None if table in (None, out) else SiteLists()
+    prefix = "" if table is None else os.fspath(table).removesuffix(FINDINGS)
     for name in (*references, targets, *([] if map_path is None else [map_path])):
         if MARK not in name and not Path(name).exists():
             raise click.UsageError(f"{name}: no such file")
@@ -142,7 +144,10 @@ def check_command(
         for one in files:
             read += [("--targets", one.targets), ("--reference", one.reference)]
             read += [] if one.genetic_map is None else [("--map", one.genetic_map)]
-        check_outputs([("--out", table)], read)
+        written = [("--out", table)]
+        if lists is not None:
+            written += [(f"the list of {kind} records", path) for kind in EVERY_KIND for path in paths_of(prefix, kind)]
+        check_outputs(written, read)
     if of_study:
         within = Region.parse(region) if region else None
         ours = inputs.reference, inputs.targets, inputs.genetic_map
@@ -162,7 +167,7 @@ def check_command(
     if table is not None:
         write_findings(findings, table)
         if lists is not None:
-            lists.write(table.with_name(table.name.removesuffix(FINDINGS)))
+            lists.write(prefix)
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
         counted = with_noun(errors, "error")

@@ -32,7 +32,14 @@ from ragimpute.imputation.stretch_run import (
     StretchRun,
     nothing_imputed,
 )
-from ragimpute.imputation.stretches import Chromosome, chromosomes_in, of_references, refuse_overlaps
+from ragimpute.imputation.stretches import (
+    Chromosome,
+    chromosomes_in,
+    of_references,
+    refuse_overlaps,
+    regions_of_panels,
+    samples_of,
+)
 from ragimpute.imputation.target_choice import with_chosen_samples
 from ragimpute.panel.chromosome_names import MARK
 from ragimpute.panel.sex_chromosomes import kind_of
@@ -45,6 +52,7 @@ from ragimpute.vcf.writer import imputed_header, join_pieces
 logger = logging.getLogger(__name__)
 
 TARGETS_COPY = "targets.bcf"
+NOT_IMPUTED = "chromosome"  # code of a finding
 SEX_CODES: dict[Sex, str] = {"M": "1", "F": "2"}
 UNKNOWN_SEX = "NA"
 
@@ -66,6 +74,7 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     Raises InputError when a file is unusable, nothing is typed, or an unfinished run of another request lies there.
     """
     refuse_overlaps(request.files)
+    request = _with_names_of_panels(request)
     pieces = Pieces(request.out, request.decides(), restart)
     request, sexes, left_out = _with_samples(request, pieces)
     first = request.files[0]
@@ -92,7 +101,7 @@ def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -
     Raises InputError where `impute_genome` would, but for what happens when it phases, imputes and writes.
     """
     refuse_overlaps(request.files)
-    only_read = replace(request, reader=reader)
+    only_read = replace(_with_names_of_panels(request), reader=reader)
     with temporary_folder("ragimpute-") as folder:
         pieces = Pieces(str(folder / "out"), {}, restart=False)
         only_read, sexes, _ = _with_samples(only_read, pieces)
@@ -102,14 +111,23 @@ def read_genome(request: GenomeRequest, reader: Callable[[ReadStretch], None]) -
         if one.problem:
             path = str(one.chromosome.files.reference)
             message = f"chromosome {one.chromosome.title} is not imputed: {one.problem}"
-            said.append(Finding("warning", path, "chromosome", message))
+            said.append(Finding("warning", path, NOT_IMPUTED, message))
     return said
+
+
+def _with_names_of_panels(request: GenomeRequest) -> GenomeRequest:
+    """The request with regions of the panels' chromosomes. Raises InputError where one has two names in a panel."""
+    regions = regions_of_panels(request.files, request.inputs.regions)
+    return replace(request, inputs=replace(request.inputs, regions=regions))
 
 
 def _with_samples(request: GenomeRequest, pieces: Pieces) -> tuple[GenomeRequest, dict[str, Sex], pd.DataFrame]:
     """The request with readable targets and the samples to impute, their sexes, and those left out: UNCALLED."""
     given = {} if request.inputs.sex is None else read_sexes(request.inputs.sex)
     request, of_files = with_targets_as_vcf(request, pieces)
+    if request.inputs.sex is not None:
+        known = [samples_of(path) for one in request.files for path in (one.readable_targets, one.reference)]
+        messages.warn_of_strangers(request.inputs.sex, given, known)
     request, left_out = with_chosen_samples(request)
     return request, of_files | given, left_out
 

@@ -217,9 +217,9 @@ def _impute_to_files(request: GenomeRequest, restart: bool) -> ImputationResult:
     out = request.out
     names = [out.replace(MARK, files.name) for files in request.files] if MARK in out else [out]
     paths = [Path(name) for name in names]
-    _refuse_places(request, paths)
     for path in paths:
         check_request(path, request.fields, request.index, OUTPUTS)
+    _refuse_places(request, paths)
     for files in request.files:
         kept_targets(request.inputs.keep_samples, files.targets)
     summary = impute_genome(request, restart)

@@ -1,6 +1,7 @@
 """What `impute` and `explain` say of their inputs before they begin."""
 
 import logging
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,19 @@ def warn_of_few_samples(targets: Path, n_samples: int) -> None:
     """Warn that R2 is unreliable where it is estimated from fewer than FEW_TARGETS samples."""
     if n_samples < FEW_TARGETS:
         logger.warning("%s: so few samples (%d) make R2 unreliable; filter by GP instead", targets, n_samples)
+
+
+def warn_of_strangers(sex: Path, given: Collection[str], known: Iterable[Sequence[str]]) -> None:
+    """Warn that the table of --sex, of the samples `given`, names none of those `known`, by file: it has no effect."""
+    files = list(known)
+    if not any(name in given for names in files for name in names):
+        logger.warning(
+            "%s: none of its %d samples is in the targets or the panel, which have %s, ..; men are told by their "
+            "genotypes alone",
+            sex,
+            len(given),
+            next((names[0] for names in files if names), "none"),
+        )
 
 
 def warn_of_variants_only(targets: Path, panel: Panel, typed: TargetGenotypes) -> None:

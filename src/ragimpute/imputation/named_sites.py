@@ -8,6 +8,7 @@ import numpy as np
 
 from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError
+from ragimpute.panel.chromosome_names import equal_name
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.vcf.source import records
 
@@ -32,8 +33,12 @@ def is_id(text: str) -> bool:
 
 
 def find_site(sites: Sites, text: str) -> int:
-    """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. Raises InputError unless it is exactly one of `sites`."""
-    chrom, pos, ref, alt = parse_site(text)
+    """Panel index of 'CHROM:POS' or 'CHROM:POS:REF:ALT'. The chromosome may be called otherwise.
+
+    Raises InputError unless it is exactly one of `sites`.
+    """
+    named, pos, ref, alt = parse_site(text)
+    chrom = equal_name(named, sites.extents()) or named
     found = (sites.chrom == chrom) & (sites.pos == pos)
     if ref is not None:
         found &= (sites.ref == ref) & (sites.alt == alt)

@@ -60,9 +60,10 @@ class Regions:
         if not self.parts:
             return [slice(0, len(sites))]
         is_inside = np.zeros(len(sites), dtype=bool)
+        chroms = sites.extents()
         for part in self.parts:
             in_part = part.holds(sites.chrom, sites.pos)
-            if not in_part.any() and len(self.parts) > 1:
+            if not in_part.any() and len(self.parts) > 1 and part.chrom in chroms:
                 logger.warning("%s: no site in region %s", path, part)
             is_inside |= in_part
         if not is_inside.any():

@@ -11,13 +11,22 @@ from ragimpute.artefacts import is_safetensors
 from ragimpute.errors import InputError, UnusableChromosome
 from ragimpute.imputation.chromosome_files import ChromosomeFiles
 from ragimpute.imputation.regions import Regions
-from ragimpute.panel.chromosome_names import place_in_genome, plain_name
+from ragimpute.panel.chromosome_names import equal_name, is_part_of_x, place_in_genome, plain_name, two_names
 from ragimpute.panel.ploidy import ChosenRecords, PloidyRule
 from ragimpute.panel.sex_chromosomes import PAR1, PAR2, Build, Kind, find_build, kind_of, stretches_of_x
 from ragimpute.panel.sexes import Sex
 from ragimpute.panel.store import Panel
 from ragimpute.vcf.renamed import Renaming
-from ragimpute.vcf.source import Region, chromosomes_with_records, contig_id, contig_lengths, read_header, records
+from ragimpute.vcf.source import (
+    FIRST_POSITION,
+    LAST_POSITION,
+    Region,
+    chromosomes_with_records,
+    contig_id,
+    contig_lengths,
+    read_header,
+    records,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +131,7 @@ class Chromosome:
 def chromosomes_in(files: ChromosomeFiles, regions: Regions) -> list[Chromosome]:
     """X, Y and MT of the reference, each on its own, after all other chromosomes; with `regions` only theirs.
 
-    A file whose name in {chrom} is an autosome's is not looked into.
+    A file whose name in {chrom} is an autosome's is not looked into. Raises InputError where X, Y or MT has two names.
     """
     if regions:
         return _chromosomes_of_regions(files, regions.chromosomes)
@@ -130,6 +139,9 @@ def chromosomes_in(files: ChromosomeFiles, regions: Regions) -> list[Chromosome]
         return [Chromosome(files.name, files)]
     chroms = _chromosomes_of(files.reference)
     special = [chrom for chrom in chroms if kind_of(chrom) is not None]
+    said = two_names([*special, *filter(is_part_of_x, chroms)], files.reference)
+    if said:
+        raise InputError(f"{files.reference}: {said}")
     if len(chroms) == len(special) == 1:
         return [Chromosome(files.name, files, special[0])]
     found = [Chromosome(f"{files.name}.{chrom}", files, chrom) for chrom in special]
@@ -151,7 +163,9 @@ def _chromosomes_of_regions(files: ChromosomeFiles, chroms: Sequence[str]) -> li
 
 def of_references(chromosomes: Sequence[Chromosome]) -> list[Chromosome]:
     """Chromosomes of regions without those that a reference has not and another one has; all others each once."""
-    there = [one for one in chromosomes if not one.only or one.only in all_chromosomes(one.files.reference)]
+    references = dict.fromkeys(one.files.reference for one in chromosomes if one.only)
+    chroms_of = {path: set(all_chromosomes(path)) for path in references}  # each is looked through once
+    there = [one for one in chromosomes if not one.only or one.only in chroms_of[one.files.reference]]
     found = {one.only for one in there}
     absent = {one.only: one for one in reversed(chromosomes) if one.only not in found}
     return [one for one in chromosomes if one in there or one is absent.get(one.only)]
@@ -186,12 +200,38 @@ def refuse_overlaps(files: Sequence[ChromosomeFiles]) -> None:
             before[name] = (last, path)
 
 
+def regions_of_panels(files: Sequence[ChromosomeFiles], texts: Sequence[str]) -> tuple[str, ...]:
+    """Regions by the names that the panels have for their chromosomes: 20:1-9 for chr20:1-9.
+
+    Raises InputError where a panel has two names for the chromosome of a region: one of them would not be read.
+    """
+    regions = [(text, Region.parse(text).chrom) for text in texts]
+    wanted = {plain_name(chrom) for _, chrom in regions}
+    known: dict[str, None] = {}
+    for one in files if regions else ():
+        names = [name for name in all_chromosomes(one.reference) if plain_name(name) in wanted]
+        said = two_names(names, one.reference)
+        if said:
+            raise InputError(f"{one.reference}: {said}")
+        known |= dict.fromkeys(names)
+    found = []
+    for text, chrom in regions:
+        name = equal_name(chrom, known) or chrom
+        if name != chrom:
+            logger.info("region %s: the panel calls %s %s", text, chrom, name)
+        found.append(name + text.removeprefix(chrom))
+    return tuple(found)
+
+
 def _extent(reference: Path, chrom: str) -> tuple[int, int]:
     """The first and the last position of a panel on a chromosome."""
     if is_safetensors(reference):
         return Panel.load(reference).sites.extents()[chrom]
-    positions = [record.POS for record in records(reference, Region(chrom), samples=[])]
-    return min(positions), max(positions)
+    first, last = LAST_POSITION, FIRST_POSITION
+    for record in records(reference, Region(chrom), samples=[]):
+        pos = record.POS
+        first, last = min(first, pos), max(last, pos)
+    return first, last
 
 
 def all_chromosomes(reference: Path) -> Sequence[str]:
@@ -199,6 +239,13 @@ def all_chromosomes(reference: Path) -> Sequence[str]:
     if is_safetensors(reference):
         return Panel.load(reference).sites.chromosomes()
     return chromosomes_with_records(reference)
+
+
+def samples_of(path: Path) -> Sequence[str]:
+    """The samples of a VCF or of a prepared panel."""
+    if is_safetensors(path):
+        return Panel.load(path).samples
+    return read_header(path).samples
 
 
 def _chromosomes_of(reference: Path) -> Sequence[str]:

@@ -24,7 +24,7 @@ def plain_name(name: str) -> str:
     if accession:
         number = int(accession[1])
         return CODES.get(str(number), str(number))
-    bare = re.sub(r"^chr_?", "", name, flags=re.IGNORECASE)
+    bare = bare_name(name)
     unpadded = bare.lstrip("0") or bare
     upper = unpadded.upper()
     if PART_OF_X.fullmatch(upper):
@@ -32,6 +32,16 @@ def plain_name(name: str) -> str:
     known = CODES.get(upper, upper)
     is_human = known in ("X", "Y", "MT") or (known.isdigit() and 1 <= int(known) <= 22)
     return known if is_human else name
+
+
+def is_part_of_x(name: str) -> bool:
+    """Whether a name is that of a part of X, such as PAR1."""
+    return PART_OF_X.fullmatch(bare_name(name).upper()) is not None
+
+
+def bare_name(name: str) -> str:
+    """A name without chr before it."""
+    return re.sub(r"^chr_?", "", name, flags=re.IGNORECASE)
 
 
 def equal_name(name: str, known: Collection[str]) -> str | None:
@@ -59,6 +69,8 @@ def two_names(names: Collection[str], path: str | os.PathLike) -> str:
     if twice is None:
         return ""
     name, other = twice
+    if is_part_of_x(name):
+        name, other = other, name
     return (
         f"{name} and {other} are one chromosome; give it one name: zcat -f {path} | sed 's/^{other}\\t/{name}\\t/' | "
         "bcftools sort --output renamed.vcf.gz"

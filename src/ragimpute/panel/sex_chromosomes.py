@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragimpute.errors import UnusableChromosome
-from ragimpute.panel.chromosome_names import plain_name
+from ragimpute.panel.chromosome_names import bare_name, plain_name
 from ragimpute.vcf.source import LAST_POSITION, X_NAMES, Region
 
 Kind = Literal["X", "Y", "MT"]
@@ -62,7 +62,7 @@ CHROMOSOME_LENGTHS = {
 
 def kind_of(chrom: str) -> Kind | None:
     """Which of X, Y and MT a chromosome is, by its name; None for any other."""
-    return NAMES.get(chrom.removeprefix("chr"))
+    return NAMES.get(bare_name(chrom).upper())
 
 
 def find_build(chrom: str, lengths: Iterable[Mapping[str, int]], given: str | None) -> Build | None:
@@ -92,7 +92,7 @@ def build_of(lengths: Mapping[str, int]) -> str | None:
 
 def stretches_of_x(chrom: str, build: Build) -> dict[str, Region]:
     """The three stretches of X in their order: PAR1, the part beyond (its name is empty), PAR2."""
-    first = Region(chrom, 1, build.par1_end)
+    first = Region(chrom, end=build.par1_end)
     beyond = Region(chrom, build.par1_end + 1, build.par2_start - 1)
     second = Region(chrom, build.par2_start, LAST_POSITION)
     return {PAR1: first, "": beyond, PAR2: second}

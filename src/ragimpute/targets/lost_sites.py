@@ -7,10 +7,12 @@ import pandas as pd
 
 from ragimpute.errors import InputError
 from ragimpute.panel.from_vcf import LOSSES
+from ragimpute.panel.ploidy import OTHER_PLOIDY
 from ragimpute.panel.store import Sites
 from ragimpute.tables import tally
 from ragimpute.targets.alleles import NOT_IN_REFERENCE, SiteIndex
 
+OF_GENOTYPES = (*LOSSES, "haploid", "polyploid", OTHER_PLOIDY)  # records that another file of the panel would save
 MAX_LOST = 0.1  # share of the typed sites, by default: more is an error
 UNMATCHED = (NOT_IN_REFERENCE, "alleles differ", "no ALT allele")
 
@@ -41,7 +43,7 @@ def lost_records(unread: pd.DataFrame, dropped: pd.DataFrame) -> pd.DataFrame:
     """The rows of `unread` that a record of `dropped` is of, each once."""
     if unread.empty or dropped.empty:
         return unread.iloc[:0]
-    of_genotypes = unread[unread["reason"].isin(LOSSES)].reset_index(drop=True)
+    of_genotypes = unread[unread["reason"].isin(OF_GENOTYPES)].reset_index(drop=True)
     columns = {name: of_genotypes[name].to_numpy() for name in ("chrom", "pos", "id", "ref", "alt")}
     index = SiteIndex(Sites(**columns, cm=np.zeros(len(of_genotypes))))
     positions = set(zip(of_genotypes["chrom"], of_genotypes["pos"], strict=True))

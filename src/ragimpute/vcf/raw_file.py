@@ -77,7 +77,7 @@ def lines_of(path: str | os.PathLike, index: str | None, span: tuple[str, int, i
     with pysam.TabixFile(os.fspath(path), index=f"{path}{index}") as indexed:
         chrom, first, last = span
         if chrom in indexed.contigs:
-            for line in indexed.fetch(chrom, first - 1, last):
+            for line in indexed.fetch(chrom, max(first - 1, 0), last):
                 yield f"{line}\n".encode()
 
 

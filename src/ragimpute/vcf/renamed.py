@@ -1,6 +1,7 @@
 """Records of chromosomes that another file calls otherwise: chr20 for 20, 23 for X."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ragimpute.panel.chromosome_names import equal_name
@@ -40,7 +41,7 @@ class Renaming:
     def places(self, region: "Region", chroms: Sequence[str]) -> list[str]:
         """A known `region` by the file's names, of which `chroms` are all: what to look up in its index."""
         same = [name for name in chroms if self.name_of(name) == region.chrom]
-        return [f"{name}:{region.start}-{region.end}" for name in same or [region.chrom]]
+        return [str(replace(region, chrom=name)) for name in same or [region.chrom]]
 
 
 def renamed_chromosomes(names: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 CONTIG_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")  # VCF 4.3, section 1.4.7
 X_NAMES = ("X", "23")
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
-LAST_POSITION = 2**31 - 1
+FIRST_POSITION, LAST_POSITION = 0, 2**31 - 1  # 0 stands for a telomere, and in files of arrays for an unknown place
 FIXED_COLUMNS = 9  # CHROM .. FORMAT; samples follow
 
 
@@ -63,16 +63,16 @@ class Header:
 
 @dataclass(frozen=True)
 class Region:
-    """CHROM, or CHROM:START-END with 1-based inclusive ends."""
+    """CHROM, or CHROM:START-END with 1-based inclusive ends. A whole chromosome begins at position 0."""
 
     chrom: str
-    start: int = 1
+    start: int = FIRST_POSITION
     end: int = LAST_POSITION
 
     @classmethod
     def parse(cls, text: str) -> "Region":
         """Parse 'CHROM' or 'CHROM:START-END' (thousands separators allowed). Raises InputError otherwise."""
-        match = re.fullmatch(r"(.+):([\d,]+)-([\d,]+)", text)
+        match = re.fullmatch(r"(.+):(\d[\d,]*)-(\d[\d,]*)", text)
         if not match:
             if ":" in text or not text.strip():
                 raise InputError(f"region {text!r}: write it as CHROM:START-END, such as 20:1000000-4000000")
@@ -96,7 +96,8 @@ class Region:
         return on_chromosome & (self.start <= pos) & (pos <= self.end)
 
     def __str__(self) -> str:
-        return f"{self.chrom}:{self.start}-{self.end}"
+        """As a user writes it, and as an index is asked for it."""
+        return f"{self.chrom}:{max(self.start, 1)}-{self.end}"
 
 
 def read_header(path: str | os.PathLike) -> Header:
