@@ -35,6 +35,7 @@ from ragimpute.cli.options import (
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
 from ragimpute.nouns import with_noun
+from ragimpute.quick_start import load_numba
 
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
@@ -148,6 +149,7 @@ def impute_command(
     without genotypes on a chromosome, and .discordant.tsv typed sites whose genotypes look inverted.
     """
     start_logging()
+    load_numba()
     from ragimpute.imputation.impute import impute
 
     result = impute(
