@@ -1,6 +1,5 @@
 """What makes the command start sooner."""
 
-import importlib
 import sys
 
 BLAS = "scipy.linalg.cython_blas"
@@ -16,6 +15,6 @@ def load_numba() -> None:
         return
     sys.modules[BLAS] = None  # type: ignore[assignment]  # so that importing it is an ImportError
     try:
-        importlib.import_module("numba.np.arraymath")
+        import numba.np.arraymath  # noqa: F401
     finally:
         del sys.modules[BLAS]
