@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ragimpute.retrieval import candidates, phase_draws
-from ragimpute.retrieval.li_stephens import ERROR, switch_probability
-from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, RATE, draw_phase
+from ragimpute.retrieval.li_stephens import switch_probability
+from ragimpute.retrieval.phase_draws import ERROR, FIRST_SWEEPS, draw_phase
 
+RATE = 5.0  # jumps per cM
 N_TYPED, N_HAPLOTYPES, N_SAMPLES = 300, 200, 20
 
 
@@ -50,7 +51,7 @@ def test_draws_have_the_exact_posterior(monkeypatch: pytest.MonkeyPatch, missing
     alleles = np.repeat(every[0][:, None], n_chains, axis=1).astype(np.int8)
     is_missing = np.repeat(missing[:, None], n_chains, axis=1)
     for _ in range(4):
-        alleles = draw_phase(reference, cm, alleles, is_missing, rng, 2)
+        alleles = draw_phase(reference, cm, alleles, is_missing, RATE, rng, 2)
     found = np.array([np.mean((alleles == pair[:, None]).all(axis=(0, 2))) for pair in every])
     assert found.sum() == pytest.approx(1)
     # which haplotype is named first does not matter
@@ -89,7 +90,7 @@ class Cohort:
     def draw(self, missing: np.ndarray | None = None, threads: int = 1) -> np.ndarray:
         missing = self.none_missing if missing is None else missing
         return draw_phase(
-            self.reference, self.cm, self.unphased, missing, np.random.default_rng(2), FIRST_SWEEPS, threads
+            self.reference, self.cm, self.unphased, missing, RATE, np.random.default_rng(2), FIRST_SWEEPS, threads
         )
 
     def switch_error(self, alleles: np.ndarray) -> float:
@@ -143,7 +144,12 @@ def test_what_is_known_decides_and_what_is_missing_is_drawn(cohort: Cohort) -> N
 def test_a_single_site_is_drawn(cohort: Cohort) -> None:
     one = slice(0, 1)
     drawn = draw_phase(
-        cohort.reference[one], cohort.cm[one], cohort.unphased[one], cohort.none_missing[one], np.random.default_rng(1)
+        cohort.reference[one],
+        cohort.cm[one],
+        cohort.unphased[one],
+        cohort.none_missing[one],
+        RATE,
+        np.random.default_rng(1),
     )
     np.testing.assert_array_equal(drawn.sum(axis=2), cohort.truth[one].sum(axis=2))
 
@@ -159,8 +165,8 @@ def test_a_sample_does_not_copy_itself(cohort: Cohort, monkeypatch: pytest.Monke
     own_haplotypes = cohort.unphased[:, 3].astype(np.uint8)
     reference = np.concatenate([cohort.reference, own_haplotypes], axis=1)
     own = np.array([[N_HAPLOTYPES, N_HAPLOTYPES + 1]])
-    without = draw_phase(cohort.reference, *asked, np.random.default_rng(1), FIRST_SWEEPS)
-    with_own = draw_phase(reference, *asked, np.random.default_rng(1), FIRST_SWEEPS, own=own)
+    without = draw_phase(cohort.reference, *asked, RATE, np.random.default_rng(1), FIRST_SWEEPS)
+    with_own = draw_phase(reference, *asked, RATE, np.random.default_rng(1), FIRST_SWEEPS, own=own)
     np.testing.assert_array_equal(with_own, without)
-    copying_itself = draw_phase(reference, *asked, np.random.default_rng(1), FIRST_SWEEPS)
+    copying_itself = draw_phase(reference, *asked, RATE, np.random.default_rng(1), FIRST_SWEEPS)
     assert np.any(copying_itself != without)

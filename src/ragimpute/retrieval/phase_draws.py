@@ -11,25 +11,23 @@ Probabilities are raised to the power SHARPNESS: few draws are averaged, and eac
 Each sample is drawn by itself, so results do not depend on the number of threads.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 
 from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.parallel import in_threads
 from ragimpute.retrieval import candidates
-from ragimpute.retrieval.bits import SITES_OF_A_BYTE, pack_by_site
-from ragimpute.retrieval.li_stephens import ERROR, segment_length, switch_probability
+from ragimpute.retrieval.bits import SITES_OF_A_BYTE
+from ragimpute.retrieval.li_stephens import segment_length, switch_probability
 from ragimpute.retrieval.neighbours import fill_states
+from ragimpute.retrieval.stretches_of_samples import Stretch, left_out
 
 # all chosen on samples held out of the panels (docs/experiments.md)
-RATE = 5.0  # jumps per cM
+ERROR = 0.003  # allelic mismatch probability
 SHARPNESS = 1.5
 FIRST_SWEEPS = 4  # from Beagle's phasing to the first that is drawn: until it has left that one's errors behind
 SWEEPS = 1  # between two that are drawn
 TOGETHER = 64  # samples drawn at a time, which bounds memory
-FILL_SEED = 1
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
@@ -65,7 +63,7 @@ def _pass(packed, bit, allele, error, before, scale, jump, own, row):
 
 
 @njit(fastmath=True, error_model="numpy", cache=True, inline="always")
-def _pass_back(reference, t, allele, error, switch, own, n_states, message, total):
+def pass_back(reference, t, allele, error, switch, own, n_states, message, total):
     """Set `message` [H], that of site t + 1 with the sum `total`, to that of site t; returns its sum.
 
     A message holds the backward probabilities of a site times its emission.
@@ -179,7 +177,7 @@ def _sweep(
             firsts[s], first_totals[s] = firsts[s + 1], first_totals[s + 1]
             for k in range(2):
                 for t in range(min((s + 1) * segment, n_typed) - 1, s * segment - 1, -1):
-                    first_totals[s, k] = _pass_back(
+                    first_totals[s, k] = pass_back(
                         reference, t, before[k, t], error, switch, left_out, n_states, firsts[s, k], first_totals[s, k]
                     )
         rows[:], sums[:] = np.float32(0.0), np.float32(0.0)
@@ -193,7 +191,7 @@ def _sweep(
                 for t in range(stop - 1, start - 1, -1):
                     if before[0, t] != before[1, t] or missing[n, t]:  # only there are later alleles asked for
                         table[t - start, k], totals[t - start, k] = message, total
-                    total = _pass_back(reference, t, before[k, t], error, switch, left_out, n_states, message, total)
+                    total = pass_back(reference, t, before[k, t], error, switch, left_out, n_states, message, total)
             for t in range(start, min(stop, last)):
                 alleles, bit = reference[t // SITES_OF_A_BYTE], np.uint8(1 << (t % SITES_OF_A_BYTE))
                 is_drawn = t >= first and (missing[n, t] or before[0, t] != before[1, t])
@@ -219,6 +217,7 @@ def draw_phase(
     cm: np.ndarray,
     alleles: np.ndarray,
     missing: np.ndarray,
+    rate: float,
     rng: np.random.Generator,
     sweeps: int = SWEEPS,
     threads: int = 1,
@@ -227,14 +226,17 @@ def draw_phase(
     """Another phasing [T, N, 2] int8 of N samples, drawn given their phasing `alleles` [T, N, 2], without gaps.
 
     reference [T, H] uint8 and cm [T] are of one chromosome; missing [T, N] bool: genotypes that are not known, whose
-    alleles are drawn; own [N, E] int64: haplotypes of `reference` that a sample may not copy, its own, -1 pads; None:
-    there are none. Which haplotype of a sample comes first is drawn, too.
+    alleles are drawn; rate: jumps per cM (`retrieval.jump_rate`); own [N, E] int64: haplotypes of `reference` that a
+    sample may not copy, its own, -1 pads; None: there are none. Which haplotype of a sample comes first is drawn, too.
     """
     if own is None:
         own = np.full((alleles.shape[1], 1), -1, dtype=np.int64)
     per_sample = np.ascontiguousarray(alleles.transpose(1, 2, 0))  # [N, 2, T]
     drawn = per_sample.astype(np.int8)
-    stretches = _stretches(reference, cm)
+    whole = [(0, 0, len(cm), len(cm))]
+    is_large = reference.shape[1] > candidates.EXACT
+    bounds = candidates.stretches(cm, reference.shape[1]) if is_large else whole
+    stretches = [Stretch.of(reference, cm, *bound) for bound in bounds]
     for start in range(0, len(drawn), TOGETHER):
         some = slice(start, start + TOGETHER)
         haplotypes = drawn[some]
@@ -242,98 +244,41 @@ def draw_phase(
         for _ in range(sweeps):
             uniform = rng.random((len(haplotypes), len(cm)))
             for stretch, of_stretch in zip(stretches, states, strict=True):
-                stretch.draw(haplotypes, of_stretch, own[some], missing.T[some], uniform, threads)
+                _draw(stretch, haplotypes, of_stretch, own[some], missing.T[some], rate, uniform, threads)
     return np.ascontiguousarray(drawn.transpose(2, 0, 1))
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Typed sites that are looked at together; the phase is drawn at the `kept` ones of them."""
-
-    part: slice  # of the chromosome's sites
-    kept: slice  # of the part's
-    reference: (
-        np.ndarray | Haplotypes
-    )  # [T, H], of the chromosome: unpacked where candidates are chosen, a part at a time
-    packed: np.ndarray  # that of the part, as `pack_by_site` packs it
-    cm: np.ndarray  # [t]
-
-    def states(self, haplotypes: np.ndarray, own: np.ndarray, threads: int) -> np.ndarray:
-        """The haplotypes [n, C] int32 that each sample of `haplotypes` [n, 2, T] may copy; no elements: all."""
-        if self.reference.shape[1] <= candidates.EXACT:
-            return np.empty((0, 0), np.int32)
-        return _states_of_pairs(self.reference[self.part], self.cm, haplotypes[..., self.part], own, threads)
-
-    def draw(
-        self,
-        haplotypes: np.ndarray,
-        states: np.ndarray,
-        own: np.ndarray,
-        missing: np.ndarray,
-        uniform: np.ndarray,
-        threads: int,
-    ) -> None:
-        """Draw the phase of `haplotypes` [n, 2, T] at the kept sites, in place, from numbers `uniform` [n, T]."""
-        here = np.ascontiguousarray(haplotypes[..., self.part])
-        exchanged = np.zeros(len(here), dtype=bool)  # to the right of the kept sites
-        left_out = np.full_like(own, -1) if states.size else own  # none is among the states
-        in_threads(
-            _sweep,
-            threads,
-            self.packed,
-            states,
-            left_out,
-            here,
-            np.ascontiguousarray(missing[:, self.part]),
-            switch_probability(self.cm, np.array([RATE]))[0],
-            ERROR,
-            SHARPNESS,
-            np.ascontiguousarray(uniform[:, self.part]),
-            segment_length(len(self.cm)),
-            self.kept.start,
-            self.kept.stop,
-            exchanged,
-        )
-        first, last = self.part.start + self.kept.start, self.part.start + self.kept.stop
-        haplotypes[..., first:last] = here[..., self.kept]
-        to_exchange = haplotypes[exchanged, :, last:]
-        haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]
-
-
-def _stretches(reference: np.ndarray | Haplotypes, cm: np.ndarray) -> list[_Stretch]:
-    """The whole chromosome where all haplotypes are states, else those for which candidates are chosen anew."""
-    n_typed, n_haplotypes = reference.shape
-    bounds = [(0, 0, n_typed, n_typed)]
-    if n_haplotypes > candidates.EXACT:
-        bounds = candidates.stretches(cm, n_haplotypes)
-    found = []
-    for start, first, last, stop in bounds:
-        part, kept = slice(start, stop), slice(first - start, last - start)
-        found.append(_Stretch(part, kept, reference, pack_by_site(reference[part]), cm[part]))
-    return found
-
-
-def _states_of_pairs(
-    reference: np.ndarray, cm: np.ndarray, haplotypes: np.ndarray, own: np.ndarray, threads: int
-) -> np.ndarray:
-    """The haplotypes [n, 2C] int32, ascending, that either haplotype of a sample may copy.
-
-    These are the candidates of both, none of its own; where one is a candidate of both, another one is drawn instead.
-    """
-    n_samples, _, n_typed = haplotypes.shape
-    queries = haplotypes.reshape(2 * n_samples, n_typed).T
-    excluded = np.repeat(own, 2, axis=0)
-    chosen = candidates.choose_candidates(reference, cm, queries, excluded, threads)
-    of_pairs = chosen.reshape(n_samples, -1)
-    n_haplotypes = reference.shape[1]
-    others = np.random.default_rng(FILL_SEED).permutation(n_haplotypes).astype(np.int32)
-    most = n_haplotypes - int((own >= 0).sum(axis=1).max(initial=0))
-    states = np.empty((n_samples, min(of_pairs.shape[1], most)), np.int32)
-    for n, pair in enumerate(of_pairs):
-        found = np.unique(pair)
-        is_chosen = np.zeros(n_haplotypes, dtype=bool)
-        is_chosen[found] = True
-        is_chosen[own[n][own[n] >= 0]] = True  # never one of the rest
-        rest = others[~is_chosen[others]][: states.shape[1] - len(found)]
-        states[n] = np.sort(np.concatenate([found, rest]))
-    return states
+def _draw(
+    stretch: Stretch,
+    haplotypes: np.ndarray,
+    states: np.ndarray,
+    own: np.ndarray,
+    missing: np.ndarray,
+    rate: float,
+    uniform: np.ndarray,
+    threads: int,
+) -> None:
+    """Draw the phase of `haplotypes` [n, 2, T] at the stretch's kept sites, in place, from numbers `uniform` [n, T]."""
+    here = np.ascontiguousarray(haplotypes[..., stretch.part])
+    exchanged = np.zeros(len(here), dtype=bool)  # to the right of the kept sites
+    in_threads(
+        _sweep,
+        threads,
+        stretch.packed,
+        states,
+        left_out(states, own),
+        here,
+        np.ascontiguousarray(missing[:, stretch.part]),
+        switch_probability(stretch.cm, np.array([rate]))[0],
+        ERROR,
+        SHARPNESS,
+        np.ascontiguousarray(uniform[:, stretch.part]),
+        segment_length(len(stretch.cm)),
+        stretch.kept.start,
+        stretch.kept.stop,
+        exchanged,
+    )
+    first, last = stretch.part.start + stretch.kept.start, stretch.part.start + stretch.kept.stop
+    haplotypes[..., first:last] = here[..., stretch.kept]
+    to_exchange = haplotypes[exchanged, :, last:]
+    haplotypes[exchanged, :, last:] = to_exchange[:, ::-1]

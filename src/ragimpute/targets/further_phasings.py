@@ -8,17 +8,19 @@ import numpy as np
 
 from ragimpute.panel.haplotypes import Haplotypes
 from ragimpute.panel.store import Panel
+from ragimpute.retrieval.jump_rate import likeliest_rate
 from ragimpute.retrieval.phase_draws import FIRST_SWEEPS, SWEEPS, draw_phase
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.targets.given_phase import keep_given_phase
 
 logger = logging.getLogger(__name__)
 
+RATE_OF_LIKELIEST = 2.0  # draws jump so much more often than is likeliest (docs/experiments.md)
 HELPERS = 2500  # targets from which the others may copy: so many bound time and memory
 JUDGED = 50  # samples that are drawn to see whether draws differ from the first phasing
 # share of neighbouring heterozygotes that a draw phases otherwise, below which more phasings gain nothing
 # (docs/experiments.md)
-CERTAIN = 0.005
+CERTAIN = 0.0015
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ class PhaseDraws:
 
         One sweep over JUDGED of the uncertain samples tells.
         """
-        samples = self._uncertain[:JUDGED]
-        if not len(samples):
+        if not len(self._uncertain):
             return False
+        in_some_order = np.random.default_rng(self.seed).permutation(self._uncertain)
+        samples = np.sort(in_some_order[:JUDGED])
         drawn = self._drawn(self.first, samples, np.random.default_rng(self.seed), SWEEPS)[:, samples]
         first = self.first[:, samples]
         gaps = np.any(self.targets.alleles[:, samples] < 0, axis=2)
@@ -82,10 +85,28 @@ class PhaseDraws:
         own = _own_columns(samples, self._helping, self.typed.n_haplotypes)
         alleles = before.copy()
         alleles[:, samples] = draw_phase(
-            self._copied, self.typed.sites.cm, alleles[:, samples], missing, rng, sweeps, self.threads, own
+            self._copied,
+            self.typed.sites.cm,
+            alleles[:, samples],
+            missing,
+            self._rate,
+            rng,
+            sweeps,
+            self.threads,
+            own,
         )
         keep_given_phase(alleles, self.targets)
         return alleles
+
+    @cached_property
+    def _rate(self) -> float:
+        """Jumps per cM of the draws."""
+        own = _own_columns(self._uncertain, self._helping, self.typed.n_haplotypes)
+        cm, first = self.typed.sites.cm, self.first[:, self._uncertain]
+        likeliest = likeliest_rate(self._copied, cm, first, own, self.threads)
+        chrom = self.typed.sites.chrom[0]
+        logger.info("chromosome %s: the likeliest rate of jumps is %.2f per cM", chrom, likeliest)
+        return RATE_OF_LIKELIEST * likeliest
 
     @cached_property
     def _helping(self) -> np.ndarray:
