@@ -193,7 +193,7 @@ def _alleles(matched: pd.DataFrame, path: str) -> Iterator[Finding]:
         message = f"{n_ambiguous} A/T and C/G sites look the same on both strands"
         if n_swapped and not is_plink(path):  # a .bed has no order of alleles
             message += f"; {n_swapped} of them, with swapped alleles, are dropped unless judged by frequency"
-        numbers = {"records": n_ambiguous, "swapped": int((is_ambiguous & is_coded_otherwise).sum())}
+        numbers = {"records": n_ambiguous, "swapped": n_swapped}
         yield Finding("info", path, "ambiguous", message, numbers)
 
 
