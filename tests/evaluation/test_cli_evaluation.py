@@ -1,6 +1,8 @@
 """evaluate, collect and summarise from files, checked against the VCFs read independently."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import cyvcf2
@@ -206,6 +208,30 @@ def test_score_of_listed_sites_and_of_the_truth(study: Path, tiny_panel: Panel, 
     everything = scored(study, imputed="perfect.vcf.gz")
     assert found.loc[("overall", "r2"), "value"] == everything.loc[("overall", "f1"), "value"] == 1
     assert found.loc[("overall", "r2"), "n_sites"] < everything.loc[("overall", "r2"), "n_sites"]
+
+
+def with_marks(study: Path, name: str, typed: str, imputed: str) -> str:
+    """A copy of good.vcf.gz whose flags TYPED and IMPUTED are called otherwise; "": they are not there."""
+    with gzip.open(study / "good.vcf.gz", "rt") as file:
+        text = file.read()
+    for old, new in (("TYPED", typed), ("IMPUTED", imputed)):
+        text = re.sub(f"##INFO=<ID={old},", f"##INFO=<ID={new}," if new else "##unused=<ID=", text)
+        text = re.sub(f";{old}(?=\t)", f";{new}" if new else "", text)
+    (study / name).write_text(text)
+    return name
+
+
+def test_score_knows_typed_sites_by_the_marks_of_each_program(study: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Beagle and IMPUTE5 mark imputed sites (IMP), others typed ones; without marks all are scored, and it is said."""
+    expected = scored(study)
+    of_beagle = scored(study, imputed=with_marks(study, "beagle.vcf", "", "IMP"))
+    pd.testing.assert_frame_equal(of_beagle, expected)
+    of_minimac = scored(study, imputed=with_marks(study, "minimac.vcf", "TYPED", ""))
+    pd.testing.assert_frame_equal(of_minimac, expected)
+    assert "does not mark typed sites" not in caplog.text
+    unmarked = scored(study, imputed=with_marks(study, "unmarked.vcf", "", ""))
+    assert unmarked.loc[("overall", "r2"), "n_sites"] > expected.loc[("overall", "r2"), "n_sites"]
+    assert "unmarked.vcf: it does not mark typed sites" in caplog.text
 
 
 def test_score_of_other_samples_is_an_error(study: Path, tiny_panel: Panel) -> None:

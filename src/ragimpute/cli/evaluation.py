@@ -191,7 +191,7 @@ def loss_study_command(
 @click.option("--imputed", type=GENOTYPES, required=True, help="Imputed VCF or BCF with DS or HDS, of any program.")
 @click.option("--truth", type=GENOTYPES, required=True, help="VCF or BCF with the true genotypes.")
 @click.option("--reference", type=GENOTYPES, help="The panel; its allele counts make the strata. Default: the truth's.")
-@click.option("--typed", type=FILE, help="Sites that are not scored: a table, BED or VCF. Default: INFO TYPED.")
+@click.option("--typed", type=FILE, help="Sites that are not scored: a table, BED or VCF. Default: what INFO says.")
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed of the resamples.")
 @click.option("--out", type=OUT, help="All metrics, TSV.")

@@ -24,7 +24,7 @@ from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import write_table
 from ragimpute.targets.site_list import read_site_list
-from ragimpute.vcf.imputed_reader import read_sites
+from ragimpute.vcf.imputed_reader import IMPUTED_MARK, TYPED_MARK, read_sites
 from ragimpute.vcf.source import genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def score(
         reference: the panel, VCF, BCF or .safetensors of `ragimpute read-panel`: its allele counts make the strata.
             None: those of the truth do.
         typed: a list of sites (table, BED or VCF) that are not scored. None: those that the imputed file marks as
-            TYPED.
+            TYPED, or where it marks imputed ones (IMP: Beagle, IMPUTE5), all others.
         out: where to write the table as TSV; None: nowhere.
         bootstraps, seed: how many resamples of the samples make the intervals, and their seed.
 
@@ -67,6 +67,8 @@ def score(
     sites = read_sites(imputed)
     samples = _common_samples(imputed, truth)
     listed = None if typed is None else read_site_list(typed).covers(sites)
+    if listed is None and not read_header(imputed).infos & {TYPED_MARK, IMPUTED_MARK}:
+        logger.warning("%s: it does not mark typed sites, and all are scored; name them with --typed", imputed)
     if reference is None:
         logger.info("strata are those of the alleles in %s: no reference was given", truth)
     of_all = None if reference is None else reference_counts(reference, sites)

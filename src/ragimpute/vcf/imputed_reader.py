@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.ploidy import ABSENT, diploid_form
 from ragimpute.panel.sex_chromosomes import kind_of
 from ragimpute.panel.store import Sites, strings
-from ragimpute.vcf.source import Region, genotypes, read_header, records, sample_order
+from ragimpute.vcf.source import Header, Region, genotypes, read_header, records, sample_order
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class ImputedVcf:
         return ImputedVcf(self.samples, **chosen)  # type: ignore[arg-type]
 
 
+TYPED_MARK, IMPUTED_MARK = "TYPED", "IMP"  # flags in INFO
 OF_SITES = ("ds", "hds", "gp_both", "r2", "er2", "typed", "one_allele")  # fields with a row for each site
 
 
@@ -127,6 +128,7 @@ def read_imputed(
             raise InputError(f"{path}: {record.CHROM}:{record.POS} {record.REF}>{alt} occurs twice")
         seen[site] = True
         _take_record(read, site, path, record, order)
+        read.typed[site] = is_typed(record.INFO, header)
     if complete and not seen.all():
         _raise_absent(path, sites, seen)
     return read
@@ -170,7 +172,13 @@ def _take_record(read: ImputedVcf, site: int, path: str | os.PathLike, record, o
     for values, key in ((read.r2, "R2"), (read.er2, "ER2")):
         estimate = info.get(key)
         values[site] = np.nan if estimate is None else estimate
-    read.typed[site] = info.get("TYPED") is not None
+
+
+def is_typed(info: Mapping[str, object], header: Header) -> bool:
+    """Whether a record is of a typed site: Minimac4 and ragimpute mark these, Beagle and IMPUTE5 those imputed."""
+    if IMPUTED_MARK in header.infos:
+        return info.get(IMPUTED_MARK) is None
+    return info.get(TYPED_MARK) is not None
 
 
 def _raise_absent(path: str | os.PathLike, sites: Sites, seen: np.ndarray) -> NoReturn:

@@ -48,6 +48,7 @@ class Header:
     contigs: tuple[str, ...]  # ##contig lines, verbatim
     formats: frozenset[str]  # IDs of ##FORMAT lines
     version: str = ""  # such as VCFv4.2
+    infos: frozenset[str] = frozenset()  # IDs of ##INFO lines
 
     def warn_of_version(self, path: str | os.PathLike) -> None:
         """Warn of a VCF before version 4, which writes insertions and deletions otherwise: they match nothing."""
@@ -129,7 +130,8 @@ def read_header(path: str | os.PathLike) -> Header:
     contigs = [line.rstrip("\r") for line in lines if line.startswith("##contig=")]
     formats = re.findall(r"^##FORMAT=<ID=([^,>]+)", text, flags=re.MULTILINE)
     version = lines[0].removeprefix("##fileformat=").strip()
-    return Header(tuple(samples), tuple(contigs), frozenset(formats), version)
+    infos = re.findall(r"^##INFO=<ID=([^,>]+)", text, flags=re.MULTILINE)
+    return Header(tuple(samples), tuple(contigs), frozenset(formats), version, frozenset(infos))
 
 
 def records(
