@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 class BackEnd(Protocol):
     """What `load` returns."""
 
+    @property
+    def of_many_panels(self) -> bool:
+        """Whether the weights were trained on other panels, so that the map's scale has to be found."""
+        ...
+
     def describe(self) -> str:
         """One line for the log: what computes, and where."""
         ...
@@ -59,6 +64,7 @@ class KernelBackEnd:
     size: str
     threads: int
     temperature: float = 1.0  # of the genotype logits
+    of_many_panels: bool = False
 
     def describe(self) -> str:
         return f"computing on cpu ({with_noun(self.threads, 'thread')})"
@@ -105,6 +111,7 @@ class TorchBackEnd:
     device: "torch.device"
     threads: int
     temperature: float = 1.0  # of the genotype logits
+    of_many_panels: bool = False
 
     def describe(self) -> str:
         from ragimpute.training.device import describe
@@ -146,10 +153,11 @@ def load_back_end(
     path = weights or path
     artefact = artefacts.load(path, pretrained.KIND)
     size = artefact.metadata.get("size", "")
+    of_many_panels = pretrained.REAL_REGIONS in artefact.metadata
     no_gpu = device == "cpu" or (device == "auto" and not (has_gpu() and importlib.util.find_spec("torch")))
     if no_gpu and artefact.metadata.get("architecture") == site_inputs.NAME and size in site_inputs.SIZES:
         site_inputs.check_weights(path, artefact.arrays, size)
-        return KernelBackEnd(artefact.arrays, size, threads, temperature)
+        return KernelBackEnd(artefact.arrays, size, threads, temperature, of_many_panels)
     from ragimpute.models import architecture
     from ragimpute.training.device import choose_device
     from ragimpute.training.model_file import load_model
@@ -157,7 +165,7 @@ def load_back_end(
     model, metadata = load_model(path)
     found = architecture(metadata["architecture"])
     chosen = choose_device(device, threads)
-    return TorchBackEnd(found, metadata["size"], model, chosen, threads, temperature)
+    return TorchBackEnd(found, metadata["size"], model, chosen, threads, temperature, of_many_panels)
 
 
 def _temperature(path: Path, metadata: Mapping[str, str]) -> float:

@@ -20,6 +20,7 @@ from ragimpute.panel.folds import Fold, densities
 from ragimpute.panel.store import Panel
 from ragimpute.panel.windows import Window, windows
 from ragimpute.retrieval.fold_neighbours import FoldNeighbours
+from ragimpute.retrieval.map_scale import scale_of_map
 from ragimpute.targets import several_phasings
 from ragimpute.targets.genotypes import TargetGenotypes
 from ragimpute.vcf.imputed import Imputed
@@ -124,7 +125,10 @@ class Engine:
         local = self.reference.between(window.start, window.stop)
         typed = np.zeros(len(local.sites), dtype=bool)
         typed[first.index[rows] - window.start] = True
-        return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, len(self.targets), density)
+        of_many_panels = self.imputer.of_many_panels
+        cm_scale = scale_of_map(local, typed, density, self.threads) if of_many_panels else 1.0
+        n_phasings = len(self.targets)
+        return Fold("targets", local, samples, typed, haplotypes, None, none_left_out, n_phasings, density, cm_scale)
 
     def impute(
         self, window: Window, asked: slice, report: Callable[[float], None] = lambda share: None
@@ -276,7 +280,7 @@ class _LeftOut:
         """Impute the typed alleles of the samples that lack some, each without itself."""
         for samples in self.parts:
             observed = self.given[:, samples].reshape(len(self.given), -1)  # [T, 2 B]
-            dosages = left_out(self.fold.reference, self.fold.typed, observed, threads)
+            dosages = left_out(self.fold.reference, self.fold.typed, observed, threads, self.fold.cm_scale)
             self.of_incomplete.add(dosages[self.wanted].reshape(-1, len(samples), 2).astype(np.float32))
 
     def _rows(self, start: int, stop: int) -> np.ndarray:

@@ -173,7 +173,8 @@ def _explained(ready: PreparedImputation, sample: str, site: str) -> Explanation
     ploidy = _ploidy_of(ready, sample)
     dosages = imputed.hds[local, 0, :ploidy].tolist()
     flanks, carriers, weight = imputer.attention(fold, segments, local)
-    left_cm, right_cm = _match_lengths(segments.retrieved.features[:, flanks])
+    lengths = _match_lengths(segments.retrieved.features[:, flanks])
+    left_cm, right_cm = (length / whole.cm_scale for length in lengths)
     flank_sites = fold.typed_sites[flanks]
     chrom, pos, ref, alt = fold.reference.sites.take(slice(local, local + 1)).keys()[0]
     tables = []

@@ -20,17 +20,21 @@ def empirical_r2(reference: Panel, typed: np.ndarray, observed: np.ndarray, thre
     return correlation(left_out(reference, typed, observed, threads), observed, typed)
 
 
-def left_out(reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1) -> np.ndarray:
+def left_out(
+    reference: Panel, typed: np.ndarray, observed: np.ndarray, threads: int = 1, cm_scale: float = 1.0
+) -> np.ndarray:
     """Dosages [T, Q] float64 of the typed alleles, each as if that one had not been observed.
 
     reference: at all S sites, none of the targets in it; typed [S] bool; observed [T, Q] alleles at the typed sites,
-    int8 with -1 missing. The dosages are those of the plain Li-Stephens model, whatever imputes the untyped sites.
+    int8 with -1 missing; cm_scale: `Fold.cm_scale`. The dosages are those of the plain Li-Stephens model, whatever
+    imputes the untyped sites.
     """
     sites, dosages = np.flatnonzero(typed), np.empty(observed.shape)
+    cm = cm_scale * reference.sites.cm
     for start, stop in chromosome_bounds(reference.sites.chrom[sites]):
         here = sites[start:stop]
         queries = observed[start:stop].astype(np.int8)
-        dosages[start:stop] = _on_chromosome(reference.alleles[here], reference.sites.cm[here], queries, threads)
+        dosages[start:stop] = _on_chromosome(reference.alleles[here], cm[here], queries, threads)
     return dosages
 
 

@@ -44,6 +44,7 @@ class Fold:
     excluded: np.ndarray  # [P, E] int64, reference samples left out for each query sample (own sample first); -1: none
     phasings: int = 1  # P counts samples once for each of their phasings: all in the first, then all in the second, ..
     density: float | None = None  # typed sites per cM of all that this is a window of; None: it is a window of nothing
+    cm_scale: float = 1.0  # of the cM in which neighbours are retrieved (`retrieval.map_scale`)
 
     @property
     def n_samples(self) -> int:

@@ -50,7 +50,7 @@ def chromosome_neighbours(
     wanted: at which of the T typed sites; None: at all.
     """
     alleles = fold.reference.alleles[fold.typed]
-    cm = fold.reference.sites.cm[fold.typed]
+    cm = fold.cm_scale * fold.reference.sites.cm[fold.typed]
     queries = fold.observed[:, haplotype_index(samples)].astype(np.int8)
     excluded = np.repeat(fold.excluded_haplotypes(samples), 2, axis=0)
     return FoldNeighbours(*find_neighbours(alleles, cm, queries, excluded, k, threads, wanted))

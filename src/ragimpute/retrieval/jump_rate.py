@@ -50,11 +50,11 @@ def likeliest_rate(
     samples; own [N, E] int64: haplotypes of `reference` that a sample may not copy, -1 pads. SAMPLES of them in
     STRETCHES of the chromosome are looked at. Between RATES a parabola through the three highest points tells.
     """
-    chosen = _spread(alleles.shape[1], SAMPLES)
+    chosen = spread(alleles.shape[1], SAMPLES)
     haplotypes = np.ascontiguousarray(alleles[:, chosen].transpose(1, 2, 0)).astype(np.int8)
     bounds = candidates.stretches(cm, reference.shape[1])
     found = np.zeros((len(chosen), len(RATES)))
-    for number in _spread(len(bounds), STRETCHES):
+    for number in spread(len(bounds), STRETCHES):
         stretch = Stretch.of(reference, cm, *bounds[number])
         states = stretch.states(haplotypes, own[chosen], threads)
         in_threads(
@@ -71,7 +71,7 @@ def likeliest_rate(
     return _highest(found.sum(axis=0))
 
 
-def _spread(number: int, wanted: int) -> np.ndarray:
+def spread(number: int, wanted: int) -> np.ndarray:
     """At most `wanted` of 0 .. number - 1, evenly spaced."""
     return np.unique(np.linspace(0, number - 1, wanted).round().astype(int))
 

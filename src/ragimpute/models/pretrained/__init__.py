@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent
 DEFAULT = FOLDER / "copy_rag.safetensors"
 LARGE = FOLDER / "copy_rag_large_panels.safetensors"
 KIND = "model"
+REAL_REGIONS = "real_regions"  # key of the metadata of pretrained weights alone
 TEMPERATURE = "temperature"  # key of a model's metadata, where it holds one
 
 
@@ -61,7 +62,7 @@ def _overlaps(path: Path, extents: "Extents") -> list[str]:
 
     by_name = {chrom.removeprefix("chr"): extent for chrom, extent in extents.items()}
     names = []
-    for region in json.loads(artefacts.load(path, KIND).metadata["real_regions"]):
+    for region in json.loads(artefacts.load(path, KIND).metadata[REAL_REGIONS]):
         first, last = by_name.get(region["chrom"], (0, 0))
         if first <= region["last"] and last >= region["first"]:
             names.append(region["name"])
