@@ -1,5 +1,6 @@
 """Fixtures shared by tests."""
 
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,13 @@ def keep_denormals() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def own_log_level() -> Iterator[None]:
+    """--quiet sets the package's level for the whole process; other tests read what is logged."""
+    yield
+    logging.getLogger("ragimpute").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)
