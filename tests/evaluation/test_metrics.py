@@ -13,6 +13,7 @@ from ragimpute.evaluation.sample_statistics import (
     genotype_probabilities,
     hard_calls,
     sample_statistics,
+    sample_sums,
 )
 from ragimpute.evaluation.strata import STRATA, ReferenceCounts, membership
 
@@ -25,6 +26,20 @@ def one_site(ds, truth, hds=None, gp=None) -> np.ndarray:
     hds = np.repeat(ds[:, :, None] / 2, 2, axis=2) if hds is None else np.array([hds], dtype=np.float32)
     genotypes = Genotypes(ds, hds, None if gp is None else np.array([gp]), np.array([truth], dtype=np.int8))
     return sample_statistics(genotypes, RARE).sums[:, 0].sum(axis=0)
+
+
+def test_the_implied_r2_is_that_of_genotypes_drawn_from_their_probabilities():
+    """Also where they are not those of two independent haplotypes."""
+    generator = np.random.default_rng(1)
+    gp = generator.dirichlet([2.0, 0.3, 0.6], size=(20_000, 3)).astype(np.float32)
+    ds = gp[..., 1] + 2 * gp[..., 2]
+    drawn = (generator.random((20_000, 3, 1)) > gp.cumsum(axis=2)).sum(axis=2)
+    counts = ReferenceCounts(np.full(20_000, 30), np.full(20_000, 100))
+    hds = np.repeat(ds[..., None] / 2, 2, axis=2)
+    sums, unknown = (sample_sums(Genotypes(ds, hds, gp, truth.astype(np.int8)), counts) for truth in (drawn, 0 * drawn))
+    implied = metrics.implied_r2(unknown)[:, STRATA.index("overall")]
+    np.testing.assert_allclose(implied, metrics.r2(sums)[:, STRATA.index("overall")], atol=0.01)
+    assert (implied < 0.9).all()
 
 
 def test_r2_by_hand():

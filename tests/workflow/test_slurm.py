@@ -19,7 +19,7 @@ from tiny_study import ROOT, Study, assert_equal_tables
 
 ONE_NODE = Path("profiles", "slurm", "one_node.sh")
 MODEL = "results/models/tiny_omni/bert_rag.no_recon/seed1.safetensors"
-EPOCHS, STEPS = 8, 4  # of the training that is ended half-way, twice
+EPOCHS, STEPS = 12, 4  # of the training that is ended twice, each time after at most four epochs
 PATIENCE = 300  # seconds that anything is waited for
 
 pytestmark = [pytest.mark.xdist_group("workflow"), pytest.mark.slow, pytest.mark.ci]

@@ -3,15 +3,13 @@
 Some samples are left out of the panel, all but their typed sites are hidden, and the engine of `impute` imputes them as
 it would impute the targets: phased or not, as often, with the same weights. The one scorer compares the result with
 what was hidden. Targets may be harder to impute than samples of the panel, as their population may not be in it, or
-their genotypes may hold errors. At typed sites this can be measured: each is imputed from all others, for both. The
-left-out samples' share of unexplained variance, 1 - r2, is multiplied by how much larger it is for the targets there,
-to the power that relates typed and untyped sites among the left-out samples (`ExpectedAccuracy.slopes`).
+their genotypes may hold errors. So some targets are imputed in the same windows, and the r2 that genotype
+probabilities imply (`metrics.implied_r2`) is compared: the odds r2 / (1 - r2) of the left-out samples are multiplied by
+the ratio of the targets' implied odds to theirs, in each stratum.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +18,7 @@ from ragimpute.check.left_out_samples import choose_left_out, some_of
 from ragimpute.check.left_out_window import GROUP_SHARE, LeftOutWindow
 from ragimpute.evaluation import metrics
 from ragimpute.evaluation.bootstrap import bootstrap_interval, resampling_weights
-from ragimpute.evaluation.strata import MAC_BINS, RARE_BELOW, STRATA
+from ragimpute.evaluation.strata import STRATA
 from ragimpute.imputation import back_ends, discordant
 from ragimpute.imputation.expected_work import expected_work
 from ragimpute.imputation.read_only import ReadStretch
@@ -34,21 +32,17 @@ NUMBERS_OF_WINDOWS = (4, 2, 1)  # as many as time allows with at least ENOUGH of
 ENOUGH = 100
 FEWEST = 20  # samples of a panel, below which nothing is learnt from leaving some out; and that are left out at least
 BOOTSTRAPS = 1000
-OVERALL, RARE, COMMON = (STRATA.index(name) for name in ("overall", "rare", "common"))
-N_WIDE = len(STRATA) - len(MAC_BINS)  # these three
-LEAST_ERROR = 0.05  # of the mean squared error, added to that of each sample
+LEAST_R2 = 1e-4  # r2 nearer to 0, and 1 - r2, are taken for this
 
 
 @dataclass(frozen=True)
 class ExpectedAccuracy:
     """The sums of the scorer over L left-out samples and T targets, as `WindowSums`."""
 
-    untyped: np.ndarray  # [L, 13, F]
-    typed: np.ndarray  # [2, L, 13, F], of the two halves of the typed sites
-    of_targets: np.ndarray  # [2, T, 13, F]
+    left_out: np.ndarray  # [L, 13, F]
+    of_targets: np.ndarray  # [T, 13, F]
     n_sites: np.ndarray  # [13]
     weights: np.ndarray  # [L] float64, how many targets each left-out sample stands for
-    n_haplotypes: int  # of the panel
     samples: tuple[str, ...]  # the names of the L left-out samples; one is there once for each stretch
     targets: tuple[str, ...]  # of the T targets, likewise
     # typed sites of the windows at which the targets' genotypes look inverted: `discordant.COLUMNS`
@@ -56,10 +50,10 @@ class ExpectedAccuracy:
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """For each stratum that has sites: the expected r2, its 95 % interval over samples, and that of the panel."""
-        drawn = _drawn(self.samples, seed) * self.weights
         targets = np.ones(len(self.targets))
+        drawn = _drawn(self.samples, seed) * self.weights
         drawn_targets = _drawn(self.targets, seed, "targets")
-        of_panel = _r2(self.untyped, self.weights)
+        of_panel = metrics.r2(_added(self.left_out, self.weights))
         expected = self._expected(self.weights, targets)
         low, high = bootstrap_interval(self._expected(drawn, drawn_targets))
         found = []
@@ -71,38 +65,34 @@ class ExpectedAccuracy:
             found.append({**row, "r2_of_panel": float(of_panel[k])})
         return found
 
-    def harder(self, weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """How many times the left-out samples' share of unexplained variance is expected of the targets.
+    def odds_ratio(self, weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The implied odds of r2 of the targets over those of the left-out samples [.., 13]; 1 where one is unknown.
 
-        weights: of the left-out samples [.., L]; targets: of the targets [.., T]. Returns [.., 13].
+        weights: of the left-out samples [.., L]; targets: of the targets [.., T].
         """
-        ours = 1 - _r2(self.of_targets.sum(axis=0), targets)[..., OVERALL]
-        theirs = 1 - _r2(self.typed.sum(axis=0), weights)[..., OVERALL]
-        at_typed_sites = metrics.ratio(ours, theirs)
-        is_known = at_typed_sites > 0
-        logarithm = np.log(np.where(is_known, at_typed_sites, 1.0))
-        factor: np.ndarray = np.exp(self.slopes * logarithm[..., None])
-        return factor
-
-    @cached_property
-    def slopes(self) -> np.ndarray:
-        """How much of a difference between samples at typed sites there is in each stratum: [13] in [0, 1].
-
-        The slope of the log of a left-out sample's squared error at untyped sites on that at typed sites. Errors at one
-        half of the typed sites are the instrument for those at the other half: chance at a few sites would else flatten
-        the slope. Bins of minor allele counts have the slope of rare or of common sites.
-        """
-        even, odd = (_log_errors(half, OVERALL) for half in self.typed)
-        of_strata = [_slope(_log_errors(self.untyped, k), even, odd, self.weights) for k in range(N_WIDE)]
-        lowest = np.array([low for low, _ in MAC_BINS.values()])
-        is_common = lowest >= RARE_BELOW * self.n_haplotypes
-        of_bins = np.where(is_common, of_strata[COMMON], of_strata[RARE])
-        return np.concatenate([of_strata, of_bins])
+        theirs = _odds(metrics.implied_r2(_added(self.left_out, weights)))
+        ours = _odds(metrics.implied_r2(_added(self.of_targets, targets)))
+        found = metrics.ratio(ours, theirs)
+        return np.where(np.isfinite(found), found, 1.0)
 
     def _expected(self, weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """The expected r2 [.., 13]."""
-        unexplained = 1 - _r2(self.untyped, weights)
-        return 1 - np.minimum(1.0, unexplained * self.harder(weights, targets))
+        of_panel = _odds(metrics.r2(_added(self.left_out, weights)))
+        odds = of_panel * self.odds_ratio(weights, targets)
+        expected: np.ndarray = odds / (1 + odds)
+        return expected
+
+
+def _odds(r2: np.ndarray) -> np.ndarray:
+    """r2 / (1 - r2); values near 0 and 1 are moved inwards, so that odds have a ratio."""
+    inside = np.clip(r2, LEAST_R2, 1 - LEAST_R2)
+    odds: np.ndarray = inside / (1 - inside)
+    return odds
+
+
+def _added(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Samples' sums [P, 13, F], weighted by [.., P] and added: [.., 13, F]."""
+    return np.tensordot(weights, sums, axes=1)
 
 
 def _drawn(names: Sequence[str], seed: int, *of_what: str) -> np.ndarray:
@@ -112,42 +102,16 @@ def _drawn(names: Sequence[str], seed: int, *of_what: str) -> np.ndarray:
     return weights[:, person]
 
 
-def _log_errors(sums: np.ndarray, stratum: int) -> np.ndarray:
-    """The log of each sample's mean squared error in a stratum [P], of sums [P, 13, F]; plus a little, against 0."""
-    of_stratum = sums[:, stratum]
-    n, xx, yy, xy = (metrics.field(of_stratum, name) for name in ("n", "xx", "yy", "xy"))
-    error = np.nan_to_num(metrics.ratio(xx - 2 * xy + yy, n))
-    mean = float(error.mean())
-    logarithms: np.ndarray = np.log(error + LEAST_ERROR * mean) if mean > 0 else np.zeros(len(error))
-    return logarithms
-
-
-def _slope(untyped: np.ndarray, even: np.ndarray, odd: np.ndarray, weights: np.ndarray) -> float:
-    """The slope of `untyped` [P] on what both halves of the typed sites have in common."""
-    covariance = np.cov(np.stack([untyped, even, odd]), aweights=weights)
-    if not covariance[1, 2] > 0:  # nor where there is one sample
-        return 0.0
-    return float(np.clip((covariance[0, 1] + covariance[0, 2]) / (2 * covariance[1, 2]), 0.0, 1.0))
-
-
-def _r2(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """r2 [.., 13] of samples' sums [P, 13, F], weighted by [.., P]."""
-    return metrics.METRICS["r2"](np.tensordot(weights, sums, axes=1))
-
-
 def add_expected(parts: list[ExpectedAccuracy]) -> ExpectedAccuracy:
     """That of several stretches; a sample has a row for each of them that it was left out of."""
-    names = {"untyped": 0, "typed": 1, "of_targets": 1, "weights": 0}  # and the axis of the samples
-    joined: dict[str, Any] = {}
-    for name, axis in names.items():
-        joined[name] = np.concatenate([getattr(part, name) for part in parts], axis)
+    left_out, of_targets, weights = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("left_out", "of_targets", "weights")
+    )
     n_sites = np.sum([part.n_sites for part in parts], axis=0)
-    n_haplotypes = max(part.n_haplotypes for part in parts)
     samples = tuple(name for part in parts for name in part.samples)
     targets = tuple(name for part in parts for name in part.targets)
     inverted = join_tables([part.inverted for part in parts], dict.fromkeys(discordant.COLUMNS, str))
-    joined |= {"samples": samples, "targets": targets, "inverted": inverted}
-    return ExpectedAccuracy(n_sites=n_sites, n_haplotypes=n_haplotypes, **joined)
+    return ExpectedAccuracy(left_out, of_targets, n_sites, weights, samples, targets, inverted)
 
 
 def can_be_told(stretch: ReadStretch) -> bool:
@@ -170,18 +134,14 @@ def expected_accuracy(stretch: ReadStretch, seconds: float, seed: int) -> Expect
     model = inputs.model or pretrained.choose_weights(panel.sites.extents(), panel.n_haplotypes)
     imputer = back_ends.load_back_end(model, inputs.device, inputs.threads)
     found = [LeftOutWindow(stretch, imputer, some_targets, chosen, *where).run(seed) for where in plan]
-    names = ("untyped", "typed", "of_targets", "n_sites")
-    sums = {name: np.sum([getattr(part, name) for part in found], axis=0) for name in names}
+    left_out, of_targets, n_sites = (
+        np.sum([getattr(part, name) for part in found], axis=0) for name in ("left_out", "of_targets", "n_sites")
+    )
     suspects = [one for part in found for one in part.suspects]
     samples = tuple(panel.samples[i] for i in chosen.samples.tolist())
-    return ExpectedAccuracy(
-        weights=chosen.weights,
-        n_haplotypes=panel.n_haplotypes,
-        samples=samples,
-        targets=some_targets.samples,
-        inverted=discordant.table_of(panel, some_targets, suspects, used=True),
-        **sums,
-    )
+    inverted = discordant.table_of(panel, some_targets, suspects, used=True)
+    targets = some_targets.samples
+    return ExpectedAccuracy(left_out, of_targets, n_sites, chosen.weights, samples, targets, inverted)
 
 
 def _spread_windows(stretch: ReadStretch) -> list[tuple[Window, slice]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from ragimpute.check.expected_accuracy import N_WIDE, ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
+from ragimpute.check.expected_accuracy import ExpectedAccuracy, add_expected, can_be_told, expected_accuracy
 from ragimpute.check.findings import Finding, first_five
 from ragimpute.evaluation.strata import STRATA
 from ragimpute.imputation import discordant
@@ -104,13 +104,13 @@ def _accuracy(path: str, found: list[ExpectedAccuracy], seed: int) -> Finding:
     joined = add_expected(found)
     rows = joined.rows(seed)
     shown = [f"{row['r2']:.3f} {row['stratum']}" for row in rows if row["stratum"] in ("overall", "rare", "common")]
-    harder = joined.harder(joined.weights, np.ones(len(joined.targets)))
+    odds_ratio = joined.odds_ratio(joined.weights, np.ones(len(joined.targets)))
     n_left_out = len(set(joined.samples))
     counted = with_noun(n_left_out, "sample was", "samples were")
     message = f"expected r2 at untyped sites: {', '.join(shown)} ({counted} left out of the panel)"
     numbers = {
         "strata": rows,
         "left_out_samples": n_left_out,
-        "harder": {STRATA[k]: float(harder[k]) for k in range(N_WIDE)},
+        "odds_ratio": {row["stratum"]: float(odds_ratio[STRATA.index(str(row["stratum"]))]) for row in rows},
     }
     return Finding("info", path, ACCURACY, message, numbers)

@@ -31,11 +31,8 @@ GROUP_SHARE = 1 / 20  # of the panel that is out while it imputes: the others ar
 class WindowSums:
     """The sums of the scorer (`sample_statistics.FIELDS`) of L left-out samples and T targets in one window."""
 
-    untyped: np.ndarray  # [L, 13, F] float64, of the left-out samples at untyped sites
-    # [2, L, 13, F], of the left-out samples at every other typed site, and at the others: each site is imputed from all
-    # other typed sites
-    typed: np.ndarray
-    of_targets: np.ndarray  # [2, T, 13, F], the same of the targets
+    left_out: np.ndarray  # [L, 13, F] float64, of the left-out samples at untyped sites
+    of_targets: np.ndarray  # [T, 13, F] float64, the same of the targets; as if all of them were homozygous for REF
     n_sites: np.ndarray  # [13] int64, untyped sites by the counts of the whole panel
     suspects: list[Flagged]  # typed sites, of the whole panel, at which the targets' genotypes look inverted
 
@@ -76,24 +73,24 @@ class LeftOutWindow:
         step = max(1, int(len(self.panel.samples) * ROUND_SHARE))
         number = len(self.chosen.samples)
         rounds = [self.chosen.part(slice(start, start + step)) for start in range(0, number, step)]
-        untyped, typed = [], []
+        sums = []
         for place, chosen in enumerate(rounds):
             phasings = self._phased(chosen, seed, with_targets=place == 0)
             for start in range(0, len(chosen.samples), self.group):
                 group = np.arange(start, min(start + self.group, len(chosen.samples)))
                 of_group = [phasing.of_samples(group) for phasing in phasings]
-                reference = self._without(chosen.samples[group])
-                untyped.append(self._imputed(reference, of_group, chosen.samples[group]))
-                typed.append(self._at_typed_sites(reference, of_group[0], self._left_out(reference, of_group[0])))
+                samples = chosen.samples[group]
+                truth = _pair_sums(self.panel.alleles[:, self.panel.haplotypes_of(samples)])
+                sums.append(self._imputed(self._without(samples), of_group, truth))
             if place == 0:
                 targets = np.arange(len(chosen.samples), len(phasings[0].samples))
-                phased = phasings[0].of_samples(targets)
-                dosages = self._left_out(self.panel, phased)
-                of_targets = self._at_typed_sites(self.panel, phased, dosages)
-                suspects = self._suspects(phased, dosages)
+                phasings_of_targets = [phasing.of_samples(targets) for phasing in phasings]
+        unknown = np.zeros((len(self.panel.sites), len(phasings_of_targets[0].samples)), np.int8)
+        of_targets = self._imputed(self.panel, phasings_of_targets, unknown)
+        suspects = self._suspects(phasings_of_targets[0])
         here = np.flatnonzero(~self.is_typed[self.asked]) + self.asked.start
         n_sites = membership(_counts(self.panel).take(here)).sum(axis=1)
-        return WindowSums(np.concatenate(untyped), np.concatenate(typed, axis=1), of_targets, n_sites, suspects)
+        return WindowSums(np.concatenate(sums), of_targets, n_sites, suspects)
 
     def _phased(self, chosen: LeftOutSamples, seed: int, with_targets: bool) -> list[TargetGenotypes]:
         """Phasings of left-out samples and, after them, the targets, against the rest of the panel."""
@@ -124,54 +121,40 @@ class LeftOutWindow:
         is_kept[samples] = False
         return self.panel.of_samples([self.panel.samples[i] for i in np.flatnonzero(is_kept)])
 
-    def _imputed(self, reference: Panel, phasings: list[TargetGenotypes], samples: np.ndarray) -> np.ndarray:
-        """Impute `samples` of the panel from `reference`, and score them at untyped sites: [G, 13, F]."""
+    def _imputed(self, reference: Panel, phasings: list[TargetGenotypes], truth: np.ndarray) -> np.ndarray:
+        """Impute the samples of `phasings` from `reference`, and score them at untyped sites: [G, 13, F].
+
+        truth: [S, G] int8, their true allele counts at the window's sites.
+        """
         threads = self.stretch.inputs.threads
         engine = Engine(reference, phasings, self.imputer, WorkSize(), threads, density_of_whole=self.density)
-        sums = np.zeros((len(samples), len(STRATA), len(FIELDS)))
+        sums = np.zeros((truth.shape[1], len(STRATA), len(FIELDS)))
         start = self.asked.start
         for part in engine.impute(self.window, self.asked):
             stop = start + len(part.typed)
-            sums += self._sums(reference, part, slice(start, stop), samples)
+            sums += self._sums(reference, part, slice(start, stop), truth[start:stop])
             start = stop
         return sums
 
-    def _sums(self, reference: Panel, part: Imputed, sites: slice, samples: np.ndarray) -> np.ndarray:
+    def _sums(self, reference: Panel, part: Imputed, sites: slice, truth: np.ndarray) -> np.ndarray:
         counts = _counts(reference).take(sites)
         rarest = self.mac[self.mac > 0].min(initial=self.panel.n_haplotypes)
         # what is rarer without these samples than any site of the panel is there only because they carry the allele
         scored = np.flatnonzero(~self.is_typed[sites] & (counts.mac >= rarest))
-        truth = self.panel.alleles[sites][:, self.panel.haplotypes_of(samples)]
-        genotypes = Genotypes(*_dosages(part), _pair_sums(truth))
+        genotypes = Genotypes(*_dosages(part), truth)
         return sample_sums(genotypes.take(scored), counts.take(scored))
 
-    def _left_out(self, reference: Panel, phased: TargetGenotypes) -> np.ndarray:
-        """Dosages [T, Q] of the typed alleles, each as if it had not been observed."""
-        return left_out(reference, self.is_typed, _observed(phased), self.stretch.inputs.threads)
+    def _suspects(self, phased: TargetGenotypes) -> list[Flagged]:
+        """The core's typed sites at which the targets' genotypes look inverted, with their ER2.
 
-    def _suspects(self, phased: TargetGenotypes, dosages: np.ndarray) -> list[Flagged]:
-        """The core's typed sites that look inverted by the left-out `dosages` [T, Q], with their ER2."""
-        observed = _observed(phased)
+        Each is imputed as if its alleles had not been observed.
+        """
+        observed = phased.given.reshape(len(phased.index), -1)  # [T, Q], -1 missing, the two of a sample side by side
+        dosages = left_out(self.panel, self.is_typed, observed, self.stretch.inputs.threads)
         here = phased.rows(self.asked.start, self.asked.stop)
         er2 = correlation(dosages, observed, self.is_typed)[phased.index[here]]
         odds = log_odds_inverted(dosages, observed)[here]
         return flagged(phased.index[here] + self.start, odds, er2)
-
-    def _at_typed_sites(self, reference: Panel, phased: TargetGenotypes, dosages: np.ndarray) -> np.ndarray:
-        """Score left-out `dosages` [T, Q] at both halves of the core's typed sites: [2, G, 13, F]."""
-        here = phased.rows(self.asked.start, self.asked.stop)
-        hds = dosages[here].reshape(-1, len(phased.samples), 2).astype(np.float32)
-        given = phased.given[here]
-        truth = np.where((given < 0).any(axis=2), np.int8(-1), given.sum(axis=2, dtype=np.int8))
-        counts = _counts(reference).take(phased.index[here])
-        genotypes = Genotypes(hds.sum(axis=2), hds, None, truth)
-        halves = [slice(half, None, 2) for half in (0, 1)]
-        return np.stack([sample_sums(genotypes.take(half), counts.take(half)) for half in halves])
-
-
-def _observed(phased: TargetGenotypes) -> np.ndarray:
-    """The typed alleles [T, Q], -1 missing, the two of a sample side by side."""
-    return phased.given.reshape(len(phased.index), -1)
 
 
 def _counts(panel: Panel) -> ReferenceCounts:

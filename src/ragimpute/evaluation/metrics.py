@@ -55,6 +55,16 @@ def r2(sums: np.ndarray) -> np.ndarray:
     return pooled_r2(n, x, y, xx, yy, xy)
 
 
+def implied_r2(sums: np.ndarray) -> np.ndarray:
+    """The r2 that dosages have if each genotype has the probabilities that it was given; the truth has no part in it.
+
+    It is the variance of the dosages over that of the genotypes. Genotypes with these probabilities have the mean of
+    the dosages, and their covariance with the dosages is the dosages' variance.
+    """
+    n, x, xx, p1, p2 = (field(sums, name) for name in ("n", "x", "xx", "p1", "p2"))
+    return ratio(_variance(n, x, xx), _variance(n, x, p1 + 4 * p2))
+
+
 def _minor_alleles(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True positives, called and true minor alleles, each [...]."""
     shared = called = true = np.zeros(sums.shape[:-1])
