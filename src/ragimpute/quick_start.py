@@ -1,8 +1,12 @@
-"""What makes the command start sooner."""
+"""What makes the command start sooner, and says why its first run does not."""
 
+import logging
 import sys
 
 BLAS = "scipy.linalg.cython_blas"
+COMPILING = "numba:compile"  # numba's event of a kernel that it compiles, not of one that it has kept
+
+logger = logging.getLogger(__name__)
 
 
 def load_numba() -> None:
@@ -18,3 +22,21 @@ def load_numba() -> None:
         import numba.np.arraymath  # noqa: F401
     finally:
         del sys.modules[BLAS]
+
+
+def announce_compiling() -> None:
+    """Log, once in this process and before it waits for it, that numba compiles a kernel that it has not kept."""
+    from numba.core import event
+
+    class Announcement(event.Listener):
+        is_made = False
+
+        def on_start(self, event: event.Event) -> None:
+            if not self.is_made:
+                logger.info("compiling for this processor, about a minute; the result is kept for later runs")
+            self.is_made = True
+
+        def on_end(self, event: event.Event) -> None:
+            """Not awaited."""
+
+    event.register(COMPILING, Announcement())

@@ -234,6 +234,54 @@ def test_score_knows_typed_sites_by_the_marks_of_each_program(study: Path, caplo
     assert "unmarked.vcf: it does not mark typed sites" in caplog.text
 
 
+def test_score_of_two_files_and_their_paired_difference(study: Path, tmp_path: Path) -> None:
+    """Each file's rows are those of a run of its own; the difference is that of comparisons.tsv."""
+    reference = ("--reference", str(study / "panel.safetensors"), "--bootstraps", "50")
+    plot = tmp_path / "r2.svg"
+    both = scored(study, *reference, "--against", str(study / "bad.vcf.gz"), "--plot", str(plot)).reset_index()
+    for file, imputed in (("imputed", "good.vcf.gz"), ("against", "bad.vcf.gz")):
+        alone = scored(study, *reference, imputed=imputed)
+        of_file = both[both["file"] == file].drop(columns="file").set_index(["stratum", "metric"])
+        pd.testing.assert_frame_equal(of_file, alone)
+    arguments = ["collect", "--out", str(tmp_path / "m.tsv"), "--comparisons", str(tmp_path / "c.tsv")]
+    for path in [evaluate(study, "good"), evaluate(study, "bad")]:
+        arguments += ["--evaluation", str(path), "--statistics", str(path.with_suffix(".safetensors"))]
+        arguments += ["--along", str(path.with_suffix(".along"))]
+    arguments += ["--along-out", str(tmp_path / "along.tsv")]
+    CliRunner().invoke(ragimpute, arguments, catch_exceptions=False)
+    compared = tables.read_table(tmp_path / "c.tsv", result_tables.COMPARISON_COLUMNS)
+    is_shown = (compared["method_a"] == "good") & (compared["population"] == "all")
+    expected = compared[is_shown].set_index(["stratum", "metric"])[["difference", "ci_low", "ci_high"]]
+    difference = both[both["file"] == "difference"].set_index(["stratum", "metric"])
+    assert set(difference.index) == set(expected.index)
+    assert difference.loc[("overall", "r2"), "ci_low"] > 0
+    found = difference.loc[expected.index, ["value", "ci_low", "ci_high"]]
+    np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=2e-6)
+    for name in ("good.vcf.gz", "bad.vcf.gz"):
+        assert name in plot.read_text()
+
+
+def test_two_files_are_compared_at_the_sites_of_both_that_neither_marks_as_typed(study: Path, tmp_path: Path) -> None:
+    with gzip.open(study / "bad.vcf.gz", "rt") as file:
+        lines = file.readlines()
+    header = [line for line in lines if line.startswith("#")]
+    records = lines[len(header) :]
+    part = study / "part.vcf"
+    untyped = [i for i, record in enumerate(records) if "TYPED" not in record]
+    absent, marked = untyped[:10], untyped[10:25]
+    for i in marked:
+        records[i] = records[i].replace("IMPUTED", "TYPED")
+    part.write_text("".join([*header, *(record for i, record in enumerate(records) if i not in absent)]))
+    listed = tmp_path / "listed.txt"
+    is_left_out = set(range(len(records))) - set(untyped[25:])
+    listed.write_text("".join("\t".join(records[i].split("\t")[:2]) + "\n" for i in sorted(is_left_out)))
+    both = scored(study, "--against", str(part)).reset_index()
+    alone = scored(study, "--typed", str(listed)).reset_index()
+    values = ["stratum", "metric", "value", "ci_low", "ci_high", "n_sites"]
+    of_good = both[(both["file"] == "imputed") & (both["metric"] == "r2")][values].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_good, alone[alone["metric"] == "r2"][values].reset_index(drop=True))
+
+
 def test_score_of_other_samples_is_an_error(study: Path, tiny_panel: Panel) -> None:
     other = study / "other.vcf.gz"
     pairs = tiny_panel.allele_pairs()

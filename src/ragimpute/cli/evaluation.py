@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ragimpute.cli.options import FILE, GENOTYPES, OUT, allele_options, start_logging
+from ragimpute.cli.options import FILE, GENOTYPES, OUT, allele_options, plot_option, start_logging
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
 
@@ -192,9 +192,11 @@ def loss_study_command(
 @click.option("--truth", type=GENOTYPES, required=True, help="VCF or BCF with the true genotypes.")
 @click.option("--reference", type=GENOTYPES, help="The panel; its allele counts make the strata. Default: the truth's.")
 @click.option("--typed", type=FILE, help="Sites that are not scored: a table, BED or VCF. Default: what INFO says.")
+@click.option("--against", type=GENOTYPES, help="Another imputed file: score both alike, and their difference.")
 @click.option("--bootstraps", type=click.IntRange(1), default=1000, show_default=True, help="Resamples of samples.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed of the resamples.")
 @click.option("--out", type=OUT, help="All metrics, TSV.")
+@plot_option("A figure of r2 by allele frequency: .svg or .png.")
 @quiet_option("Do not print the table.")
 @json_option
 def score_command(
@@ -202,30 +204,49 @@ def score_command(
     truth: Path,
     reference: Path | None,
     typed: Path | None,
+    against: Path | None,
     bootstraps: int,
     seed: int,
     out: Path | None,
+    plot: Path | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Score an imputed file against the truth, by allele frequency, with intervals over samples.
 
-    Scored are the sites that are in both files and not typed, of the samples that are in both.
+    Scored are the sites that are in both files and not typed, of the samples that are in both. With --against these are
+    the sites and samples of all three files, and the difference of both results has an interval of its own: that of
+    paired resamples.
     """
     start_logging()
-    from ragimpute.evaluation.score_files import score
-    from ragimpute.reporting.terminal import print_scores
+    from ragimpute.evaluation.score_files import AGAINST, DIFFERENCE, IMPUTED, score
+    from ragimpute.reporting.terminal import print_differences, print_scores
 
     table = score(
         imputed=imputed,
         truth=truth,
         reference=reference,
         typed=typed,
+        against=against,
         out=out,
         bootstraps=bootstraps,
         seed=seed,
     )
+    if plot is not None:
+        from ragimpute.reporting import chart
+        from ragimpute.reporting.score_figure import score_figure
+
+        files = {IMPUTED: imputed} if against is None else {IMPUTED: imputed, AGAINST: against}
+        are_told_apart = len({path.name for path in files.values()}) == len(files)
+        names = {file: path.name if are_told_apart else str(path) for file, path in files.items()}
+        chart.save_figure(score_figure(table, names), plot)
     if as_json:
         print_json(table.to_dict(orient="records"))
-    elif not quiet:
-        print_scores(table)
+    elif quiet:
+        return
+    elif against is None:
+        print_scores("untyped sites", table)
+    else:
+        for path, name in ((imputed, IMPUTED), (against, AGAINST)):
+            print_scores(f"untyped sites of both, {path}", table[table["file"] == name])
+        print_differences(f"{imputed} minus {against}", table[table["file"] == DIFFERENCE])

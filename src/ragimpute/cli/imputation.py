@@ -20,6 +20,7 @@ from ragimpute.cli.options import (
     n_phasings_option,
     panel_option,
     phasings_option,
+    plot_option,
     reading_options,
     references_option,
     region_option,
@@ -35,7 +36,7 @@ from ragimpute.cli.options import (
 from ragimpute.cli.output import json_option, print_json, quiet_option
 from ragimpute.cli.verb import verb
 from ragimpute.nouns import with_noun
-from ragimpute.quick_start import load_numba
+from ragimpute.quick_start import announce_compiling, load_numba
 
 if TYPE_CHECKING:
     from ragimpute.imputation.explanation import Explanation
@@ -74,7 +75,6 @@ model_option = click.option(
     callback=_model,
     help="`pretrained`, or a model written by `train`.",
 )
-FIGURES = (".svg", ".png")
 NESTED = ("chromosomes", "records")  # parts of a summary that are shown otherwise
 SHOWN = 12  # neighbours of each haplotype on the screen; the table has all
 
@@ -150,6 +150,7 @@ def impute_command(
     """
     start_logging()
     load_numba()
+    announce_compiling()
     from ragimpute.imputation.impute import impute
 
     result = impute(
@@ -206,12 +207,6 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    if value is not None and value.suffix not in FIGURES:
-        raise click.BadParameter(f"{value}: name it {' or '.join(FIGURES)}")
-    return value
-
-
 @verb("explain")
 @reference_option
 @targets_option
@@ -230,7 +225,7 @@ def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 )
 @map_option
 @click.option("--out", type=OUT, help="All retrieved haplotypes, TSV.")
-@click.option("--plot", type=OUT, callback=_drawable, help="A figure of them: .svg or .png.")
+@plot_option("A figure of them: .svg or .png.")
 @region_option
 @exclude_option
 @model_option

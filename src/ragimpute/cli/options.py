@@ -1,10 +1,16 @@
 """Options that several verbs share, and the start of logging."""
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from ragimpute.errors import InputError
+from ragimpute.extras import missing
+
+FIGURES = (".svg", ".png")
+DRAWS = "vl_convert"  # the module that draws figures
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 GENOTYPES = click.Path(exists=True, path_type=Path)  # a folder is refused later, by what it is
 OUT = click.Path(dir_okay=False, path_type=Path)
@@ -158,6 +164,21 @@ def reading_options(command):
     ):
         command = option(command)
     return command
+
+
+def plot_option(help_text: str):
+    """Decorator: --plot, a figure, for which the extra that draws must be there."""
+    return click.option("--plot", type=OUT, callback=_drawable, help=help_text)
+
+
+def _drawable(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is None:
+        return None
+    if value.suffix not in FIGURES:
+        raise click.BadParameter(f"{value}: name it {' or '.join(FIGURES)}")
+    if find_spec(DRAWS) is None:
+        raise InputError(f"--plot: {missing(DRAWS)}")
+    return value
 
 
 def start_logging() -> None:

@@ -172,6 +172,18 @@ def _compare_pair(members: list[Evaluation], a: str, b: str, resampled: _Resampl
     return rows
 
 
+def differences(left: Evaluation, right: Evaluation) -> list[dict]:
+    """left - right of all samples: a row for each stratum and metric of COMPARED, with its interval and p-value.
+
+    Both were scored on the same samples, sites, truth and resamples.
+    """
+    rows = []
+    for metric in COMPARED:
+        ours, theirs = (resampled_metric(evaluation, metric) for evaluation in (left, right))
+        rows += [{"metric": metric, **row} for row in _difference_rows(ours, theirs, STRATA)]
+    return rows
+
+
 def _difference_rows(left: Resampled, right: Resampled, strata: Sequence[str]) -> list[dict]:
     """A row for each of the `strata`: left - right, with its interval and p-value."""
     difference = left.values - right.values

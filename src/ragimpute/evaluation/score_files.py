@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from ragimpute.evaluation.evaluation_inputs import (
     imputed_genotypes,
     ploidy_of_haplotypes,
 )
-from ragimpute.evaluation.evaluation_sums import BootstrapSettings
+from ragimpute.evaluation.evaluation_sums import BootstrapSettings, Evaluation
 from ragimpute.evaluation.metric_rows import metric_table
+from ragimpute.evaluation.paired_comparisons import differences
 from ragimpute.evaluation.result_tables import METRIC_COLUMNS, RunNames
 from ragimpute.evaluation.scorer import Scorer
 from ragimpute.evaluation.site_blocks import ImputedBlock, TruthCounts, opened
@@ -24,7 +26,7 @@ from ragimpute.evaluation.strata import ReferenceCounts
 from ragimpute.panel.store import Panel, Sites
 from ragimpute.tables import write_table
 from ragimpute.targets.site_list import read_site_list
-from ragimpute.vcf.imputed_reader import IMPUTED_MARK, TYPED_MARK, read_sites
+from ragimpute.vcf.imputed_reader import IMPUTED_MARK, TYPED_MARK, read_marked_sites
 from ragimpute.vcf.source import genotypes, read_header, records
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ COLUMNS = {
     for name, kind in METRIC_COLUMNS.items()
     if name in ("stratum", "metric", "value", "ci_low", "ci_high", "n_sites", "n_genotypes")
 }
+COLUMNS_OF_TWO = {"file": str, **COLUMNS}
+IMPUTED, AGAINST, DIFFERENCE = "imputed", "against", "difference"  # values of `file`
 UNNAMED = RunNames("NA", "NA", "NA", "NA", "NA", "NA", 0)
 
 
@@ -45,6 +49,7 @@ def score(
     truth: FilePath,
     reference: FilePath | None = None,
     typed: FilePath | None = None,
+    against: FilePath | None = None,
     out: FilePath | None = None,
     bootstraps: int = 1000,
     seed: int = 1,
@@ -58,40 +63,105 @@ def score(
             None: those of the truth do.
         typed: a list of sites (table, BED or VCF) that are not scored. None: those that the imputed file marks as
             TYPED, or where it marks imputed ones (IMP: Beagle, IMPUTE5), all others.
+        against: another imputed file. Both are scored at the sites that both have and neither marks as typed, of the
+            samples of both, and their difference gets an interval of its own.
         out: where to write the table as TSV; None: nowhere.
         bootstraps, seed: how many resamples of the samples make the intervals, and their seed.
 
-    Returns the rows of all samples: stratum, metric, value, ci_low, ci_high, n_sites, n_genotypes. Raises InputError
-    when a file is unusable, when they share no sample or site, or when nothing is left to score.
+    Returns the rows of all samples: stratum, metric, value, ci_low, ci_high, n_sites, n_genotypes. With `against` a
+    first column, `file`, is 'imputed', 'against' or 'difference' (imputed - against; of r2, f1 and r2_variant). Raises
+    InputError when a file is unusable, when they share no sample or site, or when nothing is left to score.
     """
-    sites = read_sites(imputed)
-    samples = _common_samples(imputed, truth)
-    listed = None if typed is None else read_site_list(typed).covers(sites)
-    if listed is None and not read_header(imputed).infos & {TYPED_MARK, IMPUTED_MARK}:
-        logger.warning("%s: it does not mark typed sites, and all are scored; name them with --typed", imputed)
+    files = [imputed] if against is None else [imputed, against]
+    asked = _asked(files, truth, typed)
     if reference is None:
         logger.info("strata are those of the alleles in %s: no reference was given", truth)
-    of_all = None if reference is None else reference_counts(reference, sites)
+    of_all = None if reference is None else reference_counts(reference, asked.sites)
     setting = BootstrapSettings(bootstraps, seed)
+    evaluations = [_evaluate(path, truth, asked, of_all, setting) for path in files]
+    parts = [metric_table(evaluation)[list(COLUMNS)] for evaluation in evaluations]
+    if against is None:
+        table, columns = parts[0], COLUMNS
+    else:
+        table = _of_two(evaluations, parts)
+        columns = COLUMNS_OF_TWO
+    if out is not None:
+        write_table(table[list(columns)], Path(out))
+    return table
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is scored of one imputed file, or of two alike."""
+
+    sites: Sites  # those of the file, or of both
+    is_typed: np.ndarray  # [S] bool, in one of the files; these are not scored
+    samples: tuple[str, ...]  # of all files, in the order of the first
+
+
+def _asked(files: Sequence[FilePath], truth: FilePath, typed: FilePath | None) -> _Asked:
+    """What the imputed `files` have in common. `typed`: a list of sites, instead of the marks in INFO."""
+    first, *others = files
+    sites, is_typed = read_marked_sites(first)
+    samples = _common_samples(first, truth)
+    for other in others:
+        samples = tuple(name for name in samples if name in set(_common_samples(other, truth)))
+        if not samples:
+            raise InputError(f"{first} and {other} have no sample in common")
+        sites, is_typed = _common_sites(first, sites, is_typed, other)
+    if typed is not None:
+        is_typed = read_site_list(typed).covers(sites)
+    else:
+        for path in files:
+            if not read_header(path).infos & {TYPED_MARK, IMPUTED_MARK}:
+                logger.warning("%s: it does not mark typed sites, and all are scored; name them with --typed", path)
+    if is_typed.all():
+        raise InputError(f"{first}: every site is typed: there is nothing to score")
+    return _Asked(sites, is_typed, samples)
+
+
+def _common_sites(first: FilePath, sites: Sites, is_typed: np.ndarray, other: FilePath) -> tuple[Sites, np.ndarray]:
+    """Those of the `sites` [S] of a file that another has, too, and which of them are typed in one of both."""
+    other_sites, typed_in_other = read_marked_sites(other)
+    row = {key: i for i, key in enumerate(other_sites.keys())}
+    keys = sites.keys()
+    rows = np.array([row.get(key, -1) for key in keys])
+    common = np.flatnonzero(rows >= 0)
+    if not len(common):
+        raise InputError(f"{first} and {other} have no site in common")
+    if len(common) < max(len(sites), len(other_sites)):
+        logger.warning(
+            "%d of %d sites of %s and %d of %s are in both, and compared",
+            *(len(common), len(sites), first, len(other_sites), other),
+        )
+    return sites.take(common), is_typed[common] | typed_in_other[rows[common]]
+
+
+def _evaluate(
+    imputed: FilePath, truth: FilePath, asked: _Asked, in_reference: ReferenceCounts | None, setting: BootstrapSettings
+) -> Evaluation:
+    """Score one imputed file. in_reference: the reference's counts at the sites; None: the truth's are taken."""
     scorer = Scorer(UNNAMED, setting)
-    n_untyped = 0
-    with opened(imputed, truth, sites, samples) as (blocks, true):
+    with opened(imputed, truth, asked.sites, asked.samples) as (blocks, true):
         assert true is not None
         for block in blocks:
-            is_typed = block.imputed.typed if listed is None else listed[block.sites]
-            in_reference = None if of_all is None else of_all.take(block.sites)
-            n_untyped += int((~is_typed).sum())
-            result = _result_of_block(block, sites.take(block.sites), is_typed, true, in_reference)
+            is_typed = asked.is_typed[block.sites]
+            counts = None if in_reference is None else in_reference.take(block.sites)
+            result = _result_of_block(block, asked.sites.take(block.sites), is_typed, true, counts)
             scorer.add(result)
-        if not n_untyped:
-            raise InputError(f"{imputed}: every site is typed: there is nothing to score")
-        true.report(sites)
-    evaluation = scorer.evaluation()
-    measured = metric_table(evaluation)
-    table = measured[list(COLUMNS)]
-    if out is not None:
-        write_table(table, Path(out))
-    return table
+        true.report(asked.sites)
+    return scorer.evaluation()
+
+
+def _of_two(evaluations: Sequence[Evaluation], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of two files, and of their difference."""
+    ours, theirs = parts
+    rows = pd.DataFrame(differences(*evaluations)).rename(columns={"difference": "value"})
+    numbers = ours[["stratum", "metric", "n_sites", "n_genotypes"]]
+    difference = rows.merge(numbers, on=["stratum", "metric"])
+    named = {IMPUTED: ours, AGAINST: theirs, DIFFERENCE: difference}
+    found = pd.concat([part.assign(file=name) for name, part in named.items()], ignore_index=True)
+    return found[list(COLUMNS_OF_TWO)]
 
 
 def _result_of_block(

@@ -50,19 +50,33 @@ def print_summary(table: pd.DataFrame) -> None:
         print(SMALL_NOTE)
 
 
-def print_scores(table: pd.DataFrame) -> None:
-    """Print the main metrics of a table of `ragimpute.score`, one line for each stratum that has sites."""
+def print_scores(title: str, table: pd.DataFrame) -> None:
+    """Print the main metrics of one file in a table of `ragimpute.score`, a line for each stratum that has sites."""
+    others = [name.replace("_", " ") for name in _SCORES]
+    header = ["stratum", "sites", "r2", "95 % interval", *others]
+    _print_strata(title, header, table, _SCORES)
+
+
+def print_differences(title: str, table: pd.DataFrame) -> None:
+    """Print the rows of `ragimpute.score` that are differences of two files, likewise."""
+    header = ["stratum", "sites", "r2 difference", "95 % interval", "f1 difference"]
+    _print_strata(title, header, table, ("f1",), signed=True)
+
+
+def _print_strata(
+    title: str, header: Sequence[str], table: pd.DataFrame, others: Sequence[str], signed: bool = False
+) -> None:
+    """Print r2 with its interval, and `others`, in each stratum that has sites."""
     values = table.set_index(["stratum", "metric"])
     rows = []
     for stratum in dict.fromkeys(table["stratum"]):
         if (stratum, "r2") not in values.index or not values.loc[(stratum, "r2"), "n_sites"]:
             continue
         r2 = values.loc[(stratum, "r2")]
-        interval = f"{_number(r2['ci_low'])} {_number(r2['ci_high'])}"
-        others = [_number(values.loc[(stratum, metric), "value"]) for metric in _SCORES]
-        rows.append([stratum, f"{int(r2['n_sites']):,}", _number(r2["value"]), interval, *others])
-    header = ["stratum", "sites", "r2", "95 % interval", *(name.replace("_", " ") for name in _SCORES)]
-    print_table("untyped sites", header, rows)
+        interval = f"{_number(r2['ci_low'], signed)} {_number(r2['ci_high'], signed)}"
+        cells = [_number(values.loc[(stratum, metric), "value"], signed) for metric in others]
+        rows.append([stratum, f"{int(r2['n_sites']):,}", _number(r2["value"], signed), interval, *cells])
+    print_table(title, header, rows)
 
 
 def _cells(row: pd.Series) -> list[str]:
@@ -73,8 +87,10 @@ def _cells(row: pd.Series) -> list[str]:
     return [name, n_seeds, *values]
 
 
-def _number(value: float) -> str:
-    return "NA" if pd.isna(value) else f"{value:.4f}"
+def _number(value: float, signed: bool = False) -> str:
+    if pd.isna(value):
+        return "NA"
+    return f"{value:+.4f}" if signed else f"{value:.4f}"
 
 
 def _print_plain(title: str, lines: Sequence[Sequence[str]]) -> None:

@@ -58,11 +58,20 @@ OF_SITES = ("ds", "hds", "gp_both", "r2", "er2", "typed", "one_allele")  # field
 
 
 def read_sites(path: str | os.PathLike) -> Sites:
-    """The sites of an imputed VCF, in its order; their genetic positions are not known (NaN).
+    """The sites of an imputed VCF, as `read_marked_sites` has them."""
+    sites, _ = read_marked_sites(path)
+    return sites
 
-    A record without an ALT allele is passed over, and their number is logged.
+
+def read_marked_sites(path: str | os.PathLike) -> tuple[Sites, np.ndarray]:
+    """The sites of an imputed VCF, in its order, and which of them are typed [S] bool.
+
+    Their genetic positions are not known (NaN). A record without an ALT allele is passed over, and their number is
+    logged.
     """
+    header = read_header(path)
     rows = []
+    typed = []
     n_without_alt = 0
     for record in records(path, samples=[]):
         if not record.ALT:
@@ -71,13 +80,15 @@ def read_sites(path: str | os.PathLike) -> Sites:
         name = record.ID or "."
         row = (record.CHROM, record.POS, name, record.REF, record.ALT[0])
         rows.append(row)
+        typed.append(is_typed(record.INFO, header))
     if n_without_alt:
         logger.warning("%s: records without an ALT allele, which are passed over: %d", path, n_without_alt)
     chrom, pos, ids, ref, alt = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     chroms = np.array(chrom)
     positions = np.array(pos, dtype=np.int64)
     unknown = np.full(len(rows), np.nan)
-    return Sites(chroms, positions, strings(ids), strings(ref), strings(alt), unknown)
+    sites = Sites(chroms, positions, strings(ids), strings(ref), strings(alt), unknown)
+    return sites, np.array(typed, dtype=bool)
 
 
 def join_imputed(parts: Sequence[ImputedVcf]) -> ImputedVcf:
