@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ragimpute.cli import ragimpute
+from ragimpute.cli import ragimpute, study
 from ragimpute.errors import InputError
+from ragimpute.evaluation.result_tables import SUMMARY_COLUMNS
 from ragimpute.extras import OF_MODULE, missing
 from ragimpute.study import workflow_files
 from tiny_study import ROOT
@@ -18,9 +19,14 @@ from tiny_study import ROOT
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The command lines that the process was replaced by."""
+    """The command lines that were run, and ended well."""
     lines: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda program, words: lines.append(words))
+
+    def run(command: list[str]) -> int:
+        lines.append(command)
+        return 0
+
+    monkeypatch.setattr(study, "run_to_its_end", run)
     return lines
 
 
@@ -38,6 +44,29 @@ def test_words_after_two_dashes_are_snakemakes_own(started, tmp_path) -> None:
 def test_without_a_configuration_it_is_the_example(started) -> None:
     CliRunner().invoke(ragimpute, ["study", "--", "--unlock"], catch_exceptions=False)
     assert started[0][4:] == ["--snakefile", str(ROOT / "Snakefile"), "--cores", "all", "--unlock"]
+
+
+def test_it_ends_with_the_summary_and_the_place_of_the_report(started, tmp_path) -> None:
+    results = tmp_path / "mine" / "results"
+    results.mkdir(parents=True)
+    row = dict.fromkeys(SUMMARY_COLUMNS, "0.5") | {"panel": "p", "mask": "m", "method": "beagle", "selected": "false"}
+    row |= {"architecture": "NA", "loss": "NA", "weights": "NA", "n_seeds": "1"}
+    (results / "summary.tsv").write_text("\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+    done = CliRunner().invoke(ragimpute, ["study", "--directory", str(tmp_path / "mine")], catch_exceptions=False)
+    assert done.output.startswith("panel p, mask m\n")
+    assert done.output.endswith(f"\nReport: {results / 'report.html'}\n")
+
+
+def test_a_signal_is_passed_on_and_the_status_is_that_of_the_command() -> None:
+    """The inner process ends by itself after SIGTERM, with a status of its own."""
+    inner = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", inner]
+    outer = f"import sys; from ragimpute.cli.study import run_to_its_end; sys.exit(run_to_its_end({command!r}))"
+    with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.wait(30) == 7
 
 
 def test_a_dry_run_really_starts(tmp_path) -> None:

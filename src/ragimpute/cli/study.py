@@ -2,7 +2,8 @@
 
 import importlib.util
 import json
-import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,8 +56,32 @@ def study_command(ctx: click.Context, config: Path | None, cores: str, directory
     words += ctx.meta[SNAKEMAKES]
     if config is not None:
         words += ["--configfile", str(config.absolute())]
-    # in place of this process, so that signals reach it; -P: the working directory's modules are not Snakemake's
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "snakemake", *words])
+    # -P: the working directory's modules are not Snakemake's
+    status = run_to_its_end([sys.executable, "-P", "-m", "snakemake", *words])
+    if status == 0 and not ctx.meta[SNAKEMAKES]:
+        _print_results((directory or Path()) / "results")
+    ctx.exit(status)
+
+
+def run_to_its_end(command: list[str]) -> int:
+    """Run a command and return its exit status, negative where a signal ended it.
+
+    It ends in its own time: SIGTERM is passed on, and SIGINT is ignored here, because a terminal sends it to both.
+    """
+    process = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return process.wait()
+
+
+def _print_results(results: Path) -> None:
+    """Print the summary table, and where the report is."""
+    from ragimpute import tables
+    from ragimpute.evaluation.result_tables import SUMMARY_COLUMNS
+    from ragimpute.reporting.terminal import print_summary
+
+    print_summary(tables.read_table(results / "summary.tsv", SUMMARY_COLUMNS))
+    click.echo(f"Report: {(results / 'report.html').resolve()}")
 
 
 @verb()
