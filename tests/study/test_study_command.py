@@ -59,8 +59,8 @@ def test_it_ends_with_the_summary_and_the_place_of_the_report(started, tmp_path)
 
 def test_a_signal_is_passed_on_and_the_status_is_that_of_the_command() -> None:
     """The inner process ends by itself after SIGTERM, with a status of its own."""
-    inner = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(60)"
-    command = [sys.executable, "-c", inner]
+    ends = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7))"
+    command = [sys.executable, "-c", f"{ends}; print('ready', flush=True); time.sleep(60)"]
     outer = f"import sys; from ragimpute.cli.study import run_to_its_end; sys.exit(run_to_its_end({command!r}))"
     with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
