@@ -225,6 +225,19 @@ def test_restart_begins_anew(world, files, monkeypatch) -> None:
     assert path.exists()
 
 
+@pytest.mark.parametrize(("step", "is_kept"), [("_with_samples", False), ("_join", True)])
+def test_an_error_leaves_only_pieces_that_took_long(world, files, monkeypatch, step: str, is_kept: bool) -> None:
+    """A mistake in the inputs leaves nothing that the corrected command would refuse."""
+    path = world.folder / f"mistake{step}.vcf.gz"
+    monkeypatch.setattr(genome, step, lambda *arguments: (_ for _ in ()).throw(InputError("a mistake")))
+    with pytest.raises(InputError, match="a mistake"):
+        impute(**files, out=path, **EXACT)
+    assert parts_folder(str(path)).exists() == is_kept
+    monkeypatch.undo()
+    impute(**files, out=path, **EXACT, restart=is_kept)
+    assert path.exists()
+
+
 def test_a_folder_that_is_not_ours_is_left_alone(world, files, tmp_path) -> None:
     (tmp_path / "x.parts").mkdir()
     (tmp_path / "x.parts" / "thesis.txt").write_text("years of work")

@@ -76,6 +76,12 @@ def impute_genome(request: GenomeRequest, restart: bool = False) -> dict[str, An
     refuse_overlaps(request.files)
     request = _with_names_of_panels(request)
     pieces = Pieces(request.out, request.decides(), restart)
+    with pieces.kept_if_costly():
+        return _impute_to_pieces(request, pieces)
+
+
+def _impute_to_pieces(request: GenomeRequest, pieces: Pieces) -> dict[str, Any]:
+    """Impute all chromosomes, and join the pieces to the output."""
     request, sexes, left_out = _with_samples(request, pieces)
     first = request.files[0]
     names = request.inputs.target_samples or read_header(first.readable_targets).samples

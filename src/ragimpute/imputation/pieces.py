@@ -3,7 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ragimpute.errors import InputError
 from ragimpute.panel.chromosome_names import MARK
 
 REQUEST = "request.json"
+COSTLY = ("*.phasings.safetensors", "*.records")  # pieces that take long to make
 
 
 class Pieces:
@@ -63,6 +65,19 @@ class Pieces:
     def remove(self) -> None:
         """Remove the folder: the output is complete."""
         shutil.rmtree(self.folder)
+
+    @contextmanager
+    def kept_if_costly(self) -> Iterator[None]:
+        """Where an InputError ends what is done within, keep the folder only if phasings or records are in it.
+
+        With another input, which the error asks for, nobody could go on from the rest.
+        """
+        try:
+            yield
+        except InputError:
+            if not any(path for pattern in COSTLY for path in self.folder.glob(pattern)):
+                self.remove()
+            raise
 
     def _refuse_strange(self) -> None:
         names = [path.name for path in self.folder.iterdir()]
