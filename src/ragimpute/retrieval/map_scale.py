@@ -12,7 +12,7 @@ from ragimpute.panel.store import Panel
 from ragimpute.retrieval.jump_rate import SAMPLES, likeliest_rate, spread
 
 USUAL_RATE = 2.0  # jumps per cM of a panel whose cM are taken as they are (docs/scaling.md)
-MOST_SCALE = 2.0  # larger ones were not better
+MOST_SCALE = 1.25  # larger ones gain on panels of one population and lose on mixed ones (docs/scaling.md)
 LEAST_HAPLOTYPES = 20  # fewer tell no rate
 
 
