@@ -105,7 +105,8 @@ def _asked(files: Sequence[FilePath], truth: FilePath, typed: FilePath | None) -
     sites, is_typed = read_marked_sites(first)
     samples = _common_samples(first, truth)
     for other in others:
-        samples = tuple(name for name in samples if name in set(_common_samples(other, truth)))
+        of_other = set(_common_samples(other, truth))
+        samples = tuple(name for name in samples if name in of_other)
         if not samples:
             raise InputError(f"{first} and {other} have no sample in common")
         sites, is_typed = _common_sites(first, sites, is_typed, other)
